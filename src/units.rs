@@ -1,0 +1,237 @@
+//! Values with their units: what the other modules pass around instead of bare integers.
+//!
+//! Everything here is plain data. [`Instant`] is a point on a monotonic clock that the caller
+//! reads; nothing in the library's pure parts reads a clock itself, so that the same events and
+//! times give the same result in the daemon, the simulator and the fuzzers.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A point in time: nanoseconds on a monotonic clock since an arbitrary origin (on Linux, boot).
+///
+/// Not `std::time::Instant`, because this one can be stored in memory that survives a process
+/// and can be made up by a simulator.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The origin of the clock.
+    pub const ORIGIN: Self = Self(0);
+
+    /// From nanoseconds since the origin.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the origin.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The time from `earlier` to `self`; zero when `earlier` is in fact later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    /// Saturates after 584 years.
+    fn add(self, length: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Self;
+
+    /// Saturates at the origin.
+    fn sub(self, length: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1_000)
+    }
+}
+
+/// Address family. The IPv4 and the IPv6 router with the same VRID on one link are unrelated
+/// (`vrrp:V-3`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Both, in the order in which work on both is done.
+    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// The family of an address.
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
+/// Virtual router identifier, 1 to 255 (`vrrp:V-3`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Vrid(u8);
+
+impl Vrid {
+    /// `None` for 0, which is not an identifier.
+    pub const fn new(id: u8) -> Option<Self> {
+        if id == 0 { None } else { Some(Self(id)) }
+    }
+
+    /// 1 to 255.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Vrid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// VRRP priority as on the wire: 0 gives up, 1 to 254 are backups, 255 owns the addresses
+/// (`vrrp:V-4`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Priority(pub u8);
+
+impl Priority {
+    /// "The current master gives up": never a configured value.
+    pub const STOP: Self = Self(0);
+    /// The lowest that takes part in an election.
+    pub const LOWEST: Self = Self(1);
+    /// What a router has when nothing is configured.
+    pub const DEFAULT: Self = Self(100);
+    /// The highest of a router that does not own the addresses.
+    pub const HIGHEST_BACKUP: Self = Self(254);
+    /// The address owner.
+    pub const OWNER: Self = Self(255);
+
+    /// 255.
+    pub const fn is_owner(self) -> bool {
+        self.0 == Self::OWNER.0
+    }
+
+    /// 0.
+    pub const fn is_stop(self) -> bool {
+        self.0 == Self::STOP.0
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Hundredths of a second, the unit of VRRPv3 intervals. On the wire 12 bits: 1 to 4095
+/// (`vrrp:V-7`); 0 is invalid (`vrrp:V3-5`). VRRPv2's whole seconds are multiples of 100.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Centiseconds(pub u16);
+
+impl Centiseconds {
+    /// One second, the default interval.
+    pub const SECOND: Self = Self(100);
+    /// The largest that VRRPv3 can announce.
+    pub const MAX_V3: Self = Self(4095);
+
+    /// As a length of time.
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0 as u64 * 10)
+    }
+
+    /// Exactly that many hundredths, `None` when `length` is no whole number of them or too long
+    /// for the 16 bits of this type.
+    pub fn from_duration(length: Duration) -> Option<Self> {
+        if !length.as_nanos().is_multiple_of(10_000_000) {
+            return None;
+        }
+        u16::try_from(length.as_millis() / 10).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Centiseconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02} s", self.0 / 100, self.0 % 100)
+    }
+}
+
+/// VRRP protocol version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Version {
+    /// RFC 3768 (and 2338): IPv4 only, whole seconds.
+    V2,
+    /// RFC 5798 and 9568.
+    V3,
+}
+
+impl Version {
+    /// The number in the packet.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::V2 => 2,
+            Self::V3 => 3,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number().fmt(f)
+    }
+}
+
+/// An Ethernet address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    /// All ones.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+
+    /// The virtual router MAC of RFC 5798 7.3 (`vrrp:V-5`).
+    pub const fn virtual_router(family: Family, vrid: Vrid) -> Self {
+        let group = match family {
+            Family::V4 => 1,
+            Family::V6 => 2,
+        };
+        Self([0x00, 0x00, 0x5e, 0x00, group, vrid.get()])
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

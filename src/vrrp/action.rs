@@ -1,0 +1,297 @@
+//! What the engine wants done, and what it has to say.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::validation::Reject;
+use super::{InstanceId, InterfaceId, KernelError, ObjectId, RouterId};
+use crate::units::{Centiseconds, Priority};
+
+/// One output of [`Engine::poll_action`](super::Engine::poll_action).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Action {
+    /// Send an advert of this router, to the group or to each unicast peer. Only these two fields
+    /// (and the checksum) ever differ from the last one.
+    SendAdvert {
+        /// Which virtual router.
+        router: RouterId,
+        /// The priority to announce, 0 included.
+        priority: Priority,
+        /// The interval to announce.
+        interval: Centiseconds,
+    },
+    /// The process woke up late: hand over all packets that wait in the sockets, then
+    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Timers run only after that.
+    DrainSockets,
+    /// Install an object and report with [`Event::Acknowledged`](super::Event::Acknowledged).
+    Install(ObjectId),
+    /// Remove an object and report likewise.
+    Remove(ObjectId),
+    /// Answer no ARP and no neighbour solicitation for the instance's addresses.
+    Mute(InstanceId),
+    /// Answer them again.
+    Unmute(InstanceId),
+    /// Send one gratuitous ARP or unsolicited neighbour advertisement for an address.
+    Announce(ObjectId),
+    /// Something to log, show and notify.
+    Notice(Notice),
+    /// After [`Event::Shutdown`](super::Event::Shutdown): nothing is left to do.
+    Stopped,
+}
+
+/// State of an instance as keepalived names them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum State {
+    /// Not started, or stopped.
+    Initialize,
+    /// Listening for a master.
+    Backup,
+    /// Holding the addresses.
+    Master,
+    /// Cannot take part (`vrrp:S-40`).
+    Fault,
+}
+
+/// Something worth knowing. Notices that a packet can cause come at most once per reason until
+/// the master or the state changes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Notice {
+    /// An instance changed its state.
+    Transition {
+        /// Which.
+        instance: InstanceId,
+        /// From.
+        from: State,
+        /// To.
+        to: State,
+        /// Why.
+        cause: Cause,
+    },
+    /// The effective priority changed.
+    PriorityChanged {
+        /// Which.
+        instance: InstanceId,
+        /// It was.
+        from: Priority,
+        /// It is.
+        to: Priority,
+    },
+    /// Why the instance cannot take part changed while it stays in Fault.
+    FaultChanged {
+        /// Which.
+        instance: InstanceId,
+        /// The first reason now.
+        reason: FaultReason,
+    },
+    /// A packet was dropped or is wrong in a way that is only noted.
+    Rejected {
+        /// The router it was for.
+        router: RouterId,
+        /// Who sent it.
+        from: IpAddr,
+        /// What is wrong with it.
+        reason: Reject,
+    },
+    /// A packet for a VRID that is not ours.
+    UnknownVrid {
+        /// Where it came in.
+        interface: InterfaceId,
+        /// Who sent it.
+        from: IpAddr,
+        /// The identifier.
+        vrid: u8,
+    },
+    /// The master announces another interval than ours; we follow it (`vrrp:V-36`).
+    IntervalDiffers {
+        /// The router.
+        router: RouterId,
+        /// Who.
+        from: IpAddr,
+        /// Theirs.
+        theirs: Centiseconds,
+    },
+    /// The master's address list is not ours (`vrrp:V-40`).
+    AddressesDiffer {
+        /// The router.
+        router: RouterId,
+        /// Who.
+        from: IpAddr,
+    },
+    /// As master we heard a lower-priority advert (`vrrp:S-29`).
+    LowerPriority {
+        /// The router.
+        router: RouterId,
+        /// Who.
+        from: IpAddr,
+        /// With which priority.
+        theirs: Priority,
+    },
+    /// Another router claims to own the addresses too (`vrrp:S-32`).
+    SecondOwner {
+        /// The router.
+        router: RouterId,
+        /// Who.
+        from: IpAddr,
+        /// Whether we lower ourselves to 254 until it stops.
+        yielding: bool,
+    },
+    /// Equal priority and equal address: two routers that cannot decide (`vrrp:S-27`).
+    SameSender {
+        /// The router.
+        router: RouterId,
+        /// The address of both.
+        from: IpAddr,
+    },
+    /// The peer's unicast checksum is the one of keepalived up to 1.3.6; we follow (`vrrp:C-5`).
+    OldChecksum {
+        /// The router.
+        router: RouterId,
+        /// Who.
+        from: IpAddr,
+    },
+    /// Somebody else removed an object of ours.
+    ForeignRemoval {
+        /// Which.
+        object: ObjectId,
+        /// When it is put back; `None`: we stepped down.
+        restore_in: Option<Duration>,
+    },
+    /// The kernel refused an object; it is tried again.
+    KernelRefused {
+        /// Which.
+        object: ObjectId,
+        /// Whether it should be there.
+        present: bool,
+        /// Its words.
+        error: KernelError,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
+    /// A planned hand-over began.
+    HandOverStarted {
+        /// Which instance.
+        instance: InstanceId,
+    },
+    /// The successor was heard.
+    HandOverTaken {
+        /// Which instance.
+        instance: InstanceId,
+        /// Who took over.
+        by: IpAddr,
+        /// Since priority 0 was sent.
+        after: Duration,
+    },
+    /// Nobody took over.
+    HandOverFailed {
+        /// Which instance.
+        instance: InstanceId,
+        /// Whether we went on as master.
+        resumed: bool,
+    },
+    /// An operator's hold began or ended.
+    Hold {
+        /// Which instance.
+        instance: InstanceId,
+        /// Held now.
+        held: bool,
+    },
+    /// The process was late by this much; packets that waited are read first.
+    LateWake {
+        /// How late.
+        by: Duration,
+    },
+    /// Notices were lost because nobody took them.
+    Lost {
+        /// How many.
+        count: u32,
+    },
+}
+
+/// Why a state changed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Cause {
+    /// The process or the instance started.
+    Started,
+    /// The owner of the addresses does not wait (`vrrp:S-31`).
+    Owner,
+    /// A former process was master moments ago (DESIGN 3).
+    Resumed {
+        /// Since its last advert.
+        gap: Duration,
+    },
+    /// No advert from a master for the whole Master_Down_Interval (`vrrp:S-12`).
+    NoAdvert {
+        /// The last master heard; `None`: none since we listen.
+        master: Option<IpAddr>,
+        /// How long we heard nothing.
+        silence: Duration,
+    },
+    /// The master gave up (`vrrp:S-13`).
+    MasterLeft {
+        /// Who.
+        master: IpAddr,
+    },
+    /// Our priority is higher than the master's (`vrrp:S-15`).
+    Preempted {
+        /// Whom.
+        master: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+    },
+    /// A router of higher priority is master (`vrrp:S-24`).
+    HigherPriority {
+        /// Who.
+        master: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+    },
+    /// A router of equal priority and higher address is master (`vrrp:S-25`).
+    HigherAddress {
+        /// Who.
+        master: IpAddr,
+    },
+    /// Another member of the sync group moved (`vrrp:S-41`).
+    Group {
+        /// The member that did.
+        member: InstanceId,
+    },
+    /// Something we need is missing.
+    Fault(FaultReason),
+    /// All that we need is there again.
+    Recovered,
+    /// An operator's switchover.
+    Switchover {
+        /// Who took over; `None` when forced.
+        successor: Option<IpAddr>,
+    },
+    /// The planned hand-over found no successor.
+    HandOverFailed,
+    /// The process slept too long (`vrrp:T-8`).
+    TimerExpired {
+        /// Since the last advert.
+        slept: Duration,
+    },
+    /// Somebody else removed one of our objects and the policy is to step down.
+    ForeignRemoval {
+        /// Which.
+        object: ObjectId,
+    },
+    /// The instance or the process stops.
+    Stopped,
+    /// A reload changed what the instance is.
+    Reconfigured,
+}
+
+/// Why an instance cannot take part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultReason {
+    /// The interface does not exist.
+    InterfaceMissing(InterfaceId),
+    /// The interface is down.
+    InterfaceDown(InterfaceId),
+    /// There is no address of this family to send from.
+    NoSourceAddress(crate::units::Family),
+    /// A tracked thing without weight is down: index into the instance's
+    /// [`track`](super::settings::InstanceSettings::track) list, the group's following.
+    Tracked(u16),
+}

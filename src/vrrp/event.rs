@@ -1,0 +1,156 @@
+//! What happens to the engine.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use super::settings::Settings;
+use super::{InstanceId, InterfaceId, ObjectId};
+use crate::units::{Instant, Mac};
+
+/// One input of [`Engine::handle`](super::Engine::handle).
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// Time has passed: run what is due.
+    Wake,
+    /// Leave Initialize (`vrrp:S-1`, `S-2`). Interfaces, kernel objects and [`Event::Resume`]
+    /// of what is known by then come before.
+    Start,
+    /// A packet of protocol 112 (or 51) came in.
+    Received(Received<'a>),
+    /// Answer to [`Action::DrainSockets`](super::Action::DrainSockets): there was nothing more
+    /// to read.
+    SocketsDrained,
+    /// An interface appeared, vanished or changed.
+    Interface {
+        /// Which.
+        interface: InterfaceId,
+        /// What it is now.
+        state: InterfaceState,
+    },
+    /// A named tracker (script, file, process, BFD) has a new result.
+    Tracker {
+        /// Its name in the configuration. One that nothing uses is ignored.
+        name: &'a str,
+        /// The result.
+        state: TrackerState,
+    },
+    /// The kernel reported (event or dump) that an object is there or not, and it was not our
+    /// own request that made it so.
+    Object {
+        /// Which.
+        object: ObjectId,
+        /// Whether it is there.
+        present: bool,
+    },
+    /// The kernel answered [`Action::Install`](super::Action::Install) or
+    /// [`Action::Remove`](super::Action::Remove). "Exists already" and "is gone already" are
+    /// successes.
+    Acknowledged {
+        /// Which.
+        object: ObjectId,
+        /// What was asked for: to be there or not.
+        present: bool,
+        /// Whether it worked.
+        result: Result<(), KernelError>,
+    },
+    /// Another host announced an address (gratuitous ARP or unsolicited neighbour
+    /// advertisement).
+    Announced {
+        /// Where it was heard.
+        interface: InterfaceId,
+        /// The address.
+        address: IpAddr,
+        /// The announced link-layer address.
+        mac: Mac,
+    },
+    /// Before [`Event::Start`]: a former process was master when it ended.
+    Resume {
+        /// Which instance.
+        instance: InstanceId,
+        /// When that process last sent an advert.
+        last_advert: Instant,
+    },
+    /// A new generation of the configuration.
+    Reload(&'a Settings),
+    /// An operator's command.
+    Command(Command),
+    /// Stop all instances, with a planned hand-over where that is possible (`vrrp:S-11`, `S-21`).
+    Shutdown,
+}
+
+/// An operator's command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Hand over, then stay backup with the lowest priority until released. Concerns all members
+    /// of the instance's group.
+    Switchover {
+        /// Which instance.
+        instance: InstanceId,
+        /// Release by itself after this time; `None`: only by command.
+        hold_for: Option<Duration>,
+        /// Give up the addresses even if no successor is heard.
+        force: bool,
+    },
+    /// End of a switchover's hold.
+    Release {
+        /// Which instance.
+        instance: InstanceId,
+    },
+    /// Announce all addresses once more.
+    Announce {
+        /// Which instance.
+        instance: InstanceId,
+    },
+}
+
+/// A received packet, with what the IP layer says about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// Where it came in.
+    pub interface: InterfaceId,
+    /// IP source.
+    pub source: IpAddr,
+    /// IP destination.
+    pub destination: IpAddr,
+    /// TTL or hop limit.
+    pub hop_limit: u8,
+    /// IPv4: octets of the IP header with options; 0 for IPv6, which raw sockets deliver without
+    /// header.
+    pub ip_header_len: usize,
+    /// IPv4: the total length field of the header; IPv6: the octets received.
+    pub ip_total_len: usize,
+    /// Octets received, IP header included.
+    pub received_len: usize,
+    /// Whether an authentication header (protocol 51) stood before the message (`vrrp:V-26`).
+    pub authenticated: bool,
+    /// From the VRRP header on.
+    pub message: &'a [u8],
+}
+
+/// What the engine has to know of an interface.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct InterfaceState {
+    /// It exists.
+    pub present: bool,
+    /// Up and running (`netlink:N-21`).
+    pub up: bool,
+    /// Primary IPv4 address (not one of the virtual ones).
+    pub ipv4: Option<Ipv4Addr>,
+    /// Link-local IPv6 address (not one of the virtual ones).
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+/// Result of a named tracker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TrackerState {
+    /// No result yet: an unweighted user waits in Initialize.
+    Unknown,
+    /// Good.
+    Up,
+    /// Bad.
+    Down,
+}
+
+/// Why the kernel refused: an errno, for messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KernelError(pub i32);
