@@ -93,6 +93,14 @@ pub struct RouterId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct InterfaceId(u32);
 
+impl InterfaceId {
+    /// By its number, for packets that reach the validation without an engine: the tests and the
+    /// fuzzers make such.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 /// An object of an instance.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ObjectId {
