@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::engine::Engine;
+use super::instance::{Context, Instance};
+use super::timers::Timer;
 use super::{Action, InterfaceId, ObjectId, State};
 use crate::units::{Family, Instant};
 
@@ -38,6 +40,45 @@ impl Pacers {
                 queue: [object].into(),
                 free_at: Instant::ORIGIN,
             }),
+        }
+    }
+}
+
+impl Instance {
+    /// Announces all addresses that the kernel has, so many times.
+    pub fn announce(&mut self, rounds: u8, context: &mut Context<'_>) {
+        for place in 0..self.objects.len() {
+            if let Some(slot) = self.objects.nth(place) {
+                self.announce_one(slot, rounds, context);
+            }
+        }
+    }
+
+    /// Announces one address, if the kernel has it, so many times.
+    pub fn announce_one(&mut self, number: u32, rounds: u8, context: &mut Context<'_>) {
+        let id = ObjectId { instance: self.id, slot: number };
+        if self.state != State::Master || self.hand_over.is_some() {
+            return;
+        }
+        let Some(slot) = self.objects.get_mut(number) else { return };
+        if rounds == 0 || !slot.present() || !slot.listed() || slot.object.announced().is_none() {
+            return;
+        }
+        slot.due = slot.due.max(rounds);
+        if !std::mem::replace(&mut slot.queued, true) {
+            context.out.announcements.push_back(id);
+        }
+    }
+
+    /// `vrrp:S-29`: the burst after a lower-priority advert, and its second one.
+    pub fn reannounce(&mut self, context: &mut Context<'_>) {
+        let announce = self.settings.announce;
+        if self.state != State::Master {
+            return;
+        }
+        self.announce(announce.lower_prio_repeat, context);
+        if !announce.lower_prio_delay.is_zero() && announce.lower_prio_repeat > 0 {
+            self.timers.set_no_later(Timer::LowerBurst, context.now + announce.lower_prio_delay);
         }
     }
 }

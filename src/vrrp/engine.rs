@@ -4,21 +4,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::announce::Pacers;
-use super::event::{Command, InterfaceState, Received, TrackerState};
+use super::event::{Command, InterfaceState, TrackerState};
 use super::instance::{Context, Instance, Wish};
 use super::objects::Change;
 use super::outbox::Outbox;
-use super::router::{Heard, Remark};
 use super::schedule::Schedule;
-use super::settings::{InstanceSettings, Object, OnForeignRemoval, Settings};
-use super::statistics::Statistics;
+use super::settings::{OnForeignRemoval, Settings};
 use super::timers::Timer;
 use super::tracking::{Source, interface_as_tracker, verdict};
-use super::validation::{AddressCheck, Advert, Expectation, Reject, peek_vrid, validate};
-use super::{
-    Action, Cause, Event, FaultReason, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
-};
-use crate::units::{Family, Instant, Mac, Priority};
+use super::{Action, Cause, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
+use crate::units::{Family, Instant, Mac};
 
 /// Where packets of a virtual router arrive.
 pub(super) type Key = (InterfaceId, Family, u8);
@@ -48,15 +43,12 @@ pub struct Engine {
     pub(super) start_at: Option<Instant>,
     pub(super) stopping: bool,
     stopped: bool,
-    draining: bool,
-    burst: u32,
+    pub(super) draining: bool,
+    pub(super) burst: u32,
     /// VRIDs of others that were reported already.
-    strangers: Vec<Key>,
-    too_short: u32,
+    pub(super) strangers: Vec<Key>,
+    pub(super) too_short: u32,
 }
-
-/// Strangers that are remembered; when there are more, they are not reported.
-const STRANGERS: usize = 512;
 
 impl Engine {
     /// An engine in which every instance is in Initialize and every interface is missing.
@@ -79,7 +71,7 @@ impl Engine {
             stopped: false,
             draining: false,
             burst: 0,
-            strangers: Vec::with_capacity(STRANGERS),
+            strangers: Vec::new(),
             too_short: 0,
         };
         engine.configure(settings);
@@ -190,11 +182,12 @@ impl Engine {
     }
 
     fn poll_stopped(&mut self) -> Option<Action> {
-        let at_rest = self.stopping
-            && !self.stopped
-            && self.instances.iter().flatten().all(|instance| {
-                instance.state == State::Initialize && instance.objects.at_rest()
-            });
+        let at_rest =
+            self.stopping
+                && !self.stopped
+                && self.instances.iter().flatten().all(|instance| {
+                    instance.state == State::Initialize && instance.objects.at_rest()
+                });
         at_rest.then(|| {
             self.stopped = true;
             Action::Stopped
@@ -281,58 +274,6 @@ impl Engine {
         }
     }
 
-    // Packets
-
-    fn received(&mut self, received: &Received<'_>) {
-        let Ok(vrid) = peek_vrid(received) else {
-            self.too_short = self.too_short.wrapping_add(1);
-            return;
-        };
-        let family = Family::of(received.source);
-        let key = (received.interface, family, vrid);
-        let Ok(found) = self.lookup.binary_search_by_key(&key, |entry| entry.0) else {
-            self.stranger(key, received.source);
-            return;
-        };
-        let Some(&(_, id)) = self.lookup.get(found) else { return };
-        let tie_decided = self.tie_is_decided_elsewhere(id, family);
-        let burst = self.burst;
-        let wish = self.with(id, |instance, context| {
-            instance.router_of(family).burst = Some(burst);
-            let advert = accept(instance, family, received, context)?;
-            instance.advert(family, &advert, tie_decided, context)
-        });
-        if let Some(wish) = wish.flatten() {
-            self.grant(id, wish);
-        }
-    }
-
-    /// `vrrp:V-22`
-    fn stranger(&mut self, key: Key, from: IpAddr) {
-        if self.strangers.len() < STRANGERS && !self.strangers.contains(&key) {
-            self.strangers.push(key);
-            self.out.notice(Notice::UnknownVrid { interface: key.0, from, vrid: key.2 });
-        }
-    }
-
-    /// Whether the reader of the sockets should stop and let timers run, because this packet's
-    /// VRID had one already since the last [`Event::Wake`] (`vrrp:V-24`). To be asked before the
-    /// packet is handed over.
-    pub fn burst_is_over(&self, received: &Received<'_>) -> bool {
-        let Ok(vrid) = peek_vrid(received) else { return false };
-        let family = Family::of(received.source);
-        let key = (received.interface, family, vrid);
-        let Ok(found) = self.lookup.binary_search_by_key(&key, |entry| entry.0) else {
-            return false;
-        };
-        !self.draining
-            && self
-                .lookup
-                .get(found)
-                .and_then(|&(_, id)| self.get(id)?.router(family)?.burst)
-                .is_some_and(|burst| burst == self.burst)
-    }
-
     fn announced(&mut self, interface: InterfaceId, address: IpAddr, _mac: Mac) {
         for id in self.ids() {
             let handing_over =
@@ -407,10 +348,9 @@ impl Engine {
                 .interfaces
                 .get(interface.0 as usize)
                 .map_or(TrackerState::Down, |(_, state)| interface_as_tracker(*state)),
-            Source::Named(index) => self
-                .trackers
-                .get(index as usize)
-                .map_or(TrackerState::Unknown, |(_, state)| *state),
+            Source::Named(index) => {
+                self.trackers.get(index as usize).map_or(TrackerState::Unknown, |(_, state)| *state)
+            }
         });
         let Some(instance) = self.get_mut(id) else { return };
         instance.weight = found.weight;
@@ -478,7 +418,12 @@ impl Engine {
                 Change::Refused(retry_in) => {
                     instance.timers.set_no_later(Timer::Retry, now + retry_in);
                     if let Err(error) = result {
-                        context.out.notice(Notice::KernelRefused { object, present, error, retry_in });
+                        context.out.notice(Notice::KernelRefused {
+                            object,
+                            present,
+                            error,
+                            retry_in,
+                        });
                     }
                 }
                 Change::None | Change::Removed | Change::Stolen => {}
@@ -502,207 +447,4 @@ impl Engine {
             }
         }
     }
-
-    // Queries
-
-    /// The instances.
-    pub fn instances(&self) -> impl Iterator<Item = InstanceId> + '_ {
-        self.instances.iter().flatten().filter(|i| !i.retiring).map(|i| i.id)
-    }
-
-    /// The instance of that name.
-    pub fn instance(&self, name: &str) -> Option<InstanceId> {
-        let named = |i: &&Instance| !i.retiring && *i.settings.name == *name;
-        self.instances.iter().flatten().find(named).map(|i| i.id)
-    }
-
-    /// The interfaces that instances use or track; new ones may appear after a reload.
-    pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &str)> + '_ {
-        (0..).map(InterfaceId).zip(self.interfaces.iter().map(|(name, _)| &**name))
-    }
-
-    /// The interface of that name.
-    pub fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces().find(|&(_, known)| known == name).map(|(id, _)| id)
-    }
-
-    /// The settings of an instance.
-    pub fn settings(&self, instance: InstanceId) -> Option<&InstanceSettings> {
-        self.get(instance).map(|i| &i.settings)
-    }
-
-    /// What an object is; `None` when it no longer exists.
-    pub fn object(&self, object: ObjectId) -> Option<&Object> {
-        self.get(object.instance)?.objects.get(object.slot).map(|slot| &slot.object)
-    }
-
-    /// Whether the kernel has an object, as far as is known.
-    pub fn object_present(&self, object: ObjectId) -> bool {
-        let slot = |i: &Instance| i.objects.get(object.slot).is_some_and(|slot| slot.present());
-        self.get(object.instance).is_some_and(slot)
-    }
-
-    /// The objects of an instance, in the order of installation.
-    pub fn objects(&self, instance: InstanceId) -> impl Iterator<Item = (ObjectId, &Object)> + '_ {
-        self.get(instance).into_iter().flat_map(move |i| {
-            i.objects.iter().map(move |(slot, s)| (ObjectId { instance, slot }, &s.object))
-        })
-    }
-
-    /// The state of an instance.
-    pub fn state(&self, instance: InstanceId) -> Option<State> {
-        self.get(instance).map(|i| i.state)
-    }
-
-    /// Since when the instance is in its state, and why.
-    pub fn since(&self, instance: InstanceId) -> Option<(Instant, Cause)> {
-        self.get(instance).map(|i| (i.since, i.cause))
-    }
-
-    /// Why an instance cannot take part.
-    pub fn fault(&self, instance: InstanceId) -> Option<FaultReason> {
-        self.get(instance)?.fault
-    }
-
-    /// Whether the instance is in a planned hand-over: state Master, priority 0 sent or about to
-    /// be, addresses kept until the successor has announced them.
-    pub fn handing_over(&self, instance: InstanceId) -> bool {
-        self.get(instance).is_some_and(|i| i.hand_over.is_some())
-    }
-
-    /// Whether an operator holds the instance, and until when.
-    pub fn held(&self, instance: InstanceId) -> Option<Option<Instant>> {
-        self.get(instance)?.hold.map(|hold| hold.until)
-    }
-
-    /// The priority that elections use now.
-    pub fn effective_priority(&self, instance: InstanceId) -> Option<Priority> {
-        self.get(instance).map(Instance::effective_priority)
-    }
-
-    /// The virtual routers of an instance, one for each family it has addresses of.
-    pub fn routers(&self, instance: InstanceId) -> impl Iterator<Item = RouterId> + '_ {
-        self.get(instance)
-            .into_iter()
-            .flat_map(move |i| i.families().map(move |family| RouterId { instance, family }))
-    }
-
-    /// The addresses in the packets of a virtual router, in packet order.
-    pub fn packet_addresses(&self, router: RouterId) -> impl Iterator<Item = IpAddr> + '_ {
-        self.get(router.instance)
-            .and_then(|i| i.router(router.family))
-            .into_iter()
-            .flat_map(|r| r.addresses.iter().copied())
-    }
-
-    /// The address that the router's adverts come from; `None` when there is none now.
-    pub fn source(&self, router: RouterId) -> Option<IpAddr> {
-        self.get(router.instance)?.source(router.family)
-    }
-
-    /// The master that a backup follows.
-    pub fn master(&self, router: RouterId) -> Option<Heard> {
-        let instance = self.get(router.instance)?;
-        (instance.state == State::Backup).then(|| instance.router(router.family)?.master)?
-    }
-
-    /// What a virtual router counted.
-    pub fn statistics(&self, router: RouterId) -> Option<&Statistics> {
-        Some(&self.get(router.instance)?.router(router.family)?.statistics)
-    }
-
-    /// Packets that were too short to name a virtual router (`vrrp:V-21`).
-    pub const fn too_short(&self) -> u32 {
-        self.too_short
-    }
-
-    /// When a timer of an instance is due.
-    pub fn timer(&self, instance: InstanceId, timer: Timer) -> Option<Instant> {
-        self.get(instance)?.timers.get(timer)
-    }
-
-    /// When an instance last sent an advert as master: what has to be stored where it survives
-    /// the process before the packet leaves (DESIGN 3).
-    pub fn last_advert(&self, instance: InstanceId) -> Option<Instant> {
-        let instance = self.get(instance)?;
-        instance.families().filter_map(|f| instance.router(f)?.last_sent).max()
-    }
-}
-
-/// Validates a packet for a router, counts it and gives the remarks (`vrrp:V-23` to `V-41`).
-fn accept(
-    instance: &mut Instance,
-    family: Family,
-    received: &Received<'_>,
-    context: &mut Context<'_>,
-) -> Option<Advert> {
-    let id = instance.router_id(family);
-    let from = received.source;
-    let state = instance.state;
-    let owner = instance.effective_priority().is_owner();
-    let router = instance.router(family)?;
-    let settings = &instance.settings;
-    let result = match state {
-        State::Initialize | State::Fault => Err(Reject::NotRunning),
-        State::Backup | State::Master => validate(
-            &Expectation {
-                version: settings.version,
-                family,
-                unicast: !settings.unicast_peers.is_empty(),
-                authentication: settings.authentication,
-                interval: settings.interval,
-                checksum: settings.checksum,
-                old_checksum: router.old_checksum,
-                owner,
-                owner_ignore_adverts: settings.owner_ignore_adverts,
-                addresses: &router.addresses,
-                compare_addresses: !settings.skip_check_adv_addr
-                    || state == State::Master
-                    || router.master.map(|m| m.address) != Some(from),
-                unicast_peers: &settings.unicast_peers,
-                check_unicast_source: settings.check_unicast_source,
-            },
-            received,
-        ),
-    };
-    let own_interval = settings.interval;
-    let router = instance.router_of(family);
-    let advert = match result {
-        Ok(advert) => advert,
-        Err(reason) => {
-            router.statistics.rejected.count(reason);
-            let notice = Notice::Rejected { router: id, from, reason };
-            if reason != Reject::NotRunning && router.note(Remark::Rejected(reason)) {
-                context.out.notice(notice);
-            }
-            return None;
-        }
-    };
-    let statistics = &mut router.statistics;
-    statistics.adverts_received = statistics.adverts_received.wrapping_add(1);
-    if advert.priority.is_stop() {
-        statistics.priority_zero_received = statistics.priority_zero_received.wrapping_add(1);
-    }
-    if advert.old_checksum && !std::mem::replace(&mut router.old_checksum, true) {
-        context.out.notice(Notice::OldChecksum { router: id, from });
-    }
-    if advert.interval != own_interval {
-        let statistics = &mut router.statistics;
-        statistics.interval_differs = statistics.interval_differs.wrapping_add(1);
-        if router.note(Remark::Interval) {
-            let theirs = advert.interval;
-            context.out.notice(Notice::IntervalDiffers { router: id, from, theirs });
-        }
-    }
-    match advert.addresses {
-        AddressCheck::Match | AddressCheck::NotCompared => {}
-        AddressCheck::CountDiffers | AddressCheck::Missing => {
-            let statistics = &mut router.statistics;
-            statistics.address_list_errors = statistics.address_list_errors.wrapping_add(1);
-            if router.note(Remark::Addresses) {
-                context.out.notice(Notice::AddressesDiffer { router: id, from });
-            }
-        }
-    }
-    Some(advert)
 }

@@ -13,9 +13,9 @@ use crate::units::Family;
 
 impl Engine {
     fn unit_len(&self, id: InstanceId) -> usize {
-        self.get(id).and_then(|i| i.group).map_or(1, |group| {
-            self.groups.get(group as usize).map_or(0, Vec::len)
-        })
+        self.get(id)
+            .and_then(|i| i.group)
+            .map_or(1, |group| self.groups.get(group as usize).map_or(0, Vec::len))
     }
 
     fn member(&self, id: InstanceId, index: usize) -> Option<InstanceId> {
@@ -152,7 +152,8 @@ impl Engine {
         }
         self.each(id, |member, _| member.resume = None);
         // A member that a reload added follows those that are master already.
-        if let Some(master) = self.unit(id).find(|i| i.state == State::Master).map(|i| i.id) {
+        let master = self.unit(id).find(|i| i.state == State::Master).map(|i| i.id);
+        if let Some(master) = master {
             self.each(id, |member, context| {
                 if member.state == State::Initialize {
                     member.enter_master(Cause::Group { member: master }, context);

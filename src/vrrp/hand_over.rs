@@ -177,7 +177,11 @@ impl Instance {
         }
         let after = now.since(hand_over.gave_up_at.unwrap_or(now));
         if first && self.all_succeeded() {
-            context.out.notice(Notice::HandOverTaken { instance: self.id, by: heard.address, after });
+            context.out.notice(Notice::HandOverTaken {
+                instance: self.id,
+                by: heard.address,
+                after,
+            });
             self.timers.set(Timer::HandOver, now + LINGER);
             self.queue_kernel(context);
         }

@@ -41,18 +41,21 @@
 //!
 //! | module | decides |
 //! |---|---|
-//! | [`instance`](self) | the state machine of one instance: S-1 to S-32 |
+//! | `instance` | the states of one instance and what entering them does: S-1, S-2, S-21, S-42 |
+//! | `election` | what adverts and timers do: S-11 to S-32 |
 //! | `group` | what moves together: S-41, starts, stops, switchovers |
 //! | `hand_over` | the planned hand-over |
 //! | `objects` | wanted against seen kernel state |
 //! | `announce` | the schedule and spacing of announcements: G-5 |
 //! | `tracking` | priorities and faults: S-40 |
 //! | `reload` | from one configuration to the next |
+//! | `reception` | which router a packet is for, and what is remarked about it |
 //! | [`validation`] | which packets count: V-21 to V-41 |
 //! | [`timers`] | the formulas: T-1 to T-4 |
 
 pub mod action;
 mod announce;
+mod election;
 mod engine;
 pub mod event;
 mod group;
@@ -60,6 +63,8 @@ mod hand_over;
 mod instance;
 mod objects;
 mod outbox;
+mod query;
+mod reception;
 mod reload;
 mod router;
 mod schedule;

@@ -204,11 +204,6 @@ impl Objects {
         self.order.get(place).copied()
     }
 
-    /// Whether the instance holds its objects.
-    pub const fn wanted(&self) -> bool {
-        self.wanted
-    }
-
     /// Says whether the objects shall be there.
     pub fn want(&mut self, wanted: bool) {
         if wanted && !self.wanted {
@@ -323,10 +318,8 @@ impl Objects {
     /// Puts a stolen object back: at once the first time, later and later if it happens again.
     /// Gives the time until then.
     pub fn restore(&mut self, number: u32, now: Instant) -> Duration {
-        let wait = self
-            .slots
-            .get_mut(number as usize)
-            .map_or(Duration::ZERO, |slot| slot.wait(now, true));
+        let wait =
+            self.slots.get_mut(number as usize).map_or(Duration::ZERO, |slot| slot.wait(now, true));
         self.look_again();
         wait
     }

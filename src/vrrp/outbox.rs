@@ -60,16 +60,6 @@ impl Outbox {
             (count > 0).then_some(Notice::Lost { count })
         })
     }
-
-    /// Nothing waits in any lane.
-    pub fn is_empty(&self) -> bool {
-        !self.drain
-            && self.adverts.is_empty()
-            && self.kernel.is_empty()
-            && self.announcements.is_empty()
-            && self.notices.is_empty()
-            && self.lost == 0
-    }
 }
 
 #[cfg(test)]
@@ -87,6 +77,5 @@ mod tests {
         }
         assert_eq!(outbox.take_notice(), Some(Notice::Lost { count: 3 }));
         assert_eq!(outbox.take_notice(), None);
-        assert!(outbox.is_empty());
     }
 }
