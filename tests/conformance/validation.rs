@@ -53,6 +53,9 @@ fn v_21_a_packet_without_a_whole_header_is_too_short() {
     let whole = received(&frame[..MESSAGE_V4 + 8]).unwrap();
     assert_eq!(peek_vrid(&whole), Ok(56));
     assert_eq!(validate(&router, &whole), Err(Reject::Length));
+    // Who delivers says that less was received than it hands over.
+    let less = Received { received_len: 27, ..whole };
+    assert_eq!(peek_vrid(&less), Err(Reject::TooShort));
     // With an authentication header, 24 octets more.
     let frame = load("v2-04-ah-seq1");
     for len in IP..MESSAGE_V4 + 24 + 8 {
@@ -390,4 +393,7 @@ fn v_41_source_must_be_a_peer_when_that_is_asked_for() {
     let other = Expectation { unicast_peers: &strangers, ..router };
     assert_eq!(verdict(name, &other), Err(Reject::NotAPeer));
     assert!(verdict(name, &Expectation { check_unicast_source: false, ..other }).is_ok());
+    // A group has no peers.
+    let multicast = Expectation { unicast: false, ..other };
+    assert!(verdict("v3-01-ipv4-master", &multicast).is_ok());
 }
