@@ -1,1 +1,3 @@
 //! c
+
+mod purity;
