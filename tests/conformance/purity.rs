@@ -131,9 +131,9 @@ const TOP: &[&str] = &[
 ];
 
 /// A source file: its path from the top of the tree, and its text.
-struct File {
-    path: String,
-    text: String,
+pub struct File {
+    pub path: String,
+    pub text: String,
 }
 
 impl File {
@@ -314,7 +314,7 @@ fn root() -> PathBuf {
 }
 
 /// All Rust files below a directory of the tree, in order of their paths.
-fn files(directory: &str) -> Vec<File> {
+pub fn files(directory: &str) -> Vec<File> {
     fn walk(path: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(path).expect("a readable directory") {
             let path = entry.expect("a readable entry").path();
