@@ -1,10 +1,372 @@
-//! Validation of received packets, in the order of section 4 of the rules.
+//! Validation of received packets, in the order of section 4 of the rules (`vrrp:V-21` to
+//! `V-41`).
+//!
+//! The order is part of the interface: counters, log messages and SNMP error reasons name the
+//! first test that fails. What depends on the instance's state, and on which router a packet is
+//! for, is the engine's (`V-22` to `V-24`).
 
-/// Why a packet is not counted, or is counted with a remark. In the order in which the tests are
-/// made (`vrrp:V-20` to `V-41`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u8)]
-pub enum Reject {
-    /// Too short for a header (V-21).
-    TooShort,
+mod reject;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+pub use reject::{Counters, Reject};
+
+use super::settings::{Authentication, V3Checksum};
+use super::{InterfaceId, Received};
+use crate::units::{Centiseconds, Family, Priority, Version};
+use crate::wire::checksum::PseudoHeader;
+use crate::wire::ip::{AH_LEN, Ipv4Packet, PROTOCOL_AH};
+use crate::wire::vrrp::{ADVERTISEMENT, AuthType, HEADER_LEN, HOP_LIMIT, Packet, message_len};
+
+/// Ethernet pads what is shorter than this (60 octets of frame without the header of 14).
+const ETHERNET_MIN_PAYLOAD: usize = 46;
+
+impl<'a> Received<'a> {
+    /// From what an IPv4 raw socket delivers: the packet with its IP header. An authentication
+    /// header is skipped.
+    ///
+    /// # Errors
+    /// [`Reject::TooShort`] when there is no whole IPv4 header, or when the authentication header
+    /// is cut (`vrrp:V-21`).
+    pub fn from_ipv4(interface: InterfaceId, octets: &'a [u8]) -> Result<Self, Reject> {
+        let packet = Ipv4Packet::new_checked(octets).map_err(|_| Reject::TooShort)?;
+        let authenticated = packet.protocol() == PROTOCOL_AH;
+        let message_at = packet.header_len() + if authenticated { AH_LEN } else { 0 };
+        Ok(Self {
+            interface,
+            source: packet.source().into(),
+            destination: packet.destination().into(),
+            hop_limit: packet.ttl(),
+            ip_header_len: packet.header_len(),
+            ip_total_len: packet.total_len(),
+            received_len: octets.len(),
+            authenticated,
+            message: octets.get(message_at..).ok_or(Reject::TooShort)?,
+        })
+    }
+
+    /// From what an IPv6 raw socket delivers: the message, the rest beside it (`vrrp:V-20`).
+    pub const fn from_ipv6(
+        interface: InterfaceId,
+        source: IpAddr,
+        destination: IpAddr,
+        hop_limit: u8,
+        message: &'a [u8],
+    ) -> Self {
+        Self {
+            interface,
+            source,
+            destination,
+            hop_limit,
+            ip_header_len: 0,
+            ip_total_len: message.len(),
+            received_len: message.len(),
+            authenticated: false,
+            message,
+        }
+    }
+}
+
+/// What a virtual router expects of an advert.
+#[derive(Clone, Copy, Debug)]
+pub struct Expectation<'a> {
+    /// The configured version.
+    pub version: Version,
+    /// The router's family.
+    pub family: Family,
+    /// Adverts come from peers instead of from the group.
+    pub unicast: bool,
+    /// The multicast group of this family. Unicast: the group that old checksums contain.
+    pub group: IpAddr,
+    /// Authentication of version 2.
+    pub authentication: Authentication,
+    /// The own interval.
+    pub interval: Centiseconds,
+    /// What the checksum of version 3 over IPv4 covers.
+    pub checksum: V3Checksum,
+    /// An earlier advert had [`Advert::old_checksum`] (`vrrp:C-5`).
+    pub old_checksum: bool,
+    /// The effective priority is 255.
+    pub owner: bool,
+    /// Do not process others' adverts while [`Expectation::owner`] (`vrrp:V-38`).
+    pub owner_ignore_adverts: bool,
+    /// The addresses that the own packets of this family carry.
+    pub addresses: &'a [IpAddr],
+    /// Whether to compare them with the packet's (`vrrp:V-40`).
+    pub compare_addresses: bool,
+    /// The configured peers.
+    pub unicast_peers: &'a [IpAddr],
+    /// Whether the source has to be one of them (`vrrp:V-41`).
+    pub check_unicast_source: bool,
+}
+
+/// What a valid advert says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Advert {
+    /// Who sent it.
+    pub source: IpAddr,
+    /// The sender's priority, 0 when it gives up.
+    pub priority: Priority,
+    /// The sender's interval, never zero.
+    pub interval: Centiseconds,
+    /// It is not ours: to be logged once, and learned (`vrrp:V-36`). Never so in version 2.
+    pub interval_differs: bool,
+    /// The sender's addresses against ours.
+    pub addresses: AddressCheck,
+    /// News: the checksum was the one of keepalived up to 1.3.6. From now on this router sends
+    /// that, too, and sets [`Expectation::old_checksum`] (`vrrp:C-5`).
+    pub old_checksum: bool,
+}
+
+/// Result of comparing the address lists. Never a reason to discard (`vrrp:V-40`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddressCheck {
+    /// The packet has the same number of addresses, and all of ours.
+    Match,
+    /// Another number of addresses than ours.
+    CountDiffers,
+    /// One of ours is not in the packet.
+    Missing,
+    /// Not compared, because it was not asked for.
+    NotCompared,
+}
+
+impl AddressCheck {
+    /// Whether this is an address list error.
+    pub const fn differs(self) -> bool {
+        match self {
+            Self::CountDiffers | Self::Missing => true,
+            Self::Match | Self::NotCompared => false,
+        }
+    }
+}
+
+/// The VRID that a packet is for; the engine looks the router up with it.
+///
+/// # Errors
+/// [`Reject::TooShort`] (`vrrp:V-21`).
+pub fn peek_vrid(received: &Received<'_>) -> Result<u8, Reject> {
+    Ok(message(received)?.vrid())
+}
+
+/// The view of the message with all octets that were received.
+fn message<'a>(received: &Received<'a>) -> Result<Packet<&'a [u8]>, Reject> {
+    let before = received.ip_header_len + authentication_len(received);
+    if received.received_len < before + HEADER_LEN {
+        return Err(Reject::TooShort);
+    }
+    Packet::new_checked(received.message).map_err(|_| Reject::TooShort)
+}
+
+/// Octets of the authentication header.
+const fn authentication_len(received: &Received<'_>) -> usize {
+    if received.authenticated { AH_LEN } else { 0 }
+}
+
+/// What the checksum covers besides the message (`vrrp:C-2` to `C-5`), for sending and for
+/// receiving. `old` says that the router was switched to the old unicast checksum.
+///
+/// `None` also when `source` and `destination` are of different families, which cannot be sent.
+pub const fn pseudo_header(
+    version: Version,
+    checksum: V3Checksum,
+    old: bool,
+    source: IpAddr,
+    destination: IpAddr,
+    group: IpAddr,
+) -> Option<PseudoHeader> {
+    match (version, source) {
+        (Version::V2, _) => None,
+        (Version::V3, IpAddr::V6(_)) => PseudoHeader::new(source, destination),
+        (Version::V3, IpAddr::V4(_)) => match checksum {
+            V3Checksum::MessageOnly => None,
+            V3Checksum::OldUnicast => PseudoHeader::new(source, group),
+            V3Checksum::PseudoHeader if old => PseudoHeader::new(source, group),
+            V3Checksum::PseudoHeader | V3Checksum::PseudoHeaderStrict => {
+                PseudoHeader::new(source, destination)
+            }
+        },
+    }
+}
+
+/// Tests a packet against what its router expects, in the order of section 4.
+///
+/// # Errors
+/// The first test that it fails.
+pub fn validate(expectation: &Expectation<'_>, received: &Received<'_>) -> Result<Advert, Reject> {
+    let packet = message(received)?;
+    if expectation.family == Family::V6 && !destination_fits(expectation, received) {
+        return Err(Reject::Ipv6Destination);
+    }
+    if received.authenticated != wants_authentication_header(expectation.authentication) {
+        return Err(Reject::AhMismatch);
+    }
+    let packet = whole_message(expectation.family, received, packet)?;
+    if !expectation.unicast && received.hop_limit != HOP_LIMIT {
+        return Err(Reject::HopLimit);
+    }
+    if packet.version() != expectation.version.number() {
+        return Err(Reject::Version);
+    }
+    let interval_differs = packet.interval() != expectation.interval;
+    if expectation.version == Version::V2 {
+        authenticate(expectation, &packet)?;
+        if interval_differs {
+            return Err(Reject::Interval);
+        }
+    }
+    if packet.interval() == Centiseconds(0) {
+        return Err(Reject::IntervalZero);
+    }
+    if packet.packet_type() != ADVERTISEMENT {
+        return Err(Reject::Type);
+    }
+    if expectation.family == Family::V4
+        && !fits(received.ip_total_len, received.received_len, expectation.family)
+    {
+        return Err(Reject::IpLength);
+    }
+    let old_checksum = verify_checksum(expectation, received, &packet)?;
+    if expectation.family == Family::V4 && !destination_fits(expectation, received) {
+        return Err(Reject::Ipv4Destination);
+    }
+    if expectation.owner && expectation.owner_ignore_adverts {
+        return Err(Reject::OwnerIgnored);
+    }
+    let addresses = compare_addresses(expectation, &packet);
+    if expectation.check_unicast_source
+        && expectation.unicast
+        && !expectation.unicast_peers.contains(&received.source)
+    {
+        return Err(Reject::NotAPeer);
+    }
+    Ok(Advert {
+        source: received.source,
+        priority: packet.priority(),
+        interval: packet.interval(),
+        interval_differs,
+        addresses,
+        old_checksum,
+    })
+}
+
+/// `vrrp:V-25`, `V-37`: a multicast router hears its group, a unicast router anything else.
+fn destination_fits(expectation: &Expectation<'_>, received: &Received<'_>) -> bool {
+    if expectation.unicast {
+        !received.destination.is_multicast()
+    } else {
+        received.destination == expectation.group
+    }
+}
+
+/// `vrrp:V-26`.
+const fn wants_authentication_header(authentication: Authentication) -> bool {
+    match authentication {
+        Authentication::None | Authentication::Password(_) => false,
+    }
+}
+
+/// `vrrp:V-27`, `V-29`: the view of exactly the message.
+fn whole_message<'a>(
+    family: Family,
+    received: &Received<'a>,
+    packet: Packet<&'a [u8]>,
+) -> Result<Packet<&'a [u8]>, Reject> {
+    let len = message_len(packet.version(), family, packet.count());
+    let expected = received.ip_header_len + authentication_len(received) + len;
+    if !fits(expected, received.received_len, family) {
+        return Err(Reject::Length);
+    }
+    let message = received.message.get(..len).ok_or(Reject::Length)?;
+    Packet::new_checked(message).map_err(|_| Reject::Length)
+}
+
+/// Whether what was received has the expected length, or is padded to the least that Ethernet
+/// carries, less 4 octets for each VLAN tag (`vrrp:V-29`). An IPv6 packet is never that short.
+const fn fits(expected: usize, received: usize, family: Family) -> bool {
+    match family {
+        Family::V4 if expected < ETHERNET_MIN_PAYLOAD && received > expected => {
+            (received - expected) % 4 == 2
+        }
+        Family::V4 | Family::V6 => received == expected,
+    }
+}
+
+/// `vrrp:V-33`.
+fn authenticate(expectation: &Expectation<'_>, packet: &Packet<&[u8]>) -> Result<(), Reject> {
+    match (packet.auth_type(), expectation.authentication) {
+        (AuthType::Unknown(_), _) => Err(Reject::AuthTypeInvalid),
+        (AuthType::None, Authentication::None) => Ok(()),
+        (AuthType::Password, Authentication::Password(password)) => {
+            match packet.auth_data(expectation.family) {
+                Some(data) if equal_in_constant_time(&password, &data) => Ok(()),
+                Some(_) | None => Err(Reject::AuthFailed),
+            }
+        }
+        (AuthType::None | AuthType::Header, Authentication::Password(_))
+        | (AuthType::Password | AuthType::Header, Authentication::None) => {
+            Err(Reject::AuthTypeMismatch)
+        }
+    }
+}
+
+/// `vrrp:A-1`: how long it takes tells nothing about where the first difference is.
+fn equal_in_constant_time(a: &[u8; 8], b: &[u8; 8]) -> bool {
+    let difference = a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b));
+    std::hint::black_box(difference) == 0
+}
+
+/// `vrrp:V-36`, `C-2` to `C-5`. True when only the old unicast checksum fits, and that is news.
+fn verify_checksum(
+    expectation: &Expectation<'_>,
+    received: &Received<'_>,
+    packet: &Packet<&[u8]>,
+) -> Result<bool, Reject> {
+    let covered = |old| {
+        pseudo_header(
+            expectation.version,
+            expectation.checksum,
+            old,
+            received.source,
+            received.destination,
+            expectation.group,
+        )
+    };
+    let v3_over_ipv4 = expectation.version == Version::V3 && expectation.family == Family::V4;
+    if v3_over_ipv4 && expectation.checksum == V3Checksum::MessageOnly {
+        return Ok(false);
+    }
+    if packet.checksum_is_good(covered(expectation.old_checksum)) {
+        return Ok(false);
+    }
+    let may_switch = v3_over_ipv4
+        && expectation.unicast
+        && expectation.checksum == V3Checksum::PseudoHeader
+        && !expectation.old_checksum;
+    if may_switch && packet.checksum_is_good(covered(true)) {
+        return Ok(true);
+    }
+    Err(Reject::Checksum)
+}
+
+/// `vrrp:V-40`, `V3-4`.
+fn compare_addresses(expectation: &Expectation<'_>, packet: &Packet<&[u8]>) -> AddressCheck {
+    if !expectation.compare_addresses {
+        return AddressCheck::NotCompared;
+    }
+    if usize::from(packet.count()) != expectation.addresses.len() {
+        return AddressCheck::CountDiffers;
+    }
+    let theirs = packet.addresses(expectation.family);
+    // Routers that are configured alike send them in the same order.
+    if theirs.iter().eq(expectation.addresses.iter().copied()) {
+        return AddressCheck::Match;
+    }
+    if expectation.addresses.iter().all(|ours| theirs.iter().any(|address| address == *ours)) {
+        AddressCheck::Match
+    } else {
+        AddressCheck::Missing
+    }
 }
