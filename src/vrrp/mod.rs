@@ -2,6 +2,7 @@
 pub mod action;
 mod engine;
 pub mod event;
+mod from_config;
 pub mod settings;
 pub mod validation;
 

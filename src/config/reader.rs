@@ -1,0 +1,479 @@
+//! Typed reading of a TOML tree that reports every error and goes on.
+//!
+//! serde stops at the first error and drops the places of what it has read. A [`Table`] is asked
+//! for its keys one by one instead: each answer is either the value in its type or an entry in
+//! the list of diagnostics, and [`Table::finish`] reports the keys that nobody asked for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Span};
+use super::keys::{self, Place};
+use super::suggest::nearest;
+use super::values::{self, Wrong, show_duration};
+
+/// What is collected while reading.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The source text.
+    pub text: &'a str,
+    diagnostics: RefCell<Vec<Diagnostic>>,
+    holes: RefCell<Holes>,
+}
+
+/// For arrays (by where they start): the indices of elements that could not be read and so are
+/// missing in the model.
+pub type Holes = HashMap<usize, Vec<usize>>;
+
+impl<'a> Context<'a> {
+    /// Nothing found yet.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, diagnostics: RefCell::default(), holes: RefCell::default() }
+    }
+
+    /// Adds a finding.
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// What was found.
+    pub fn finish(self) -> (Vec<Diagnostic>, Holes) {
+        (self.diagnostics.into_inner(), self.holes.into_inner())
+    }
+}
+
+/// A value with its name and place.
+#[derive(Clone, Debug)]
+pub struct Item<'a> {
+    cx: &'a Context<'a>,
+    /// The dotted name, for messages.
+    pub path: String,
+    /// The value.
+    pub value: &'a DeValue<'a>,
+    /// Where the value is.
+    pub span: Span,
+}
+
+impl<'a> Item<'a> {
+    /// Reports that something is wrong with this value.
+    pub fn wrong(&self, wrong: Wrong) {
+        self.wrong_at(self.span.clone(), wrong);
+    }
+
+    /// The same, about a part of it.
+    pub fn wrong_at(&self, span: Span, wrong: Wrong) {
+        let message = format!("{}: {}", self.path, wrong.message);
+        self.cx.report(Diagnostic::error(span, message).help(wrong.help));
+    }
+
+    /// Reports another type than the expected one.
+    fn type_error(&self, expected: &str, example: &str) {
+        let found = match self.value {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a number",
+            DeValue::Float(_) => "a number with decimals",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.wrong(Wrong::new(format!("expected {expected}, found {found}"), example));
+    }
+
+    /// A text.
+    pub fn string(&self) -> Option<&'a str> {
+        if let DeValue::String(text) = self.value {
+            return Some(text);
+        }
+        self.type_error("a text", &format!("write {} = \"...\"", self.key()));
+        None
+    }
+
+    /// The last part of the name, without an index.
+    fn key(&self) -> &str {
+        let key = self.path.rsplit('.').next().unwrap_or_default();
+        key.split('[').next().unwrap_or_default()
+    }
+
+    /// `true` or `false`.
+    pub fn bool(&self) -> Option<bool> {
+        if let DeValue::Boolean(value) = self.value {
+            return Some(*value);
+        }
+        let key = self.key();
+        self.type_error("true or false", &format!("write {key} = true or {key} = false"));
+        None
+    }
+
+    /// A whole number within bounds.
+    pub fn integer<N>(&self, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: TryFrom<i64> + Copy + PartialOrd + Display,
+    {
+        let key = self.key();
+        let (low, high) = (*range.start(), *range.end());
+        let help = format!("write a whole number from {low} to {high}");
+        let DeValue::Integer(number) = self.value else {
+            let quoted = match self.value {
+                DeValue::String(text) if text.parse::<i64>().is_ok() => {
+                    format!("write {key} = {text}, without quotes")
+                }
+                _ => help,
+            };
+            self.type_error("a whole number", &quoted);
+            return None;
+        };
+        let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        let value = value.and_then(|value| N::try_from(value).ok());
+        let value = value.filter(|value| range.contains(value));
+        if value.is_none() {
+            self.wrong(Wrong::new(format!("{number} is out of range"), help));
+        }
+        value
+    }
+
+    /// A length of time within bounds.
+    pub fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let parsed = match self.value {
+            DeValue::String(text) => values::duration(text),
+            DeValue::Integer(number) if number.radix() == 10 => values::duration(number.as_str()),
+            DeValue::Float(number) => values::duration(number.as_str()),
+            DeValue::Integer(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => {
+                let key = self.key();
+                let help = format!("write {key} = \"1s\"; a bare number is seconds");
+                self.type_error("a length of time", &help);
+                return None;
+            }
+        };
+        let length = parsed.map_err(|wrong| self.wrong(wrong)).ok()?;
+        if !range.contains(&length) {
+            self.wrong(Wrong::new(
+                format!("{} is out of range", show_duration(length)),
+                format!(
+                    "write a length of time from \"{}\" to \"{}\"",
+                    show_duration(*range.start()),
+                    show_duration(*range.end())
+                ),
+            ));
+            return None;
+        }
+        Some(length)
+    }
+
+    /// The elements of a list.
+    pub fn items(&self) -> Option<Vec<Self>> {
+        let DeValue::Array(array) = self.value else {
+            let key = self.key();
+            let help = match self.value {
+                DeValue::String(text) => format!("write {key} = [\"{text}\"]"),
+                _ => format!("write {key} = [...]"),
+            };
+            self.type_error("a list", &help);
+            return None;
+        };
+        Some(self.elements(array))
+    }
+
+    fn elements(&self, array: &'a DeArray<'a>) -> Vec<Self> {
+        let element = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Self {
+            cx: self.cx,
+            path: format!("{}[{index}]", self.path),
+            value: value.get_ref(),
+            span: value.span(),
+        };
+        array.iter().enumerate().map(element).collect()
+    }
+
+    /// A list whose elements are read one by one; those that can not be read are left out.
+    pub fn list<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
+        let mut list = Vec::new();
+        for (index, item) in self.items().unwrap_or_default().iter().enumerate() {
+            match read(item) {
+                Some(value) => list.push(value),
+                None => {
+                    self.cx.holes.borrow_mut().entry(self.span.start).or_default().push(index);
+                }
+            }
+        }
+        list
+    }
+
+    /// A table.
+    pub fn table(&self, place: Place) -> Option<Table<'a>> {
+        if let DeValue::Table(tree) = self.value {
+            return Some(Table::new(self.cx, tree, self.span.clone(), self.path.clone(), place));
+        }
+        self.type_error("a table", &format!("write {} = {{ ... }}", self.key()));
+        None
+    }
+
+    /// One of several words.
+    pub fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
+        let words = || choices.iter().map(|(word, _)| *word);
+        let all = || words().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        let DeValue::String(text) = self.value else {
+            self.type_error("a word", &format!("write one of {}", all()));
+            return None;
+        };
+        let found = choices.iter().find(|(word, _)| *word == text.as_ref());
+        if found.is_none() {
+            let help = match nearest(text, words()) {
+                Some(word) => format!("did you mean \"{word}\"? Possible are {}", all()),
+                None => format!("write one of {}", all()),
+            };
+            self.wrong(Wrong::new(format!("\"{text}\" is not possible here"), help));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// The result of a parser of texts.
+    pub fn parse<T>(&self, parser: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+        parser(self.string()?).map_err(|wrong| self.wrong(wrong)).ok()
+    }
+
+    /// The name of an interface.
+    pub fn interface(&self) -> Option<Box<str>> {
+        self.parse(|text| values::interface(text).map(|()| text.into()))
+    }
+
+    /// A text that is not empty.
+    pub fn text(&self) -> Option<Box<str>> {
+        let text = self.string()?;
+        if text.is_empty() {
+            self.wrong(Wrong::new("is empty", "write a value, or remove the key"));
+            return None;
+        }
+        Some(text.into())
+    }
+
+    /// The place of a part of this text: exact where the source has no escapes.
+    pub fn part(&self, part: std::ops::Range<usize>) -> Span {
+        let quoted = self.cx.text.get(self.span.clone()).unwrap_or_default();
+        match self.value {
+            DeValue::String(text)
+                if quoted.len() == text.len() + 2 && quoted.get(1..=text.len()) == Some(text) =>
+            {
+                let start = self.span.start + 1;
+                start + part.start..start + part.end
+            }
+            _ => self.span.clone(),
+        }
+    }
+}
+
+/// A table that is being read.
+#[derive(Debug)]
+pub struct Table<'a> {
+    cx: &'a Context<'a>,
+    tree: &'a DeTable<'a>,
+    /// The dotted name, for messages.
+    pub path: String,
+    /// Its header, or all of it when it is written in braces.
+    pub span: Span,
+    place: Place,
+    known: Vec<&'static str>,
+    /// How many of its keys were asked for.
+    taken: usize,
+}
+
+impl<'a> Table<'a> {
+    /// Starts to read a table.
+    pub fn new(
+        cx: &'a Context<'a>,
+        tree: &'a DeTable<'a>,
+        span: Span,
+        path: String,
+        place: Place,
+    ) -> Self {
+        Self { cx, tree, path, span, place, known: Vec::new(), taken: 0 }
+    }
+
+    /// The value of a key. Reports keys that the program can not honour yet, and still returns
+    /// their value, so that it is checked.
+    pub fn get(&mut self, key: &'static str) -> Option<Item<'a>> {
+        let (name, item) = self.look(key)?;
+        if let Some(feature) = keys::unbuilt(self.place, key) {
+            self.refuse(name, key, feature);
+        }
+        Some(item)
+    }
+
+    /// The value of a key of which only some values are not built yet.
+    fn look(&mut self, key: &'static str) -> Option<(&'a Spanned<DeString<'a>>, Item<'a>)> {
+        self.known.push(key);
+        let (name, value) = self.tree.get_key_value(key)?;
+        self.taken += 1;
+        let path = join(&self.path, key);
+        Some((name, Item { cx: self.cx, path, value: value.get_ref(), span: value.span() }))
+    }
+
+    fn refuse(&self, name: &Spanned<DeString<'a>>, key: &str, feature: &str) {
+        let message = format!(
+            "{}: {feature} not built yet in steadfast {}",
+            join(&self.path, key),
+            env!("CARGO_PKG_VERSION")
+        );
+        let help = match self.place {
+            Place::Instance | Place::Group => "remove the key, or keep keepalived for this one",
+            _ => "remove it, or keep keepalived until it is built",
+        };
+        self.cx.report(Diagnostic::error(name.span(), message).help(help));
+    }
+
+    /// A text.
+    pub fn text(&mut self, key: &'static str) -> Option<Box<str>> {
+        self.get(key)?.text()
+    }
+
+    /// `true` or `false`.
+    pub fn bool(&mut self, key: &'static str) -> Option<bool> {
+        self.get(key)?.bool()
+    }
+
+    /// `true` or `false`, of which one value is not built yet.
+    pub fn bool_without(
+        &mut self,
+        key: &'static str,
+        missing: bool,
+        feature: &str,
+    ) -> Option<bool> {
+        let (name, item) = self.look(key)?;
+        let value = item.bool()?;
+        if value == missing {
+            self.refuse(name, key, feature);
+        }
+        Some(value)
+    }
+
+    /// A whole number.
+    pub fn integer<N>(&mut self, key: &'static str, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: TryFrom<i64> + Copy + PartialOrd + Display,
+    {
+        self.get(key)?.integer(range)
+    }
+
+    /// A length of time.
+    pub fn duration(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        self.get(key)?.duration(range)
+    }
+
+    /// A list.
+    pub fn list<T>(&mut self, key: &'static str, read: impl Fn(&Item<'a>) -> Option<T>) -> Vec<T> {
+        self.get(key).map(|item| item.list(read)).unwrap_or_default()
+    }
+
+    /// A table.
+    pub fn table(&mut self, key: &'static str, place: Place) -> Option<Table<'a>> {
+        self.get(key)?.table(place)
+    }
+
+    /// Whether the key is there at all.
+    pub fn has(&self, key: &str) -> bool {
+        self.tree.contains_key(key)
+    }
+
+    /// Reports a key that has to be there.
+    pub fn missing(&self, key: &str, help: impl Into<String>) {
+        let message = format!("{}: {key} is missing", self.path);
+        self.cx.report(Diagnostic::error(self.span.clone(), message).help(help).absent());
+    }
+
+    /// The entries of a table that is keyed by name, in the order of the file. Reports names that
+    /// logs and commands could not use.
+    pub fn named(&mut self) -> Vec<(&'a str, Item<'a>)> {
+        let mut entries: Vec<_> = self.tree.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        self.taken = entries.len();
+        let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
+            let path = join(&self.path, name.get_ref());
+            let item = Item { cx: self.cx, path, value: value.get_ref(), span: value.span() };
+            let text: &'a str = name.get_ref();
+            let usable = |char| values::graphic(char) && char != '"';
+            if text.is_empty() || text.len() > NAME_MAX || !text.chars().all(usable) {
+                item.wrong_at(
+                    name.span(),
+                    Wrong::new(
+                        "this name can not be used in logs and commands",
+                        format!("write 1 to {NAME_MAX} characters without spaces and quotes"),
+                    ),
+                );
+            }
+            (text, item)
+        };
+        entries.into_iter().map(item).collect()
+    }
+
+    /// All entries, in the order of the file, for tables whose keys are looked up elsewhere.
+    pub fn entries(&mut self) -> Vec<(&'a str, Span, Item<'a>)> {
+        let mut entries: Vec<_> = self.tree.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        self.taken = entries.len();
+        let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
+            let path = join(&self.path, name.get_ref());
+            let text: &'a str = name.get_ref();
+            let item = Item { cx: self.cx, path, value: value.get_ref(), span: value.span() };
+            (text, name.span(), item)
+        };
+        entries.into_iter().map(item).collect()
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub fn finish(self) {
+        if self.taken == self.tree.len() {
+            return;
+        }
+        for name in self.tree.keys() {
+            let key: &str = name.get_ref();
+            if !self.known.contains(&key) {
+                self.unknown(key, name.span());
+            }
+        }
+    }
+
+    fn unknown(&self, key: &str, span: Span) {
+        let path = join(&self.path, key);
+        let diagnostic = if let Some(habit) = keys::habit(self.place, key) {
+            let message = format!("{path}: {key} {}", habit.what());
+            Diagnostic::error(span, message).help(habit.help())
+        } else {
+            let error = Diagnostic::error(span, format!("{path}: unknown key"));
+            match nearest(key, self.known.iter().copied()) {
+                Some(word) => error.help(format!("did you mean {word}?")),
+                None if self.known.len() <= 16 => {
+                    error.help(format!("possible here: {}", self.known.join(", ")))
+                }
+                None => error.help("remove it; conf/steadfast.toml lists the keys"),
+            }
+        };
+        self.cx.report(diagnostic);
+    }
+}
+
+/// The longest name of an instance, group or tracker, in octets.
+const NAME_MAX: usize = 64;
+
+/// A dotted name with one more part, quoted where TOML needs it.
+pub fn join(path: &str, key: &str) -> String {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    let dot = if path.is_empty() { "" } else { "." };
+    if !key.is_empty() && key.bytes().all(bare) {
+        format!("{path}{dot}{key}")
+    } else {
+        format!("{path}{dot}\"{}\"", key.escape_debug())
+    }
+}
