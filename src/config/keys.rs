@@ -135,6 +135,7 @@ const UNBUILT: &[(Place, Features)] = &[
             (&["track_files"], "tracking of files is"),
             (&["track_processes"], "tracking of processes is"),
             (&["track_bfd"], "tracking of BFD sessions is"),
+            (&["no_virtual_addresses"], "an instance without addresses is"),
             (&["promote_secondaries"], "setting of interface options is"),
             (&["kernel_rx_buf_size"], "another receive buffer size is"),
             (NOTIFY, "notification is"),
