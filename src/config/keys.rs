@@ -182,6 +182,8 @@ const NOTIFY: &[&str] = &[
 pub enum Habit {
     /// The same thing has this name here.
     Write(&'static str),
+    /// It belongs to another table.
+    Elsewhere(&'static str),
     /// There is no such thing, because.
     Drop(&'static str),
     /// A feature that is not built yet and has no model.
@@ -189,13 +191,22 @@ pub enum Habit {
 }
 
 impl Habit {
-    /// What is wrong, after the key.
+    /// The key that it is called here.
+    pub fn key(self) -> Option<&'static str> {
+        match self {
+            Self::Write(text) => text.split_whitespace().next(),
+            Self::Elsewhere(_) | Self::Drop(_) | Self::Later(_) => None,
+        }
+    }
+
+    /// What is wrong.
     pub fn what(self) -> String {
         match self {
-            Self::Write(_) => "is keepalived's word".to_owned(),
-            Self::Drop(_) => "is not needed here".to_owned(),
+            Self::Write(_) => "this has another name here".to_owned(),
+            Self::Elsewhere(_) => "this does not belong here".to_owned(),
+            Self::Drop(_) => "this is not needed".to_owned(),
             Self::Later(feature) => {
-                format!("belongs to {feature}, not built yet in steadfast {VERSION}")
+                format!("this belongs to {feature}, not built yet in steadfast {VERSION}")
             }
         }
     }
@@ -203,7 +214,7 @@ impl Habit {
     /// What to write.
     pub fn help(self) -> String {
         match self {
-            Self::Write(text) => format!("write {text}"),
+            Self::Write(text) | Self::Elsewhere(text) => format!("write {text}"),
             Self::Drop(text) => format!("remove it: {text}"),
             Self::Later(_) => "remove it, or keep keepalived until it is built".to_owned(),
         }
@@ -222,7 +233,7 @@ pub fn habit(place: Place, key: &str) -> Option<Habit> {
     })
 }
 
-use Habit::{Drop, Later, Write};
+use Habit::{Drop, Elsewhere, Later, Write};
 
 const STATE: Habit = Drop(
     "every router starts as backup and the highest priority becomes master; \
@@ -247,8 +258,8 @@ const HABITS: &[(Place, &[(&str, Habit)])] = &[
             ("static_rules", Write("rules = [\"...\"] in [static]")),
             ("instance", Write("[vrrp.instance.NAME]")),
             ("group", Write("[vrrp.group.NAME]")),
-            ("net_namespace", Write("net_namespace = \"...\" in [global]")),
-            ("interface", Write("interface = \"...\" in [vrrp.instance.NAME]")),
+            ("net_namespace", Elsewhere("net_namespace = \"...\" in [global]")),
+            ("interface", Elsewhere("interface = \"...\" in [vrrp.instance.NAME]")),
         ],
     ),
     (
@@ -268,16 +279,16 @@ const HABITS: &[(Place, &[(&str, Habit)])] = &[
             ("nftables", FIREWALL),
             ("enable_dbus", Drop("there is no D-Bus interface; steadfast has a control socket")),
             ("enable_snmp_keepalived", Write("enable_snmp_vrrp = true")),
-            ("advert_int", Write("advertisement_interval = \"1s\" in [vrrp.instance.NAME]")),
-            ("advertisement_interval", Write("it in [vrrp.instance.NAME]")),
-            ("interface", Write("it in [vrrp.instance.NAME]")),
-            ("priority", Write("it in [vrrp.instance.NAME]")),
+            ("advert_int", Elsewhere("advertisement_interval = \"1s\" in [vrrp.instance.NAME]")),
+            ("advertisement_interval", Elsewhere("it in [vrrp.instance.NAME]")),
+            ("interface", Elsewhere("it in [vrrp.instance.NAME]")),
+            ("priority", Elsewhere("it in [vrrp.instance.NAME]")),
         ],
     ),
     (
         Vrrp,
         &[
-            ("version", Write("vrrp_version = 3 in [global]")),
+            ("version", Elsewhere("vrrp_version = 3 in [global]")),
             ("sync_group", Write("[vrrp.group.NAME]")),
             ("script", Write("[track.script.NAME]")),
         ],
@@ -314,11 +325,11 @@ const HABITS: &[(Place, &[(&str, Habit)])] = &[
             ("vrrp_version", Write("version = 3")),
             ("v3_checksum_as_v2", Write("checksum = \"message\"")),
             ("old_unicast_checksum", Write("checksum = \"old_unicast\"")),
-            ("garp_interval", Write("vrrp_garp_interval = \"...\" in [global]")),
-            ("gna_interval", Write("vrrp_gna_interval = \"...\" in [global]")),
+            ("garp_interval", Elsewhere("vrrp_garp_interval = \"...\" in [global]")),
+            ("gna_interval", Elsewhere("vrrp_gna_interval = \"...\" in [global]")),
             ("vmac_garp_intvl", Write("garp_extra_if = \"...\"")),
             ("thread_timer_expired", Write("timer_expired_backup = 254")),
-            ("router_id", Write("router_id = \"...\" in [global]")),
+            ("router_id", Elsewhere("router_id = \"...\" in [global]")),
             ("native_ipv6", Drop("the addresses tell the family")),
             ("debug", Drop("it never had an effect")),
             ("linkbeat_use_polling", Drop("the kernel tells the state of interfaces")),

@@ -55,15 +55,19 @@ pub struct Parsed {
 /// and addresses with; without it they look at the text alone.
 pub fn parse(text: &str, machine: Option<&Machine>) -> Parsed {
     let (tree, errors) = DeTable::parse_recoverable(text);
-    let syntax = syntax::explain(text, &errors);
+    let repaired = (!errors.is_empty()).then(|| syntax::repair(text, errors));
+    let tree = match &repaired {
+        Some(repaired) => DeTable::parse_recoverable(&repaired.text).0,
+        None => tree,
+    };
     let context = Context::new(text);
     let reading = read::model(&context, tree.get_ref());
     let (mut diagnostics, holes) = context.finish();
-    if syntax.is_empty() {
+    if let Some(repaired) = repaired {
+        diagnostics = syntax::merge(text, repaired.diagnostics, diagnostics);
+    } else {
         let places = TomlPlaces::new(tree.get_ref(), holes);
         validate::validate(&reading, &places, machine, &mut diagnostics);
-    } else {
-        diagnostics = syntax::merge(text, syntax, diagnostics);
     }
     diagnostics.sort_by(|a, b| (a.span.start, &a.message).cmp(&(b.span.start, &b.message)));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);

@@ -91,7 +91,15 @@ impl<'a> Item<'a> {
         if let DeValue::String(text) = self.value {
             return Some(text);
         }
-        self.type_error("a text", &format!("write {} = \"...\"", self.key()));
+        let example = match self.value {
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Array(array) => match array.iter().map(Spanned::get_ref).next() {
+                Some(DeValue::String(text)) if array.len() == 1 => text.to_string(),
+                _ => "...".to_owned(),
+            },
+            _ => "...".to_owned(),
+        };
+        self.type_error("a text", &format!("write {} = \"{example}\"", self.key()));
         None
     }
 
@@ -282,6 +290,8 @@ pub struct Table<'a> {
     pub span: Span,
     place: Place,
     known: Vec<&'static str>,
+    /// Required keys that are not there, with what to say about it.
+    missing: RefCell<Vec<(String, Diagnostic)>>,
     /// How many of its keys were asked for.
     taken: usize,
 }
@@ -295,7 +305,8 @@ impl<'a> Table<'a> {
         path: String,
         place: Place,
     ) -> Self {
-        Self { cx, tree, path, span, place, known: Vec::new(), taken: 0 }
+        let (known, missing) = (Vec::new(), RefCell::default());
+        Self { cx, tree, path, span, place, known, missing, taken: 0 }
     }
 
     /// The value of a key. Reports keys that the program can not honour yet, and still returns
@@ -324,8 +335,20 @@ impl<'a> Table<'a> {
             env!("CARGO_PKG_VERSION")
         );
         let help = match self.place {
-            Place::Instance | Place::Group => "remove the key, or keep keepalived for this one",
-            _ => "remove it, or keep keepalived until it is built",
+            Place::Instance => "remove the key, or keep keepalived for this instance",
+            Place::Group => "remove the key, or keep keepalived for this group",
+            Place::Root
+            | Place::Global
+            | Place::Vrrp
+            | Place::Track
+            | Place::Script
+            | Place::File
+            | Place::Process
+            | Place::Bfd
+            | Place::Static
+            | Place::Authentication
+            | Place::Hmac
+            | Place::Other => "remove it, or keep keepalived until it is built",
         };
         self.cx.report(Diagnostic::error(name.span(), message).help(help));
     }
@@ -387,10 +410,11 @@ impl<'a> Table<'a> {
         self.tree.contains_key(key)
     }
 
-    /// Reports a key that has to be there.
+    /// Reports a key that has to be there, unless it turns out to be misspelt.
     pub fn missing(&self, key: &str, help: impl Into<String>) {
         let message = format!("{}: {key} is missing", self.path);
-        self.cx.report(Diagnostic::error(self.span.clone(), message).help(help).absent());
+        let diagnostic = Diagnostic::error(self.span.clone(), message).help(help).absent();
+        self.missing.borrow_mut().push((key.to_owned(), diagnostic));
     }
 
     /// The entries of a table that is keyed by name, in the order of the file. Reports names that
@@ -434,33 +458,35 @@ impl<'a> Table<'a> {
 
     /// Reports the keys that nobody asked for.
     pub fn finish(self) {
-        if self.taken == self.tree.len() {
-            return;
-        }
-        for name in self.tree.keys() {
-            let key: &str = name.get_ref();
-            if !self.known.contains(&key) {
-                self.unknown(key, name.span());
+        let mut missing = self.missing.take();
+        if self.taken != self.tree.len() {
+            for name in self.tree.keys() {
+                let key: &str = name.get_ref();
+                if !self.known.contains(&key) {
+                    let meant = self.unknown(key, name.span());
+                    missing.retain(|(key, _)| Some(&**key) != meant);
+                }
             }
         }
+        missing.into_iter().for_each(|(_, diagnostic)| self.cx.report(diagnostic));
     }
 
-    fn unknown(&self, key: &str, span: Span) {
+    /// Reports a key; returns the one that was probably meant.
+    fn unknown(&self, key: &str, span: Span) -> Option<&'static str> {
         let path = join(&self.path, key);
-        let diagnostic = if let Some(habit) = keys::habit(self.place, key) {
-            let message = format!("{path}: {key} {}", habit.what());
-            Diagnostic::error(span, message).help(habit.help())
-        } else {
-            let error = Diagnostic::error(span, format!("{path}: unknown key"));
-            match nearest(key, self.known.iter().copied()) {
-                Some(word) => error.help(format!("did you mean {word}?")),
-                None if self.known.len() <= 16 => {
-                    error.help(format!("possible here: {}", self.known.join(", ")))
-                }
-                None => error.help("remove it; conf/steadfast.toml lists the keys"),
-            }
+        if let Some(habit) = keys::habit(self.place, key) {
+            let message = format!("{path}: {}", habit.what());
+            self.cx.report(Diagnostic::error(span, message).help(habit.help()));
+            return habit.key();
+        }
+        let meant = nearest(key, self.known.iter().copied());
+        let help = match meant {
+            Some(word) => format!("did you mean {word}?"),
+            None if self.known.len() <= 16 => format!("possible here: {}", self.known.join(", ")),
+            None => "remove it; conf/steadfast.toml lists the keys".to_owned(),
         };
-        self.cx.report(diagnostic);
+        self.cx.report(Diagnostic::error(span, format!("{path}: unknown key")).help(help));
+        meant
     }
 }
 

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use toml::de::DeValue;
+
 use super::{command, notify};
 use crate::config::model::{Announce, Global, ProcessOptions, Smtp, Snmp};
 use crate::config::reader::{Item, Table};
@@ -53,9 +55,18 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 
 /// The two versions by number.
 pub fn version(item: &Item<'_>) -> Option<Version> {
-    match item.integer(2..=3u8)? {
-        2 => Some(Version::V2),
-        _ => Some(Version::V3),
+    let number = match item.value {
+        DeValue::Integer(number) => number.as_str(),
+        _ => "",
+    };
+    match number {
+        "2" => Some(Version::V2),
+        "3" => Some(Version::V3),
+        _ => {
+            let help = "write version = 3, or 2 for routers that do not speak 3";
+            item.wrong(Wrong::new("there are the versions 2 and 3", help));
+            None
+        }
     }
 }
 

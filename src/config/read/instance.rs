@@ -37,7 +37,7 @@ pub fn instance(name: &str, mut table: Table<'_>, defaults: &Defaults) -> (Insta
         }
     };
     let complete = interface.is_some() && vrid.is_some();
-    let addresses = table.list("virtual_addresses", objects::address);
+    let addresses = addresses(&mut table);
     let version = pick_version(&mut table, &addresses, defaults.version);
     let (source_v4, source_v6) = sources(&mut table);
     let announce = announce(&mut table, "", defaults.announce);
@@ -103,6 +103,22 @@ pub fn instance(name: &str, mut table: Table<'_>, defaults: &Defaults) -> (Insta
     (instance, complete)
 }
 
+/// `virtual_addresses`; without them there is nothing to do (`vrrp:V-8b`).
+fn addresses(table: &mut Table<'_>) -> Vec<VirtualAddress> {
+    let help =
+        "add virtual_addresses = [\"192.168.1.1/24\"], the addresses that move to the master";
+    let item = table.get("virtual_addresses");
+    match &item {
+        Some(item) if matches!(item.value, DeValue::Array(array) if array.is_empty()) => {
+            item.wrong(Wrong::new("the list is empty", help));
+        }
+        Some(_) => {}
+        None if table.has("no_virtual_addresses") => {}
+        None => table.missing("virtual_addresses", help),
+    }
+    item.map(|item| item.list(objects::address)).unwrap_or_default()
+}
+
 /// Reads a sync group.
 pub fn group(name: &str, mut table: Table<'_>) -> Group {
     if !table.has("instances") {
@@ -150,7 +166,7 @@ fn interval(table: &mut Table<'_>, version: Version) -> Centiseconds {
     let wrong = if !whole {
         Wrong::new(
             format!("{shown} has a fraction, version 2 knows whole seconds only"),
-            "write version = 3 on all routers of this identifier, or whole seconds",
+            "write version = 3 on all routers that share the addresses, or whole seconds",
         )
     } else if length < low || length > high {
         let (low, high) = (values::show_duration(low), values::show_duration(high));
@@ -285,6 +301,7 @@ fn hmac(mut table: Table<'_>) -> Option<Hmac> {
     }
     let id = active.as_ref().and_then(|item| item.integer(1..=u8::MAX));
     if let (Some(item), Some(id)) = (&active, id)
+        && !keys.is_empty()
         && !keys.iter().any(|key| key.id == id)
     {
         item.wrong(Wrong::new(format!("no key has the id {id}"), "write the id of one of keys"));

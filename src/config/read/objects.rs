@@ -82,7 +82,10 @@ impl Builder for AddressBuilder {
 
     fn finish(self) -> Result<VirtualAddress, Wrong> {
         let mut address = self.0.ok_or_else(|| {
-            Wrong::new("the address is missing", "write it first, such as \"192.168.1.1/24\"")
+            Wrong::new(
+                "the address is missing",
+                "write it first, such as \"192.168.1.1/24\", or address = \"...\" in a table",
+            )
         })?;
         for option in self.1 {
             match option {

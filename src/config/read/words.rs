@@ -194,6 +194,8 @@ fn unknown_word<B: Builder>(word: &str) -> Wrong {
     let known = || B::KEYS.iter().chain(B::FLAGS).copied();
     let help = match (word, nearest(word, known())) {
         ("-nodad", _) => "write dad to run duplicate address detection".to_owned(),
+        ("gw" | "gateway", _) => "write via before the gateway".to_owned(),
+        ("device" | "interface", _) => "write dev before the interface".to_owned(),
         ("nodad" | "no_dad", _) => {
             "remove it: duplicate address detection is off unless dad is written".to_owned()
         }

@@ -36,9 +36,6 @@ fn lists(instance: &Instance) -> [(&'static str, &[VirtualAddress]); 2] {
 
 /// Checks the addresses of one instance.
 pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
-    if instance.addresses.is_empty() && !instance.no_virtual_addresses {
-        none(checker, instance);
-    }
     for family in Family::ALL {
         count(checker, instance, family);
     }
@@ -80,19 +77,6 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
             }
         }
     }
-}
-
-/// An instance without addresses (`vrrp:V-8b`), unless those that are written could not be read.
-fn none(checker: &mut Checker<'_>, instance: &Instance) {
-    let first = [Step::Key("virtual_addresses"), Step::Index(0)];
-    let list = checker.place(instance, &first[..1]);
-    if checker.place(instance, &first) != list {
-        return;
-    }
-    let message = format!("{}: there is no virtual address", name_of(instance, ""));
-    let help =
-        "add virtual_addresses = [\"192.168.1.1/24\"], the addresses that move to the master";
-    checker.found.push(Diagnostic::error(list, message).help(help).absent());
 }
 
 /// More addresses than a packet holds.
@@ -203,7 +187,11 @@ pub fn shared(checker: &mut Checker<'_>) {
                 let here = checker.place(instance, &[Step::Key(key), Step::Index(index)]);
                 let what = address.address;
                 let (message, remark, help) = if std::ptr::eq(other, instance) {
-                    (format!("{what} is there twice"), "and here".to_owned(), "remove one of them")
+                    (
+                        format!("{what} is there twice"),
+                        "here for the first time".to_owned(),
+                        "remove one of them",
+                    )
                 } else {
                     (
                         format!("{what} belongs to instance {} already", other.name),

@@ -82,7 +82,7 @@ fn version(checker: &mut Checker<'_>, instance: &Instance) {
                     instance,
                     "version",
                     "version 2 is for IPv4 only, and there are IPv6 addresses",
-                    "write version = 3 on all routers of this identifier",
+                    "write version = 3 on all routers that share the addresses",
                 );
             }
             if instance.checksum != Checksum::PseudoHeader {
