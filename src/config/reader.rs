@@ -91,14 +91,11 @@ impl<'a> Item<'a> {
         if let DeValue::String(text) = self.value {
             return Some(text);
         }
-        let example = match self.value {
-            DeValue::Integer(number) => number.to_string(),
-            DeValue::Array(array) => match array.iter().map(Spanned::get_ref).next() {
-                Some(DeValue::String(text)) if array.len() == 1 => text.to_string(),
-                _ => "...".to_owned(),
-            },
-            _ => "...".to_owned(),
-        };
+        let only = |array: &&DeArray<'_>| array.len() == 1;
+        let text =
+            self.value.as_array().filter(only).and_then(|array| array.first()?.get_ref().as_str());
+        let number = self.value.as_integer().map(|number| number.to_string());
+        let example = text.map(ToOwned::to_owned).or(number).unwrap_or_else(|| "...".to_owned());
         self.type_error("a text", &format!("write {} = \"{example}\"", self.key()));
         None
     }
@@ -128,13 +125,9 @@ impl<'a> Item<'a> {
         let (low, high) = (*range.start(), *range.end());
         let help = format!("write a whole number from {low} to {high}");
         let DeValue::Integer(number) = self.value else {
-            let quoted = match self.value {
-                DeValue::String(text) if text.parse::<i64>().is_ok() => {
-                    format!("write {key} = {text}, without quotes")
-                }
-                _ => help,
-            };
-            self.type_error("a whole number", &quoted);
+            let quoted = self.value.as_str().filter(|text| text.parse::<i64>().is_ok());
+            let unquote = |text| format!("write {key} = {text}, without quotes");
+            self.type_error("a whole number", &quoted.map_or(help, unquote));
             return None;
         };
         let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
@@ -182,9 +175,9 @@ impl<'a> Item<'a> {
     pub fn items(&self) -> Option<Vec<Self>> {
         let DeValue::Array(array) = self.value else {
             let key = self.key();
-            let help = match self.value {
-                DeValue::String(text) => format!("write {key} = [\"{text}\"]"),
-                _ => format!("write {key} = [...]"),
+            let help = match self.value.as_str() {
+                Some(text) => format!("write {key} = [\"{text}\"]"),
+                None => format!("write {key} = [...]"),
             };
             self.type_error("a list", &help);
             return None;
@@ -267,15 +260,14 @@ impl<'a> Item<'a> {
     /// The place of a part of this text: exact where the source has no escapes.
     pub fn part(&self, part: std::ops::Range<usize>) -> Span {
         let quoted = self.cx.text.get(self.span.clone()).unwrap_or_default();
-        match self.value {
-            DeValue::String(text)
-                if quoted.len() == text.len() + 2 && quoted.get(1..=text.len()) == Some(text) =>
-            {
-                let start = self.span.start + 1;
-                start + part.start..start + part.end
-            }
-            _ => self.span.clone(),
+        let same = |text: &&str| {
+            quoted.len() == text.len() + 2 && quoted.get(1..=text.len()) == Some(*text)
+        };
+        if self.value.as_str().as_ref().is_some_and(same) {
+            let start = self.span.start + 1;
+            return start + part.start..start + part.end;
         }
+        self.span.clone()
     }
 }
 
@@ -482,7 +474,11 @@ impl<'a> Table<'a> {
         let meant = nearest(key, self.known.iter().copied());
         let help = match meant {
             Some(word) => format!("did you mean {word}?"),
-            None if self.known.len() <= 16 => format!("possible here: {}", self.known.join(", ")),
+            None if self.known.len() <= 16 => {
+                let built = |key: &&&str| keys::unbuilt(self.place, key).is_none();
+                let known: Vec<&str> = self.known.iter().filter(built).copied().collect();
+                format!("possible here: {}", known.join(", "))
+            }
             None => "remove it; conf/steadfast.toml lists the keys".to_owned(),
         };
         self.cx.report(Diagnostic::error(span, format!("{path}: unknown key")).help(help));

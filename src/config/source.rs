@@ -12,6 +12,10 @@ pub const MAX_SIZE: u64 = 16 * 1024 * 1024;
 /// Why there is no text.
 #[derive(Debug)]
 pub enum SourceError {
+    /// There is no such file.
+    Missing,
+    /// This user may not read it.
+    Permission,
     /// The file could not be read.
     Io(io::Error),
     /// It is a directory.
@@ -37,11 +41,9 @@ impl SourceError {
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::Io(error) => match error.kind() {
-                io::ErrorKind::NotFound => "name the file with -c FILE, or - for standard input",
-                io::ErrorKind::PermissionDenied => "run it as a user that may read the file",
-                _ => "see that the file can be read",
-            },
+            Self::Missing => "name the file with -c FILE, or - for standard input",
+            Self::Permission => "run it as a user that may read the file",
+            Self::Io(_) => "see that the file can be read",
             Self::Directory => "name the file in it, such as steadfast.toml",
             Self::TooLarge => "see that it is the right file; a configuration has at most 16 MiB",
             Self::NotText { .. } => "save the file as plain text in UTF-8",
@@ -59,11 +61,9 @@ impl SourceError {
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => match error.kind() {
-                io::ErrorKind::NotFound => f.write_str("there is no such file"),
-                io::ErrorKind::PermissionDenied => f.write_str("permission denied"),
-                _ => error.fmt(f),
-            },
+            Self::Missing => f.write_str("there is no such file"),
+            Self::Permission => f.write_str("permission denied"),
+            Self::Io(error) => error.fmt(f),
             Self::Directory => f.write_str("is a directory"),
             Self::TooLarge => f.write_str("is larger than 16 MiB"),
             Self::NotText { line, column, found } => {
@@ -77,6 +77,19 @@ impl fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
+impl From<io::Error> for SourceError {
+    fn from(error: io::Error) -> Self {
+        let kind = error.kind();
+        if kind == io::ErrorKind::NotFound {
+            Self::Missing
+        } else if kind == io::ErrorKind::PermissionDenied {
+            Self::Permission
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
 /// Reads a file.
 pub fn read_file(path: &Path) -> Result<String, SourceError> {
     if path.extension() == Some(OsStr::new("conf")) {
@@ -85,7 +98,7 @@ pub fn read_file(path: &Path) -> Result<String, SourceError> {
     if path.starts_with("/etc/config") {
         return Err(SourceError::Uci);
     }
-    let file = File::open(path).map_err(SourceError::Io)?;
+    let file = File::open(path)?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err(SourceError::Directory);
     }
@@ -95,7 +108,7 @@ pub fn read_file(path: &Path) -> Result<String, SourceError> {
 /// Reads until the end.
 pub fn read_from(input: impl Read) -> Result<String, SourceError> {
     let mut octets = Vec::new();
-    input.take(MAX_SIZE + 1).read_to_end(&mut octets).map_err(SourceError::Io)?;
+    input.take(MAX_SIZE + 1).read_to_end(&mut octets)?;
     if u64::try_from(octets.len()).unwrap_or(u64::MAX) > MAX_SIZE {
         return Err(SourceError::TooLarge);
     }

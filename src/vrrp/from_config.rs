@@ -65,7 +65,7 @@ fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> InstanceSet
         objects: objects(from),
         authentication: match from.authentication {
             model::Authentication::Pass(password) => Authentication::Password(password),
-            // AH is refused by `config::keys::UNBUILT` as long as the engine has none.
+            // AH is refused by the reader (`config::keys::AH`) as long as the engine has none.
             model::Authentication::None | model::Authentication::Ah(_) => Authentication::None,
         },
         checksum: match from.checksum {

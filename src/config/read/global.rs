@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
 use super::{command, notify};
 use crate::config::model::{Announce, Global, ProcessOptions, Smtp, Snmp};
 use crate::config::reader::{Item, Table};
@@ -55,11 +53,7 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 
 /// The two versions by number.
 pub fn version(item: &Item<'_>) -> Option<Version> {
-    let number = match item.value {
-        DeValue::Integer(number) => number.as_str(),
-        _ => "",
-    };
-    match number {
+    match item.value.as_integer().map(|number| number.as_str()).unwrap_or_default() {
         "2" => Some(Version::V2),
         "3" => Some(Version::V3),
         _ => {

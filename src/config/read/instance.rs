@@ -198,7 +198,7 @@ fn preempt(item: &Item<'_>) -> Option<PreemptMode> {
         | DeValue::Array(_)
         | DeValue::Table(_) => {
             item.wrong(Wrong::new(
-                "is neither true, false nor \"immediate\"",
+                "expected true, false or \"immediate\"",
                 "write preempt = true, preempt = false or preempt = \"immediate\"",
             ));
             None
@@ -210,10 +210,8 @@ fn preempt(item: &Item<'_>) -> Option<PreemptMode> {
 fn sources(table: &mut Table<'_>) -> (Option<std::net::Ipv4Addr>, Option<std::net::Ipv6Addr>) {
     let (mut v4, mut v6) = (None, None);
     let Some(item) = table.get("source_address") else { return (v4, v6) };
-    let items = match item.value {
-        DeValue::Array(_) => item.items().unwrap_or_default(),
-        _ => vec![item],
-    };
+    let list = matches!(item.value, DeValue::Array(_));
+    let items = if list { item.items().unwrap_or_default() } else { vec![item] };
     for item in items {
         let Some(address) = item.parse(values::address) else { continue };
         if address.is_multicast() || address.is_unspecified() {

@@ -266,19 +266,22 @@ impl Builder for RouteBuilder {
         let kind = self.kind.unwrap_or(RouteKind::Unicast);
         if self.single.is_some() && !self.hops.is_empty() {
             return Err(Wrong::new(
-                "has via or dev beside nexthop",
+                "the route has via or dev beside nexthop",
                 "write every way out after its own nexthop",
             ));
         }
         let next_hops: Vec<NextHop> = self.single.into_iter().chain(self.hops).collect();
         if kind.has_next_hop() && next_hops.is_empty() {
             return Err(Wrong::new(
-                "has no way out",
+                "the route has no way out",
                 "add \"via GATEWAY\" or \"dev INTERFACE\", or write blackhole first",
             ));
         }
         if let (false, Some(_)) = (kind.has_next_hop(), next_hops.first()) {
-            return Err(Wrong::new("drops packets and has a way out", "remove via and dev"));
+            return Err(Wrong::new(
+                "the route drops packets and has a way out",
+                "remove via and dev",
+            ));
         }
         let nowhere = |hop: &&NextHop| hop.via.is_none() && hop.interface.is_none();
         if next_hops.iter().any(|hop| nowhere(&hop)) {
@@ -441,20 +444,20 @@ impl Builder for RuleBuilder {
             [family] => *family,
             _ => {
                 return Err(Wrong::new(
-                    "mixes IPv4 and IPv6",
+                    "the rule mixes IPv4 and IPv6",
                     "write one rule for each address family",
                 ));
             }
         };
         let priority = self.priority.ok_or_else(|| {
             Wrong::new(
-                "has no priority",
+                "the rule has no priority",
                 "add \"priority 1000\": without one the rule could not be found again to remove it",
             )
         })?;
         let action = self.action.ok_or_else(|| {
             Wrong::new(
-                "does nothing",
+                "the rule does nothing",
                 "add \"table NUMBER\", or blackhole, unreachable or prohibit",
             )
         })?;
