@@ -206,7 +206,8 @@ impl<'a> Renderer<'a> {
 
 /// How many characters of a line lie before an octet.
 fn chars_before(line: &str, octets: usize) -> usize {
-    line.char_indices().take_while(|(index, _)| *index < octets).count()
+    // Every character has one octet that does not continue another.
+    line.bytes().take(octets).filter(|octet| octet & 0xc0 != 0x80).count()
 }
 
 /// Control characters would move the cursor: they are shown as a replacement character.

@@ -286,6 +286,14 @@ pub struct Table<'a> {
     missing: RefCell<Vec<(String, Diagnostic)>>,
     /// How many of its keys were asked for.
     taken: usize,
+    /// The marks of its keys: a table has few of the keys that are asked for.
+    marks: u64,
+}
+
+/// One of 64 marks of a key.
+fn mark(key: &str) -> u64 {
+    let last = key.as_bytes().last().copied().unwrap_or_default();
+    1 << (key.len().wrapping_mul(7).wrapping_add(usize::from(last)) % 64)
 }
 
 impl<'a> Table<'a> {
@@ -297,8 +305,9 @@ impl<'a> Table<'a> {
         path: String,
         place: Place,
     ) -> Self {
-        let (known, missing) = (Vec::new(), RefCell::default());
-        Self { cx, tree, path, span, place, known, missing, taken: 0 }
+        let (known, missing) = (Vec::with_capacity(64), RefCell::default());
+        let marks = tree.keys().fold(0, |marks, key| marks | mark(key.get_ref()));
+        Self { cx, tree, path, span, place, known, missing, taken: 0, marks }
     }
 
     /// The value of a key. Reports keys that the program can not honour yet, and still returns
@@ -314,6 +323,9 @@ impl<'a> Table<'a> {
     /// The value of a key of which only some values are not built yet.
     fn look(&mut self, key: &'static str) -> Option<(&'a Spanned<DeString<'a>>, Item<'a>)> {
         self.known.push(key);
+        if self.marks & mark(key) == 0 {
+            return None;
+        }
         let (name, value) = self.tree.get_key_value(key)?;
         self.taken += 1;
         let path = join(&self.path, key);
@@ -492,10 +504,17 @@ const NAME_MAX: usize = 64;
 /// A dotted name with one more part, quoted where TOML needs it.
 pub fn join(path: &str, key: &str) -> String {
     let bare = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    let dot = if path.is_empty() { "" } else { "." };
-    if !key.is_empty() && key.bytes().all(bare) {
-        format!("{path}{dot}{key}")
-    } else {
-        format!("{path}{dot}\"{}\"", key.escape_debug())
+    let mut joined = String::with_capacity(path.len() + key.len() + 1);
+    joined.push_str(path);
+    if !path.is_empty() {
+        joined.push('.');
     }
+    if !key.is_empty() && key.bytes().all(bare) {
+        joined.push_str(key);
+    } else {
+        joined.push('"');
+        joined.extend(key.escape_debug());
+        joined.push('"');
+    }
+    joined
 }

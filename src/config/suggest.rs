@@ -5,8 +5,10 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let word: Vec<char> = word.chars().take(MAX).map(fold).collect();
     // A third of the letters may be wrong: `prioritiy` is `priority`, `mtu` is not `tos`.
     let allowed = (word.len() / 3).max(1);
+    let letters = word.len();
     known
         .into_iter()
+        .filter(|candidate| candidate.len().abs_diff(letters) <= allowed)
         .map(|candidate| (distance(&word, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)

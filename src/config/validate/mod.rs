@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use super::diagnostic::{Diagnostic, Span};
 use super::locate::{Places, Step};
 use super::machine::Machine;
-use super::model::{Instance, Model};
+use super::model::{Instance, Model, Tracking};
 use super::read::Reading;
 use super::reader::join;
 use crate::units::Family;
@@ -115,8 +115,10 @@ impl<'a> Checker<'a> {
     /// Interfaces that this machine does not have.
     fn interfaces(&mut self) {
         let Some(machine) = self.machine else { return };
-        for instance in &self.model.instances {
-            self.interface(machine, instance, &instance.interface, &[Step::Key("interface")]);
+        let model = self.model;
+        for instance in &model.instances {
+            let path = [Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.name)];
+            self.interface(machine, &path, &[Step::Key("interface")], &instance.interface);
             let lists = [
                 ("virtual_addresses", &instance.addresses),
                 ("excluded_addresses", &instance.excluded),
@@ -124,33 +126,34 @@ impl<'a> Checker<'a> {
             for (key, list) in lists {
                 for (index, address) in list.iter().enumerate() {
                     if let Some(name) = &address.interface {
-                        self.interface(
-                            machine,
-                            instance,
-                            name,
-                            &[Step::Key(key), Step::Index(index)],
-                        );
+                        let steps = [Step::Key(key), Step::Index(index)];
+                        self.interface(machine, &path, &steps, name);
                     }
                 }
             }
             for (index, route) in instance.routes.iter().enumerate() {
                 for name in route.next_hops.iter().filter_map(|hop| hop.interface.as_deref()) {
                     let steps = [Step::Key("virtual_routes"), Step::Index(index)];
-                    self.interface(machine, instance, name, &steps);
+                    self.interface(machine, &path, &steps, name);
                 }
             }
-            for (index, tracked) in instance.track.interfaces.iter().enumerate() {
-                let key = Step::Key("track_interfaces");
-                // One of the two ways to write the list leads to the place.
-                let by_name = [key, Step::Key(&tracked.name)];
-                let by_index = [key, Step::Index(index)];
-                let steps = if self.place(instance, &by_name) == self.place(instance, &[key]) {
-                    by_index
-                } else {
-                    by_name
-                };
-                self.interface(machine, instance, &tracked.name, &steps);
-            }
+            self.tracked(machine, &path, &instance.track);
+        }
+        for group in &model.groups {
+            let path = [Step::Key("vrrp"), Step::Key("group"), Step::Key(&group.name)];
+            self.tracked(machine, &path, &group.track);
+        }
+    }
+
+    /// The same for `track_interfaces`, which is a list or a table.
+    fn tracked(&mut self, machine: &Machine, path: &[Step<'_>], track: &'a Tracking) {
+        let key = Step::Key("track_interfaces");
+        for (index, tracked) in track.interfaces.iter().enumerate() {
+            let by_name = [key, Step::Key(&tracked.name)];
+            let by_index = [key, Step::Index(index)];
+            let table = self.places.is_written(&[path, &by_name].concat());
+            let steps = if table { by_name } else { by_index };
+            self.interface(machine, path, &steps, &tracked.name);
         }
     }
 
@@ -158,29 +161,30 @@ impl<'a> Checker<'a> {
     fn interface(
         &mut self,
         machine: &Machine,
-        instance: &Instance,
+        path: &[Step<'_>],
+        below: &[Step<'_>],
         name: &'a str,
-        steps: &[Step<'_>],
     ) {
         if name.is_empty() || machine.has_interface(name) || !self.absent.insert(name) {
             return;
         }
-        let key = steps.iter().find_map(|step| match step {
+        let have = machine.interfaces.iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>();
+        let more = if machine.interfaces.len() > SHOWN { ", ..." } else { "" };
+        // The first step below the table is the key that a person looks for.
+        let keys = path.iter().chain(below.first()).filter_map(|step| match step {
             Step::Key(key) => Some(*key),
             Step::Index(_) => None,
         });
-        let have = machine.interfaces.iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>();
-        let more = if machine.interfaces.len() > SHOWN { ", ..." } else { "" };
         let message = format!(
             "{}: this machine has no interface {name} (have: {}{more})",
-            name_of(instance, key.unwrap_or_default()),
+            keys.fold(String::new(), |path, key| join(&path, key)),
             have.join(", ")
         );
         let help = match super::suggest::nearest(name, have) {
-            Some(near) => format!("did you mean {near}? Otherwise the instance waits for {name}"),
+            Some(near) => format!("did you mean {near}? Otherwise {name} is waited for"),
             None => "correct the name; an interface that comes later is waited for".to_owned(),
         };
-        let span = self.place(instance, steps);
+        let span = self.places.find(&[path, below].concat());
         self.found.push(Diagnostic::warning(span, message).help(help));
     }
 }

@@ -189,6 +189,16 @@ fn missing_interfaces_are_named_once() {
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(found[0].contains("a.interface: this machine has no interface eth0 (have: lo, eth1)"));
     assert!(found[1].contains("a.track_interfaces: this machine has no interface wan"));
+    let group =
+        format!("{ONE}[vrrp.group.g]\ninstances = [\"a\"]\ntrack_interfaces = {{ mgmt = 5 }}");
+    let found = parse(
+        &format!("[vrrp.instance.a]\ninterface = \"lo\"\nvirtual_router_id = 7\n{group}"),
+        Some(&machine),
+    );
+    let messages: Vec<&str> = found.diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert!(
+        messages[1].contains("vrrp.group.g.track_interfaces: this machine has no interface mgmt")
+    );
 }
 
 #[test]
