@@ -3,6 +3,8 @@
 //! Each `cases/NN-name.toml` has its output beside it in `NN-name.txt`. After a change of the
 //! messages, `UPDATE_SNAPSHOTS=1 cargo test --test check` writes them again; read them aloud.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

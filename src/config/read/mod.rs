@@ -3,6 +3,8 @@
 mod global;
 mod instance;
 mod objects;
+mod routes;
+mod security;
 mod track;
 mod words;
 
@@ -57,8 +59,8 @@ pub fn model<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Reading {
     if let Some(mut table) = root.table("static", Place::Static) {
         model.statics = Statics {
             addresses: table.list("addresses", objects::address),
-            routes: table.list("routes", objects::route),
-            rules: table.list("rules", objects::rule),
+            routes: table.list("routes", routes::route),
+            rules: table.list("rules", routes::rule),
         };
         table.finish();
     }
