@@ -295,3 +295,15 @@ fn deep_nesting_is_an_error_and_no_overflow() {
     let text = format!("{}x = 1", "a.".repeat(100_000));
     assert!(!messages(&text).is_empty());
 }
+
+#[test]
+fn a_weight_is_only_there_when_it_is_written() {
+    let model = good(
+        "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\n\
+         virtual_addresses = [\"10.0.0.1/24\"]\n\
+         track_interfaces = { a = {}, b = -5, c = { reverse = true } }\n",
+    );
+    let weights: Vec<_> = model.instances[0].track.interfaces.iter().map(|t| t.weight).collect();
+    let weight = |weight, reverse| Some(model::Weight { weight, reverse });
+    assert_eq!(weights, [None, weight(-5, false), weight(0, true)]);
+}

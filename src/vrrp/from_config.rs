@@ -241,4 +241,27 @@ mod tests {
         let counted = settings(&format!("{text}sync_group_tracking_weight = true\n"));
         assert_eq!(counted.instances[0].track.len(), 2);
     }
+
+    #[test]
+    fn a_tracker_has_its_own_weight_unless_the_instance_gives_one() {
+        let weight = |weight| Weight { weight, reverse: false };
+        let trackers = Trackers {
+            files: vec![model::FileTracker {
+                name: "f".into(),
+                file: "/run/f".into(),
+                weight: weight(1),
+                init_file: None,
+                overwrite: false,
+            }],
+            ..Trackers::default()
+        };
+        let of = |weight| {
+            let files = vec![TrackRef { name: "f".into(), weight }];
+            let tracks = tracks(&Tracking { files, ..Tracking::default() }, &trackers);
+            assert_eq!(tracks[0].tracker, Tracker::Named("f".into()));
+            tracks[0].weight
+        };
+        assert_eq!(of(None), 1);
+        assert_eq!(of(Some(weight(-9))), -9);
+    }
 }

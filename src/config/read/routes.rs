@@ -114,7 +114,7 @@ impl Builder for RouteBuilder {
             word if self.kind.is_none() && self.destination.is_none() && kind(word).is_some() => {
                 self.kind = kind(word);
             }
-            "default" | "default6" if self.destination.is_none() => {
+            "default" if self.destination.is_none() => {
                 self.destination = Some(Destination::Default);
             }
             word if self.destination.is_none() => {

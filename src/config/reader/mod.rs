@@ -15,12 +15,12 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeArray, DeValue};
 
-pub use table::{Table, join};
-
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::keys::Place;
 use crate::config::suggest::nearest;
 use crate::config::values::{self, Wrong, show_duration};
+
+pub use table::{Table, join};
 
 /// What is collected while reading.
 #[derive(Debug)]
