@@ -1,6 +1,6 @@
 //! From the model of a configuration to the settings of the engine.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::settings::{
@@ -13,7 +13,7 @@ use crate::units::{Priority, Version};
 impl Settings {
     /// What the engine is to do for a model that was checked.
     pub fn from_model(model: &Model) -> Self {
-        let unweighted: HashSet<&str> = model
+        let unweighted: BTreeSet<&str> = model
             .groups
             .iter()
             .filter(|group| !group.tracking_weight)
