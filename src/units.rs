@@ -97,6 +97,9 @@ impl fmt::Display for Family {
 pub struct Vrid(u8);
 
 impl Vrid {
+    /// The lowest identifier.
+    pub const LOWEST: Self = Self(1);
+
     /// `None` for 0, which is not an identifier.
     pub const fn new(id: u8) -> Option<Self> {
         if id == 0 { None } else { Some(Self(id)) }

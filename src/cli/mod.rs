@@ -1,9 +1,187 @@
 //! The command line.
+//!
+//! One module per sub-command; each takes the rest of the arguments and gives back an exit code.
+//! The codes are the same everywhere, see [`Exit`].
+
+mod check;
+mod output;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use lexopt::{Arg, Parser};
+use output::Output;
+
+use crate::config::suggest::nearest;
+
+/// How a command ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// It did what it was asked for.
+    Success,
+    /// Something around it failed: a file that can not be read, a system call.
+    Failure,
+    /// The configuration has errors.
+    Configuration,
+    /// The arguments are wrong (EX_USAGE of `sysexits.h`).
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Configuration => 2,
+            Exit::Usage => 64,
+        })
+    }
+}
+
+/// A sub-command.
+struct Command {
+    name: &'static str,
+    help: &'static str,
+    run: fn(&mut Parser, &mut Output) -> Result<Exit, Wrong>,
+}
+
+const COMMANDS: &[Command] = &[Command { name: "check", help: check::HELP, run: check::run }];
+
+const HELP: &str = "\
+Keeps a gateway alive: virtual addresses that two or more routers share (VRRP).
+
+Usage: steadfast COMMAND [OPTIONS]
+
+Commands:
+  check    look for mistakes in a configuration
+
+Options:
+  -h, --help       show this, or with a command its help
+  -V, --version    show the version
+
+Examples:
+  steadfast check
+  steadfast check -c ./steadfast.toml --no-system
+  steadfast check --help
+
+Exit codes:
+  0   done
+  1   a file can not be read, or a system call failed
+  2   the configuration has errors
+  64  wrong arguments
+";
+
+/// Wrong arguments: what is wrong and what to write.
+struct Wrong {
+    what: String,
+    help: String,
+}
+
+impl Wrong {
+    fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: what.into(), help: help.into() }
+    }
+
+    /// An option or value that a command does not have.
+    fn unexpected(command: &str, arg: &Arg<'_>, known: &[&'static str]) -> Self {
+        let (given, bare) = match arg {
+            Arg::Short(letter) => (format!("-{letter}"), String::new()),
+            Arg::Long(name) => (format!("--{name}"), (*name).to_owned()),
+            Arg::Value(value) => {
+                let value = value.to_string_lossy();
+                return Self::new(
+                    format!("{command} takes no argument {value}"),
+                    format!("name a file with -c: steadfast {command} -c {value}"),
+                );
+            }
+        };
+        let help = match nearest(&bare, known.iter().copied()) {
+            Some(near) => format!("did you mean --{near}?"),
+            None => format!("see steadfast {command} --help"),
+        };
+        Self::new(format!("{command} has no option {given}"), help)
+    }
+}
+
+impl From<lexopt::Error> for Wrong {
+    fn from(error: lexopt::Error) -> Self {
+        Self::new(error.to_string(), "see steadfast --help")
+    }
+}
+
 /// Runs the command that the arguments name.
-pub fn main(_args: impl Iterator<Item = OsString>) -> ExitCode {
-    ExitCode::SUCCESS
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    abort_on_panic();
+    let mut output = Output::default();
+    let mut parser = Parser::from_iter(args);
+    let exit = dispatch(&mut parser, &mut output).unwrap_or_else(|wrong| {
+        output.err(&format!("steadfast: {}\n  = help: {}\n", wrong.what, wrong.help));
+        Exit::Usage
+    });
+    if output.failed() && exit == Exit::Success { Exit::Failure } else { exit }.into()
+}
+
+fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let names = || COMMANDS.iter().map(|command| command.name);
+    let all = || names().collect::<Vec<_>>().join(", ");
+    let arg = parser.next()?;
+    match arg {
+        None => {
+            Err(Wrong::new("which command?", format!("write steadfast COMMAND, one of: {}", all())))
+        }
+        Some(Arg::Short('h') | Arg::Long("help")) => {
+            output.out(HELP);
+            Ok(Exit::Success)
+        }
+        Some(Arg::Short('V') | Arg::Long("version")) => {
+            output.out(concat!("steadfast ", env!("CARGO_PKG_VERSION"), "\n"));
+            Ok(Exit::Success)
+        }
+        Some(Arg::Value(name)) => {
+            let name = name.to_string_lossy().into_owned();
+            if name == "help" {
+                return help(parser, output);
+            }
+            let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+                let help = match nearest(&name, names()) {
+                    Some(near) => format!("did you mean steadfast {near}?"),
+                    None => format!("the commands are: {}", all()),
+                };
+                return Err(Wrong::new(format!("there is no command {name}"), help));
+            };
+            (command.run)(parser, output)
+        }
+        Some(Arg::Short(letter)) => {
+            Err(Wrong::new(format!("there is no option -{letter}"), "see steadfast --help"))
+        }
+        Some(Arg::Long(name)) => {
+            let help = match nearest(name, ["help", "version"]) {
+                Some(near) => format!("did you mean --{near}?"),
+                None => "options of a command come after it; see steadfast --help".to_owned(),
+            };
+            Err(Wrong::new(format!("there is no option --{name} without a command"), help))
+        }
+    }
+}
+
+/// `steadfast help [COMMAND]`.
+fn help(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let text = match parser.next()? {
+        Some(Arg::Value(name)) => COMMANDS
+            .iter()
+            .find(|command| name.to_str() == Some(command.name))
+            .map_or(HELP, |command| command.help),
+        Some(Arg::Short(_) | Arg::Long(_)) | None => HELP,
+    };
+    output.out(text);
+    Ok(Exit::Success)
+}
+
+/// A panic ends the process at once, whether it was built to unwind or not: what is left half done
+/// in one task must not go on in another.
+fn abort_on_panic() {
+    std::panic::set_hook(Box::new(|info| {
+        Output::default().err(&format!("steadfast: internal error, please report it: {info}\n"));
+        std::process::abort();
+    }));
 }

@@ -1,17 +1,78 @@
 //! The configuration: typed model, defaults, validation and diagnostics.
+//!
+//! ```text
+//! octets --source--> text --toml--> tree --read--> Model --validate--> diagnostics
+//!                                    |                        |
+//!                                    +--------- locate -------+
+//! ```
+//!
+//! [`source`] turns the octets of a file into text, or says why it can not. [`parse`] reads a
+//! text: the toml crate makes a tree in which every key and value knows its place; [`reader`]
+//! reads typed values from it and goes on after an error, so that all are found in one run; `read`
+//! builds the [`model::Model`]; [`validate`] looks at what goes together. The model holds no
+//! places: when a cross check finds something, [`locate`] looks the place up in the tree.
+//!
+//! [`keys`] has the one list of features that are in the model but not built yet. [`diff`] tells
+//! two models apart, for a reload.
 
+pub mod diagnostic;
+pub mod diff;
+pub mod keys;
+pub mod locate;
+pub mod machine;
+pub mod model;
 pub mod objects;
+mod read;
+pub mod reader;
+pub mod routes;
+pub mod source;
+pub mod suggest;
+mod syntax;
+pub mod validate;
+pub mod values;
 
-/// placeholder
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Route {
-    /// React when somebody else removes it.
-    pub track: bool,
+use diagnostic::{Diagnostic, Severity};
+use locate::TomlPlaces;
+use machine::Machine;
+use model::Model;
+use reader::Context;
+pub use routes::{Route, Rule};
+use toml::de::DeTable;
+
+/// Where the configuration is when nothing else is said.
+pub const DEFAULT_PATH: &str = "/etc/steadfast/steadfast.toml";
+
+/// What came of reading a text.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The model; `None` when there is an error.
+    pub model: Option<Model>,
+    /// Everything that was found, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
-/// placeholder
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Rule {
-    /// React when somebody else removes it.
-    pub track: bool,
+/// Reads a whole configuration from TOML. `machine` is what the cross checks compare interfaces
+/// and addresses with; without it they look at the text alone.
+pub fn parse(text: &str, machine: Option<&Machine>) -> Parsed {
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    let repaired = (!errors.is_empty()).then(|| syntax::repair(text, errors));
+    let tree = match &repaired {
+        Some(repaired) => DeTable::parse_recoverable(&repaired.text).0,
+        None => tree,
+    };
+    let context = Context::new(text);
+    let reading = read::model(&context, tree.get_ref());
+    let (mut diagnostics, holes) = context.finish();
+    if let Some(repaired) = repaired {
+        diagnostics = syntax::merge(text, repaired.diagnostics, diagnostics);
+    } else {
+        let places = TomlPlaces::new(tree.get_ref(), holes);
+        validate::validate(&reading, &places, machine, &mut diagnostics);
+    }
+    diagnostics.sort_by(|a, b| (a.span.start, &a.message).cmp(&(b.span.start, &b.message)));
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    Parsed { model: (!failed).then_some(reading.model), diagnostics }
 }
+
+#[cfg(test)]
+mod tests;

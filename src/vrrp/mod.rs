@@ -58,6 +58,7 @@ mod announce;
 mod election;
 mod engine;
 pub mod event;
+mod from_config;
 mod group;
 mod hand_over;
 mod instance;

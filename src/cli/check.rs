@@ -1,0 +1,203 @@
+//! `steadfast check`: looks for mistakes in a configuration.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser};
+
+use super::output::Output;
+use super::{Exit, Wrong};
+use crate::config::diagnostic::{Diagnostic, Renderer, Severity};
+use crate::config::machine::Machine;
+use crate::config::model::{Instance, Model};
+use crate::config::source::{self, SourceError};
+use crate::config::values::show_duration;
+use crate::config::{DEFAULT_PATH, parse};
+use crate::units::Family;
+
+/// What `--help` shows.
+pub const HELP: &str = "\
+Looks for mistakes in a configuration, and shows what it means.
+
+Usage: steadfast check [-c FILE] [--no-system] [--strict]
+
+Every mistake is shown with its place (FILE:LINE:COLUMN), the reason and the
+remedy, on standard error. What a good configuration means is shown on standard
+output, one line for each instance. It needs no root, changes nothing, and works
+on another machine than the router.
+
+Options:
+  -c, --config FILE    the file; - is standard input
+                       (default: /etc/steadfast/steadfast.toml)
+      --no-system      do not compare with the interfaces of this machine
+      --strict         warnings count as errors
+  -h, --help           show this
+
+Examples:
+  steadfast check
+  steadfast check -c ./steadfast.toml --no-system
+  make-config | steadfast check -c - --strict
+
+Exit codes:
+  0   no errors; with --strict no warnings either
+  1   the file can not be read
+  2   there are errors; with --strict or warnings
+  64  wrong arguments
+";
+
+const OPTIONS: [&str; 4] = ["config", "no-system", "strict", "help"];
+
+/// How many mistakes are shown at most.
+const SHOWN: usize = 200;
+
+/// Runs the command.
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let (mut path, mut system, mut strict) = (None, true, false);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('c') | Arg::Long("config") => {
+                if path.replace(PathBuf::from(parser.value()?)).is_some() {
+                    return Err(Wrong::new("-c is given twice", "name one file"));
+                }
+            }
+            Arg::Long("no-system") => system = false,
+            Arg::Long("strict") => strict = true,
+            Arg::Short('h') | Arg::Long("help") => {
+                output.out(HELP);
+                return Ok(Exit::Success);
+            }
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                return Err(Wrong::unexpected("check", &arg, &OPTIONS));
+            }
+        }
+    }
+    let path = path.unwrap_or_else(|| PathBuf::from(DEFAULT_PATH));
+    let (name, text) = if path.as_os_str() == "-" {
+        ("<stdin>".to_owned(), source::read_from(std::io::stdin().lock()))
+    } else {
+        (path.display().to_string(), source::read_file(&path))
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(error) => return Ok(unreadable(output, &name, &error)),
+    };
+    let machine = match system.then(Machine::look).transpose() {
+        Ok(machine) => machine,
+        Err(error) => {
+            output.err(&format!(
+                "steadfast: can not list the interfaces of this machine: {error}\n  \
+                 = help: add --no-system to check without them\n"
+            ));
+            return Ok(Exit::Failure);
+        }
+    };
+    let parsed = parse(&text, machine.as_ref());
+    let counts = Counts::of(&parsed.diagnostics);
+    report(output, &name, &text, &parsed.diagnostics);
+    match parsed.model {
+        Some(model) if counts.warnings == 0 || !strict => {
+            output.out(&summary(&name, &model, &counts));
+            Ok(Exit::Success)
+        }
+        Some(_) => {
+            output.err(&format!("{name}: {counts}; --strict counts warnings as errors\n"));
+            Ok(Exit::Configuration)
+        }
+        None => {
+            output.err(&format!("{name}: {counts}\n"));
+            Ok(Exit::Configuration)
+        }
+    }
+}
+
+/// A file without text.
+fn unreadable(output: &mut Output, name: &str, error: &SourceError) -> Exit {
+    output.err(&format!("{name}: error: {error}\n  = help: {}\n", error.help()));
+    Exit::Failure
+}
+
+/// Shows all findings.
+fn report(output: &mut Output, name: &str, text: &str, diagnostics: &[Diagnostic]) {
+    let renderer = Renderer::new(name, text);
+    let colour = output.err_colour();
+    let mut shown = String::new();
+    for diagnostic in diagnostics.iter().take(SHOWN) {
+        shown.push_str(&renderer.render(diagnostic, colour));
+        shown.push('\n');
+    }
+    if let Some(rest) = diagnostics.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
+        shown.push_str(&format!("{rest} more are not shown\n\n"));
+    }
+    output.err(&shown);
+}
+
+/// How many findings there are.
+struct Counts {
+    errors: usize,
+    warnings: usize,
+}
+
+impl Counts {
+    fn of(diagnostics: &[Diagnostic]) -> Self {
+        let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+        Self { errors, warnings: diagnostics.len() - errors }
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.errors, self.warnings) {
+            (0, 0) => f.write_str("ok"),
+            (0, warnings) => f.write_str(&plural(warnings, "warning")),
+            (errors, 0) => f.write_str(&plural(errors, "error")),
+            (errors, warnings) => {
+                write!(f, "{}, {}", plural(errors, "error"), plural(warnings, "warning"))
+            }
+        }
+    }
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    let ending = match (count, noun.ends_with("ss")) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{count} {noun}{ending}")
+}
+
+/// What a configuration means, for a person to compare with what was meant.
+fn summary(name: &str, model: &Model, counts: &Counts) -> String {
+    let mut text = format!("{name}: {counts}\n");
+    for instance in &model.instances {
+        text.push_str(&line(instance));
+    }
+    for group in &model.groups {
+        let members = group.instances.join(", ");
+        // Writing to a String can not fail.
+        let _ = writeln!(text, "group {}: {members}", group.name);
+    }
+    text
+}
+
+fn line(instance: &Instance) -> String {
+    let count =
+        |family| instance.addresses.iter().filter(|a| Family::of(a.address) == family).count();
+    let mut parts = vec![
+        format!("interface {}", instance.interface),
+        format!("virtual router {}", instance.vrid),
+        format!("version {}", instance.version),
+        format!("priority {}", instance.priority),
+        format!("advert every {}", show_duration(instance.interval.duration())),
+    ];
+    for family in Family::ALL {
+        let count = count(family);
+        if count > 0 {
+            parts.push(plural(count, &format!("{family} address")));
+        }
+    }
+    if !instance.excluded.is_empty() {
+        parts.push(format!("{} excluded", instance.excluded.len()));
+    }
+    format!("instance {}: {}\n", instance.name, parts.join(", "))
+}

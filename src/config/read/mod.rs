@@ -1,0 +1,136 @@
+//! From the TOML tree to the model.
+
+mod global;
+mod instance;
+mod objects;
+mod routes;
+mod security;
+mod track;
+mod words;
+
+use std::collections::HashSet;
+
+use toml::de::DeTable;
+
+use super::keys::Place;
+use super::model::{Command, Model, Notify, Statics};
+use super::reader::{Context, Item, Table};
+use super::values::Wrong;
+
+/// What was read, as far as it could be.
+#[derive(Debug)]
+pub struct Reading {
+    /// The model; where something was wrong, with a default in its place.
+    pub model: Model,
+    /// Names of instances of which `interface` or `virtual_router_id` is such a default.
+    pub incomplete: HashSet<Box<str>>,
+}
+
+/// Reads everything, and reports what is wrong to the context.
+pub fn model<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Reading {
+    let mut root = Table::new(cx, tree, 0..0, String::new(), Place::Root);
+    let mut model = Model::default();
+    let global = root.table("global", Place::Global);
+    let (global, defaults) = global.map(global::global).unwrap_or_default();
+    model.global = global;
+    let mut incomplete = HashSet::new();
+    if let Some(mut vrrp) = root.table("vrrp", Place::Vrrp) {
+        if let Some(mut table) = vrrp.table("instance", Place::Other) {
+            for (name, item) in table.named() {
+                if let Some(table) = item.table(Place::Instance) {
+                    let (instance, complete) = instance::instance(name, table, &defaults);
+                    if !complete {
+                        incomplete.insert(instance.name.clone());
+                    }
+                    model.instances.push(instance);
+                }
+            }
+        }
+        if let Some(mut table) = vrrp.table("group", Place::Other) {
+            for (name, item) in table.named() {
+                model.groups.extend(item.table(Place::Group).map(|t| instance::group(name, t)));
+            }
+        }
+        vrrp.finish();
+    }
+    if let Some(table) = root.table("track", Place::Track) {
+        model.trackers = track::trackers(table);
+    }
+    if let Some(mut table) = root.table("static", Place::Static) {
+        model.statics = Statics {
+            addresses: table.list("addresses", objects::address),
+            routes: table.list("routes", routes::route),
+            rules: table.list("rules", routes::rule),
+        };
+        table.finish();
+    }
+    root.get("virtual_server");
+    root.get("virtual_server_group");
+    root.finish();
+    Reading { model, incomplete }
+}
+
+/// A program: a text of words, a list, or a table with `command`, `user` and `group`.
+fn command(item: &Item<'_>) -> Option<Command> {
+    if matches!(item.value, toml::de::DeValue::Table(_)) {
+        let mut table = item.table(Place::Other)?;
+        let argv = match table.get("command") {
+            Some(item) => argv(&item),
+            None => {
+                table.missing("command", "write command = [\"/path/to/program\", \"argument\"]");
+                None
+            }
+        };
+        let (user, group) = (table.text("user"), table.text("group"));
+        table.finish();
+        return Some(Command { argv: argv?, user, group });
+    }
+    Some(Command { argv: argv(item)?, user: None, group: None })
+}
+
+/// The program and its arguments.
+fn argv(item: &Item<'_>) -> Option<Vec<Box<str>>> {
+    let argv: Vec<Box<str>> = if let toml::de::DeValue::String(text) = item.value {
+        if text.contains(['"', '\'', '|', '>', '<', '&', ';', '$', '`']) {
+            item.wrong(Wrong::new(
+                "no shell runs this, so quotes and redirections would be arguments",
+                "write a list, such as [\"/bin/sh\", \"-c\", \"...\"]",
+            ));
+            return None;
+        }
+        text.split_whitespace().map(Into::into).collect()
+    } else {
+        item.list(|item| item.string().map(Into::into))
+    };
+    let Some(program) = argv.first() else {
+        item.wrong(Wrong::new("names no program", "write [\"/path/to/program\", \"argument\"]"));
+        return None;
+    };
+    if !program.starts_with('/') {
+        item.wrong(Wrong::new(
+            format!("\"{program}\" is no absolute path"),
+            "write the whole path; the search path of a login does not apply",
+        ));
+        return None;
+    }
+    Some(argv)
+}
+
+/// The keys that begin with `notify`, and `smtp_alert`.
+fn notify(table: &mut Table<'_>) -> Notify {
+    let mut one = |key| table.get(key).and_then(|item| command(&item));
+    let (master, backup, fault) = (one("notify_master"), one("notify_backup"), one("notify_fault"));
+    let (stop, deleted, any) = (one("notify_stop"), one("notify_deleted"), one("notify"));
+    let master_rx_lower_pri = one("notify_master_rx_lower_pri");
+    Notify {
+        master,
+        backup,
+        fault,
+        stop,
+        deleted,
+        master_rx_lower_pri,
+        any,
+        priority_changes: table.bool("notify_priority_changes").unwrap_or(false),
+        smtp_alert: table.bool("smtp_alert").unwrap_or(false),
+    }
+}

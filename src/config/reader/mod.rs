@@ -1,0 +1,276 @@
+//! Typed reading of a TOML tree that reports every error and goes on.
+//!
+//! serde stops at the first error and drops the places of what it has read. A [`Table`] is asked
+//! for its keys one by one instead: each answer is either the value in its type or an entry in
+//! the list of diagnostics, and [`Table::finish`] reports the keys that nobody asked for.
+
+mod table;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeValue};
+
+use crate::config::diagnostic::{Diagnostic, Span};
+use crate::config::keys::Place;
+use crate::config::suggest::nearest;
+use crate::config::values::{self, Wrong, show_duration};
+
+pub use table::{Table, join};
+
+/// What is collected while reading.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The source text.
+    pub text: &'a str,
+    diagnostics: RefCell<Vec<Diagnostic>>,
+    holes: RefCell<Holes>,
+}
+
+/// For arrays (by where they start): the indices of elements that could not be read and so are
+/// missing in the model.
+pub type Holes = HashMap<usize, Vec<usize>>;
+
+impl<'a> Context<'a> {
+    /// Nothing found yet.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, diagnostics: RefCell::default(), holes: RefCell::default() }
+    }
+
+    /// Adds a finding.
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// What was found.
+    pub fn finish(self) -> (Vec<Diagnostic>, Holes) {
+        (self.diagnostics.into_inner(), self.holes.into_inner())
+    }
+}
+
+/// A value with its name and place.
+#[derive(Clone, Debug)]
+pub struct Item<'a> {
+    cx: &'a Context<'a>,
+    /// The dotted name, for messages.
+    pub path: String,
+    /// The value.
+    pub value: &'a DeValue<'a>,
+    /// Where the value is.
+    pub span: Span,
+}
+
+impl<'a> Item<'a> {
+    /// Reports that something is wrong with this value.
+    pub fn wrong(&self, wrong: Wrong) {
+        self.wrong_at(self.span.clone(), wrong);
+    }
+
+    /// The same, about a part of it.
+    pub fn wrong_at(&self, span: Span, wrong: Wrong) {
+        let message = format!("{}: {}", self.path, wrong.message);
+        self.cx.report(Diagnostic::error(span, message).help(wrong.help));
+    }
+
+    /// Reports another type than the expected one.
+    fn type_error(&self, expected: &str, example: &str) {
+        let found = match self.value {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a number",
+            DeValue::Float(_) => "a number with decimals",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.wrong(Wrong::new(format!("expected {expected}, found {found}"), example));
+    }
+
+    /// A text.
+    pub fn string(&self) -> Option<&'a str> {
+        if let DeValue::String(text) = self.value {
+            return Some(text);
+        }
+        let only = |array: &&DeArray<'_>| array.len() == 1;
+        let text =
+            self.value.as_array().filter(only).and_then(|array| array.first()?.get_ref().as_str());
+        let number = self.value.as_integer().map(|number| number.to_string());
+        let example = text.map(ToOwned::to_owned).or(number).unwrap_or_else(|| "...".to_owned());
+        self.type_error("a text", &format!("write {} = \"{example}\"", self.key()));
+        None
+    }
+
+    /// The last part of the name, without an index.
+    fn key(&self) -> &str {
+        let key = self.path.rsplit('.').next().unwrap_or_default();
+        key.split('[').next().unwrap_or_default()
+    }
+
+    /// `true` or `false`.
+    pub fn bool(&self) -> Option<bool> {
+        if let DeValue::Boolean(value) = self.value {
+            return Some(*value);
+        }
+        let key = self.key();
+        self.type_error("true or false", &format!("write {key} = true or {key} = false"));
+        None
+    }
+
+    /// A whole number within bounds.
+    pub fn integer<N>(&self, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: TryFrom<i64> + Copy + PartialOrd + Display,
+    {
+        let key = self.key();
+        let (low, high) = (*range.start(), *range.end());
+        let help = format!("write a whole number from {low} to {high}");
+        let DeValue::Integer(number) = self.value else {
+            let quoted = self.value.as_str().filter(|text| text.parse::<i64>().is_ok());
+            let unquote = |text| format!("write {key} = {text}, without quotes");
+            self.type_error("a whole number", &quoted.map_or(help, unquote));
+            return None;
+        };
+        let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        let value = value.and_then(|value| N::try_from(value).ok());
+        let value = value.filter(|value| range.contains(value));
+        if value.is_none() {
+            self.wrong(Wrong::new(format!("{number} is out of range"), help));
+        }
+        value
+    }
+
+    /// A length of time within bounds.
+    pub fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let parsed = match self.value {
+            DeValue::String(text) => values::duration(text),
+            DeValue::Integer(number) if number.radix() == 10 => values::duration(number.as_str()),
+            DeValue::Float(number) => values::duration(number.as_str()),
+            DeValue::Integer(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => {
+                let key = self.key();
+                let help = format!("write {key} = \"1s\"; a bare number is seconds");
+                self.type_error("a length of time", &help);
+                return None;
+            }
+        };
+        let length = parsed.map_err(|wrong| self.wrong(wrong)).ok()?;
+        if !range.contains(&length) {
+            self.wrong(Wrong::new(
+                format!("{} is out of range", show_duration(length)),
+                format!(
+                    "write a length of time from \"{}\" to \"{}\"",
+                    show_duration(*range.start()),
+                    show_duration(*range.end())
+                ),
+            ));
+            return None;
+        }
+        Some(length)
+    }
+
+    /// The elements of a list.
+    pub fn items(&self) -> Option<Vec<Self>> {
+        let DeValue::Array(array) = self.value else {
+            let key = self.key();
+            let help = match self.value.as_str() {
+                Some(text) => format!("write {key} = [\"{text}\"]"),
+                None => format!("write {key} = [...]"),
+            };
+            self.type_error("a list", &help);
+            return None;
+        };
+        Some(self.elements(array))
+    }
+
+    fn elements(&self, array: &'a DeArray<'a>) -> Vec<Self> {
+        let element = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Self {
+            cx: self.cx,
+            path: format!("{}[{index}]", self.path),
+            value: value.get_ref(),
+            span: value.span(),
+        };
+        array.iter().enumerate().map(element).collect()
+    }
+
+    /// A list whose elements are read one by one; those that can not be read are left out.
+    pub fn list<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
+        let mut list = Vec::new();
+        for (index, item) in self.items().unwrap_or_default().iter().enumerate() {
+            match read(item) {
+                Some(value) => list.push(value),
+                None => {
+                    self.cx.holes.borrow_mut().entry(self.span.start).or_default().push(index);
+                }
+            }
+        }
+        list
+    }
+
+    /// A table.
+    pub fn table(&self, place: Place) -> Option<Table<'a>> {
+        if let DeValue::Table(tree) = self.value {
+            return Some(Table::new(self.cx, tree, self.span.clone(), self.path.clone(), place));
+        }
+        self.type_error("a table", &format!("write {} = {{ ... }}", self.key()));
+        None
+    }
+
+    /// One of several words.
+    pub fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
+        let words = || choices.iter().map(|(word, _)| *word);
+        let all = || words().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        let DeValue::String(text) = self.value else {
+            self.type_error("a word", &format!("write one of {}", all()));
+            return None;
+        };
+        let found = choices.iter().find(|(word, _)| *word == text.as_ref());
+        if found.is_none() {
+            let help = match nearest(text, words()) {
+                Some(word) => format!("did you mean \"{word}\"? Possible are {}", all()),
+                None => format!("write one of {}", all()),
+            };
+            self.wrong(Wrong::new(format!("\"{text}\" is not possible here"), help));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// The result of a parser of texts.
+    pub fn parse<T>(&self, parser: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+        parser(self.string()?).map_err(|wrong| self.wrong(wrong)).ok()
+    }
+
+    /// The name of an interface.
+    pub fn interface(&self) -> Option<Box<str>> {
+        self.parse(|text| values::interface(text).map(|()| text.into()))
+    }
+
+    /// A text that is not empty.
+    pub fn text(&self) -> Option<Box<str>> {
+        let text = self.string()?;
+        if text.is_empty() {
+            self.wrong(Wrong::new("is empty", "write a value, or remove the key"));
+            return None;
+        }
+        Some(text.into())
+    }
+
+    /// The place of a part of this text: exact where the source has no escapes.
+    pub fn part(&self, part: std::ops::Range<usize>) -> Span {
+        let quoted = self.cx.text.get(self.span.clone()).unwrap_or_default();
+        let same = |text: &&str| {
+            quoted.len() == text.len() + 2 && quoted.get(1..=text.len()) == Some(*text)
+        };
+        if self.value.as_str().as_ref().is_some_and(same) {
+            let start = self.span.start + 1;
+            return start + part.start..start + part.end;
+        }
+        self.span.clone()
+    }
+}

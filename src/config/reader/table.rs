@@ -1,0 +1,263 @@
+//! Reading of a table.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::{Context, Item};
+use crate::config::diagnostic::{Diagnostic, Span};
+use crate::config::keys::{self, Place};
+use crate::config::suggest::nearest;
+use crate::config::values::{self, Wrong};
+
+/// A table that is being read.
+#[derive(Debug)]
+pub struct Table<'a> {
+    cx: &'a Context<'a>,
+    tree: &'a DeTable<'a>,
+    /// The dotted name, for messages.
+    pub path: String,
+    /// Its header, or all of it when it is written in braces.
+    pub span: Span,
+    place: Place,
+    known: Vec<&'static str>,
+    /// Required keys that are not there, with what to say about it.
+    missing: RefCell<Vec<(String, Diagnostic)>>,
+    /// How many of its keys were asked for.
+    taken: usize,
+    /// The marks of its keys: a table has few of the keys that are asked for.
+    marks: u64,
+}
+
+/// One of 64 marks of a key.
+fn mark(key: &str) -> u64 {
+    let last = key.as_bytes().last().copied().unwrap_or_default();
+    1 << (key.len().wrapping_mul(7).wrapping_add(usize::from(last)) % 64)
+}
+
+impl<'a> Table<'a> {
+    /// Starts to read a table.
+    pub fn new(
+        cx: &'a Context<'a>,
+        tree: &'a DeTable<'a>,
+        span: Span,
+        path: String,
+        place: Place,
+    ) -> Self {
+        let (known, missing) = (Vec::with_capacity(64), RefCell::default());
+        let marks = tree.keys().fold(0, |marks, key| marks | mark(key.get_ref()));
+        Self { cx, tree, path, span, place, known, missing, taken: 0, marks }
+    }
+
+    /// The value of a key. Reports keys that the program can not honour yet, and still returns
+    /// their value, so that it is checked.
+    pub fn get(&mut self, key: &'static str) -> Option<Item<'a>> {
+        let (name, item) = self.look(key)?;
+        if let Some(feature) = keys::unbuilt(self.place, key) {
+            self.refuse(name, key, feature);
+        }
+        Some(item)
+    }
+
+    /// The value of a key of which only some values are not built yet.
+    fn look(&mut self, key: &'static str) -> Option<(&'a Spanned<DeString<'a>>, Item<'a>)> {
+        self.known.push(key);
+        if self.marks & mark(key) == 0 {
+            return None;
+        }
+        let (name, value) = self.tree.get_key_value(key)?;
+        self.taken += 1;
+        let path = join(&self.path, key);
+        Some((name, Item { cx: self.cx, path, value: value.get_ref(), span: value.span() }))
+    }
+
+    fn refuse(&self, name: &Spanned<DeString<'a>>, key: &str, feature: &str) {
+        let message = format!(
+            "{}: {feature} not built yet in steadfast {}",
+            join(&self.path, key),
+            env!("CARGO_PKG_VERSION")
+        );
+        let help = match self.place {
+            Place::Instance => "remove the key, or keep keepalived for this instance",
+            Place::Group => "remove the key, or keep keepalived for this group",
+            Place::Root
+            | Place::Global
+            | Place::Vrrp
+            | Place::Track
+            | Place::Script
+            | Place::File
+            | Place::Process
+            | Place::Bfd
+            | Place::Static
+            | Place::Authentication
+            | Place::Hmac
+            | Place::Other => "remove it, or keep keepalived until it is built",
+        };
+        self.cx.report(Diagnostic::error(name.span(), message).help(help));
+    }
+
+    /// A text.
+    pub fn text(&mut self, key: &'static str) -> Option<Box<str>> {
+        self.get(key)?.text()
+    }
+
+    /// `true` or `false`.
+    pub fn bool(&mut self, key: &'static str) -> Option<bool> {
+        self.get(key)?.bool()
+    }
+
+    /// `true` or `false`, of which one value is not built yet.
+    pub fn bool_without(
+        &mut self,
+        key: &'static str,
+        missing: bool,
+        feature: &str,
+    ) -> Option<bool> {
+        let (name, item) = self.look(key)?;
+        let value = item.bool()?;
+        if value == missing {
+            self.refuse(name, key, feature);
+        }
+        Some(value)
+    }
+
+    /// A whole number.
+    pub fn integer<N>(&mut self, key: &'static str, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: TryFrom<i64> + Copy + PartialOrd + Display,
+    {
+        self.get(key)?.integer(range)
+    }
+
+    /// A length of time.
+    pub fn duration(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        self.get(key)?.duration(range)
+    }
+
+    /// A list.
+    pub fn list<T>(&mut self, key: &'static str, read: impl Fn(&Item<'a>) -> Option<T>) -> Vec<T> {
+        self.get(key).map(|item| item.list(read)).unwrap_or_default()
+    }
+
+    /// A table.
+    pub fn table(&mut self, key: &'static str, place: Place) -> Option<Table<'a>> {
+        self.get(key)?.table(place)
+    }
+
+    /// Whether the key is there at all.
+    pub fn has(&self, key: &str) -> bool {
+        self.tree.contains_key(key)
+    }
+
+    /// Reports a key that has to be there, unless it turns out to be misspelt.
+    pub fn missing(&self, key: &str, help: impl Into<String>) {
+        let message = format!("{}: {key} is missing", self.path);
+        let diagnostic = Diagnostic::error(self.span.clone(), message).help(help).absent();
+        self.missing.borrow_mut().push((key.to_owned(), diagnostic));
+    }
+
+    /// The entries of a table that is keyed by name, in the order of the file. Reports names that
+    /// logs and commands could not use.
+    pub fn named(&mut self) -> Vec<(&'a str, Item<'a>)> {
+        let mut entries: Vec<_> = self.tree.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        self.taken = entries.len();
+        let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
+            let path = join(&self.path, name.get_ref());
+            let item = Item { cx: self.cx, path, value: value.get_ref(), span: value.span() };
+            let text: &'a str = name.get_ref();
+            let usable = |char| values::graphic(char) && char != '"';
+            if text.is_empty() || text.len() > NAME_MAX || !text.chars().all(usable) {
+                item.wrong_at(
+                    name.span(),
+                    Wrong::new(
+                        "this name can not be used in logs and commands",
+                        format!("write 1 to {NAME_MAX} characters without spaces and quotes"),
+                    ),
+                );
+            }
+            (text, item)
+        };
+        entries.into_iter().map(item).collect()
+    }
+
+    /// All entries, in the order of the file, for tables whose keys are looked up elsewhere.
+    pub fn entries(&mut self) -> Vec<(&'a str, Span, Item<'a>)> {
+        let mut entries: Vec<_> = self.tree.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        self.taken = entries.len();
+        let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
+            let path = join(&self.path, name.get_ref());
+            let text: &'a str = name.get_ref();
+            let item = Item { cx: self.cx, path, value: value.get_ref(), span: value.span() };
+            (text, name.span(), item)
+        };
+        entries.into_iter().map(item).collect()
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub fn finish(self) {
+        let mut missing = self.missing.take();
+        if self.taken != self.tree.len() {
+            for name in self.tree.keys() {
+                let key: &str = name.get_ref();
+                if !self.known.contains(&key) {
+                    let meant = self.unknown(key, name.span());
+                    missing.retain(|(key, _)| Some(&**key) != meant);
+                }
+            }
+        }
+        missing.into_iter().for_each(|(_, diagnostic)| self.cx.report(diagnostic));
+    }
+
+    /// Reports a key; returns the one that was probably meant.
+    fn unknown(&self, key: &str, span: Span) -> Option<&'static str> {
+        let path = join(&self.path, key);
+        if let Some(habit) = keys::habit(self.place, key) {
+            let message = format!("{path}: {}", habit.what());
+            self.cx.report(Diagnostic::error(span, message).help(habit.help()));
+            return habit.key();
+        }
+        let meant = nearest(key, self.known.iter().copied());
+        let help = match meant {
+            Some(word) => format!("did you mean {word}?"),
+            None if self.known.len() <= 16 => {
+                let built = |key: &&&str| keys::unbuilt(self.place, key).is_none();
+                let known: Vec<&str> = self.known.iter().filter(built).copied().collect();
+                format!("possible here: {}", known.join(", "))
+            }
+            None => "remove it; conf/steadfast.toml lists the keys".to_owned(),
+        };
+        self.cx.report(Diagnostic::error(span, format!("{path}: unknown key")).help(help));
+        meant
+    }
+}
+
+/// The longest name of an instance, group or tracker, in octets.
+const NAME_MAX: usize = 64;
+
+/// A dotted name with one more part, quoted where TOML needs it.
+pub fn join(path: &str, key: &str) -> String {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    let mut joined = String::with_capacity(path.len() + key.len() + 1);
+    joined.push_str(path);
+    if !path.is_empty() {
+        joined.push('.');
+    }
+    if !key.is_empty() && key.bytes().all(bare) {
+        joined.push_str(key);
+    } else {
+        joined.push('"');
+        joined.extend(key.escape_debug());
+        joined.push('"');
+    }
+    joined
+}

@@ -1,0 +1,233 @@
+//! Syntax errors of TOML in words that say what to write.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, Error};
+
+use super::diagnostic::{Diagnostic, Span};
+
+/// A text with syntax errors.
+#[derive(Debug)]
+pub struct Repaired {
+    /// What is wrong, at most once for each line.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The text with spaces in the place of every wrong line: what is left has the same places and
+    /// can be read.
+    pub text: String,
+}
+
+/// How often a text is read again without the lines that were wrong.
+const ROUNDS: usize = 8;
+
+/// The words that begin a block of keepalived.conf.
+const KEEPALIVED: [&str; 8] = [
+    "global_defs",
+    "vrrp_instance",
+    "vrrp_sync_group",
+    "vrrp_script",
+    "vrrp_track_process",
+    "virtual_server",
+    "static_ipaddress",
+    "bfd_instance",
+];
+
+/// Explains the errors of a first reading, and finds those behind them: the parser gives up at some
+/// errors, so the text is read again without the wrong lines.
+pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
+    if let Some(diagnostic) = keepalived(text) {
+        return Repaired { diagnostics: vec![diagnostic], text: String::new() };
+    }
+    let mut found: BTreeMap<usize, Diagnostic> = BTreeMap::new();
+    let mut errors = errors;
+    let mut patched = text.to_owned();
+    // Keys under a header that is there twice are there twice as well.
+    let mut under_twice: Vec<Span> = Vec::new();
+    for _ in 0..ROUNDS {
+        errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+        let mut open = false;
+        let before = found.len();
+        for error in &errors {
+            let span = error.span().unwrap_or(0..0);
+            let start = line_start(text, span.start);
+            open |= error.message().contains("unclosed array")
+                || error.message().contains("unclosed inline table");
+            let twice = under_twice.iter().any(|range| range.contains(&start));
+            if twice || found.contains_key(&start) {
+                continue;
+            }
+            if error.message() == "duplicate key" && line_at(text, start).starts_with('[') {
+                under_twice.push(start..next_header(text, start));
+            }
+            found.insert(start, explain(text, span, start, error.message()));
+        }
+        patched = blank(text, found.keys().copied());
+        // What is open to the end can not be repaired without guessing.
+        if found.len() == before || open {
+            break;
+        }
+        errors = DeTable::parse_recoverable(&patched).1;
+        if errors.is_empty() {
+            break;
+        }
+    }
+    Repaired { diagnostics: found.into_values().collect(), text: patched }
+}
+
+/// The text with spaces instead of some lines, given by their starts in order.
+fn blank(text: &str, starts: impl Iterator<Item = usize>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for start in starts {
+        let end = start + line_at(text, start).len();
+        out.push_str(text.get(at..start).unwrap_or_default());
+        out.extend(std::iter::repeat_n(' ', end - start));
+        at = end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}
+
+fn line_start(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    before.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1)
+}
+
+fn line_at(text: &str, start: usize) -> &str {
+    text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+}
+
+/// Where the next header after a line begins.
+fn next_header(text: &str, start: usize) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    rest.find("\n[").map_or(text.len(), |at| start + at + 1)
+}
+
+/// A keepalived.conf under another name: one message instead of one for each line.
+fn keepalived(text: &str) -> Option<Diagnostic> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        if KEEPALIVED.contains(&word) && line.trim_end().ends_with('{') && !line.contains('=') {
+            let message = "this is the language of keepalived.conf and not TOML";
+            return Some(Diagnostic::error(at..at + word.len(), message).help(
+                "reading it is not built yet: write [vrrp.instance.NAME] instead of \
+                 vrrp_instance NAME { ... }; conf/steadfast.toml shows how",
+            ));
+        }
+        at += line.len();
+    }
+    None
+}
+
+fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
+    let line = line_at(text, start).trim();
+    let what = message.split(", expected").next().unwrap_or(message);
+    let (key, value) = line.split_once('=').map_or((line, ""), |(k, v)| (k.trim(), v.trim()));
+    let bare = !value.starts_with(['"', '\'', '[', '{']);
+    let wrong = |message: &str, help: String| Diagnostic::error(span.clone(), message).help(help);
+    match what {
+        "duplicate key" => duplicate(text, span, start),
+        "key with no value" => {
+            let (key, value) = line.split_once(char::is_whitespace).unwrap_or((line, "VALUE"));
+            let help = format!("write {key} = {}", quoted(value.trim()));
+            wrong("not TOML: there is no = between the key and its value", help)
+        }
+        "unclosed table" => {
+            wrong("not TOML: the header has no ] at its end", format!("write {line}]"))
+        }
+        "unclosed array" => wrong("not TOML: the list has no ] at its end", "add ]".to_owned()),
+        "unclosed inline table" => {
+            wrong("not TOML: the table has no } at its end", "add }".to_owned())
+        }
+        "missing comma between array elements" | "missing comma between key-value pairs" => wrong(
+            "not TOML: there is no comma before this",
+            "put a comma between two elements, and ] or } after the last one".to_owned(),
+        ),
+        "unexpected key or value" => {
+            let help = match text.get(span.start..).map(str::trim_start) {
+                Some(rest) if rest.starts_with(',') => "remove the comma",
+                _ => "put it on a line of its own, or remove it",
+            };
+            wrong("not TOML: there is something after the value", help.to_owned())
+        }
+        "unexpected leading zero" => wrong(
+            "not TOML: a number does not begin with 0",
+            format!("write {key} = {}", value.trim_start_matches('0')),
+        ),
+        _ if key != line && value.is_empty() => {
+            wrong("not TOML: there is no value", format!("write {key} = VALUE, or remove the key"))
+        }
+        _ if key != line && bare => {
+            let value = value.split('#').next().unwrap_or_default().trim();
+            let help = format!("write {key} = {}", quoted(value));
+            wrong(&format!("not TOML: {value} is no value"), help)
+        }
+        "invalid basic string" | "invalid literal string" => {
+            wrong("not TOML: the text has no quote at its end", "add the quote".to_owned())
+        }
+        _ => wrong(
+            &format!("not TOML: {message}"),
+            "write KEY = VALUE, [TABLE] or # COMMENT".to_owned(),
+        ),
+    }
+}
+
+/// A value as TOML would have it: numbers as they are, everything else in quotes.
+fn quoted(value: &str) -> String {
+    match value {
+        "true" | "false" | "VALUE" => value.to_owned(),
+        "yes" | "on" => "true".to_owned(),
+        "no" | "off" => "false".to_owned(),
+        _ if value.parse::<u32>().is_ok() => value.to_owned(),
+        _ if value.starts_with(['"', '\'']) => value.to_owned(),
+        _ => format!("\"{value}\""),
+    }
+}
+
+/// A key or table that is there twice, with the place of the first.
+fn duplicate(text: &str, span: Span, start: usize) -> Diagnostic {
+    let line = line_at(text, start).trim();
+    let name = text.get(span.clone()).unwrap_or_default();
+    let before = text.get(..start).unwrap_or_default();
+    if line.starts_with('[') {
+        let header = line.split('#').next().unwrap_or_default().trim();
+        let error = Diagnostic::error(span, format!("{header} is there twice"))
+            .help("put all keys of the table under one header, or write another name");
+        let mut at = 0;
+        for other in before.split_inclusive('\n') {
+            if other.split('#').next().unwrap_or_default().trim() == header {
+                return error.related(at..at + header.len(), "here for the first time");
+            }
+            at += other.len();
+        }
+        return error;
+    }
+    let error = Diagnostic::error(span, format!("{name} is there twice in this table"))
+        .help("remove one of them");
+    let mut end = before.len();
+    for other in before.split_inclusive('\n').rev() {
+        end -= other.len();
+        let trimmed = other.trim_start();
+        if trimmed.starts_with('[') {
+            break;
+        }
+        let rest = trimmed.strip_prefix(name).map(str::trim_start);
+        if rest.is_some_and(|rest| rest.starts_with('=')) {
+            let at = end + (other.len() - trimmed.len());
+            return error.related(at..at + name.len(), "here for the first time");
+        }
+    }
+    error
+}
+
+/// Joins syntax errors with what was found in the rest. What may follow from a syntax error is
+/// left out; all of it, when a header is wrong and keys went to another table.
+pub fn merge(text: &str, syntax: Vec<Diagnostic>, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let header = |d: &Diagnostic| line_at(text, line_start(text, d.span.start)).starts_with('[');
+    let broken_header = syntax.iter().any(header);
+    let mut all = syntax;
+    if !broken_header {
+        all.extend(found.into_iter().filter(|diagnostic| !diagnostic.absence));
+    }
+    all
+}

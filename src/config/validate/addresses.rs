@@ -1,0 +1,209 @@
+//! Virtual addresses: number, order, and that each is held once.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::{Checker, name_of};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::locate::Step;
+use crate::config::model::Instance;
+use crate::config::objects::VirtualAddress;
+use crate::config::values;
+use crate::units::{Family, Version};
+
+/// The MTU that an interface is taken to have.
+const MTU: usize = 1500;
+
+/// How many addresses a packet holds: what fits and can be counted in an octet (`vrrp:V-8a`).
+pub const fn packet_capacity(version: Version, family: Family) -> usize {
+    let (header, authentication) = match version {
+        Version::V2 => (8, 8),
+        Version::V3 => (8, 0),
+    };
+    let (ip, address) = match family {
+        Family::V4 => (20, 4),
+        Family::V6 => (40, 16),
+    };
+    // keepalived counts the Ethernet header into the MTU; both ends have to count the same.
+    let fit = (MTU - 14 - ip - header - authentication) / address;
+    if fit > 255 { 255 } else { fit }
+}
+
+/// The two lists with their keys.
+fn lists(instance: &Instance) -> [(&'static str, &[VirtualAddress]); 2] {
+    [("virtual_addresses", &instance.addresses), ("excluded_addresses", &instance.excluded)]
+}
+
+/// Checks the addresses of one instance.
+pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
+    for family in Family::ALL {
+        count(checker, instance, family);
+    }
+    first_v6(checker, instance);
+    owner(checker, instance);
+    for (key, list) in lists(instance) {
+        for (index, address) in list.iter().enumerate() {
+            let steps = [Step::Key(key), Step::Index(index)];
+            let source = instance.source_v4.map(IpAddr::V4) == Some(address.address)
+                || instance.source_v6.map(IpAddr::V6) == Some(address.address);
+            if source && !instance.priority.is_owner() {
+                let message = format!(
+                    "{}: {} is also the source_address",
+                    name_of(instance, key),
+                    address.address
+                );
+                let span = checker.place(instance, &steps);
+                let source = checker.place(instance, &[Step::Key("source_address")]);
+                checker.found.push(
+                    Diagnostic::error(span, message)
+                        .related(source, "the source of adverts")
+                        .help("write an address as the source that this router has at all times"),
+                );
+            }
+            let network = values::network(address.address, address.prefix_len);
+            let host_bits = values::full_len(address.address).saturating_sub(address.prefix_len);
+            if address.address.is_ipv4() && host_bits > 1 && network == address.address {
+                let message = format!(
+                    "{}: {}/{} is the address of a network and not of a host",
+                    name_of(instance, key),
+                    address.address,
+                    address.prefix_len
+                );
+                let span = checker.place(instance, &steps);
+                checker.found.push(
+                    Diagnostic::warning(span, message)
+                        .help("write the address that the routers share, with its prefix length"),
+                );
+            }
+        }
+    }
+}
+
+/// More addresses than a packet holds.
+fn count(checker: &mut Checker<'_>, instance: &Instance, family: Family) {
+    let capacity = packet_capacity(instance.version, family);
+    let of_family =
+        instance.addresses.iter().enumerate().filter(|(_, a)| Family::of(a.address) == family);
+    let total = of_family.clone().count();
+    let Some((first, _)) = of_family.clone().nth(capacity) else { return };
+    let message = format!(
+        "{}: {total} {family} addresses, but a packet of version {} holds {capacity}",
+        name_of(instance, "virtual_addresses"),
+        instance.version
+    );
+    let steps = [Step::Key("virtual_addresses"), Step::Index(first)];
+    let span = checker.place(instance, &steps);
+    checker.found.push(Diagnostic::error(span, message).help(format!(
+        "move the {} from here on to excluded_addresses, in the same way on all routers: \
+         the master holds those as well, but does not advertise them",
+        total - capacity
+    )));
+}
+
+/// The first IPv6 address is link-local (`vrrp:V3-3`).
+fn first_v6(checker: &mut Checker<'_>, instance: &Instance) {
+    let v6 = |(index, address): (usize, &VirtualAddress)| match address.address {
+        IpAddr::V6(address) => Some((index, address)),
+        IpAddr::V4(_) => None,
+    };
+    let Some((index, first)) = instance.addresses.iter().enumerate().find_map(v6) else { return };
+    if first.is_unicast_link_local() {
+        return;
+    }
+    let message = format!(
+        "{}: the first IPv6 address, {first}, is not link-local",
+        name_of(instance, "virtual_addresses")
+    );
+    let steps = [Step::Key("virtual_addresses"), Step::Index(index)];
+    let span = checker.place(instance, &steps);
+    let diagnostic = if instance.strict {
+        Diagnostic::error(span, message)
+    } else {
+        Diagnostic::warning(span, message)
+    };
+    checker.found.push(diagnostic.help(format!(
+        "write one before it, such as \"fe80::{:x}/64\", on all routers; hosts use it as their \
+         gateway",
+        instance.vrid.get()
+    )));
+}
+
+/// The owner has the addresses on its interface all the time (`vrrp:V-4`).
+fn owner(checker: &mut Checker<'_>, instance: &Instance) {
+    if !instance.priority.is_owner() || instance.addresses.is_empty() {
+        return;
+    }
+    let help = "write priority = 254 or less, unless the addresses are set on the interface \
+                independently of steadfast";
+    let own = |address: &VirtualAddress| -> Box<str> {
+        address.interface.clone().unwrap_or_else(|| instance.interface.clone())
+    };
+    let Some(machine) = checker.machine.filter(|m| m.has_interface(&instance.interface)) else {
+        checker.warning(
+            instance,
+            "priority",
+            "255 claims that this router owns the virtual addresses, which was not checked",
+            help,
+        );
+        return;
+    };
+    let held = |address: &&VirtualAddress| machine.has_address(&own(address), address.address);
+    let missing: Vec<String> = instance
+        .addresses
+        .iter()
+        .filter(|address| !held(address))
+        .map(|address| format!("{} on {}", address.address, own(address)))
+        .collect();
+    if !missing.is_empty() {
+        let what = format!(
+            "255 claims that this router owns the virtual addresses, but it has no {}",
+            missing.join(", ")
+        );
+        checker.error(instance, "priority", &what, help);
+    }
+}
+
+/// An address in two places, in one instance or in two.
+pub fn shared(checker: &mut Checker<'_>) {
+    // A link-local address belongs to its link, any other one to the machine.
+    type Key<'a> = (IpAddr, Option<&'a str>);
+    let mut first: HashMap<Key<'_>, (&Instance, &str, usize)> = HashMap::new();
+    let model = checker.model;
+    for instance in &model.instances {
+        for (key, list) in lists(instance) {
+            for (index, address) in list.iter().enumerate() {
+                let link_local = match address.address {
+                    IpAddr::V4(address) => address.is_link_local(),
+                    IpAddr::V6(address) => address.is_unicast_link_local(),
+                };
+                let interface = address.interface.as_deref().unwrap_or(&instance.interface);
+                let held = (address.address, link_local.then_some(interface));
+                let place = (instance, key, index);
+                let Some((other, other_key, other_index)) = first.insert(held, place) else {
+                    continue;
+                };
+                let steps = [Step::Key(other_key), Step::Index(other_index)];
+                let there = checker.place(other, &steps);
+                let here = checker.place(instance, &[Step::Key(key), Step::Index(index)]);
+                let what = address.address;
+                let (message, remark, help) = if std::ptr::eq(other, instance) {
+                    (
+                        format!("{what} is there twice"),
+                        "here for the first time".to_owned(),
+                        "remove one of them",
+                    )
+                } else {
+                    (
+                        format!("{what} belongs to instance {} already", other.name),
+                        format!("in {}", other.name),
+                        "remove it from one of the two: each would take it from the other",
+                    )
+                };
+                let message = format!("{}: {message}", name_of(instance, key));
+                checker
+                    .found
+                    .push(Diagnostic::error(here, message).related(there, remark).help(help));
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Cross checks: what is wrong with values that are each possible.
+//!
+//! All of it is linear in the size of the model: places are looked up only for findings.
+
+mod addresses;
+mod groups;
+mod instance;
+
+use std::collections::{HashMap, HashSet};
+
+use super::diagnostic::{Diagnostic, Span};
+use super::locate::{Places, Step};
+use super::machine::Machine;
+use super::model::{Instance, Model, Tracking};
+use super::read::Reading;
+use super::reader::join;
+use crate::units::Family;
+
+/// Looks at a model and adds what it finds.
+pub fn validate(
+    reading: &Reading,
+    places: &dyn Places,
+    machine: Option<&Machine>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let model = &reading.model;
+    let mut checker = Checker { model, places, machine, found, absent: HashSet::new() };
+    if model.instances.is_empty() && !places.is_written(&[Step::Key("vrrp")]) {
+        checker.found.push(
+            Diagnostic::warning(0..0, "there is no instance, so nothing to do")
+                .help("add [vrrp.instance.NAME]; conf/steadfast.toml shows how"),
+        );
+    }
+    for instance in &model.instances {
+        instance::check(&mut checker, instance);
+        addresses::check(&mut checker, instance);
+    }
+    checker.identifiers(&reading.incomplete);
+    addresses::shared(&mut checker);
+    groups::check(&mut checker);
+    checker.interfaces();
+}
+
+/// What the checks share.
+struct Checker<'a> {
+    model: &'a Model,
+    places: &'a dyn Places,
+    machine: Option<&'a Machine>,
+    found: &'a mut Vec<Diagnostic>,
+    /// Interfaces whose absence was reported.
+    absent: HashSet<&'a str>,
+}
+
+impl<'a> Checker<'a> {
+    /// The place of a key of an instance, and what follows below it.
+    fn place(&self, instance: &Instance, rest: &[Step<'_>]) -> Span {
+        let mut path = vec![Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.name)];
+        path.extend_from_slice(rest);
+        self.places.find(&path)
+    }
+
+    /// Whether an instance has a key.
+    fn writes(&self, instance: &Instance, key: &str) -> bool {
+        let name = Step::Key(&instance.name);
+        self.places.is_written(&[Step::Key("vrrp"), Step::Key("instance"), name, Step::Key(key)])
+    }
+
+    /// An error at a key of an instance.
+    fn error(&mut self, instance: &Instance, key: &str, what: &str, help: &str) {
+        let message = format!("{}: {what}", name_of(instance, key));
+        let span = self.place(instance, &[Step::Key(key)]);
+        self.found.push(Diagnostic::error(span, message).help(help));
+    }
+
+    /// A warning at a key of an instance.
+    fn warning(&mut self, instance: &Instance, key: &str, what: &str, help: &str) {
+        let message = format!("{}: {what}", name_of(instance, key));
+        let span = self.place(instance, &[Step::Key(key)]);
+        self.found.push(Diagnostic::warning(span, message).help(help));
+    }
+
+    /// One identifier twice on an interface and in an address family (`vrrp:V-3`).
+    fn identifiers(&mut self, incomplete: &HashSet<Box<str>>) {
+        let mut first: HashMap<(&str, u8, Family), &Instance> = HashMap::new();
+        for instance in &self.model.instances {
+            if incomplete.contains(&instance.name) {
+                continue;
+            }
+            for family in Family::ALL.into_iter().filter(|family| instance.has_family(*family)) {
+                let key = (&*instance.interface, instance.vrid.get(), family);
+                let Some(other) = first.insert(key, instance) else { continue };
+                // Unicast routers may share one when their peers tell them apart (U-6).
+                if !instance.unicast.peers.is_empty() && !other.unicast.peers.is_empty() {
+                    continue;
+                }
+                let (vrid, interface) = (instance.vrid, &instance.interface);
+                let key = [Step::Key("virtual_router_id")];
+                let error = Diagnostic::error(
+                    self.place(instance, &key),
+                    format!(
+                        "{}: {vrid} is taken for {family} on {interface}",
+                        name_of(instance, "virtual_router_id")
+                    ),
+                );
+                self.found.push(
+                    error
+                        .related(self.place(other, &key), format!("by {}", other.name))
+                        .help("write another number from 1 to 255, the same on the other routers"),
+                );
+                break;
+            }
+        }
+    }
+
+    /// Interfaces that this machine does not have.
+    fn interfaces(&mut self) {
+        let Some(machine) = self.machine else { return };
+        let model = self.model;
+        for instance in &model.instances {
+            let path = [Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.name)];
+            self.interface(machine, &path, &[Step::Key("interface")], &instance.interface);
+            let lists = [
+                ("virtual_addresses", &instance.addresses),
+                ("excluded_addresses", &instance.excluded),
+            ];
+            for (key, list) in lists {
+                for (index, address) in list.iter().enumerate() {
+                    if let Some(name) = &address.interface {
+                        let steps = [Step::Key(key), Step::Index(index)];
+                        self.interface(machine, &path, &steps, name);
+                    }
+                }
+            }
+            for (index, route) in instance.routes.iter().enumerate() {
+                for name in route.next_hops.iter().filter_map(|hop| hop.interface.as_deref()) {
+                    let steps = [Step::Key("virtual_routes"), Step::Index(index)];
+                    self.interface(machine, &path, &steps, name);
+                }
+            }
+            self.tracked(machine, &path, &instance.track);
+        }
+        for group in &model.groups {
+            let path = [Step::Key("vrrp"), Step::Key("group"), Step::Key(&group.name)];
+            self.tracked(machine, &path, &group.track);
+        }
+    }
+
+    /// The same for `track_interfaces`, which is a list or a table.
+    fn tracked(&mut self, machine: &Machine, path: &[Step<'_>], track: &'a Tracking) {
+        let key = Step::Key("track_interfaces");
+        for (index, tracked) in track.interfaces.iter().enumerate() {
+            let by_name = [key, Step::Key(&tracked.name)];
+            let by_index = [key, Step::Index(index)];
+            let table = self.places.is_written(&[path, &by_name].concat());
+            let steps = if table { by_name } else { by_index };
+            self.interface(machine, path, &steps, &tracked.name);
+        }
+    }
+
+    /// Reports an interface that is not there, once.
+    fn interface(
+        &mut self,
+        machine: &Machine,
+        path: &[Step<'_>],
+        below: &[Step<'_>],
+        name: &'a str,
+    ) {
+        if name.is_empty() || machine.has_interface(name) || !self.absent.insert(name) {
+            return;
+        }
+        let have = machine.interfaces.iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>();
+        let more = if machine.interfaces.len() > SHOWN { ", ..." } else { "" };
+        // The first step below the table is the key that a person looks for.
+        let keys = path.iter().chain(below.first()).filter_map(|step| match step {
+            Step::Key(key) => Some(*key),
+            Step::Index(_) => None,
+        });
+        let message = format!(
+            "{}: this machine has no interface {name} (have: {}{more})",
+            keys.fold(String::new(), |path, key| join(&path, key)),
+            have.join(", ")
+        );
+        let help = match super::suggest::nearest(name, have) {
+            Some(near) => format!("did you mean {near}? Otherwise {name} is waited for"),
+            None => "correct the name; an interface that comes later is waited for".to_owned(),
+        };
+        let span = self.places.find(&[path, below].concat());
+        self.found.push(Diagnostic::warning(span, message).help(help));
+    }
+}
+
+/// How many interfaces of the machine a message names.
+const SHOWN: usize = 12;
+
+/// The dotted name of a key of an instance.
+fn name_of(instance: &Instance, key: &str) -> String {
+    let path = join("vrrp.instance", &instance.name);
+    if key.is_empty() { path } else { join(&path, key) }
+}
+
+#[cfg(test)]
+mod tests;

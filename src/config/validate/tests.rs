@@ -1,0 +1,226 @@
+use std::net::IpAddr;
+
+use super::addresses::packet_capacity;
+use crate::config::diagnostic::Severity;
+use crate::config::machine::Machine;
+use crate::config::parse;
+use crate::units::{Family, Version};
+
+/// What is found in an instance `a` with these lines, as `severity message`.
+fn found(lines: &str, machine: Option<&Machine>) -> Vec<String> {
+    let text = format!(
+        "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\nversion = 3\n{lines}\n"
+    );
+    parse(&text, machine)
+        .diagnostics
+        .into_iter()
+        .map(|d| format!("{} {}", d.severity, d.message))
+        .collect()
+}
+
+/// The only finding; it is of this severity and says this.
+fn only(lines: &str, severity: Severity, says: &str) {
+    let found = found(lines, None);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with(&severity.to_string()), "{found:#?}");
+    assert!(found[0].contains(says), "{found:#?}");
+}
+
+const ONE: &str = "virtual_addresses = [\"10.0.0.1/24\"]\n";
+
+#[test]
+fn a_plain_instance_is_clean() {
+    assert_eq!(found(ONE, None), Vec::<String>::new());
+}
+
+#[test]
+fn the_owner_always_takes_over() {
+    let owner = format!("{ONE}priority = 255\n");
+    let claims = "warning vrrp.instance.a.priority: 255 claims";
+    let found = found(&format!("{owner}preempt = false"), None);
+    assert!(found.iter().any(|f| f.contains("always takes over")), "{found:#?}");
+    assert!(found.iter().any(|f| f.starts_with(claims)), "{found:#?}");
+}
+
+#[test]
+fn the_owner_has_the_addresses() {
+    let lines = "virtual_addresses = [\"10.0.0.1/24\", \"10.0.1.1/24 dev eth1\"]\npriority = 255";
+    let address = |name: &str, text: &str| (name.into(), text.parse::<IpAddr>().unwrap());
+    let mut machine = Machine {
+        interfaces: vec!["eth0".into(), "eth1".into()],
+        addresses: vec![address("eth0", "10.0.0.1"), address("eth0", "10.0.1.1")],
+    };
+    let missing = found(lines, Some(&machine));
+    assert_eq!(missing.len(), 1, "{missing:#?}");
+    assert!(missing[0].contains("has no 10.0.1.1 on eth1"), "{missing:#?}");
+    machine.addresses.push(address("eth1", "10.0.1.1"));
+    assert_eq!(found(lines, Some(&machine)), Vec::<String>::new());
+}
+
+#[test]
+fn a_delay_needs_preemption() {
+    only(
+        &format!("{ONE}preempt = false\npreempt_delay = \"5s\""),
+        Severity::Error,
+        "no preemption to delay",
+    );
+    only(
+        &format!("{ONE}preempt = \"immediate\"\npreempt_delay = \"5s\""),
+        Severity::Error,
+        "without any delay",
+    );
+    assert_eq!(found(&format!("{ONE}preempt_delay = \"5s\""), None), Vec::<String>::new());
+}
+
+#[test]
+fn a_packet_holds_so_many_addresses() {
+    assert_eq!(packet_capacity(Version::V2, Family::V4), 255);
+    assert_eq!(packet_capacity(Version::V3, Family::V4), 255);
+    assert_eq!(packet_capacity(Version::V3, Family::V6), 89);
+    let many = |count: usize| {
+        let list: Vec<String> = (1..=count).map(|i| format!("\"fe80::{i:x}/64\"")).collect();
+        format!("virtual_addresses = [{}]", list.join(", "))
+    };
+    assert_eq!(found(&many(89), None), Vec::<String>::new());
+    only(&many(91), Severity::Error, "91 IPv6 addresses, but a packet of version 3 holds 89");
+}
+
+#[test]
+fn the_first_ipv6_address_is_link_local() {
+    let lines = "virtual_addresses = [\"2001:db8::1/64\", \"fe80::1/64\"]";
+    only(lines, Severity::Warning, "2001:db8::1, is not link-local");
+    only(&format!("{lines}\nstrict_mode = true"), Severity::Error, "is not link-local");
+}
+
+#[test]
+fn both_families_make_one_instance() {
+    let lines = "virtual_addresses = [\"10.0.0.1/24\", \"fe80::7/64\", \"2001:db8::1/64\"]";
+    assert_eq!(found(lines, None), Vec::<String>::new());
+}
+
+#[test]
+fn an_address_is_held_once() {
+    only(
+        "virtual_addresses = [\"10.0.0.1/24\"]\nexcluded_addresses = [\"10.0.0.1/32\"]",
+        Severity::Error,
+        "10.0.0.1 is there twice",
+    );
+    let second = |address: &str| {
+        format!(
+            "virtual_addresses = [\"fe80::1/64\", \"10.0.0.1/24\"]\n[vrrp.instance.b]\n\
+             interface = \"eth1\"\nvirtual_router_id = 7\nvirtual_addresses = [\"{address}\"]"
+        )
+    };
+    only(&second("10.0.0.1/24"), Severity::Error, "10.0.0.1 belongs to instance a already");
+    // A link-local address is another one on another link.
+    assert_eq!(found(&second("fe80::1/64"), None), Vec::<String>::new());
+}
+
+#[test]
+fn an_identifier_is_one_router_of_a_family() {
+    let second = |interface: &str, vrid: u8, address: &str| {
+        format!(
+            "{ONE}[vrrp.instance.b]\ninterface = \"{interface}\"\nvirtual_router_id = {vrid}\n\
+             version = 3\nvirtual_addresses = [\"{address}\"]"
+        )
+    };
+    only(&second("eth0", 7, "10.0.0.2/24"), Severity::Error, "7 is taken for IPv4 on eth0");
+    for other in [second("eth1", 7, "10.0.0.2/24"), second("eth0", 8, "10.0.0.2/24")] {
+        assert_eq!(found(&other, None), Vec::<String>::new());
+    }
+    assert_eq!(found(&second("eth0", 7, "fe80::2/64"), None), Vec::<String>::new());
+}
+
+#[test]
+fn an_incomplete_instance_is_no_second_one() {
+    let text = "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_addresses = [\"10.0.0.1/24\"]\n\
+                [vrrp.instance.b]\ninterface = \"eth0\"\nvirtual_addresses = [\"10.0.0.2/24\"]\n";
+    let messages: Vec<String> =
+        parse(text, None).diagnostics.into_iter().map(|d| d.message).collect();
+    assert_eq!(messages.len(), 2, "{messages:#?}");
+    assert!(messages.iter().all(|m| m.contains("virtual_router_id is missing")));
+}
+
+#[test]
+fn the_source_is_no_virtual_address() {
+    only(
+        &format!("{ONE}source_address = \"10.0.0.1\""),
+        Severity::Error,
+        "also the source_address",
+    );
+    only(
+        &format!("{ONE}source_address = \"fe80::2\""),
+        Severity::Error,
+        "there is no virtual IPv6 address",
+    );
+}
+
+#[test]
+fn versions_have_different_options() {
+    let v2 = |lines: &str| {
+        let text = format!(
+            "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\nversion = 2\n{lines}\n"
+        );
+        let found = parse(&text, None).diagnostics;
+        found.into_iter().map(|d| d.message).collect::<Vec<_>>().join("\n")
+    };
+    assert!(v2("virtual_addresses = [\"fe80::1/64\"]").contains("version 2 is for IPv4 only"));
+    assert!(v2(&format!("{ONE}checksum = \"message\"")).contains("has no variants"));
+    let pass = "authentication = { type = \"pass\", password = \"secret\" }";
+    assert_eq!(v2(&format!("{ONE}{pass}")), "");
+    only(&format!("{ONE}{pass}"), Severity::Error, "version 3 has no authentication");
+}
+
+#[test]
+fn strict_mode_forbids_what_is_written() {
+    only(
+        &format!("{ONE}strict_mode = true\ndown_timer_adverts = 5"),
+        Severity::Error,
+        "strict_mode does not allow this",
+    );
+    assert_eq!(found(&format!("{ONE}strict_mode = true"), None), Vec::<String>::new());
+}
+
+#[test]
+fn missing_interfaces_are_named_once() {
+    let machine = Machine { interfaces: vec!["lo".into(), "eth1".into()], addresses: vec![] };
+    let lines = format!("{ONE}track_interfaces = [\"eth0\", \"wan\"]");
+    let found = found(&lines, Some(&machine));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("a.interface: this machine has no interface eth0 (have: lo, eth1)"));
+    assert!(found[1].contains("a.track_interfaces: this machine has no interface wan"));
+    let group =
+        format!("{ONE}[vrrp.group.g]\ninstances = [\"a\"]\ntrack_interfaces = {{ mgmt = 5 }}");
+    let found = parse(
+        &format!("[vrrp.instance.a]\ninterface = \"lo\"\nvirtual_router_id = 7\n{group}"),
+        Some(&machine),
+    );
+    let messages: Vec<&str> = found.diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert!(
+        messages[1].contains("vrrp.group.g.track_interfaces: this machine has no interface mgmt")
+    );
+}
+
+#[test]
+fn groups_are_checked() {
+    let group = |lines: &str| {
+        let second = "[vrrp.instance.b]\ninterface = \"eth1\"\nvirtual_router_id = 7\n\
+                      virtual_addresses = [\"10.0.1.1/24\"]\npriority = 100\n";
+        found(
+            &format!("{ONE}priority = 100\ntrack_interfaces = {{ w = -10 }}\n{second}{lines}"),
+            None,
+        )
+    };
+    let both = "[vrrp.group.g]\ninstances = [\"a\", \"b\"]\n";
+    assert!(group(both)[0].contains("does not count in a member of group g"));
+    assert_eq!(group(&format!("{both}sync_group_tracking_weight = true")), Vec::<String>::new());
+    let says = |lines: &str, what: &str| {
+        let found = group(lines);
+        assert!(found.iter().any(|f| f.contains(what)), "{found:#?}");
+    };
+    says("[vrrp.group.g]\ninstances = [\"a\", \"c\"]\n", "there is no instance c");
+    says("[vrrp.group.g]\ninstances = [\"b\"]\n", "a group of one does nothing");
+    says("[vrrp.group.g]\ninstances = []\n", "the group is empty");
+    says("[vrrp.group.g]\ninstances = [\"a\", \"b\", \"a\"]\n", "a is there twice");
+    says(&format!("{both}[vrrp.group.h]\ninstances = [\"a\", \"b\"]"), "a is in group g already");
+}

@@ -1,0 +1,277 @@
+//! Texts with a meaning: lengths of time, addresses, interface names.
+//!
+//! Every parser takes the text alone and says what is wrong with it in words; the reader adds
+//! where it stands.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use super::routes::Prefix;
+use crate::units::Family;
+
+/// Why a text is not what it should be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wrong {
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl Wrong {
+    /// With both parts.
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+}
+
+/// Units of time, the longest suffix first where one ends with another.
+const UNITS: [(&str, u64); 7] = [
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("min", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("d", 86_400_000_000_000),
+];
+
+/// `1s`, `300ms`, `1.5s`, `5m`; without a unit it is seconds.
+pub fn duration(text: &str) -> Result<Duration, Wrong> {
+    let wrong = |what: &str| {
+        let help = "write a number with a unit, such as \"1s\", \"300ms\" or \"5m\"";
+        Wrong::new(format!("\"{text}\" {what}"), help)
+    };
+    let trimmed = text.trim();
+    if trimmed.starts_with('-') {
+        return Err(wrong("is negative"));
+    }
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(suffix, nanos)| Some((trimmed.strip_suffix(suffix)?.trim_end(), *nanos)))
+        .unwrap_or((trimmed, 1_000_000_000));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return Err(wrong("is no length of time"));
+    }
+    let too_long = || wrong("is too long");
+    let mut nanos =
+        whole.parse().ok().and_then(|n: u64| n.checked_mul(unit)).ok_or_else(too_long)?;
+    let mut place = unit;
+    for digit in fraction.bytes() {
+        let digit = u64::from(digit.wrapping_sub(b'0'));
+        if !place.is_multiple_of(10) {
+            if digit != 0 {
+                return Err(wrong("has more decimals than a nanosecond"));
+            }
+            continue;
+        }
+        place /= 10;
+        nanos = nanos.checked_add(place * digit).ok_or_else(too_long)?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// A length of time as a person writes it.
+pub fn show_duration(length: Duration) -> String {
+    let nanos = length.as_nanos();
+    let (whole, part, unit) = if nanos == 0 || nanos >= 1_000_000_000 {
+        (nanos / 1_000_000_000, nanos % 1_000_000_000, "s")
+    } else if nanos >= 1_000_000 {
+        (nanos / 1_000_000, nanos % 1_000_000 * 1_000, "ms")
+    } else {
+        (nanos / 1_000, nanos % 1_000 * 1_000_000, "us")
+    };
+    let fraction = format!("{part:09}");
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.is_empty() { format!("{whole}{unit}") } else { format!("{whole}.{fraction}{unit}") }
+}
+
+/// The number of bits of an address.
+pub const fn full_len(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+/// An IPv4 or IPv6 address without anything else.
+pub fn address(text: &str) -> Result<IpAddr, Wrong> {
+    text.parse().map_err(|_| {
+        let help = if text.contains('/') {
+            "write the address without a prefix length"
+        } else if text.contains('%') {
+            "write the address without an interface"
+        } else if text.parse::<std::net::SocketAddr>().is_ok() {
+            "write the address without a port"
+        } else {
+            "write an address such as 192.168.1.1 or fe80::1 (names are not looked up)"
+        };
+        Wrong::new(explain_address(text), help)
+    })
+}
+
+/// Says what is wrong with a text that is no address.
+fn explain_address(text: &str) -> String {
+    let parts: Vec<&str> = text.split('.').collect();
+    let numeric = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if parts.len() > 1 && parts.iter().all(numeric) {
+        if parts.len() != 4 {
+            return format!("\"{text}\" has {} numbers, an IPv4 address has 4", parts.len());
+        }
+        if let Some(part) = parts.iter().find(|part| part.parse::<u8>().is_err()) {
+            return format!("\"{text}\" is no IPv4 address: {part} is more than 255");
+        }
+        if let Some(part) = parts.iter().find(|part| part.len() > 1 && part.starts_with('0')) {
+            return format!("\"{text}\" is no IPv4 address: {part} begins with 0");
+        }
+    }
+    format!("\"{text}\" is no IP address")
+}
+
+/// `ADDRESS/LENGTH`; without a length it is that of the whole address.
+pub fn address_with_len(text: &str) -> Result<(IpAddr, u8), Wrong> {
+    let Some((before, len)) = text.split_once('/') else {
+        return address(text).map(|address| (address, full_len(address)));
+    };
+    let address = address(before)?;
+    let full = full_len(address);
+    match len.parse::<u8>() {
+        Ok(bits) if bits <= full && len.bytes().all(|b| b.is_ascii_digit()) => Ok((address, bits)),
+        Ok(_) | Err(_) => Err(Wrong::new(
+            format!("\"/{len}\" is no prefix length of an {} address", Family::of(address)),
+            if len.contains('.') {
+                "write the number of bits, such as /24 for 255.255.255.0".to_owned()
+            } else {
+                format!("write a number from 0 to {full}, such as {address}/{}", full - full / 4)
+            },
+        )),
+    }
+}
+
+/// A destination or selector: `ADDRESS/LENGTH` with all host bits zero.
+pub fn prefix(text: &str) -> Result<Prefix, Wrong> {
+    let (address, len) = address_with_len(text)?;
+    let network = network(address, len);
+    if network == address {
+        Ok(Prefix { address, len })
+    } else {
+        Err(Wrong::new(
+            format!("{text} has bits beyond its prefix length"),
+            format!("write {network}/{len} for the network, or {address} for this one address"),
+        ))
+    }
+}
+
+/// The address with its host bits cleared.
+pub fn network(address: IpAddr, len: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(len.min(32))).unwrap_or(0);
+            IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & mask))
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(len.min(128))).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask))
+        }
+    }
+}
+
+/// The longest name that the kernel allows an interface, in octets.
+pub const INTERFACE_NAME_MAX: usize = 15;
+
+/// A name that the kernel would accept for an interface.
+pub fn interface(text: &str) -> Result<(), Wrong> {
+    if text.is_empty() {
+        return Err(Wrong::new(
+            "the interface name is empty",
+            "write its name as `ip link` shows it",
+        ));
+    }
+    if text.len() > INTERFACE_NAME_MAX {
+        return Err(Wrong::new(
+            format!("interface name \"{text}\" has {} characters", text.len()),
+            format!("Linux allows {INTERFACE_NAME_MAX}: write the name as `ip link` shows it"),
+        ));
+    }
+    if text == "." || text == ".." || text.contains(['/', ':']) || !text.chars().all(graphic) {
+        return Err(Wrong::new(
+            format!("\"{text}\" can not be the name of an interface"),
+            "write its name as `ip link` shows it, without \":\", \"/\" or spaces",
+        ));
+    }
+    Ok(())
+}
+
+/// A character that is seen and is no space.
+pub fn graphic(char: char) -> bool {
+    !char.is_whitespace() && !char.is_control()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time() {
+        let parse = |text| duration(text).map(|d| d.as_nanos());
+        assert_eq!(parse("1s"), Ok(1_000_000_000));
+        assert_eq!(parse("300ms"), Ok(300_000_000));
+        assert_eq!(parse("5m"), Ok(300_000_000_000));
+        assert_eq!(parse("2 min"), Ok(120_000_000_000));
+        assert_eq!(parse("1.5"), Ok(1_500_000_000));
+        assert_eq!(parse("0.25s"), Ok(250_000_000));
+        assert_eq!(parse("0.0010us"), Ok(1));
+        assert_eq!(parse("10us"), Ok(10_000));
+        for bad in ["", "s", "1x", "-1s", "1.s", ".5s", "1e3", "1 2s", "0.0001us", "99999999999d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_are_shown_as_written() {
+        for text in ["0s", "1s", "300ms", "1.5s", "10us", "40.95s", "2.5ms"] {
+            assert_eq!(show_duration(duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        assert_eq!(address_with_len("192.168.1.1/24").unwrap().1, 24);
+        assert_eq!(address_with_len("192.168.1.1").unwrap().1, 32);
+        assert_eq!(address_with_len("fe80::1").unwrap().1, 128);
+        for bad in
+            ["192.168.1.1/33", "192.168.1.1/+4", "192.168.1.1/", "fe80::1/129", "a/24", "/24"]
+        {
+            assert!(address_with_len(bad).is_err(), "{bad}");
+        }
+        let say = |text| address(text).unwrap_err();
+        assert!(say("192.168.1.300").message.contains("300 is more than 255"));
+        assert!(say("192.168.1").message.contains("3 numbers"));
+        assert!(say("192.168.01.1").message.contains("begins with 0"));
+        assert!(say("10.0.0.1:80").help.contains("without a port"));
+        assert!(
+            address_with_len("10.0.0.1/255.0.0.0").unwrap_err().help.contains("number of bits")
+        );
+    }
+
+    #[test]
+    fn prefixes_have_no_host_bits() {
+        assert_eq!(prefix("10.0.0.0/8").unwrap().len, 8);
+        assert_eq!(prefix("::/0").unwrap().len, 0);
+        assert_eq!(prefix("10.0.0.1").unwrap().len, 32);
+        assert!(prefix("10.0.0.1/8").unwrap_err().help.contains("10.0.0.0/8"));
+        assert!(prefix("2001:db8::1/64").is_err());
+    }
+
+    #[test]
+    fn interface_names() {
+        for good in ["eth0", "br-lan", "eth0.100", "wg_0", "a23456789012345"] {
+            assert_eq!(interface(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a234567890123456", "eth0:1", "a b", "a/b", "..", "a\tb"] {
+            assert!(interface(bad).is_err(), "{bad}");
+        }
+    }
+}

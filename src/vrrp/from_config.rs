@@ -1,0 +1,267 @@
+//! From the model of a configuration to the settings of the engine.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::settings::{
+    AnnounceSettings, Authentication, Backups, GroupSettings, InstanceSettings, Object,
+    OnForeignRemoval, Preempt, Settings, Track, Tracker, V3Checksum,
+};
+use crate::config::model::{self, Instance, Model, TrackRef, Trackers, Tracking, Weight};
+use crate::units::{Priority, Version};
+
+impl Settings {
+    /// What the engine is to do for a model that was checked.
+    pub fn from_model(model: &Model) -> Self {
+        let unweighted: BTreeSet<&str> = model
+            .groups
+            .iter()
+            .filter(|group| !group.tracking_weight)
+            .flat_map(|group| group.instances.iter().map(|name| &**name))
+            .collect();
+        Self {
+            instances: model
+                .instances
+                .iter()
+                .map(|i| instance(i, unweighted.contains(&*i.name), &model.trackers))
+                .collect(),
+            groups: model
+                .groups
+                .iter()
+                .map(|group| GroupSettings {
+                    name: group.name.clone(),
+                    members: group.instances.clone(),
+                    track: tracks(&group.track, &model.trackers),
+                })
+                .collect(),
+            startup_delay: model.global.startup_delay,
+        }
+    }
+}
+
+/// Settings of one instance. Trackers with a weight do not count in a member of a group, unless
+/// the group says so.
+fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> InstanceSettings {
+    let owner = from.priority.is_owner();
+    let mut track = tracks(&from.track, trackers);
+    if in_group {
+        track.retain(|track| track.weight == 0);
+    }
+    InstanceSettings {
+        name: from.name.clone(),
+        interface: from.interface.clone(),
+        vrid: from.vrid,
+        version: from.version,
+        priority: from.priority,
+        interval: from.interval,
+        down_timer_adverts: from.down_timer_adverts,
+        preempt: match from.preempt {
+            model::PreemptMode::Off => Preempt::Off,
+            model::PreemptMode::On => Preempt::On { delay: from.preempt_delay },
+            model::PreemptMode::Immediate => Preempt::Immediate,
+        },
+        source_v4: from.source_v4,
+        source_v6: from.source_v6,
+        objects: objects(from),
+        authentication: match from.authentication {
+            model::Authentication::Pass(password) => Authentication::Password(password),
+            // AH is refused by the reader (`config::keys::AH`) as long as the engine has none.
+            model::Authentication::None | model::Authentication::Ah(_) => Authentication::None,
+        },
+        checksum: match from.checksum {
+            model::Checksum::PseudoHeader => V3Checksum::PseudoHeader,
+            model::Checksum::PseudoHeaderStrict => V3Checksum::PseudoHeaderStrict,
+            model::Checksum::OldUnicast => V3Checksum::OldUnicast,
+            model::Checksum::MessageOnly => V3Checksum::MessageOnly,
+        },
+        unicast_peers: from.unicast.peers.iter().map(|peer| peer.address).collect(),
+        check_unicast_source: from.unicast.check_source,
+        skip_check_adv_addr: from.skip_check_adv_addr,
+        announce: announce(from),
+        answer_lower_priority: !from.lower_prio_no_advert && !from.strict,
+        higher_prio_send_advert: from.higher_prio_send_advert && !from.strict,
+        owner_ignore_adverts: from.owner_ignore_adverts || (from.strict && owner),
+        strict: from.strict,
+        timer_expired_backup: from.timer_expired_backup,
+        on_foreign_removal: match from.on_foreign_removal {
+            model::OnForeignRemoval::Restore => OnForeignRemoval::Restore,
+            model::OnForeignRemoval::Backup => OnForeignRemoval::Backup,
+        },
+        resume_within: from.resume_within,
+        backups: match from.backups {
+            Some(1) => Backups::One,
+            Some(_) | None => Backups::Several,
+        },
+        hand_over: from.hand_over && from.version == Version::V3 && !from.strict,
+        dont_track_primary: from.dont_track_primary,
+        track,
+    }
+}
+
+/// In the order of installing (`vrrp:S-42`).
+fn objects(from: &Instance) -> Vec<Object> {
+    let filter = (!from.accept && from.priority != Priority::OWNER).then_some(Object::Filter);
+    let addresses = from.addresses.iter().cloned().map(Object::Address);
+    let excluded = from.excluded.iter().cloned().map(Object::Excluded);
+    let routes = from.routes.iter().cloned().map(Object::Route);
+    let rules = from.rules.iter().cloned().map(Object::Rule);
+    filter.into_iter().chain(addresses).chain(excluded).chain(routes).chain(rules).collect()
+}
+
+/// In strict mode nothing extra is sent after an advert of a lower priority.
+fn announce(from: &Instance) -> AnnounceSettings {
+    let announce = &from.announce;
+    let (lower_prio_repeat, lower_prio_delay) = if from.strict {
+        (0, Duration::ZERO)
+    } else {
+        (announce.lower_prio_repeat, announce.lower_prio_delay)
+    };
+    AnnounceSettings {
+        repeat: announce.repeat,
+        delay: announce.delay,
+        refresh: announce.refresh,
+        refresh_repeat: announce.refresh_repeat,
+        lower_prio_repeat,
+        lower_prio_delay,
+        garp_interval: announce.garp_interval,
+        gna_interval: announce.gna_interval,
+    }
+}
+
+fn tracks(from: &Tracking, trackers: &Trackers) -> Vec<Track> {
+    let interfaces = from.interfaces.iter().map(|reference| {
+        track(Tracker::Interface(reference.name.clone()), reference, Weight::default())
+    });
+    let scripts = from.scripts.iter().map(|reference| {
+        let own = trackers.scripts.iter().find(|tracker| tracker.name == reference.name);
+        named(reference, own.map(|tracker| tracker.weight))
+    });
+    let files = from.files.iter().map(|reference| {
+        let own = trackers.files.iter().find(|tracker| tracker.name == reference.name);
+        named(reference, own.map(|tracker| tracker.weight))
+    });
+    let processes = from.processes.iter().map(|reference| {
+        let own = trackers.processes.iter().find(|tracker| tracker.name == reference.name);
+        named(reference, own.map(|tracker| tracker.weight))
+    });
+    let bfd = from.bfd.iter().map(|reference| {
+        let own = trackers.bfd.iter().find(|tracker| tracker.name == reference.name);
+        named(reference, own.map(|tracker| tracker.weight))
+    });
+    interfaces.chain(scripts).chain(files).chain(processes).chain(bfd).collect()
+}
+
+fn named(reference: &TrackRef, own: Option<Weight>) -> Track {
+    track(Tracker::Named(reference.name.clone()), reference, own.unwrap_or_default())
+}
+
+fn track(tracker: Tracker, reference: &TrackRef, own: Weight) -> Track {
+    let weight = reference.weight.unwrap_or(own);
+    Track { tracker, weight: weight.weight, reverse: weight.reverse }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+    use crate::units::{Centiseconds, Family, Vrid};
+
+    fn settings(text: &str) -> Settings {
+        let parsed = parse(text, None);
+        let messages: Vec<String> = parsed.diagnostics.into_iter().map(|d| d.message).collect();
+        Settings::from_model(&parsed.model.unwrap_or_else(|| panic!("{messages:#?}")))
+    }
+
+    #[test]
+    fn defaults_are_keepalived_s() {
+        let settings = settings(
+            "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\n\
+             virtual_addresses = [\"10.0.0.1/24\"]\n",
+        );
+        let a = &settings.instances[0];
+        assert_eq!(a.vrid, Vrid::new(7).unwrap());
+        assert_eq!(a.version, Version::V2);
+        assert_eq!(a.priority, Priority::DEFAULT);
+        assert_eq!(a.interval, Centiseconds::SECOND);
+        assert_eq!(a.preempt, Preempt::On { delay: Duration::ZERO });
+        assert_eq!(a.announce.repeat, 5);
+        assert_eq!(a.announce.delay, Duration::from_secs(5));
+        assert!(a.answer_lower_priority);
+        assert!(!a.hand_over, "version 2 has no planned hand-over");
+        assert_eq!(a.backups, Backups::Several);
+        assert!(a.has_family(Family::V4) && !a.has_family(Family::V6));
+    }
+
+    #[test]
+    fn objects_are_in_the_order_of_installing() {
+        let settings = settings(
+            "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\nversion = 3\n\
+             virtual_rules = [\"from 10.0.0.0/8 table 100 priority 500\"]\n\
+             virtual_routes = [\"default via 10.0.0.254 dev eth0\"]\n\
+             excluded_addresses = [\"10.0.0.2/24\"]\nvirtual_addresses = [\"10.0.0.1/24\"]\n",
+        );
+        let kinds: Vec<&str> = settings.instances[0]
+            .objects
+            .iter()
+            .map(|object| match object {
+                Object::Filter => "filter",
+                Object::Address(_) => "address",
+                Object::Excluded(_) => "excluded",
+                Object::Route(_) => "route",
+                Object::Rule(_) => "rule",
+            })
+            .collect();
+        assert_eq!(kinds, ["address", "excluded", "route", "rule"]);
+        assert!(settings.instances[0].hand_over);
+    }
+
+    #[test]
+    fn strict_mode_sends_nothing_extra() {
+        let settings = settings(
+            "[global]\nvrrp_strict = true\nvrrp_higher_prio_send_advert = true\n\
+             [vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\nversion = 3\n\
+             virtual_addresses = [\"10.0.0.1/24\"]\n",
+        );
+        let a = &settings.instances[0];
+        assert!(a.strict && !a.hand_over && !a.answer_lower_priority && !a.higher_prio_send_advert);
+        assert_eq!(a.announce.lower_prio_repeat, 0);
+    }
+
+    #[test]
+    fn weights_count_in_members_only_when_the_group_says_so() {
+        let text = "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\n\
+             virtual_addresses = [\"10.0.0.1/24\"]\ntrack_interfaces = { wan = -40, dmz = {} }\n\
+             [vrrp.instance.b]\ninterface = \"eth1\"\nvirtual_router_id = 7\n\
+             virtual_addresses = [\"10.0.1.1/24\"]\n\
+             [vrrp.group.g]\ninstances = [\"a\", \"b\"]\ntrack_interfaces = [\"mgmt\"]\n";
+        let plain = settings(text);
+        assert_eq!(plain.instances[0].track.len(), 1);
+        assert_eq!(plain.instances[0].track[0].tracker, Tracker::Interface("dmz".into()));
+        assert_eq!(plain.groups[0].track[0].tracker, Tracker::Interface("mgmt".into()));
+        let counted = settings(&format!("{text}sync_group_tracking_weight = true\n"));
+        assert_eq!(counted.instances[0].track.len(), 2);
+    }
+
+    #[test]
+    fn a_tracker_has_its_own_weight_unless_the_instance_gives_one() {
+        let weight = |weight| Weight { weight, reverse: false };
+        let trackers = Trackers {
+            files: vec![model::FileTracker {
+                name: "f".into(),
+                file: "/run/f".into(),
+                weight: weight(1),
+                init_file: None,
+                overwrite: false,
+            }],
+            ..Trackers::default()
+        };
+        let of = |weight| {
+            let files = vec![TrackRef { name: "f".into(), weight }];
+            let tracks = tracks(&Tracking { files, ..Tracking::default() }, &trackers);
+            assert_eq!(tracks[0].tracker, Tracker::Named("f".into()));
+            tracks[0].weight
+        };
+        assert_eq!(of(None), 1);
+        assert_eq!(of(Some(weight(-9))), -9);
+    }
+}
