@@ -216,7 +216,8 @@ impl Default for Announce {
         Self {
             repeat: 5,
             delay: Duration::from_secs(5),
-            refresh: Duration::ZERO,
+            // Off in keepalived; one packet a minute repairs what a lost one left behind.
+            refresh: Duration::from_secs(60),
             refresh_repeat: 1,
             lower_prio_repeat: 5,
             lower_prio_delay: Duration::from_secs(5),

@@ -39,7 +39,10 @@ impl Default for Defaults {
             down_timer_adverts: 3,
             announce: Announce::default(),
             lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
+            // keepalived's default is off. But a router that was cut off and steps down in
+            // silence leaves its announcements in the caches of its neighbours, and the winner
+            // never learns that it has to announce again.
+            higher_prio_send_advert: true,
             owner_ignore_adverts: false,
             strict: false,
             skip_check_adv_addr: false,
@@ -130,14 +133,17 @@ pub fn global(mut table: Table<'_>) -> (Global, Defaults) {
 fn defaults(table: &mut Table<'_>) -> Defaults {
     let built_in = Defaults::default();
     let announce = announce(table, "vrrp_", built_in.announce);
-    let mut flag = |key| table.bool(key).unwrap_or(false);
+    let mut flag = |key, default| table.bool(key).unwrap_or(default);
     Defaults {
-        lower_prio_no_advert: flag("vrrp_lower_prio_no_advert"),
-        higher_prio_send_advert: flag("vrrp_higher_prio_send_advert"),
-        owner_ignore_adverts: flag("vrrp_owner_ignore_adverts"),
-        strict: flag("vrrp_strict"),
-        skip_check_adv_addr: flag("vrrp_skip_check_adv_addr"),
-        check_unicast_source: flag("vrrp_check_unicast_src"),
+        lower_prio_no_advert: flag("vrrp_lower_prio_no_advert", built_in.lower_prio_no_advert),
+        higher_prio_send_advert: flag(
+            "vrrp_higher_prio_send_advert",
+            built_in.higher_prio_send_advert,
+        ),
+        owner_ignore_adverts: flag("vrrp_owner_ignore_adverts", built_in.owner_ignore_adverts),
+        strict: flag("vrrp_strict", built_in.strict),
+        skip_check_adv_addr: flag("vrrp_skip_check_adv_addr", built_in.skip_check_adv_addr),
+        check_unicast_source: flag("vrrp_check_unicast_src", built_in.check_unicast_source),
         version: table.get("vrrp_version").and_then(|i| version(&i)).unwrap_or(built_in.version),
         down_timer_adverts: table
             .integer("vrrp_down_timer_adverts", 1..=100)
