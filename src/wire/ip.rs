@@ -156,13 +156,18 @@ impl<T: AsRef<[u8]>> Ipv4Packet<T> {
     }
 }
 
-/// An IPv4 header as we send it: no options, not a fragment and free to become one (`vrrp:V-6`).
+/// Flag: routers must not cut the packet up.
+const DONT_FRAGMENT: u16 = 0x4000;
+
+/// An IPv4 header without options, of a packet that is not a fragment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Ipv4Repr {
     /// Type of service.
     pub tos: u8,
     /// Identification. The kernel chooses one for a packet that carries 0.
     pub identification: u16,
+    /// Routers must not cut the packet up. We send `false` (`vrrp:V-6`); FRR sets it.
+    pub dont_fragment: bool,
     /// Time to live.
     pub ttl: u8,
     /// Protocol number.
@@ -185,7 +190,7 @@ impl Ipv4Repr {
         if !packet.checksum_is_good() {
             return Err(Error::Checksum);
         }
-        if packet.header_len() != IPV4_HEADER_LEN || packet.fragment() != 0 {
+        if packet.header_len() != IPV4_HEADER_LEN || packet.fragment() & !DONT_FRAGMENT != 0 {
             return Err(Error::Malformed);
         }
         let payload_len =
@@ -196,6 +201,7 @@ impl Ipv4Repr {
         Ok(Self {
             tos: packet.tos(),
             identification: packet.identification(),
+            dont_fragment: packet.fragment() & DONT_FRAGMENT != 0,
             ttl: packet.ttl(),
             protocol: packet.protocol(),
             source: packet.source(),
@@ -220,7 +226,8 @@ impl Ipv4Repr {
         write(header, v4::VERSION_IHL..v4::TOTAL_LEN.start, &[0x45, self.tos])?;
         write(header, v4::TOTAL_LEN, &total_len.to_be_bytes())?;
         write(header, v4::IDENTIFICATION, &self.identification.to_be_bytes())?;
-        write(header, v4::FRAGMENT, &[0, 0])?;
+        let fragment = if self.dont_fragment { DONT_FRAGMENT } else { 0 };
+        write(header, v4::FRAGMENT, &fragment.to_be_bytes())?;
         write(header, v4::TTL..v4::CHECKSUM.start, &[self.ttl, self.protocol])?;
         write(header, v4::CHECKSUM, &[0, 0])?;
         write(header, v4::SOURCE, &self.source.octets())?;
@@ -429,6 +436,8 @@ mod tests {
         assert_eq!(parse(&changed(0, 0x49)), Err(Error::Truncated), "header length 36");
         assert_eq!(parse(&changed(3, 19)), Err(Error::Malformed), "total length");
         assert_eq!(parse(&changed(7, 1)), Err(Error::Malformed), "fragment");
+        assert_eq!(parse(&changed(6, 0x20)), Err(Error::Malformed), "more fragments");
+        assert_eq!(parse(&changed(6, 0x40)).map(|repr| repr.dont_fragment), Ok(true));
         let mut bad = packet();
         bad[8] = 254;
         assert_eq!(parse(&bad), Err(Error::Checksum));

@@ -52,6 +52,7 @@ impl Template {
             let header = Ipv4Repr {
                 tos: TRAFFIC_CLASS,
                 identification: 0,
+                dont_fragment: false,
                 ttl: hop_limit,
                 protocol: PROTOCOL,
                 source,
