@@ -9,8 +9,10 @@
     reason = "helpers of tests: what is wrong in them has to fail the test"
 )]
 
+mod machine;
 mod mutation;
 mod packets;
+mod purity;
 mod validation;
 mod vectors;
 mod wire;
