@@ -20,7 +20,8 @@ fn switching(s: InstanceSettings) -> (Driver, Duration) {
 }
 
 fn adverts_since(d: &Driver, at: Duration) -> Vec<(Duration, u8, u16)> {
-    d.adverts().into_iter().map(|(t, priority, interval)| (t - at, priority, interval)).collect()
+    let since = d.adverts().into_iter().filter(|advert| advert.0 >= at);
+    since.map(|(t, priority, interval)| (t - at, priority, interval)).collect()
 }
 
 /// DESIGN 10: three adverts with the short interval, 5 ms apart, then priority 0.
@@ -338,6 +339,7 @@ fn a_member_that_joins_during_a_hand_over() {
         d.switchover(None, false);
         d.run_for(ms(20));
         d.reload(&pair());
+        d.all_interfaces_up();
         d.hear(&peer(20, 90));
         d.run_for(ms(150));
         assert!(!d.engine.handing_over(d.a()), "{started}");

@@ -140,7 +140,7 @@ fn late_answers() {
         d.answer(Ok(()));
     }
     assert!(d.installed());
-    assert_eq!(d.announced(v4(100)).len(), 1);
+    assert!(!d.announced(v4(100)).is_empty());
 }
 
 /// Addresses that others add while we are backup are removed.
