@@ -51,7 +51,8 @@ impl Engine {
     /// The objects of an instance, in the order of installation.
     pub fn objects(&self, instance: InstanceId) -> impl Iterator<Item = (ObjectId, &Object)> + '_ {
         self.get(instance).into_iter().flat_map(move |i| {
-            i.objects.iter().map(move |(slot, s)| (ObjectId { instance, slot }, &s.object))
+            let known = i.objects.iter().filter(|(_, s)| !s.forgotten());
+            known.map(move |(slot, s)| (ObjectId { instance, slot }, &s.object))
         })
     }
 
