@@ -3,6 +3,7 @@
 use super::instance::{Context, Instance, Wish};
 use super::router::{Conflict, Heard, Remark, Router};
 use super::settings::Preempt;
+use super::statistics::count;
 use super::timers::{Timer, next_on_schedule, skew};
 use super::validation::Advert;
 use super::{Cause, Notice, State};
@@ -136,7 +137,7 @@ impl Instance {
             return None;
         }
         // `vrrp:S-26`, `S-29`
-        router.statistics.lower_priority_received += 1;
+        count(&mut router.statistics.lower_priority_received);
         let notice =
             Notice::LowerPriority { router: id, from: heard.address, theirs: heard.priority };
         if let Some(notice) = router.once(Remark::Lower, notice) {

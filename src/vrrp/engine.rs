@@ -10,6 +10,7 @@ use super::objects::Change;
 use super::outbox::Outbox;
 use super::schedule::Schedule;
 use super::settings::{OnForeignRemoval, Settings};
+use super::statistics::count;
 use super::timers::Timer;
 use super::tracking::{Source, interface_as_tracker, verdict};
 use super::{Action, Cause, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
@@ -139,10 +140,9 @@ impl Engine {
             let Some(instance) = self.get_mut(id.instance) else { continue };
             let router = instance.router_of(id.family);
             let Some(pending) = router.pending.take() else { continue };
-            let statistics = &mut router.statistics;
-            statistics.adverts_sent = statistics.adverts_sent.wrapping_add(1);
+            count(&mut router.statistics.adverts_sent);
             if pending.priority.is_stop() {
-                statistics.priority_zero_sent = statistics.priority_zero_sent.wrapping_add(1);
+                count(&mut router.statistics.priority_zero_sent);
             }
             return Some(Action::SendAdvert {
                 router: id,

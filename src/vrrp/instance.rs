@@ -12,6 +12,7 @@ use super::objects::Objects;
 use super::outbox::Outbox;
 use super::router::{Conflict, Pending, Router};
 use super::settings::{InstanceSettings, Preempt};
+use super::statistics::count;
 use super::timers::{Timer, TimerTable, master_down, skew};
 use super::tracking::TrackRef;
 use super::{Cause, FaultReason, InstanceId, InterfaceId, Notice, RouterId, State};
@@ -376,8 +377,8 @@ impl Instance {
             router.forget_remarks();
             if router.active {
                 match (from, to) {
-                    (_, State::Master) => router.statistics.become_master += 1,
-                    (State::Master, _) => router.statistics.release_master += 1,
+                    (_, State::Master) => count(&mut router.statistics.become_master),
+                    (State::Master, _) => count(&mut router.statistics.release_master),
                     (
                         State::Initialize | State::Backup | State::Fault,
                         State::Initialize | State::Backup | State::Fault,
