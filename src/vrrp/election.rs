@@ -60,7 +60,7 @@ impl Instance {
         let preempt = self.preempt();
         if heard.priority.is_stop() {
             // `vrrp:S-13`. A member that waits for its group goes on waiting.
-            self.demoted = false;
+            self.demote(false, context);
             let learned = self.router_of(family).learned;
             let skew = self.skew(learned);
             let router = self.router_of(family);
@@ -191,8 +191,8 @@ impl Instance {
             router.conflict = Some(Conflict::Sending(CONFLICT_ADVERTS));
             context.out.notice(notice(false));
         } else if router.conflict == Some(Conflict::Decided) {
-            self.demoted = true;
             context.out.notice(notice(true));
+            self.demote(true, context);
             return true;
         }
         false

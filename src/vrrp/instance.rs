@@ -223,8 +223,18 @@ impl Instance {
         Priority(u8::try_from(priority).unwrap_or(base.0))
     }
 
+    /// The priority that timers use (`vrrp:T-3`): an owner's are those of 255 even while it yields
+    /// to another one.
+    fn timer_priority(&self) -> Priority {
+        if self.settings.priority.is_owner() && self.hold.is_none() {
+            Priority::OWNER
+        } else {
+            self.effective_priority()
+        }
+    }
+
     pub(super) fn skew(&self, interval: Centiseconds) -> Duration {
-        skew(self.settings.version, self.effective_priority(), interval)
+        skew(self.settings.version, self.timer_priority(), interval)
     }
 
     /// Master_Down_Interval for the learned interval of a family.
@@ -235,7 +245,7 @@ impl Instance {
         };
         master_down(
             self.settings.version,
-            self.effective_priority(),
+            self.timer_priority(),
             learned,
             self.settings.down_timer_adverts,
         )
@@ -267,6 +277,13 @@ impl Instance {
             let instance = self.id;
             context.out.notice(Notice::PriorityChanged { instance, from: before, to });
         }
+    }
+
+    /// Whether this owner yields to another one (`vrrp:S-32`).
+    pub fn demote(&mut self, demoted: bool, context: &mut Context<'_>) {
+        let before = self.effective_priority();
+        self.demoted = demoted;
+        self.priority_notice(before, context);
     }
 
     /// Puts the instance on hold: lowest priority until released.
@@ -392,7 +409,7 @@ impl Instance {
     /// Becomes master: adverts first, then addresses, then announcements as each is
     /// acknowledged (`vrrp:S-1`, `S-12`, `S-42`).
     pub fn enter_master(&mut self, cause: Cause, context: &mut Context<'_>) {
-        self.demoted = false;
+        self.demote(false, context);
         self.owes_stop = None;
         for family in self.families() {
             let own = self.settings.interval;
