@@ -153,7 +153,7 @@ impl Instance {
     /// `vrrp:S-24`, `S-25`: learns from the winner and leaves without priority 0 (`S-30`).
     fn give_way(&mut self, family: Family, heard: Heard, context: &mut Context<'_>) -> Wish {
         let mine = self.effective_priority();
-        if self.settings.higher_prio_send_advert && !self.settings.strict {
+        if self.settings.last_word() {
             self.send_regular(family, context);
         }
         self.learn(family, heard.interval);
