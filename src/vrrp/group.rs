@@ -68,7 +68,9 @@ impl Engine {
                     } else {
                         // Unlike the member that lost, this one may have no successor that was
                         // heard yet.
-                        member.enter_backup(Cause::Group { member: id }, true, context);
+                        // One that slept is as late as the one that noticed (`vrrp:T-8`).
+                        let stop = !matches!(cause, Cause::TimerExpired { .. });
+                        member.enter_backup(Cause::Group { member: id }, stop, context);
                     }
                 });
             }
