@@ -51,7 +51,7 @@ impl Engine {
     pub(super) fn grant(&mut self, id: InstanceId, wish: Wish) {
         match wish {
             Wish::Master => {
-                if self.unit(id).all(Instance::all_want_master) {
+                if self.unit_len(id) > 0 && self.unit(id).all(Instance::all_want_master) {
                     self.each(id, |member, context| {
                         let cause = member.wanted_cause().unwrap_or(Cause::Group { member: id });
                         member.enter_master(cause, context);
@@ -155,7 +155,9 @@ impl Engine {
         self.each(id, |member, _| member.resume = None);
         // A member that a reload added follows those that are master already.
         let master = self.unit(id).find(|i| i.state == State::Master).map(|i| i.id);
-        if let Some(master) = master {
+        if let Some(master) = master
+            && self.unit(id).all(|i| i.hand_over.is_none())
+        {
             self.each(id, |member, context| {
                 if member.state == State::Initialize {
                     member.enter_master(Cause::Group { member: master }, context);
@@ -163,18 +165,17 @@ impl Engine {
             });
             return;
         }
-        if self.unit(id).all(|i| i.effective_priority().is_owner()) {
-            self.each(id, |member, context| {
-                if member.state == State::Initialize {
-                    member.enter_master(Cause::Owner, context);
-                }
-            });
+        let goes_ahead =
+            |i: &Instance| i.state == State::Initialize && i.effective_priority().is_owner();
+        if self.unit(id).all(goes_ahead) {
+            self.each(id, |member, context| member.enter_master(Cause::Owner, context));
             return;
         }
         self.each(id, |member, context| {
-            if member.state == State::Initialize {
-                member.enter_backup(Cause::Started, false, context);
+            if member.state != State::Initialize {
+                return;
             }
+            member.enter_backup(Cause::Started, false, context);
             if member.effective_priority().is_owner() {
                 for family in member.families() {
                     member.router_of(family).wants = Some(Cause::Owner);
@@ -210,6 +211,17 @@ impl Engine {
         self.each(id, Instance::end_hold);
     }
 
+    /// After a reload: what waited for a member or a family that is gone does not wait any more.
+    pub(super) fn settle_units(&mut self) {
+        for id in self.ids() {
+            if self.get(id).is_some_and(|i| i.hand_over.is_some()) {
+                self.settle_hand_over(id);
+            } else if self.get(id).is_some() {
+                self.grant(id, Wish::Master);
+            }
+        }
+    }
+
     /// A member's hand-over came to an outcome: all members end theirs together.
     fn settle_hand_over(&mut self, id: InstanceId) {
         self.each(id, |member, context| {
@@ -217,16 +229,15 @@ impl Engine {
                 member.release_objects(context);
             }
         });
-        let outcomes = || self.unit(id).map(|i| i.hand_over.and_then(|h| h.outcome));
+        // A member that a reload added has no hand-over, and nothing to say here.
+        let outcomes = || self.unit(id).filter_map(|i| i.hand_over).map(|h| h.outcome);
         if outcomes().any(|outcome| outcome.is_none()) {
             return;
         }
         let nobody = outcomes().all(|outcome| outcome == Some(Outcome::NotTaken));
-        let insists = self.unit(id).any(|i| {
-            i.hand_over.is_none_or(|h| match h.goal {
-                Goal::Stop => true,
-                Goal::Switchover { force, .. } => force,
-            })
+        let insists = self.unit(id).filter_map(|i| i.hand_over).any(|h| match h.goal {
+            Goal::Stop => true,
+            Goal::Switchover { force, .. } => force,
         });
         if nobody && !insists {
             self.each(id, |member, context| member.resume_after_hand_over(context));
