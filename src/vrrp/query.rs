@@ -22,7 +22,9 @@ impl Engine {
         self.instances.iter().flatten().find(named).map(|i| i.id)
     }
 
-    /// The interfaces that instances use or track; new ones may appear after a reload.
+    /// The interfaces that instances use or track. Those that a reload adds are unknown, and
+    /// what needs them waits, until [`Event::Interface`](super::Event::Interface) says what they
+    /// are: also when they do not exist.
     pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &str)> + '_ {
         (0..).map(InterfaceId).zip(self.interfaces.iter().map(|(name, _)| &**name))
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::engine::{Engine, Key};
-use super::event::{InterfaceState, TrackerState};
+use super::event::TrackerState;
 use super::instance::{Context, Instance, Wish};
 use super::settings::{InstanceSettings, Settings, Track, Tracker};
 use super::timers::Timer;
@@ -158,7 +158,7 @@ impl Engine {
 
     fn intern_interface(&mut self, name: &str) -> InterfaceId {
         self.interface(name).unwrap_or_else(|| {
-            self.interfaces.push((name.into(), InterfaceState::default()));
+            self.interfaces.push((name.into(), None));
             InterfaceId(u32::try_from(self.interfaces.len() - 1).unwrap_or(u32::MAX))
         })
     }

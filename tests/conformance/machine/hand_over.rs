@@ -14,6 +14,7 @@ const LONGEST: Duration = us(3_996_093);
 fn switching(s: InstanceSettings) -> (Driver, Duration) {
     let mut d = Driver::master(s);
     d.run_for(ms(300));
+    d.clear();
     let at = d.elapsed();
     d.switchover(None, false);
     (d, at)
@@ -320,7 +321,6 @@ fn a_member_that_leaves_during_a_hand_over() {
             s.instances.pop();
         }
         d.reload(&s);
-        d.run_for(ms(10_000));
         assert_eq!(d.state(), State::Backup, "{removed}");
         assert!(!d.engine.handing_over(d.a()));
     }

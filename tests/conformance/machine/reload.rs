@@ -2,9 +2,9 @@
 //! both have (reload.rs).
 
 use steadfast::units::{Centiseconds, Family, Priority, Vrid};
-use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Preempt};
+use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Preempt, Track, Tracker};
 use steadfast::vrrp::timers::Timer;
-use steadfast::vrrp::{Cause, Event, Notice, State};
+use steadfast::vrrp::{Cause, Engine, Event, FaultReason, InterfaceState, Notice, State};
 
 use super::driver::*;
 
@@ -274,4 +274,41 @@ fn not_while_stopping() {
     d.reload(&settings(vec![instance("a"), both_as("b")]));
     assert_eq!(d.engine.instance("b"), None);
     assert_eq!(d.deeds(), [""; 0]);
+}
+
+/// An interface that a reload brings is unknown, not missing, until it was looked at: it costs no
+/// mastership to track one more, or to get one more member.
+#[test]
+fn a_new_interface_is_not_missing() {
+    let mut s = instance("a");
+    let wan = Track { tracker: Tracker::Interface("wan".into()), weight: 0, reverse: false };
+    s.track = vec![wan];
+    let mut d = Driver::master(instance("a"));
+    d.reload_one(s);
+    assert_eq!(d.state(), State::Master);
+    d.interface("wan", up());
+    assert!(d.transitions().is_empty());
+    d.interface("wan", InterfaceState::default());
+    assert_eq!(d.state(), State::Fault);
+
+    let mut one = pair();
+    one.instances.pop();
+    for (state, expected) in [(up(), State::Master), (InterfaceState::default(), State::Fault)] {
+        let mut d = Driver::master_of(&one);
+        d.reload(&pair());
+        assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Initialize));
+        d.interface("eth1", state);
+        assert_eq!((d.state(), d.state_of("b")), (expected, expected));
+    }
+}
+
+/// Before the start an interface that was not reported is missing.
+#[test]
+fn an_unreported_interface_is_missing_at_the_start() {
+    let mut engine = Engine::new(&settings(vec![instance("a")]));
+    engine.handle(Event::Start, START);
+    let a = engine.instance("a").unwrap();
+    let eth0 = engine.interface("eth0").unwrap();
+    assert_eq!(engine.state(a), Some(State::Fault));
+    assert_eq!(engine.fault(a), Some(FaultReason::InterfaceMissing(eth0)));
 }
