@@ -160,25 +160,37 @@ impl Engine {
         None
     }
 
+    /// All removals come before the first installation: an address that moves from one instance
+    /// to another would otherwise be removed after it was installed.
     fn poll_kernel(&mut self) -> Option<Action> {
-        while let Some(id) = self.out.kernel.pop_front() {
+        while let Some(id) = self.out.removals.pop_front() {
             let Some(instance) = self.get_mut(id) else { continue };
-            let mute = instance.wants_mute();
-            let action = if mute && !instance.muted {
+            let action = if instance.wants_mute() && !instance.muted {
                 instance.muted = true;
                 Some(Action::Mute(id))
-            } else if let Some((slot, present)) = instance.objects.next_request() {
-                let object = ObjectId { instance: id, slot };
-                Some(if present { Action::Install(object) } else { Action::Remove(object) })
-            } else if !mute && instance.muted {
+            } else {
+                let slot = instance.objects.next_removal();
+                slot.map(|slot| Action::Remove(ObjectId { instance: id, slot }))
+            };
+            if action.is_some() {
+                // One request at a time in turn, so that no instance waits for all addresses of
+                // another.
+                self.out.removals.push_back(id);
+                return action;
+            }
+            instance.removals_queued = false;
+        }
+        while let Some(id) = self.out.kernel.pop_front() {
+            let Some(instance) = self.get_mut(id) else { continue };
+            let action = if let Some(slot) = instance.objects.next_installation() {
+                Some(Action::Install(ObjectId { instance: id, slot }))
+            } else if instance.muted && !instance.wants_mute() {
                 instance.muted = false;
                 Some(Action::Unmute(id))
             } else {
                 None
             };
             if action.is_some() {
-                // One request at a time in turn, so that no instance waits for all addresses of
-                // another.
                 self.out.kernel.push_back(id);
                 return action;
             }

@@ -77,7 +77,9 @@ pub struct Instance {
     pub objects: Objects,
     /// Its timers.
     pub timers: TimerTable,
-    /// It is in the kernel lane.
+    /// It is in the lane of removals.
+    pub removals_queued: bool,
+    /// It is in the lane of installations.
     pub kernel_queued: bool,
     /// The last word on ARP and neighbour solicitations was to be mute.
     pub muted: bool,
@@ -127,6 +129,7 @@ impl Instance {
             v6: router,
             objects: Objects::default(),
             timers: TimerTable::default(),
+            removals_queued: false,
             kernel_queued: false,
             muted: false,
             hand_over: None,
@@ -375,8 +378,11 @@ impl Instance {
 
     // Changes of state
 
-    /// Puts the instance into the kernel lane.
+    /// Puts the instance into the kernel lanes.
     pub fn queue_kernel(&mut self, context: &mut Context<'_>) {
+        if !std::mem::replace(&mut self.removals_queued, true) {
+            context.out.removals.push_back(self.id);
+        }
         if !std::mem::replace(&mut self.kernel_queued, true) {
             context.out.kernel.push_back(self.id);
         }

@@ -234,26 +234,30 @@ impl Objects {
         self.remove_below = self.order.len();
     }
 
-    /// The next request to make: a slot, and whether it shall be there. First all removals, last
-    /// installed first, then installations in order.
-    pub fn next_request(&mut self) -> Option<(u32, bool)> {
+    /// The next object to remove, last installed first.
+    pub fn next_removal(&mut self) -> Option<u32> {
         while let Some(place) = self.remove_below.checked_sub(1) {
             self.remove_below = place;
-            if let Some(request) = self.request_at(place, false) {
-                return Some(request);
-            }
-        }
-        while self.install_from < self.order.len() {
-            let place = self.install_from;
-            self.install_from += 1;
-            if let Some(request) = self.request_at(place, true) {
-                return Some(request);
+            if let Some(slot) = self.request_at(place, false) {
+                return Some(slot);
             }
         }
         None
     }
 
-    fn request_at(&mut self, place: usize, present: bool) -> Option<(u32, bool)> {
+    /// The next object to install, in order.
+    pub fn next_installation(&mut self) -> Option<u32> {
+        while self.install_from < self.order.len() {
+            let place = self.install_from;
+            self.install_from += 1;
+            if let Some(slot) = self.request_at(place, true) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    fn request_at(&mut self, place: usize, present: bool) -> Option<u32> {
         let number = *self.order.get(place)?;
         let wanted = self.wanted;
         let slot = self.slots.get_mut(number as usize)?;
@@ -263,7 +267,7 @@ impl Objects {
         }
         slot.asked = desired;
         slot.in_flight = slot.in_flight.saturating_add(1);
-        Some((number, desired))
+        Some(number)
     }
 
     /// The kernel's answer to a request.

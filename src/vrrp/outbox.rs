@@ -15,7 +15,9 @@ pub struct Outbox {
     pub drain: bool,
     /// Routers with an advert to send.
     pub adverts: VecDeque<RouterId>,
-    /// Instances whose kernel objects are not as wanted.
+    /// Instances that may have kernel objects to remove.
+    pub removals: VecDeque<InstanceId>,
+    /// Instances that may have kernel objects to install.
     pub kernel: VecDeque<InstanceId>,
     /// Addresses to announce.
     pub announcements: VecDeque<ObjectId>,
@@ -28,6 +30,7 @@ impl Default for Outbox {
         Self {
             drain: false,
             adverts: VecDeque::new(),
+            removals: VecDeque::new(),
             kernel: VecDeque::new(),
             announcements: VecDeque::new(),
             notices: VecDeque::with_capacity(NOTICES),
@@ -40,6 +43,7 @@ impl Outbox {
     /// Makes room for so many instances and objects, so that no lane has to grow later.
     pub fn reserve(&mut self, instances: usize, objects: usize) {
         self.adverts.reserve(2 * instances);
+        self.removals.reserve(instances);
         self.kernel.reserve(instances);
         self.announcements.reserve(objects);
     }

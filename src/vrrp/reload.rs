@@ -46,6 +46,7 @@ impl Engine {
                 None => self.retire(id, Cause::Stopped),
             }
         }
+        self.revive(&wanted);
         let mut known: BTreeMap<Box<str>, InstanceId> = self
             .instances
             .iter()
@@ -99,6 +100,28 @@ impl Engine {
         }
     }
 
+    /// An instance that was removed and comes back before it has ended goes on.
+    fn revive(&mut self, wanted: &BTreeMap<&str, &InstanceSettings>) {
+        for id in self.ids() {
+            let back = self.get(id).is_some_and(|i| {
+                i.retiring
+                    && wanted.get(&*i.settings.name).is_some_and(|settings| {
+                        settings.vrid == i.settings.vrid
+                            && settings.interface == i.settings.interface
+                            && self.instance(&settings.name).is_none()
+                    })
+            });
+            if back {
+                self.with(id, |instance, context| {
+                    instance.retiring = false;
+                    if instance.hand_over.is_some() {
+                        instance.resume_after_hand_over(context);
+                    }
+                });
+            }
+        }
+    }
+
     /// Forgets an instance that has ended.
     pub(super) fn bury(&mut self, id: InstanceId) {
         let ended = self.get(id).is_some_and(|i| {
@@ -106,6 +129,7 @@ impl Engine {
                 && i.state == State::Initialize
                 && i.objects.none_present()
                 && !i.kernel_queued
+                && !i.removals_queued
                 && i.v4.pending.is_none()
                 && i.v6.pending.is_none()
         });
@@ -209,6 +233,10 @@ impl Engine {
                 self.with(id, |instance, context| {
                     instance.enter_backup(Cause::Reconfigured, true, context);
                 });
+            }
+            // Those that another member kept waiting may not have to any more.
+            if self.get(id).is_some_and(Instance::all_want_master) {
+                self.grant(id, Wish::Master);
             }
         }
     }

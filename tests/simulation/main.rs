@@ -1,1 +1,3 @@
+//! Simulator.
+
 fn main() {}

@@ -16,7 +16,11 @@ fn objects(list: &[Object]) -> Objects {
 }
 
 fn requests(objects: &mut Objects) -> Vec<(u32, bool)> {
-    std::iter::from_fn(|| objects.next_request()).collect()
+    std::iter::from_fn(|| {
+        let removal = objects.next_removal().map(|slot| (slot, false));
+        removal.or_else(|| objects.next_installation().map(|slot| (slot, true)))
+    })
+    .collect()
 }
 
 #[test]
