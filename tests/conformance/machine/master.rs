@@ -474,10 +474,10 @@ fn v_23_fault_ignores() {
     assert_eq!(statistics.rejected.get(Reject::NotRunning), 3);
 }
 
-/// The core's part in V-24: it tells the reader of the sockets when the second advert for a VRID
-/// comes within one wake-up.
+/// vrrp:V-24: the reader of the sockets is told when the second advert for a VRID comes within one
+/// wake-up.
 #[test]
-fn the_second_advert_of_a_burst_is_seen() {
+fn v_24_the_second_advert_of_a_burst() {
     let mut d = Driver::one(instance("a"));
     d.event(Event::Wake);
     let p = peer(20, 200);

@@ -5,6 +5,7 @@ mod announcements;
 mod backup;
 mod driver;
 mod fault;
+mod given;
 mod group;
 mod hand_over;
 mod initialize;

@@ -69,7 +69,8 @@ fn remarks_are_given_once() {
     assert_eq!(d.notices(), [rejected]);
 }
 
-/// Packets for VRIDs that nobody has: told once each, and only so many.
+/// vrrp:V-22, vrrp:V-21: packets for VRIDs that nobody has are told once each; without one they
+/// are only counted.
 #[test]
 fn strangers_are_told_once() {
     let mut d = Driver::one(instance("a"));
