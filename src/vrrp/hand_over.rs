@@ -269,6 +269,7 @@ impl Instance {
             let router = self.router_of(family);
             router.learned = own;
             router.master = None;
+            router.conflict = None;
             self.send_now(family, context);
         }
         self.announce(self.settings.announce.repeat, context);

@@ -141,3 +141,28 @@ fn v_38_owner_ignores_adverts_when_told() {
     assert_eq!(statistics.rejected.get(Reject::OwnerIgnored), 20);
     assert_eq!(statistics.adverts_received, 0, "V-39: it does not count as received");
 }
+
+/// vrrp:S-32: a hand-over that nobody took ends a conflict as well: the next one runs its course.
+#[test]
+fn s_32_a_conflict_before_a_failed_hand_over() {
+    let mut d = Driver::one(owner());
+    let other = peer(1, 255);
+    d.hear(&other);
+    d.hear(&other);
+    d.switchover(None, false);
+    d.run_for(ms(10_000));
+    assert_eq!(d.state(), State::Master);
+    d.hear_for(&other, ms(6_000));
+    assert_eq!(d.state(), State::Backup);
+}
+
+/// vrrp:V-40: the list of another owner is compared each time, as always in master state.
+#[test]
+fn v_40_another_owner() {
+    let mut d = Driver::one(InstanceSettings { skip_check_adv_addr: true, ..owner() });
+    for _ in 0..3 {
+        d.hear(&peer(1, 255).addresses(&[v4(7)]));
+    }
+    let statistics = d.engine.statistics(d.router(Family::V4)).unwrap();
+    assert_eq!(statistics.address_list_errors, 3);
+}
