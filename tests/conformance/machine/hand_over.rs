@@ -346,3 +346,17 @@ fn a_member_that_joins_during_a_hand_over() {
         assert_eq!((d.state(), d.state_of("b")), (State::Backup, State::Backup), "{started}");
     }
 }
+
+/// Announcements that still wait when it begins would win against the successor's.
+#[test]
+fn no_announcement_during_a_hand_over() {
+    let mut s = InstanceSettings { objects: vec![address(100), address(101)], ..instance("a") };
+    s.announce.repeat = 5;
+    s.announce.garp_interval = ms(400);
+    let mut d = Driver::one(s);
+    d.run_for(us(3_609_375) + ms(100));
+    d.switchover(None, false);
+    d.clear();
+    d.run_for(ms(3_000));
+    assert_eq!((d.announced(v4(100)), d.announced(v4(101))), (vec![], vec![]));
+}

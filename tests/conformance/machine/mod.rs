@@ -3,6 +3,7 @@
 
 mod announcements;
 mod backup;
+mod chance;
 mod driver;
 mod fault;
 mod given;

@@ -1,0 +1,150 @@
+//! Random events: nothing panics, no deadline stays in the past, and from every state something
+//! leads out. When the disturbances end and nobody else is there, all become master; told to
+//! stop, all stop.
+
+use std::time::Duration;
+
+use steadfast::units::{Family, Priority, Version};
+use steadfast::vrrp::settings::{InstanceSettings, OnForeignRemoval, Preempt, Settings};
+use steadfast::vrrp::{Action, Command, Event, InterfaceState, KernelError, State, TrackerState};
+
+use super::driver::*;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    fn one_in(&mut self, bound: u64) -> bool {
+        self.below(bound) == 0
+    }
+}
+
+/// One or two instances, in a group or not, with one or two families.
+fn configuration(random: &mut Random) -> Settings {
+    let mut s = pair();
+    for instance in &mut s.instances {
+        *instance = InstanceSettings {
+            priority: Priority([1, 100, 254, 255][random.below(4) as usize]),
+            preempt: [
+                Preempt::Off,
+                Preempt::Immediate,
+                Preempt::On { delay: ms(2_000) },
+                Preempt::On { delay: Duration::ZERO },
+            ][random.below(4) as usize],
+            on_foreign_removal: [OnForeignRemoval::Backup, OnForeignRemoval::Restore]
+                [random.below(2) as usize],
+            hand_over: !random.one_in(4),
+            timer_expired_backup: random.one_in(3).then_some(Priority(254)),
+            ..instance.clone()
+        };
+        if random.one_in(3) {
+            instance.objects.push(address6(instance.name.as_bytes()[0]));
+        }
+        if random.one_in(3) {
+            instance.track.push(super::fault::script("x", [0, -50][random.below(2) as usize]));
+        }
+        if random.one_in(6) {
+            instance.version = Version::V2;
+            instance.objects.truncate(1);
+        }
+    }
+    if random.one_in(3) {
+        s.groups.clear();
+    }
+    if random.one_in(4) {
+        s.instances.pop();
+    }
+    s
+}
+
+fn disturb(d: &mut Driver, random: &mut Random) {
+    let link = ["eth0", "eth1"][random.below(2) as usize];
+    let instance = d.engine.instances().nth(random.below(2) as usize).unwrap_or(d.a());
+    let name = d.engine.settings(instance).unwrap().name.to_string();
+    let known = d.engine.interface(link).is_some();
+    match random.below(16) {
+        0..5 if known => {
+            let family = Family::ALL[random.below(2) as usize];
+            let version = [Version::V2, Version::V3, Version::V3][random.below(3) as usize];
+            let priority = [0, 1, 100, 200, 255][random.below(5) as usize];
+            let last = [1, OWN, 20][random.below(3) as usize];
+            let interval =
+                if version == Version::V2 { 100 } else { [1, 100, 300][random.below(3) as usize] };
+            if version == Version::V3 || family == Family::V4 {
+                d.hear(&peer_of(family, last, priority).on(link).version(version).every(interval));
+            }
+        }
+        5 if known => d.interface_down(link),
+        6 if known => d.interface(link, InterfaceState::default()),
+        7 => d.all_interfaces_up(),
+        8 => d.tracker("x", [TrackerState::Up, TrackerState::Down][random.below(2) as usize]),
+        9 => {
+            let hold_for = random.one_in(2).then_some(ms(10_000));
+            let force = random.one_in(2);
+            d.command(Command::Switchover { instance, hold_for, force });
+        }
+        10 => d.command(Command::Release { instance }),
+        11 => {
+            let objects = d.objects_of(&name);
+            let object = objects[random.below(objects.len() as u64) as usize];
+            d.event(Event::Object { object, present: random.one_in(3) });
+        }
+        12 => {
+            d.kernel = [Kernel::Works, Kernel::Works, Kernel::Refuses, Kernel::Silent]
+                [random.below(4) as usize];
+        }
+        13 => d.reload(&configuration(random)),
+        14 => d.hear_announcement(v4([100, 200][random.below(2) as usize])),
+        15 => {
+            d.stall(ms(random.below(8_000)));
+            d.event(Event::Wake);
+        }
+        _ => {}
+    }
+    if !d.asked.is_empty() && random.one_in(2) {
+        let result = if random.one_in(4) { Err(KernelError(1)) } else { Ok(()) };
+        d.answer(result);
+    }
+    let most = 1 << random.below(23);
+    d.run_for(us(random.below(most)));
+}
+
+#[test]
+fn from_every_state_something_leads_out() {
+    for seed in 0..400 {
+        let mut random = Random(seed);
+        let mut d = Driver::started(&configuration(&mut random));
+        for _ in 0..150 {
+            disturb(&mut d, &mut random);
+        }
+        d.kernel = Kernel::Works;
+        while !d.asked.is_empty() {
+            d.answer(Ok(()));
+        }
+        d.all_interfaces_up();
+        d.tracker("x", TrackerState::Up);
+        d.run_for(ms(100_000));
+        for instance in d.engine.instances().collect::<Vec<_>>() {
+            assert_eq!(d.engine.state(instance), Some(State::Master), "seed {seed}");
+            assert!(!d.engine.handing_over(instance), "seed {seed}");
+            for (object, _) in d.engine.objects(instance) {
+                assert!(d.engine.object_present(object), "seed {seed}");
+            }
+            let voice = d.log.iter().rev().find_map(|(_, action)| match action {
+                Action::Mute(id) if *id == instance => Some(false),
+                Action::Unmute(id) if *id == instance => Some(true),
+                _ => None,
+            });
+            assert_ne!(voice, Some(false), "seed {seed}: still mute");
+        }
+        d.event(Event::Shutdown);
+        d.run_for(ms(100_000));
+        assert!(d.log.iter().any(|(_, action)| *action == Action::Stopped), "seed {seed}");
+        assert_eq!(d.engine.next_deadline(), None, "seed {seed}");
+    }
+}
