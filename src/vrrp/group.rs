@@ -240,7 +240,14 @@ impl Engine {
             Goal::Switchover { force, .. } => force,
         });
         if nobody && !insists {
-            self.each(id, |member, context| member.resume_after_hand_over(context));
+            self.each(id, |member, context| {
+                if member.hand_over.is_some() {
+                    member.resume_after_hand_over(context);
+                } else if member.state == State::Backup {
+                    // Joined meanwhile.
+                    member.enter_master(Cause::Group { member: id }, context);
+                }
+            });
         } else {
             self.each(id, |member, context| member.end_hand_over(context));
         }

@@ -360,3 +360,19 @@ fn no_announcement_during_a_hand_over() {
     d.run_for(ms(3_000));
     assert_eq!((d.announced(v4(100)), d.announced(v4(101))), (vec![], vec![]));
 }
+
+/// A member that joins during a hand-over that nobody takes becomes master with the others.
+#[test]
+fn a_member_that_joins_a_failing_hand_over() {
+    let mut one = pair();
+    one.instances.pop();
+    let mut d = Driver::master_of(&one);
+    d.switchover(None, false);
+    d.run_for(ms(20));
+    d.reload(&pair());
+    d.all_interfaces_up();
+    assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Backup));
+    d.run_for(LONGEST);
+    assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Master));
+    assert_eq!(d.transitions_of("b").len(), 2);
+}
