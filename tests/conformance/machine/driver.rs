@@ -47,6 +47,8 @@ pub struct Driver {
     pub asked: Vec<(ObjectId, bool)>,
     /// Whether a request to read the sockets empty is answered at once.
     pub drains: bool,
+    /// The last configuration has a group.
+    pub grouped: bool,
 }
 
 /// The state of a working interface of ours.
@@ -71,6 +73,7 @@ impl Driver {
             kernel: Kernel::Works,
             asked: Vec::new(),
             drains: true,
+            grouped: !settings.groups.is_empty(),
         };
         driver.all_interfaces_up();
         driver
@@ -169,6 +172,11 @@ impl Driver {
         while let Some(action) = self.engine.poll_action() {
             actions += 1;
             assert!(actions < 100_000, "the engine never comes to rest: {action:?}");
+            if let Action::SendAdvert { router, priority, .. } = action {
+                let last = self.engine.settings(router.instance).unwrap().last_word();
+                let master = self.engine.state(router.instance) == Some(State::Master);
+                assert!(master || last || priority.is_stop(), "{router:?} sends as no master");
+            }
             self.log.push((self.elapsed(), action));
             self.words.extend(self.deed(&action));
             if let Action::Announce(id) = action {
@@ -271,6 +279,7 @@ impl Driver {
     }
 
     pub fn reload(&mut self, settings: &Settings) {
+        self.grouped = !settings.groups.is_empty();
         self.event(Event::Reload(settings));
     }
 
