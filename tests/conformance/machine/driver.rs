@@ -317,13 +317,15 @@ impl Driver {
     }
 
     pub fn adverts_of(&self, of: RouterId) -> Vec<(Duration, u8, u16)> {
-        let advert = |(at, action): &(Duration, Action)| match *action {
-            Action::SendAdvert { router, priority, interval } if router == of => {
-                Some((*at, priority.0, interval.0))
+        let mut found = Vec::new();
+        for (at, action) in &self.log {
+            if let Action::SendAdvert { router, priority, interval } = *action
+                && router == of
+            {
+                found.push((*at, priority.0, interval.0));
             }
-            _ => None,
-        };
-        self.log.iter().filter_map(advert).collect()
+        }
+        found
     }
 
     /// All that was done but notices, in words.
@@ -361,9 +363,8 @@ impl Driver {
     }
 
     pub fn notices(&self) -> Vec<Notice> {
-        let notice = |(_, action): &(Duration, Action)| match *action {
-            Action::Notice(notice) => Some(notice),
-            _ => None,
+        let notice = |(_, action): &(Duration, Action)| {
+            if let Action::Notice(notice) = action { Some(*notice) } else { None }
         };
         self.log.iter().filter_map(notice).collect()
     }
@@ -375,13 +376,15 @@ impl Driver {
 
     pub fn transitions_of(&self, name: &str) -> Vec<(Duration, State, State, Cause)> {
         let of = self.id(name);
-        let transition = |(at, action): &(Duration, Action)| match *action {
-            Action::Notice(Notice::Transition { instance, from, to, cause }) if instance == of => {
-                Some((*at, from, to, cause))
+        let mut found = Vec::new();
+        for (at, action) in &self.log {
+            if let Action::Notice(Notice::Transition { instance, from, to, cause }) = *action
+                && instance == of
+            {
+                found.push((*at, from, to, cause));
             }
-            _ => None,
-        };
-        self.log.iter().filter_map(transition).collect()
+        }
+        found
     }
 
     /// The last cause of a transition of "a".

@@ -85,17 +85,14 @@ fn a_refusal_is_tried_again() {
     d.run_for(ms(4_000));
     assert_eq!(d.state(), State::Master, "the adverts do not wait for it");
     d.run_for(ms(116_000));
-    let refused: Vec<_> = d
-        .notices()
-        .iter()
-        .filter_map(|notice| match notice {
-            Notice::KernelRefused { present: true, error: KernelError(1), retry_in, .. } => {
-                Some(retry_in.as_secs())
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(refused, [1, 2, 4, 8, 16, 30, 30, 30]);
+    let object = d.objects()[0];
+    let refused = |seconds: u64| Notice::KernelRefused {
+        object,
+        present: true,
+        error: KernelError(1),
+        retry_in: ms(seconds * 1_000),
+    };
+    assert_eq!(d.notices()[2..], [1, 2, 4, 8, 16, 30, 30, 30].map(refused));
     assert_eq!(d.announced(v4(100)), []);
     d.kernel = Kernel::Works;
     d.run_for(ms(30_000));

@@ -63,7 +63,7 @@ fn what_counts_as_late() {
             d.stall(us(1) + ms(late) + us(over));
             d.event(Event::Wake);
             assert_eq!(d.deeds().contains(&"drain".to_owned()), over == 1, "{late}");
-            assert_eq!(d.engine.next_deadline().unwrap() > d.now, true);
+            assert!(d.engine.next_deadline().unwrap() > d.now);
         }
     }
 }
