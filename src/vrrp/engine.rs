@@ -1,100 +1,462 @@
-//! The engine: all instances, pure.
+//! All instances of one process, behind three methods: events in, deadlines and actions out.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use super::settings::{Object, Settings};
-use super::{Action, Event, InstanceId, InterfaceId, ObjectId, RouterId, State};
-use crate::units::{Instant, Priority};
+use super::announce::Pacers;
+use super::event::{Command, InterfaceState, TrackerState};
+use super::instance::{Context, Instance, Wish};
+use super::objects::Change;
+use super::outbox::Outbox;
+use super::schedule::Schedule;
+use super::settings::{OnForeignRemoval, Settings};
+use super::timers::Timer;
+use super::tracking::{Source, interface_as_tracker, verdict};
+use super::{Action, Cause, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
+use crate::units::{Family, Instant, Mac};
+
+/// Where packets of a virtual router arrive.
+pub(super) type Key = (InterfaceId, Family, u8);
 
 /// All instances of one process.
+///
+/// Drive it like this: hand it an event with [`Engine::handle`], take actions with
+/// [`Engine::poll_action`] until there are none (or until something more urgent happens), wait
+/// until [`Engine::next_deadline`], and hand it [`Event::Wake`].
 #[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    pub(super) now: Instant,
+    pub(super) configured: Settings,
+    pub(super) instances: Vec<Option<Instance>>,
+    pub(super) groups: Vec<Vec<InstanceId>>,
+    pub(super) interfaces: Vec<(Box<str>, InterfaceState)>,
+    pub(super) trackers: Vec<(Box<str>, TrackerState)>,
+    /// Sorted, for the search on each packet.
+    pub(super) lookup: Vec<(Key, InstanceId)>,
+    pub(super) schedule: Schedule,
+    pub(super) out: Outbox,
+    pub(super) pacers: Pacers,
+    /// The shortest interval of all instances: what counts as being late.
+    pub(super) shortest: Duration,
+    pub(super) started: bool,
+    /// The end of the startup delay.
+    pub(super) start_at: Option<Instant>,
+    pub(super) stopping: bool,
+    stopped: bool,
+    pub(super) draining: bool,
+    pub(super) burst: u32,
+    /// VRIDs of others that were reported already.
+    pub(super) strangers: Vec<Key>,
+    pub(super) too_short: u32,
+}
 
 impl Engine {
     /// An engine in which every instance is in Initialize and every interface is missing.
-    pub fn new(_settings: &Settings) -> Self {
-        Self {}
+    pub fn new(settings: &Settings) -> Self {
+        let mut engine = Self {
+            now: Instant::ORIGIN,
+            configured: Settings::default(),
+            instances: Vec::new(),
+            groups: Vec::new(),
+            interfaces: Vec::new(),
+            trackers: Vec::new(),
+            lookup: Vec::new(),
+            schedule: Schedule::default(),
+            out: Outbox::default(),
+            pacers: Pacers::default(),
+            shortest: Duration::MAX,
+            started: false,
+            start_at: None,
+            stopping: false,
+            stopped: false,
+            draining: false,
+            burst: 0,
+            strangers: Vec::new(),
+            too_short: 0,
+        };
+        engine.configure(settings);
+        engine
     }
 
     /// Takes one event. Afterwards the driver polls [`Engine::poll_action`].
-    pub fn handle(&mut self, _event: Event<'_>, _now: Instant) {}
+    pub fn handle(&mut self, event: Event<'_>, now: Instant) {
+        self.now = self.now.max(now);
+        match event {
+            Event::Wake => self.wake(),
+            Event::Start => self.start(),
+            Event::Received(received) => self.received(&received),
+            Event::SocketsDrained => {
+                self.draining = false;
+                self.run_timers();
+            }
+            Event::Interface { interface, state } => self.interface_changed(interface, state),
+            Event::Tracker { name, state } => self.tracker_changed(name, state),
+            Event::Object { object, present } => self.object_seen(object, present),
+            Event::Acknowledged { object, present, result } => {
+                self.acknowledged(object, present, result);
+            }
+            Event::Announced { interface, address, mac } => {
+                self.announced(interface, address, mac);
+            }
+            Event::Resume { instance, last_advert } => {
+                if !self.started
+                    && let Some(instance) = self.get_mut(instance)
+                {
+                    instance.resume = Some(last_advert);
+                }
+            }
+            Event::Reload(settings) => self.reload(settings),
+            Event::Command(command) => self.command(command),
+            Event::Shutdown => self.shutdown(),
+        }
+    }
 
     /// When [`Event::Wake`] is due; `None`: not before another event.
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        if self.draining {
+            return None;
+        }
+        let timers = self.schedule.first().map(|(at, _)| at);
+        [timers, self.start_at, self.pacers.next()].into_iter().flatten().min()
     }
 
     /// The next thing to do, most urgent first: adverts, then the kernel, then announcements,
     /// then notices. The driver may stop in between and handle other events: what is still to be
     /// done stays, and what became needless in the meantime vanishes.
     pub fn poll_action(&mut self) -> Option<Action> {
+        if std::mem::take(&mut self.out.drain) {
+            return Some(Action::DrainSockets);
+        }
+        self.poll_advert()
+            .or_else(|| self.poll_kernel())
+            .or_else(|| self.poll_announcement())
+            .or_else(|| self.out.take_notice().map(Action::Notice))
+            .or_else(|| self.poll_stopped())
+    }
+
+    fn poll_advert(&mut self) -> Option<Action> {
+        while let Some(id) = self.out.adverts.pop_front() {
+            let Some(instance) = self.get_mut(id.instance) else { continue };
+            let router = instance.router_of(id.family);
+            let Some(pending) = router.pending.take() else { continue };
+            let statistics = &mut router.statistics;
+            statistics.adverts_sent = statistics.adverts_sent.wrapping_add(1);
+            if pending.priority.is_stop() {
+                statistics.priority_zero_sent = statistics.priority_zero_sent.wrapping_add(1);
+            }
+            return Some(Action::SendAdvert {
+                router: id,
+                priority: pending.priority,
+                interval: pending.interval,
+            });
+        }
         None
     }
 
-    /// The instances.
-    pub fn instances(&self) -> impl Iterator<Item = InstanceId> + '_ {
-        [].into_iter()
-    }
-
-    /// The instance of that name.
-    pub fn instance(&self, _name: &str) -> Option<InstanceId> {
+    /// All removals come before the first installation: an address that moves from one instance
+    /// to another would otherwise be removed after it was installed.
+    fn poll_kernel(&mut self) -> Option<Action> {
+        while let Some(id) = self.out.removals.pop_front() {
+            let Some(instance) = self.get_mut(id) else { continue };
+            let action = if instance.wants_mute() && !instance.muted {
+                instance.muted = true;
+                Some(Action::Mute(id))
+            } else {
+                let slot = instance.objects.next_removal();
+                slot.map(|slot| Action::Remove(ObjectId { instance: id, slot }))
+            };
+            if action.is_some() {
+                // One request at a time in turn, so that no instance waits for all addresses of
+                // another.
+                self.out.removals.push_back(id);
+                return action;
+            }
+            instance.removals_queued = false;
+        }
+        while let Some(id) = self.out.kernel.pop_front() {
+            let Some(instance) = self.get_mut(id) else { continue };
+            let action = if let Some(slot) = instance.objects.next_installation() {
+                Some(Action::Install(ObjectId { instance: id, slot }))
+            } else if instance.muted && !instance.wants_mute() {
+                instance.muted = false;
+                Some(Action::Unmute(id))
+            } else {
+                None
+            };
+            if action.is_some() {
+                self.out.kernel.push_back(id);
+                return action;
+            }
+            instance.kernel_queued = false;
+            self.bury(id);
+        }
         None
     }
 
-    /// The interfaces that instances use or track; new ones may appear after a reload.
-    pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &str)> + '_ {
-        [].into_iter()
+    fn poll_stopped(&mut self) -> Option<Action> {
+        let at_rest =
+            self.stopping
+                && !self.stopped
+                && self.instances.iter().flatten().all(|instance| {
+                    instance.state == State::Initialize && instance.objects.at_rest()
+                });
+        at_rest.then(|| {
+            self.stopped = true;
+            Action::Stopped
+        })
     }
 
-    /// The interface of that name.
-    pub fn interface(&self, _name: &str) -> Option<InterfaceId> {
-        None
+    // Access
+
+    pub(super) fn get(&self, id: InstanceId) -> Option<&Instance> {
+        self.instances.get(id.0 as usize)?.as_ref()
     }
 
-    /// What an object is; `None` when it no longer exists.
-    pub fn object(&self, _object: ObjectId) -> Option<&Object> {
-        None
+    pub(super) fn get_mut(&mut self, id: InstanceId) -> Option<&mut Instance> {
+        self.instances.get_mut(id.0 as usize)?.as_mut()
     }
 
-    /// The objects of an instance, in the order of installation.
-    pub fn objects(&self, _instance: InstanceId) -> impl Iterator<Item = (ObjectId, &Object)> + '_ {
-        [].into_iter()
+    /// Runs something on an instance and brings the schedule up to date.
+    pub(super) fn with<R>(
+        &mut self,
+        id: InstanceId,
+        run: impl FnOnce(&mut Instance, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let instance = self.instances.get_mut(id.0 as usize)?.as_mut()?;
+        let mut context = Context { now: self.now, out: &mut self.out };
+        let result = run(instance, &mut context);
+        self.schedule.update(id.0, instance.timers.next());
+        Some(result)
     }
 
-    /// The state of an instance.
-    pub fn state(&self, _instance: InstanceId) -> Option<State> {
-        None
+    pub(super) fn ids(&self) -> impl Iterator<Item = InstanceId> + use<> {
+        (0..u32::try_from(self.instances.len()).unwrap_or(u32::MAX)).map(InstanceId)
     }
 
-    /// Whether the instance is in a planned hand-over: state Master, priority 0 sent or about to
-    /// be, addresses kept until the successor has announced them.
-    pub fn handing_over(&self, _instance: InstanceId) -> bool {
-        false
+    // Time
+
+    fn wake(&mut self) {
+        self.burst = self.burst.wrapping_add(1);
+        if self.draining {
+            return;
+        }
+        if let Some((due, _)) = self.schedule.first() {
+            let late = self.now.since(due);
+            if late > self.shortest {
+                // The process stood still. What others sent meanwhile comes first.
+                self.draining = true;
+                self.out.drain = true;
+                self.out.notice(Notice::LateWake { by: late });
+                return;
+            }
+        }
+        self.run_timers();
     }
 
-    /// The priority that elections use now.
-    pub fn effective_priority(&self, _instance: InstanceId) -> Option<Priority> {
-        None
+    fn run_timers(&mut self) {
+        while let Some((due, id)) = self.schedule.first()
+            && due <= self.now
+        {
+            let id = InstanceId(id);
+            let wish = self.with(id, |instance, context| {
+                let (timer, due) = instance.timers.take_due(context.now)?;
+                instance.expire(timer, due, context)
+            });
+            if let Some(wish) = wish.flatten() {
+                self.grant(id, wish);
+            }
+        }
+        if self.start_at.is_some_and(|at| at <= self.now) {
+            self.start_at = None;
+            self.evaluate_all();
+        }
     }
 
-    /// The virtual routers of an instance, one for each family it has addresses of.
-    pub fn routers(&self, _instance: InstanceId) -> impl Iterator<Item = RouterId> + '_ {
-        [].into_iter()
+    fn start(&mut self) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        if !self.configured.startup_delay.is_zero() {
+            self.start_at = Some(self.now + self.configured.startup_delay);
+        }
+        self.evaluate_all();
+        for id in self.ids() {
+            // What a former process left behind and nobody wants now goes.
+            self.with(id, |instance, context| instance.queue_kernel(context));
+        }
     }
 
-    /// The addresses in the packets of a virtual router, in packet order.
-    pub fn packet_addresses(&self, _router: RouterId) -> impl Iterator<Item = IpAddr> + '_ {
-        [].into_iter()
+    fn announced(&mut self, interface: InterfaceId, address: IpAddr, _mac: Mac) {
+        for id in self.ids() {
+            let handing_over =
+                self.get(id).is_some_and(|i| i.hand_over.is_some() && i.interface == interface);
+            if handing_over
+                && let Some(Some(wish)) = self.with(id, |instance, _| instance.announced(address))
+            {
+                self.grant(id, wish);
+            }
+        }
     }
 
-    /// The address that the router's adverts come from; `None` when there is none now.
-    pub fn source(&self, _router: RouterId) -> Option<IpAddr> {
-        None
+    // Surroundings
+
+    fn interface_changed(&mut self, interface: InterfaceId, state: InterfaceState) {
+        let Some((_, known)) = self.interfaces.get_mut(interface.0 as usize) else { return };
+        if *known == state {
+            return;
+        }
+        let was = std::mem::replace(known, state);
+        let tracker = interface_as_tracker(was) != interface_as_tracker(state);
+        for id in self.ids() {
+            let Some(instance) = self.get(id) else { continue };
+            let own = instance.interface == interface;
+            let tracks = tracker
+                && instance.tracked.iter().any(|t| t.source == Source::Interface(interface));
+            if own && was.present && !state.present {
+                self.with(id, |instance, context| {
+                    instance.objects.interface_gone();
+                    instance.queue_kernel(context);
+                });
+            }
+            if own || tracks {
+                self.assess(id);
+            }
+        }
+        self.evaluate_all();
     }
 
-    /// When an instance last sent an advert as master: what has to be stored where it survives
-    /// the process before the packet leaves (DESIGN 3).
-    pub fn last_advert(&self, _instance: InstanceId) -> Option<Instant> {
-        None
+    fn tracker_changed(&mut self, name: &str, state: TrackerState) {
+        let Some(index) = self.trackers.iter().position(|(known, _)| **known == *name) else {
+            return;
+        };
+        if let Some((_, known)) = self.trackers.get_mut(index) {
+            *known = state;
+        }
+        let source = Source::Named(u32::try_from(index).unwrap_or(u32::MAX));
+        for id in self.ids() {
+            if self.get(id).is_some_and(|i| i.tracked.iter().any(|t| t.source == source)) {
+                self.assess(id);
+            }
+        }
+        self.evaluate_all();
+    }
+
+    /// Recomputes what an instance's surroundings mean for it, without changing its state.
+    pub(super) fn assess(&mut self, id: InstanceId) {
+        let Some(instance) = self.get(id) else { return };
+        let own = self
+            .interfaces
+            .get(instance.interface.0 as usize)
+            .map(|(_, state)| *state)
+            .unwrap_or_default();
+        let before = instance.effective_priority();
+        if let Some(instance) = self.get_mut(id) {
+            instance.interface_source = (own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6));
+            instance.can_send = own.present && (own.up || instance.settings.dont_track_primary);
+        }
+        let Some(instance) = self.get(id) else { return };
+        let found = verdict(instance, own, |source| match source {
+            Source::Interface(interface) => self
+                .interfaces
+                .get(interface.0 as usize)
+                .map_or(TrackerState::Down, |(_, state)| interface_as_tracker(*state)),
+            Source::Named(index) => {
+                self.trackers.get(index as usize).map_or(TrackerState::Unknown, |(_, state)| *state)
+            }
+        });
+        let Some(instance) = self.get_mut(id) else { return };
+        instance.weight = found.weight;
+        instance.waiting = found.wait;
+        let reason = std::mem::replace(&mut instance.fault, found.fault);
+        let (state, now) = (instance.state, instance.effective_priority());
+        if state == State::Fault
+            && reason != found.fault
+            && let Some(reason) = found.fault
+        {
+            self.out.notice(Notice::FaultChanged { instance: id, reason });
+        }
+        if before != now {
+            self.out.notice(Notice::PriorityChanged { instance: id, from: before, to: now });
+        }
+    }
+
+    // Kernel objects
+
+    fn object_seen(&mut self, object: ObjectId, present: bool) {
+        let started = self.started;
+        let wish = self.with(object.instance, |instance, context| {
+            let change = instance.objects.observe(object.slot, present);
+            if !started {
+                return None;
+            }
+            instance.queue_kernel(context);
+            if change != Change::Stolen || instance.hand_over.is_some() {
+                return None;
+            }
+            match instance.settings.on_foreign_removal {
+                OnForeignRemoval::Backup => {
+                    context.out.notice(Notice::ForeignRemoval { object, restore_in: None });
+                    Some(Wish::Backup { cause: Cause::ForeignRemoval { object }, stop: true })
+                }
+                OnForeignRemoval::Restore => {
+                    let wait = instance.objects.restore(object.slot, context.now);
+                    if !wait.is_zero() {
+                        instance.timers.set_no_later(Timer::Retry, context.now + wait);
+                    }
+                    let restore_in = Some(wait);
+                    context.out.notice(Notice::ForeignRemoval { object, restore_in });
+                    None
+                }
+            }
+        });
+        if let Some(wish) = wish.flatten() {
+            self.grant(object.instance, wish);
+        }
+    }
+
+    fn acknowledged(
+        &mut self,
+        object: ObjectId,
+        present: bool,
+        result: Result<(), super::KernelError>,
+    ) {
+        self.with(object.instance, |instance, context| {
+            let now = context.now;
+            match instance.objects.acknowledge(object.slot, present, result.is_ok(), now) {
+                Change::Installed => {
+                    let rounds = instance.settings.announce.repeat;
+                    instance.announce_one(object.slot, rounds, context);
+                }
+                Change::Refused(retry_in) => {
+                    instance.timers.set_no_later(Timer::Retry, now + retry_in);
+                    if let Err(error) = result {
+                        context.out.notice(Notice::KernelRefused {
+                            object,
+                            present,
+                            error,
+                            retry_in,
+                        });
+                    }
+                }
+                Change::None | Change::Removed | Change::Stolen => {}
+            }
+            instance.queue_kernel(context);
+        });
+    }
+
+    // Commands
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Switchover { instance, hold_for, force } => {
+                self.switchover(instance, hold_for, force);
+            }
+            Command::Release { instance } => self.release(instance),
+            Command::Announce { instance } => {
+                self.with(instance, |instance, context| {
+                    instance.announce(instance.settings.announce.repeat.max(1), context);
+                });
+            }
+        }
     }
 }

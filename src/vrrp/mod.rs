@@ -1,19 +1,89 @@
-//! placeholder: engine
+//! VRRP: the engine that decides, without touching the world.
+//!
+//! # What it is
+//!
+//! [`Engine`] holds all instances of a process. It takes [`Event`]s with the time they happened at
+//! and gives [`Action`]s back; it has no sockets, clocks, tasks or log. The same code runs in the
+//! daemon, in the simulator (`tests/simulation`) and under the fuzzers.
+//!
+//! # Where its rules come from
+//!
+//! `tests/conformance/rules/vrrp.md` numbers them; comments cite them as `vrrp:S-25`. What goes
+//! beyond the RFCs and keepalived is in the modules that do it: the planned hand-over, resuming
+//! after a restart, reading the sockets first after a late wake-up, restoring what others remove.
+//!
+//! # How it is driven
+//!
+//! ```
+//! use steadfast::units::Instant;
+//! use steadfast::vrrp::settings::Settings;
+//! use steadfast::vrrp::{Action, Engine, Event};
+//!
+//! let mut engine = Engine::new(&Settings::default());
+//! // Tell it what interfaces there are and what the kernel holds already, then:
+//! let now = Instant::ORIGIN;
+//! engine.handle(Event::Start, now);
+//! while let Some(action) = engine.poll_action() {
+//!     match action {
+//!         Action::SendAdvert { .. } => { /* the most urgent ones come first */ }
+//!         other => println!("{other:?}"),
+//!     }
+//! }
+//! // Then wait for a packet, a kernel event, or this moment, and hand it `Event::Wake`.
+//! assert_eq!(engine.next_deadline(), None);
+//! ```
+//!
+//! Actions come in lanes: all due adverts, then requests to the kernel, then announcements, then
+//! notices. A driver may take some of them, look at its sockets, and go on; nothing is lost, each
+//! lane is bounded, and what became needless is no longer there.
+//!
+//! # Inside
+//!
+//! | module | decides |
+//! |---|---|
+//! | `instance` | the states of one instance and what entering them does: S-1, S-2, S-21, S-42 |
+//! | `election` | what adverts and timers do: S-11 to S-32 |
+//! | `group` | what moves together: S-41, starts, stops, switchovers |
+//! | `hand_over` | the planned hand-over |
+//! | `objects` | wanted against seen kernel state |
+//! | `announce` | the schedule and spacing of announcements: G-5 |
+//! | `tracking` | priorities and faults: S-40 |
+//! | `reload` | from one configuration to the next |
+//! | `reception` | which router a packet is for, and what is remarked about it |
+//! | [`validation`] | which packets count: V-21 to V-41 |
+//! | [`timers`] | the formulas: T-1 to T-4 |
+
 pub mod action;
+mod announce;
+mod election;
 mod engine;
 pub mod event;
+mod group;
+mod hand_over;
+mod instance;
+mod objects;
+mod outbox;
+mod query;
+mod reception;
+mod reload;
+mod router;
+mod schedule;
 pub mod settings;
+pub mod statistics;
+pub mod timers;
+mod tracking;
 pub mod validation;
 
 pub use action::*;
 pub use engine::Engine;
 pub use event::*;
+pub use router::Heard;
 
 use crate::units::Family;
 
 /// An instance of the running engine. Stays valid over reloads while the instance exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InstanceId(pub(crate) u32);
+pub struct InstanceId(u32);
 
 /// A virtual router: an instance in one address family.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,7 +96,7 @@ pub struct RouterId {
 
 /// An interface that some instance uses or tracks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InterfaceId(pub(crate) u32);
+pub struct InterfaceId(u32);
 
 impl InterfaceId {
     /// By its number, for packets that reach the validation without an engine: the tests and the
@@ -42,5 +112,5 @@ pub struct ObjectId {
     /// The instance.
     pub instance: InstanceId,
     /// Its slot there.
-    pub(crate) slot: u32,
+    slot: u32,
 }

@@ -1,0 +1,167 @@
+//! Sending announcements, with the spacing that an administrator asked for (`vrrp:G-5`).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::instance::{Context, Instance};
+use super::timers::Timer;
+use super::{Action, InterfaceId, ObjectId, State};
+use crate::units::{Family, Instant};
+
+/// The queues of interfaces on which announcements are spaced.
+#[derive(Debug, Default)]
+pub struct Pacers {
+    list: Vec<Pacer>,
+}
+
+/// One queue: GARP and NA are spaced apart.
+#[derive(Debug)]
+struct Pacer {
+    interface: InterfaceId,
+    family: Family,
+    queue: VecDeque<ObjectId>,
+    free_at: Instant,
+}
+
+impl Pacers {
+    /// When the next spaced announcement may leave.
+    pub fn next(&self) -> Option<Instant> {
+        self.list.iter().filter(|p| !p.queue.is_empty()).map(|p| p.free_at).min()
+    }
+
+    fn push(&mut self, interface: InterfaceId, family: Family, object: ObjectId) {
+        let mine = |p: &&mut Pacer| p.interface == interface && p.family == family;
+        match self.list.iter_mut().find(mine) {
+            Some(pacer) => pacer.queue.push_back(object),
+            None => self.list.push(Pacer {
+                interface,
+                family,
+                queue: [object].into(),
+                free_at: Instant::ORIGIN,
+            }),
+        }
+    }
+}
+
+impl Instance {
+    /// Announces all addresses that the kernel has, so many times.
+    pub fn announce(&mut self, rounds: u8, context: &mut Context<'_>) {
+        for place in 0..self.objects.len() {
+            if let Some(slot) = self.objects.nth(place) {
+                self.announce_one(slot, rounds, context);
+            }
+        }
+    }
+
+    /// Announces one address, if the kernel has it, so many times.
+    pub fn announce_one(&mut self, number: u32, rounds: u8, context: &mut Context<'_>) {
+        let id = ObjectId { instance: self.id, slot: number };
+        if self.state != State::Master || self.hand_over.is_some() {
+            return;
+        }
+        let Some(slot) = self.objects.get_mut(number) else { return };
+        if rounds == 0 || !slot.present() || !slot.listed() || slot.object.announced().is_none() {
+            return;
+        }
+        slot.due = slot.due.max(rounds);
+        if !std::mem::replace(&mut slot.queued, true) {
+            context.out.announcements.push_back(id);
+        }
+    }
+
+    /// `vrrp:S-29`: the burst after a lower-priority advert, and its second one.
+    pub fn reannounce(&mut self, context: &mut Context<'_>) {
+        let announce = self.settings.announce;
+        if self.state != State::Master {
+            return;
+        }
+        self.announce(announce.lower_prio_repeat, context);
+        if !announce.lower_prio_delay.is_zero() && announce.lower_prio_repeat > 0 {
+            self.timers.set_no_later(Timer::LowerBurst, context.now + announce.lower_prio_delay);
+        }
+    }
+}
+
+impl Engine {
+    /// The next announcement that may leave now.
+    pub(super) fn poll_announcement(&mut self) -> Option<Action> {
+        while let Some(object) = self.out.announcements.pop_front() {
+            match self.spacing(object) {
+                Some((interface, family, spacing)) if !spacing.is_zero() => {
+                    self.pacers.push(interface, family, object);
+                }
+                Some(_) | None => {
+                    if self.take_announcement(object) {
+                        if self.still_due(object) {
+                            self.out.announcements.push_back(object);
+                        }
+                        return Some(Action::Announce(object));
+                    }
+                }
+            }
+        }
+        for index in 0..self.pacers.list.len() {
+            while let Some(object) = self.take_paced(index) {
+                let spacing = self.spacing(object).map_or(Duration::ZERO, |(_, _, s)| s);
+                if self.take_announcement(object) {
+                    let due = self.still_due(object);
+                    if let Some(pacer) = self.pacers.list.get_mut(index) {
+                        pacer.free_at = self.now + spacing;
+                        if due {
+                            pacer.queue.push_back(object);
+                        }
+                    }
+                    return Some(Action::Announce(object));
+                }
+            }
+        }
+        None
+    }
+
+    fn take_paced(&mut self, index: usize) -> Option<ObjectId> {
+        let pacer = self.pacers.list.get_mut(index)?;
+        if pacer.free_at > self.now {
+            return None;
+        }
+        pacer.queue.pop_front()
+    }
+
+    /// Where an announcement goes, and the spacing there.
+    fn spacing(&self, object: ObjectId) -> Option<(InterfaceId, Family, Duration)> {
+        let instance = self.get(object.instance)?;
+        let address = instance.objects.get(object.slot)?.object.announced()?;
+        let family = Family::of(address);
+        let announce = &instance.settings.announce;
+        let spacing = match family {
+            Family::V4 => announce.garp_interval,
+            Family::V6 => announce.gna_interval,
+        };
+        Some((instance.interface, family, spacing))
+    }
+
+    /// Counts one announcement as sent; false when it is no longer wanted. It leaves its queue
+    /// unless it is due once more.
+    fn take_announcement(&mut self, object: ObjectId) -> bool {
+        let Some(instance) = self.get_mut(object.instance) else { return false };
+        let master = instance.state == State::Master && instance.hand_over.is_none();
+        let Some(slot) = instance.objects.get_mut(object.slot) else { return false };
+        let Some(address) = slot.object.announced() else { return false };
+        if !master || slot.due == 0 || !slot.present() || !slot.listed() {
+            slot.due = 0;
+            slot.queued = false;
+            return false;
+        }
+        slot.due -= 1;
+        slot.queued = slot.due > 0;
+        let statistics = &mut instance.router_of(Family::of(address)).statistics;
+        statistics.announcements_sent = statistics.announcements_sent.wrapping_add(1);
+        true
+    }
+
+    fn still_due(&self, object: ObjectId) -> bool {
+        self.get(object.instance)
+            .and_then(|i| i.objects.get(object.slot))
+            .is_some_and(|slot| slot.queued)
+    }
+}

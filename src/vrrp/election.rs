@@ -1,0 +1,296 @@
+//! Who is master: what adverts and timers do to an instance (`vrrp:S-11` to `S-32`).
+
+use super::instance::{Context, Instance, Wish};
+use super::router::{Conflict, Heard, Remark, Router};
+use super::settings::Preempt;
+use super::timers::{Timer, next_on_schedule, skew};
+use super::validation::Advert;
+use super::{Cause, Notice, State};
+use crate::units::{Centiseconds, Family, Instant, Version};
+
+/// Own adverts that another owner shall hear before it is judged (`vrrp:S-32`).
+const CONFLICT_ADVERTS: u8 = 2;
+
+impl Instance {
+    /// A valid advert (sections 6.1 to 6.4). `tie_decided`: another member of the group decides
+    /// ties of equal priority and has stayed master.
+    pub fn advert(
+        &mut self,
+        family: Family,
+        advert: &Advert,
+        tie_decided: bool,
+        context: &mut Context<'_>,
+    ) -> Option<Wish> {
+        let heard = Heard {
+            address: advert.source,
+            priority: advert.priority,
+            interval: advert.interval,
+            at: context.now,
+        };
+        match self.state {
+            State::Initialize | State::Fault => None,
+            State::Backup => self.advert_in_backup(family, heard, context),
+            State::Master if self.hand_over.is_some() => {
+                self.advert_in_hand_over(family, heard, context)
+            }
+            State::Master => self.advert_in_master(family, heard, tie_decided, context),
+        }
+    }
+
+    /// Takes over the interval of a master (`vrrp:T-6`).
+    pub fn learn(&mut self, family: Family, interval: Centiseconds) {
+        if self.settings.version == Version::V3 {
+            self.router_of(family).learned = interval;
+        }
+    }
+
+    pub(super) fn restart_down_timer(&mut self, family: Family, now: Instant) {
+        self.timers.set(Timer::Down(family), now + self.master_down(family));
+    }
+
+    fn advert_in_backup(
+        &mut self,
+        family: Family,
+        heard: Heard,
+        context: &mut Context<'_>,
+    ) -> Option<Wish> {
+        let mine = self.effective_priority();
+        let now = context.now;
+        let preempt = self.preempt();
+        if heard.priority.is_stop() {
+            // `vrrp:S-13`. A member that waits for its group goes on waiting.
+            self.demoted = false;
+            let learned = self.router_of(family).learned;
+            let skew = self.skew(learned);
+            let router = self.router_of(family);
+            router.gave_up = Some(heard.address);
+            if router.wants.is_none() {
+                self.timers.set(Timer::Down(family), now + skew);
+            }
+            return None;
+        }
+        let router = self.router_of(family);
+        let follow = if heard.priority >= mine {
+            router.preempt_at = None;
+            true
+        } else {
+            match preempt {
+                Preempt::Off => true,
+                Preempt::On { delay } if !delay.is_zero() => {
+                    now < *router.preempt_at.get_or_insert(now + delay)
+                }
+                Preempt::On { .. } => false,
+                Preempt::Immediate => {
+                    router.lower = Some(heard);
+                    let cause = Cause::Preempted { master: heard.address, theirs: heard.priority };
+                    router.wants = Some(cause);
+                    self.timers.stop(Timer::Down(family));
+                    return Some(Wish::Master);
+                }
+            }
+        };
+        if follow {
+            // `vrrp:S-14`
+            router.accept(heard);
+            self.learn(family, heard.interval);
+            self.restart_down_timer(family, now);
+        } else {
+            // `vrrp:S-15`: DownTimer keeps running.
+            router.lower = Some(heard);
+        }
+        None
+    }
+
+    fn advert_in_master(
+        &mut self,
+        family: Family,
+        heard: Heard,
+        tie_decided: bool,
+        context: &mut Context<'_>,
+    ) -> Option<Wish> {
+        let mine = self.effective_priority();
+        if heard.priority.is_stop() {
+            // `vrrp:S-23`
+            self.send_now(family, context);
+            return None;
+        }
+        let own_address = self.source(family);
+        let id = self.router_id(family);
+        let equal = heard.priority == mine;
+        if equal {
+            self.router_of(family).contested_at = Some(context.now);
+        }
+        let loses_tie = equal && !tie_decided && own_address.is_some_and(|own| heard.address > own);
+        let yields =
+            equal && mine.is_owner() && self.yields_to_owner(family, heard, loses_tie, context);
+        if heard.priority > mine || loses_tie || yields {
+            return Some(self.give_way(family, heard, context));
+        }
+        let router = self.router_of(family);
+        if equal && own_address == Some(heard.address) {
+            // `vrrp:S-27`
+            let notice = Notice::SameSender { router: id, from: heard.address };
+            if let Some(notice) = router.once(Remark::SameSender, notice) {
+                context.out.notice(notice);
+            }
+            return None;
+        }
+        // `vrrp:S-26`, `S-29`
+        router.statistics.lower_priority_received += 1;
+        let notice =
+            Notice::LowerPriority { router: id, from: heard.address, theirs: heard.priority };
+        if let Some(notice) = router.once(Remark::Lower, notice) {
+            context.out.notice(notice);
+        }
+        if self.settings.answer_lower_priority && !self.settings.strict {
+            self.send_now(family, context);
+        }
+        (self.settings.announce.lower_prio_repeat > 0 && !self.settings.strict)
+            .then_some(Wish::Reannounce)
+    }
+
+    /// `vrrp:S-24`, `S-25`: learns from the winner and leaves without priority 0 (`S-30`).
+    fn give_way(&mut self, family: Family, heard: Heard, context: &mut Context<'_>) -> Wish {
+        let mine = self.effective_priority();
+        if self.settings.higher_prio_send_advert && !self.settings.strict {
+            self.send_regular(family, context);
+        }
+        self.learn(family, heard.interval);
+        self.router_of(family).master = Some(heard);
+        let cause = if heard.priority > mine {
+            Cause::HigherPriority { master: heard.address, theirs: heard.priority }
+        } else {
+            Cause::HigherAddress { master: heard.address }
+        };
+        Wish::Backup { cause, stop: false }
+    }
+
+    /// `vrrp:S-32`: whether this owner lowers itself for another one.
+    fn yields_to_owner(
+        &mut self,
+        family: Family,
+        heard: Heard,
+        loses_tie: bool,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let id = self.router_id(family);
+        let forget_after = self.master_down(family);
+        let router = self.router_of(family);
+        if router.master.is_some_and(|last| context.now.since(last.at) > forget_after) {
+            router.conflict = None;
+        }
+        let notice = |yielding| Notice::SecondOwner { router: id, from: heard.address, yielding };
+        let first = router.conflict.is_none();
+        router.master = Some(heard);
+        if loses_tie {
+            context.out.notice(notice(true));
+            return false;
+        }
+        if first {
+            router.conflict = Some(Conflict::Sending(CONFLICT_ADVERTS));
+            context.out.notice(notice(false));
+        } else if router.conflict == Some(Conflict::Decided) {
+            self.demoted = true;
+            context.out.notice(notice(true));
+            return true;
+        }
+        false
+    }
+
+    /// Runs one timer that was due at `due`.
+    pub fn expire(
+        &mut self,
+        timer: Timer,
+        due: Instant,
+        context: &mut Context<'_>,
+    ) -> Option<Wish> {
+        match timer {
+            Timer::Advert(family) => self.advert_timer(family, due, context),
+            Timer::Down(family) => {
+                let router = self.router_of(family);
+                router.wants = Some(down_cause(router, context.now));
+                Some(Wish::Master)
+            }
+            Timer::Owner(family) => {
+                self.router_of(family).conflict = Some(Conflict::Decided);
+                None
+            }
+            Timer::SecondBurst => {
+                self.announce(self.settings.announce.repeat, context);
+                None
+            }
+            Timer::Refresh => {
+                let announce = self.settings.announce;
+                if !announce.refresh.is_zero() {
+                    self.announce(announce.refresh_repeat, context);
+                    let next = next_on_schedule(due, announce.refresh, context.now);
+                    self.timers.set(Timer::Refresh, next);
+                }
+                None
+            }
+            Timer::LowerBurst => {
+                self.announce(self.settings.announce.lower_prio_repeat, context);
+                None
+            }
+            Timer::HandOver => self.hand_over_step(context),
+            Timer::HoldEnd => {
+                self.end_hold(context);
+                None
+            }
+            Timer::Retry => {
+                self.objects.unblock();
+                self.queue_kernel(context);
+                None
+            }
+        }
+    }
+
+    fn advert_timer(
+        &mut self,
+        family: Family,
+        due: Instant,
+        context: &mut Context<'_>,
+    ) -> Option<Wish> {
+        let interval = self.settings.interval;
+        // `vrrp:T-8`
+        if self.settings.preempt == Preempt::Off
+            && let Some(others) = self.settings.timer_expired_backup
+            && let Some(last) = self.router_of(family).last_sent
+        {
+            let slept = context.now.since(last);
+            let limit = interval.duration() * 3 + skew(self.settings.version, others, interval);
+            if slept > limit {
+                return Some(Wish::Backup { cause: Cause::TimerExpired { slept }, stop: false });
+            }
+        }
+        self.send_regular(family, context);
+        let next = next_on_schedule(due, interval.duration(), context.now);
+        self.timers.set(Timer::Advert(family), next);
+        None
+    }
+
+    /// Whether all routers want to be master: their DownTimers ran out.
+    pub fn all_want_master(&self) -> bool {
+        self.state == State::Backup
+            && self.families().all(|f| self.router(f).is_some_and(|r| r.wants.is_some()))
+    }
+
+    /// Why the routers want to be master: the first one's cause.
+    pub fn wanted_cause(&self) -> Option<Cause> {
+        self.families().find_map(|f| self.router(f).and_then(|r| r.wants))
+    }
+}
+
+/// What the end of a DownTimer means.
+fn down_cause(router: &Router, now: Instant) -> Cause {
+    if let Some(lower) = router.lower {
+        return Cause::Preempted { master: lower.address, theirs: lower.priority };
+    }
+    match router.gave_up {
+        Some(master) => Cause::MasterLeft { master },
+        None => Cause::NoAdvert {
+            master: router.master.map(|m| m.address),
+            silence: now.since(router.quiet_since),
+        },
+    }
+}

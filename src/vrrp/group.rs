@@ -1,0 +1,272 @@
+//! Moving together: sync groups, and what else concerns more than one instance (`vrrp:S-41`).
+//!
+//! A *unit* is a sync group, or an instance that is in none.
+
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::hand_over::{Goal, Outcome};
+use super::instance::{Instance, Wish};
+use super::timers::Timer;
+use super::{Cause, InstanceId, State};
+use crate::units::Family;
+
+impl Engine {
+    fn unit_len(&self, id: InstanceId) -> usize {
+        self.get(id)
+            .and_then(|i| i.group)
+            .map_or(1, |group| self.groups.get(group as usize).map_or(0, Vec::len))
+    }
+
+    fn member(&self, id: InstanceId, index: usize) -> Option<InstanceId> {
+        match self.get(id)?.group {
+            None => (index == 0).then_some(id),
+            Some(group) => self.groups.get(group as usize)?.get(index).copied(),
+        }
+    }
+
+    /// The members of the unit that an instance is in.
+    pub(super) fn unit_members(&self, id: InstanceId) -> impl Iterator<Item = InstanceId> + '_ {
+        (0..self.unit_len(id)).filter_map(move |index| self.member(id, index))
+    }
+
+    fn unit(&self, id: InstanceId) -> impl Iterator<Item = &Instance> + '_ {
+        self.unit_members(id).filter_map(|member| self.get(member))
+    }
+
+    /// Runs something on each member of a unit.
+    fn each(
+        &mut self,
+        id: InstanceId,
+        mut run: impl FnMut(&mut Instance, &mut super::instance::Context<'_>),
+    ) {
+        for index in 0..self.unit_len(id) {
+            if let Some(member) = self.member(id, index) {
+                self.with(member, &mut run);
+            }
+        }
+    }
+
+    /// Does what an instance wishes, with all of its unit.
+    pub(super) fn grant(&mut self, id: InstanceId, wish: Wish) {
+        match wish {
+            Wish::Master => {
+                if self.unit(id).all(Instance::all_want_master) {
+                    self.each(id, |member, context| {
+                        let cause = member.wanted_cause().unwrap_or(Cause::Group { member: id });
+                        member.enter_master(cause, context);
+                    });
+                }
+            }
+            Wish::Backup { cause, stop } => {
+                self.each(id, |member, context| {
+                    if member.state != State::Master {
+                        return;
+                    }
+                    if member.id == id {
+                        member.enter_backup(cause, stop, context);
+                    } else {
+                        // Unlike the member that lost, this one may have no successor that was
+                        // heard yet.
+                        member.enter_backup(Cause::Group { member: id }, true, context);
+                    }
+                });
+            }
+            Wish::Reannounce => self.each(id, Instance::reannounce),
+            Wish::HandOver => self.settle_hand_over(id),
+        }
+    }
+
+    /// With equal priorities, each link of a group compares other addresses, and two routers
+    /// could each win on one link and both give way for ever. So the first router of the unit
+    /// decides for all as long as it hears the contender.
+    pub(super) fn tie_is_decided_elsewhere(&self, id: InstanceId, family: Family) -> bool {
+        let Some(lead) = self.unit(id).next() else { return false };
+        let Some(lead_family) = lead.families().next() else { return false };
+        if lead.id == id && lead_family == family {
+            return false;
+        }
+        let Some(router) = lead.router(lead_family) else { return false };
+        lead.state == State::Master
+            && router
+                .contested_at
+                .is_some_and(|at| self.now.since(at) < lead.master_down(lead_family))
+    }
+
+    // Fault and start
+
+    /// Brings the states of all units in line with what [`Engine::assess`] found.
+    pub(super) fn evaluate_all(&mut self) {
+        for id in self.ids() {
+            // A group is looked at once, by its first member.
+            if self.get(id).is_some() && self.member(id, 0) == Some(id) {
+                self.evaluate(id);
+            }
+        }
+    }
+
+    fn evaluate(&mut self, id: InstanceId) {
+        if !self.started || self.stopping || self.unit(id).any(|i| i.retiring) {
+            return;
+        }
+        let faulted = self.unit(id).find(|i| i.fault.is_some()).map(|i| i.id);
+        if let Some(first) = faulted {
+            if self.start_at.is_some() {
+                return;
+            }
+            self.each(id, |member, context| {
+                if member.state != State::Fault {
+                    let cause = member.fault.map_or(Cause::Group { member: first }, Cause::Fault);
+                    member.enter_fault(cause, context);
+                }
+            });
+            return;
+        }
+        self.each(id, |member, context| {
+            if member.state == State::Fault {
+                member.enter_backup(Cause::Recovered, false, context);
+            }
+        });
+        if self.unit(id).any(|i| i.state == State::Initialize) {
+            self.start_unit(id);
+        }
+    }
+
+    /// Leaves Initialize (`vrrp:S-1`, `S-2`).
+    fn start_unit(&mut self, id: InstanceId) {
+        let now = self.now;
+        let resumable = |i: &Instance| {
+            let within = i.settings.resume_within;
+            let within = within.unwrap_or_else(|| i.settings.interval.duration() * 2);
+            i.state == State::Initialize && i.resume.is_some_and(|last| now.since(last) <= within)
+        };
+        if self.unit(id).all(resumable) {
+            self.each(id, |member, context| {
+                let gap = member.resume.take().map_or(Duration::ZERO, |last| now.since(last));
+                member.enter_master(Cause::Resumed { gap }, context);
+            });
+            return;
+        }
+        if self.start_at.is_some() || self.unit(id).any(|i| i.waiting) {
+            return;
+        }
+        self.each(id, |member, _| member.resume = None);
+        // A member that a reload added follows those that are master already.
+        let master = self.unit(id).find(|i| i.state == State::Master).map(|i| i.id);
+        if let Some(master) = master {
+            self.each(id, |member, context| {
+                if member.state == State::Initialize {
+                    member.enter_master(Cause::Group { member: master }, context);
+                }
+            });
+            return;
+        }
+        if self.unit(id).all(|i| i.effective_priority().is_owner()) {
+            self.each(id, |member, context| {
+                if member.state == State::Initialize {
+                    member.enter_master(Cause::Owner, context);
+                }
+            });
+            return;
+        }
+        self.each(id, |member, context| {
+            if member.state == State::Initialize {
+                member.enter_backup(Cause::Started, false, context);
+            }
+            if member.effective_priority().is_owner() {
+                for family in member.families() {
+                    member.router_of(family).wants = Some(Cause::Owner);
+                    member.timers.stop(Timer::Down(family));
+                }
+            }
+        });
+    }
+
+    // Planned hand-over
+
+    /// `steadfast switchover`: with a hand-over where that is possible, then on hold.
+    pub(super) fn switchover(&mut self, id: InstanceId, hold_for: Option<Duration>, force: bool) {
+        if self.stopping || self.unit(id).any(|i| i.hand_over.is_some() || i.retiring) {
+            return;
+        }
+        if self.unit(id).all(Instance::can_hand_over) {
+            let goal = Goal::Switchover { hold_for, force };
+            self.each(id, |member, context| member.start_hand_over(goal, context));
+            return;
+        }
+        self.each(id, |member, context| {
+            if member.state == State::Master {
+                let cause = Cause::Switchover { successor: None };
+                member.enter_backup(cause, true, context);
+            }
+            member.start_hold(hold_for, context);
+        });
+    }
+
+    /// `steadfast release`
+    pub(super) fn release(&mut self, id: InstanceId) {
+        self.each(id, Instance::end_hold);
+    }
+
+    /// A member's hand-over came to an outcome: all members end theirs together.
+    fn settle_hand_over(&mut self, id: InstanceId) {
+        self.each(id, |member, context| {
+            if member.hand_over.is_some_and(|h| h.outcome == Some(Outcome::Taken)) {
+                member.release_objects(context);
+            }
+        });
+        let outcomes = || self.unit(id).map(|i| i.hand_over.and_then(|h| h.outcome));
+        if outcomes().any(|outcome| outcome.is_none()) {
+            return;
+        }
+        let nobody = outcomes().all(|outcome| outcome == Some(Outcome::NotTaken));
+        let insists = self.unit(id).any(|i| {
+            i.hand_over.is_none_or(|h| match h.goal {
+                Goal::Stop => true,
+                Goal::Switchover { force, .. } => force,
+            })
+        });
+        if nobody && !insists {
+            self.each(id, |member, context| member.resume_after_hand_over(context));
+        } else {
+            self.each(id, |member, context| member.end_hand_over(context));
+        }
+    }
+
+    /// Stops a unit: handed over where that is possible, else with priority 0 alone.
+    pub(super) fn stop_unit(&mut self, id: InstanceId) {
+        if self.unit(id).any(|i| i.hand_over.is_some()) {
+            // A switchover under way becomes a stop.
+            self.each(id, |member, _| {
+                if let Some(hand_over) = &mut member.hand_over {
+                    hand_over.goal = Goal::Stop;
+                }
+            });
+        } else if self.unit(id).all(Instance::can_hand_over) {
+            self.each(id, |member, context| member.start_hand_over(Goal::Stop, context));
+        } else {
+            self.each(id, |member, context| {
+                if member.state != State::Initialize {
+                    member.enter_initialize(Cause::Stopped, true, context);
+                }
+            });
+        }
+    }
+
+    /// `vrrp:S-11`, `S-21` for all.
+    pub(super) fn shutdown(&mut self) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        self.start_at = None;
+        for id in self.ids() {
+            if self.get(id).is_some() && self.member(id, 0) == Some(id) {
+                self.stop_unit(id);
+            }
+        }
+        // What was found installed and is not ours to keep goes even if we never started.
+        for id in self.ids() {
+            self.with(id, |instance, context| instance.queue_kernel(context));
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Planned hand-over without a gap (DESIGN 10).
+//!
+//! The master announces a very short interval a few times, so that backups which follow the
+//! master's interval (`vrrp:T-2`, `T-6`) wait only moments, then priority 0. It keeps its
+//! addresses, silently, until the successor has announced all of them or has had time to. When
+//! nobody takes over, a switchover goes on as master.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::instance::{Context, Instance, Wish};
+use super::router::Heard;
+use super::settings::Backups;
+use super::timers::Timer;
+use super::{Cause, Notice, State};
+use crate::units::{Centiseconds, Family, Instant, Priority, Version};
+
+/// Adverts with the short interval; more than one, since one may be lost.
+const SHORT_ADVERTS: u8 = 3;
+/// Between two of them.
+const SHORT_SPACING: Duration = Duration::from_millis(5);
+/// From the successor's first advert until the addresses go, if its announcements were not seen.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// What the hand-over is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Goal {
+    /// An operator's switchover.
+    Switchover {
+        /// How long to stay backup.
+        hold_for: Option<Duration>,
+        /// Give up the addresses even if nobody takes over.
+        force: bool,
+    },
+    /// The instance ends.
+    Stop,
+}
+
+/// How it went for one instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// A successor was heard.
+    Taken,
+    /// Nobody was.
+    NotTaken,
+}
+
+/// A planned hand-over of one instance.
+#[derive(Clone, Copy, Debug)]
+pub struct HandOver {
+    /// What it is for.
+    pub goal: Goal,
+    /// The result, once known.
+    pub outcome: Option<Outcome>,
+    short: Centiseconds,
+    sent: u8,
+    /// When priority 0 was sent, or would have been if the successor had not come first.
+    gave_up_at: Option<Instant>,
+    deadline: Instant,
+    successor_v4: Option<IpAddr>,
+    successor_v6: Option<IpAddr>,
+    released: bool,
+}
+
+impl HandOver {
+    /// Who took over.
+    pub fn successor(&self) -> Option<IpAddr> {
+        self.successor_v4.or(self.successor_v6)
+    }
+
+    /// Whether ARP and neighbour solicitations are to be left to the successor.
+    pub const fn silent(&self) -> bool {
+        self.gave_up_at.is_some()
+    }
+
+    const fn successor_of(&mut self, family: Family) -> &mut Option<IpAddr> {
+        match family {
+            Family::V4 => &mut self.successor_v4,
+            Family::V6 => &mut self.successor_v6,
+        }
+    }
+}
+
+impl Instance {
+    /// Whether a planned hand-over is possible: only with peers that learn the interval.
+    pub fn can_hand_over(&self) -> bool {
+        self.state == State::Master
+            && self.settings.version == Version::V3
+            && self.settings.hand_over
+            && !self.settings.strict
+    }
+
+    /// Starts it. The first short advert leaves at once.
+    pub fn start_hand_over(&mut self, goal: Goal, context: &mut Context<'_>) {
+        for timer in [Timer::SecondBurst, Timer::Refresh, Timer::LowerBurst] {
+            self.timers.stop(timer);
+        }
+        for family in Family::ALL {
+            self.timers.stop(Timer::Advert(family));
+            self.timers.stop(Timer::Owner(family));
+        }
+        let short = match self.settings.backups {
+            Backups::One => Centiseconds(1),
+            Backups::Several => Centiseconds(5),
+        };
+        self.hand_over = Some(HandOver {
+            goal,
+            outcome: None,
+            short: short.min(self.settings.interval),
+            sent: 0,
+            gave_up_at: None,
+            deadline: context.now,
+            successor_v4: None,
+            successor_v6: None,
+            released: false,
+        });
+        context.out.notice(Notice::HandOverStarted { instance: self.id });
+        self.hand_over_step(context);
+    }
+
+    /// The timer of the hand-over ran out, or it starts.
+    pub fn hand_over_step(&mut self, context: &mut Context<'_>) -> Option<Wish> {
+        let now = context.now;
+        let priority = self.effective_priority();
+        let longest = self.longest_master_down();
+        let own = self.settings.interval;
+        let hand_over = self.hand_over.as_mut()?;
+        if hand_over.gave_up_at.is_some() {
+            let taken = hand_over.successor().is_some();
+            hand_over.outcome = Some(if taken { Outcome::Taken } else { Outcome::NotTaken });
+            return Some(Wish::HandOver);
+        }
+        let (announced, interval) = if hand_over.sent < SHORT_ADVERTS {
+            hand_over.sent += 1;
+            self.timers.set(Timer::HandOver, now + SHORT_SPACING);
+            (priority, hand_over.short)
+        } else {
+            hand_over.gave_up_at = Some(now);
+            hand_over.deadline = now + longest;
+            self.timers.set(Timer::HandOver, now + longest);
+            (Priority::STOP, own)
+        };
+        for family in self.families() {
+            self.send(family, announced, interval, context);
+        }
+        self.queue_kernel(context);
+        None
+    }
+
+    /// Any advert but priority 0 is the successor's, whatever its priority; it is not answered.
+    pub fn advert_in_hand_over(
+        &mut self,
+        family: Family,
+        heard: Heard,
+        context: &mut Context<'_>,
+    ) -> Option<Wish> {
+        let now = context.now;
+        let longest = self.longest_master_down();
+        let hand_over = self.hand_over.as_mut()?;
+        let successor = hand_over.successor_of(family);
+        if heard.priority.is_stop() {
+            if *successor == Some(heard.address) {
+                *successor = None;
+                self.timers.set(Timer::HandOver, hand_over.deadline);
+            }
+            return None;
+        }
+        let first = successor.replace(heard.address).is_none();
+        self.learn(family, heard.interval);
+        self.router_of(family).master = Some(heard);
+        let hand_over = self.hand_over.as_mut()?;
+        // A successor that is heard before our priority 0 needs none; sent now, it would make the
+        // other backups stop waiting for the successor's next advert.
+        if hand_over.gave_up_at.is_none() {
+            hand_over.gave_up_at = Some(now);
+            hand_over.deadline = now + longest;
+        }
+        let after = now.since(hand_over.gave_up_at.unwrap_or(now));
+        if first && self.all_succeeded() {
+            context.out.notice(Notice::HandOverTaken {
+                instance: self.id,
+                by: heard.address,
+                after,
+            });
+            self.timers.set(Timer::HandOver, now + LINGER);
+            self.queue_kernel(context);
+        }
+        self.finish_if_announced()
+    }
+
+    fn all_succeeded(&self) -> bool {
+        let Some(hand_over) = self.hand_over else { return false };
+        self.families().all(|family| match family {
+            Family::V4 => hand_over.successor_v4.is_some(),
+            Family::V6 => hand_over.successor_v6.is_some(),
+        })
+    }
+
+    /// Another host announced one of our addresses.
+    pub fn announced(&mut self, address: IpAddr) -> Option<Wish> {
+        self.hand_over?;
+        for place in 0..self.objects.len() {
+            let number = self.objects.nth(place)?;
+            if let Some(slot) = self.objects.get_mut(number)
+                && slot.object.announced() == Some(address)
+            {
+                slot.taken = true;
+            }
+        }
+        self.finish_if_announced()
+    }
+
+    fn finish_if_announced(&mut self) -> Option<Wish> {
+        let announced = self
+            .objects
+            .iter()
+            .all(|(_, slot)| slot.taken || !slot.present() || slot.object.announced().is_none());
+        if !announced || !self.all_succeeded() {
+            return None;
+        }
+        let hand_over = self.hand_over.as_mut()?;
+        hand_over.outcome = Some(Outcome::Taken);
+        self.timers.stop(Timer::HandOver);
+        Some(Wish::HandOver)
+    }
+
+    /// Gives up the addresses while other members of the group are still waiting.
+    pub fn release_objects(&mut self, context: &mut Context<'_>) {
+        if let Some(hand_over) = &mut self.hand_over
+            && !std::mem::replace(&mut hand_over.released, true)
+        {
+            self.objects.want(false);
+            self.queue_kernel(context);
+        }
+    }
+
+    /// The end: Backup or Initialize.
+    pub fn end_hand_over(&mut self, context: &mut Context<'_>) {
+        let Some(hand_over) = self.hand_over else { return };
+        if hand_over.outcome == Some(Outcome::NotTaken) {
+            context.out.notice(Notice::HandOverFailed { instance: self.id, resumed: false });
+        }
+        match hand_over.goal {
+            Goal::Stop => self.enter_initialize(Cause::Stopped, false, context),
+            Goal::Switchover { hold_for, .. } => {
+                let cause = Cause::Switchover { successor: hand_over.successor() };
+                self.enter_backup(cause, false, context);
+                self.start_hold(hold_for, context);
+            }
+        }
+    }
+
+    /// Nobody took over: goes on as master.
+    pub fn resume_after_hand_over(&mut self, context: &mut Context<'_>) {
+        self.hand_over = None;
+        self.timers.stop(Timer::HandOver);
+        context.out.notice(Notice::HandOverFailed { instance: self.id, resumed: true });
+        self.objects.want(true);
+        for family in self.families() {
+            let own = self.settings.interval;
+            let router = self.router_of(family);
+            router.learned = own;
+            router.master = None;
+            self.send_now(family, context);
+        }
+        self.announce(self.settings.announce.repeat, context);
+        self.start_announce_timers(context);
+        self.queue_kernel(context);
+    }
+
+    /// Whether the kernel should answer nothing for our addresses: from priority 0 until the
+    /// last address is gone.
+    pub fn wants_mute(&self) -> bool {
+        match &self.hand_over {
+            Some(hand_over) => hand_over.silent(),
+            None => self.muted && self.state != State::Master && !self.objects.none_present(),
+        }
+    }
+}

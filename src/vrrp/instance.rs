@@ -1,0 +1,517 @@
+//! One VRRP instance: the state machine of section 6 of the rules.
+//!
+//! An instance with addresses of both families has two virtual routers that move together. What
+//! concerns more than one instance (a sync group) is not decided here: the methods give back a
+//! [`Wish`] and the engine makes all members follow.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::hand_over::{Goal, HandOver};
+use super::objects::Objects;
+use super::outbox::Outbox;
+use super::router::{Conflict, Pending, Router};
+use super::settings::{InstanceSettings, Preempt};
+use super::timers::{Timer, TimerTable, master_down, skew};
+use super::tracking::TrackRef;
+use super::{Cause, FaultReason, InstanceId, InterfaceId, Notice, RouterId, State};
+use crate::units::{Centiseconds, Family, Instant, Priority};
+
+/// The moment and where results go.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Now.
+    pub now: Instant,
+    /// What is to be done.
+    pub out: &'a mut Outbox,
+}
+
+/// What an instance wants its whole group to do.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Wish {
+    /// Become master, once all members can.
+    Master,
+    /// Go to Backup.
+    Backup {
+        /// Why.
+        cause: Cause,
+        /// Send priority 0 first (`vrrp:S-30`).
+        stop: bool,
+    },
+    /// Announce all addresses again, since a lower-priority router did (`vrrp:S-29`).
+    Reannounce,
+    /// A step of the planned hand-over came to its end.
+    HandOver,
+}
+
+/// An operator's hold after a switchover.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hold {
+    /// When it ends by itself.
+    pub until: Option<Instant>,
+}
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Itself.
+    pub id: InstanceId,
+    /// Its configuration.
+    pub settings: InstanceSettings,
+    /// Its interface.
+    pub interface: InterfaceId,
+    /// The sync group it is in.
+    pub group: Option<u32>,
+    /// Its state.
+    pub state: State,
+    /// Since when.
+    pub since: Instant,
+    /// Why.
+    pub cause: Cause,
+    /// The IPv4 virtual router.
+    pub v4: Router,
+    /// The IPv6 virtual router.
+    pub v6: Router,
+    /// What it installs.
+    pub objects: Objects,
+    /// Its timers.
+    pub timers: TimerTable,
+    /// It is in the lane of removals.
+    pub removals_queued: bool,
+    /// It is in the lane of installations.
+    pub kernel_queued: bool,
+    /// The last word on ARP and neighbour solicitations was to be mute.
+    pub muted: bool,
+    /// A planned hand-over.
+    pub hand_over: Option<HandOver>,
+    /// An operator's hold.
+    pub hold: Option<Hold>,
+    /// An owner that yields to another one (`vrrp:S-32`).
+    pub demoted: bool,
+    /// Sum of the weights of all trackers.
+    pub weight: i32,
+    /// Some tracker has no result yet.
+    pub waiting: bool,
+    /// Why it cannot take part.
+    pub fault: Option<FaultReason>,
+    /// What it tracks.
+    pub tracked: Vec<TrackRef>,
+    /// What a former process left: when it sent its last advert as master.
+    pub resume: Option<Instant>,
+    /// Removed from the configuration; ends when the kernel is clean.
+    pub retiring: bool,
+    /// The interface is up.
+    pub can_send: bool,
+    /// The interface's own addresses.
+    pub interface_source: (Option<IpAddr>, Option<IpAddr>),
+    /// Priority 0 could not be sent when the interface went down, then.
+    pub owes_stop: Option<Instant>,
+}
+
+impl Instance {
+    /// An instance in Initialize.
+    pub fn new(
+        id: InstanceId,
+        settings: InstanceSettings,
+        interface: InterfaceId,
+        now: Instant,
+    ) -> Self {
+        let router = Router::new(settings.interval, now);
+        let mut instance = Self {
+            id,
+            interface,
+            group: None,
+            state: State::Initialize,
+            since: now,
+            cause: Cause::Started,
+            v4: router.clone(),
+            v6: router,
+            objects: Objects::default(),
+            timers: TimerTable::default(),
+            removals_queued: false,
+            kernel_queued: false,
+            muted: false,
+            hand_over: None,
+            hold: None,
+            demoted: false,
+            weight: 0,
+            waiting: false,
+            fault: None,
+            tracked: Vec::new(),
+            resume: None,
+            retiring: false,
+            can_send: false,
+            interface_source: (None, None),
+            owes_stop: None,
+            settings,
+        };
+        instance.objects.configure(&instance.settings.objects);
+        instance.list_addresses();
+        instance
+    }
+
+    /// Takes the packet addresses from the settings and decides which families there are.
+    pub fn list_addresses(&mut self) {
+        for family in Family::ALL {
+            let mut addresses = std::mem::take(&mut self.router_of(family).addresses);
+            addresses.clear();
+            let packet = self.settings.objects.iter().filter_map(|o| o.in_packet());
+            addresses.extend(packet.filter(|a| Family::of(*a) == family));
+            let router = self.router_of(family);
+            router.active = !addresses.is_empty();
+            router.addresses = addresses;
+        }
+        // An instance with excluded addresses only still sends adverts, with no address in them
+        // (`vrrp:V3-4`): of the family of the first one.
+        if !self.v4.active && !self.v6.active {
+            let excluded = self.settings.objects.iter().find_map(|o| o.announced());
+            match excluded.map_or(Family::V4, Family::of) {
+                Family::V4 => self.v4.active = true,
+                Family::V6 => self.v6.active = true,
+            }
+        }
+    }
+
+    /// The virtual router of a family, whether active or not.
+    pub const fn router_of(&mut self, family: Family) -> &mut Router {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// The virtual router of a family, if the instance has one.
+    pub const fn router(&self, family: Family) -> Option<&Router> {
+        let router = match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        };
+        if router.active { Some(router) } else { None }
+    }
+
+    /// The families that the instance has a virtual router of.
+    pub fn families(&self) -> impl Iterator<Item = Family> + use<> {
+        let (v4, v6) = (self.v4.active, self.v6.active);
+        Family::ALL.into_iter().filter(move |family| match family {
+            Family::V4 => v4,
+            Family::V6 => v6,
+        })
+    }
+
+    /// The identifier of one of its routers.
+    pub const fn router_id(&self, family: Family) -> RouterId {
+        RouterId { instance: self.id, family }
+    }
+
+    /// The address that adverts of a family come from.
+    pub fn source(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::V4 => self.settings.source_v4.map(IpAddr::V4).or(self.interface_source.0),
+            Family::V6 => self.settings.source_v6.map(IpAddr::V6).or(self.interface_source.1),
+        }
+    }
+
+    /// The priority that elections use now (`vrrp:T-3`): a held router has the lowest, an owner
+    /// is not moved by trackers.
+    pub fn effective_priority(&self) -> Priority {
+        let base = self.settings.priority;
+        if self.hold.is_some() {
+            return Priority::LOWEST;
+        }
+        if base.is_owner() {
+            return if self.demoted { Priority::HIGHEST_BACKUP } else { Priority::OWNER };
+        }
+        let priority = (i32::from(base.0) + self.weight).clamp(1, 254);
+        Priority(u8::try_from(priority).unwrap_or(base.0))
+    }
+
+    pub(super) fn skew(&self, interval: Centiseconds) -> Duration {
+        skew(self.settings.version, self.effective_priority(), interval)
+    }
+
+    /// Master_Down_Interval for the learned interval of a family.
+    pub fn master_down(&self, family: Family) -> Duration {
+        let learned = match family {
+            Family::V4 => self.v4.learned,
+            Family::V6 => self.v6.learned,
+        };
+        master_down(
+            self.settings.version,
+            self.effective_priority(),
+            learned,
+            self.settings.down_timer_adverts,
+        )
+    }
+
+    /// The longest that any router which follows our interval may wait for our next advert.
+    pub fn longest_master_down(&self) -> Duration {
+        master_down(
+            self.settings.version,
+            Priority::LOWEST,
+            self.settings.interval,
+            self.settings.down_timer_adverts,
+        )
+    }
+
+    pub(super) fn preempt(&self) -> Preempt {
+        // The owner preempts always (`vrrp:S-31`).
+        if self.settings.priority.is_owner() && !self.demoted && self.hold.is_none() {
+            Preempt::On { delay: Duration::ZERO }
+        } else {
+            self.settings.preempt
+        }
+    }
+
+    /// Says that the effective priority is no longer what it was.
+    pub fn priority_notice(&self, before: Priority, context: &mut Context<'_>) {
+        let to = self.effective_priority();
+        if before != to {
+            let instance = self.id;
+            context.out.notice(Notice::PriorityChanged { instance, from: before, to });
+        }
+    }
+
+    /// Puts the instance on hold: lowest priority until released.
+    pub fn start_hold(&mut self, hold_for: Option<Duration>, context: &mut Context<'_>) {
+        let before = self.effective_priority();
+        let until = hold_for.map(|length| context.now + length);
+        match until {
+            Some(until) => self.timers.set(Timer::HoldEnd, until),
+            None => self.timers.stop(Timer::HoldEnd),
+        }
+        self.hold = Some(Hold { until });
+        context.out.notice(Notice::Hold { instance: self.id, held: true });
+        self.priority_notice(before, context);
+        if self.state == State::Backup {
+            // Now it waits longer than any other router.
+            for family in self.families() {
+                if self.timers.get(Timer::Down(family)).is_some() {
+                    self.restart_down_timer(family, context.now);
+                }
+            }
+        }
+    }
+
+    /// Ends the hold.
+    pub fn end_hold(&mut self, context: &mut Context<'_>) {
+        let before = self.effective_priority();
+        self.timers.stop(Timer::HoldEnd);
+        if self.hold.take().is_some() {
+            context.out.notice(Notice::Hold { instance: self.id, held: false });
+            self.priority_notice(before, context);
+        }
+    }
+
+    // Sending
+
+    /// Asks for an advert. It replaces one that was not sent yet.
+    pub fn send(
+        &mut self,
+        family: Family,
+        priority: Priority,
+        interval: Centiseconds,
+        context: &mut Context<'_>,
+    ) {
+        let id = self.router_id(family);
+        let router = self.router_of(family);
+        if router.pending.replace(Pending { priority, interval }).is_none() {
+            context.out.adverts.push_back(id);
+        }
+        if !priority.is_stop() {
+            router.last_sent = Some(context.now);
+        }
+    }
+
+    /// Sends the regular advert of a master.
+    pub(super) fn send_regular(&mut self, family: Family, context: &mut Context<'_>) {
+        self.send(family, self.effective_priority(), self.settings.interval, context);
+        let interval = self.settings.interval.duration();
+        let router = self.router_of(family);
+        if let Some(Conflict::Sending(left)) = router.conflict {
+            let left = left.saturating_sub(1);
+            router.conflict = Some(Conflict::Sending(left));
+            if left == 0 {
+                let theirs = router.master.map_or(Duration::ZERO, |m| m.interval.duration());
+                router.conflict = Some(Conflict::Waiting);
+                let wait = interval.max(theirs) * 6 / 5;
+                self.timers.set(Timer::Owner(family), context.now + wait);
+            }
+        }
+    }
+
+    /// Sends the regular advert at once and starts AdverTimer anew (`vrrp:T-7`).
+    pub fn send_now(&mut self, family: Family, context: &mut Context<'_>) {
+        self.send_regular(family, context);
+        let next = context.now + self.settings.interval.duration();
+        self.timers.set(Timer::Advert(family), next);
+    }
+
+    fn send_stop(&mut self, context: &mut Context<'_>) {
+        if !self.can_send {
+            self.owes_stop = Some(context.now);
+            return;
+        }
+        for family in self.families() {
+            if self.source(family).is_some() {
+                self.send(family, Priority::STOP, self.settings.interval, context);
+            }
+        }
+    }
+
+    // Changes of state
+
+    /// Puts the instance into the kernel lanes.
+    pub fn queue_kernel(&mut self, context: &mut Context<'_>) {
+        if !std::mem::replace(&mut self.removals_queued, true) {
+            context.out.removals.push_back(self.id);
+        }
+        if !std::mem::replace(&mut self.kernel_queued, true) {
+            context.out.kernel.push_back(self.id);
+        }
+    }
+
+    fn set_state(&mut self, to: State, cause: Cause, context: &mut Context<'_>) {
+        let from = std::mem::replace(&mut self.state, to);
+        self.cause = cause;
+        if from == to {
+            return;
+        }
+        self.since = context.now;
+        for family in Family::ALL {
+            let router = self.router_of(family);
+            router.forget_remarks();
+            if router.active {
+                match (from, to) {
+                    (_, State::Master) => router.statistics.become_master += 1,
+                    (State::Master, _) => router.statistics.release_master += 1,
+                    (
+                        State::Initialize | State::Backup | State::Fault,
+                        State::Initialize | State::Backup | State::Fault,
+                    ) => {}
+                }
+            }
+        }
+        context.out.notice(Notice::Transition { instance: self.id, from, to, cause });
+    }
+
+    /// Becomes master: adverts first, then addresses, then announcements as each is
+    /// acknowledged (`vrrp:S-1`, `S-12`, `S-42`).
+    pub fn enter_master(&mut self, cause: Cause, context: &mut Context<'_>) {
+        self.demoted = false;
+        self.owes_stop = None;
+        for family in self.families() {
+            let own = self.settings.interval;
+            let router = self.router_of(family);
+            router.start_over(context.now);
+            router.learned = own;
+            self.timers.stop(Timer::Down(family));
+            self.send_now(family, context);
+        }
+        self.set_state(State::Master, cause, context);
+        self.objects.want(true);
+        self.queue_kernel(context);
+        self.announce(self.settings.announce.repeat, context);
+        self.start_announce_timers(context);
+    }
+
+    /// Starts the timers of the later bursts.
+    pub fn start_announce_timers(&mut self, context: &Context<'_>) {
+        let announce = self.settings.announce;
+        if announce.repeat > 0 && !announce.delay.is_zero() {
+            self.timers.set(Timer::SecondBurst, context.now + announce.delay);
+        }
+        if announce.refresh_repeat > 0 && !announce.refresh.is_zero() {
+            self.timers.set(Timer::Refresh, context.now + announce.refresh);
+        }
+    }
+
+    /// Ends being master without a word on the wire: timers, announcements, objects.
+    fn let_go(&mut self, context: &mut Context<'_>) {
+        for timer in Timer::ALL {
+            match timer {
+                Timer::HoldEnd => {}
+                Timer::Advert(_)
+                | Timer::Down(_)
+                | Timer::Owner(_)
+                | Timer::SecondBurst
+                | Timer::Refresh
+                | Timer::LowerBurst
+                | Timer::HandOver
+                | Timer::Retry => self.timers.stop(timer),
+            }
+        }
+        self.hand_over = None;
+        self.objects.want(false);
+        self.queue_kernel(context);
+    }
+
+    /// Goes to Backup and waits a full Master_Down_Interval (`vrrp:S-2`, `S-24`, `S-40`).
+    pub fn enter_backup(&mut self, cause: Cause, stop: bool, context: &mut Context<'_>) {
+        if stop && self.state == State::Master {
+            self.send_stop(context);
+        }
+        let recovered = self.state == State::Fault;
+        let was_master = self.state == State::Master;
+        self.let_go(context);
+        self.set_state(State::Backup, cause, context);
+        if recovered {
+            self.pay_stop(context);
+        }
+        for family in self.families() {
+            let own = self.settings.interval;
+            let router = self.router_of(family);
+            let master = router.master;
+            let learned = router.learned;
+            router.start_over(context.now);
+            if was_master {
+                // What the winner of the election announced (`vrrp:S-24`).
+                router.master = master;
+                router.learned = learned;
+            } else {
+                router.learned = own;
+            }
+            let wait = if recovered && self.effective_priority().is_owner() {
+                // `vrrp:S-40`: the owner waits less, but it waits.
+                own.duration() + self.skew(own)
+            } else {
+                self.master_down(family)
+            };
+            self.timers.set(Timer::Down(family), context.now + wait);
+        }
+    }
+
+    /// Priority 0 that the fault kept from being sent is worth sending as long as the others may
+    /// still be waiting for our next advert.
+    fn pay_stop(&mut self, context: &mut Context<'_>) {
+        if let Some(since) = self.owes_stop.take()
+            && context.now.since(since) < self.longest_master_down()
+        {
+            self.send_stop(context);
+        }
+    }
+
+    /// Goes to Fault (`vrrp:S-40`).
+    pub fn enter_fault(&mut self, cause: Cause, context: &mut Context<'_>) {
+        if let Some(Goal::Switchover { hold_for, .. }) = self.hand_over.map(|h| h.goal) {
+            self.start_hold(hold_for, context);
+        }
+        self.leave(State::Fault, cause, true, context);
+    }
+
+    /// Goes to Initialize (`vrrp:S-11`, `S-21`); `stop` is off after a planned hand-over, which
+    /// has said so already.
+    pub fn enter_initialize(&mut self, cause: Cause, stop: bool, context: &mut Context<'_>) {
+        self.leave(State::Initialize, cause, stop, context);
+    }
+
+    fn leave(&mut self, to: State, cause: Cause, stop: bool, context: &mut Context<'_>) {
+        if stop && self.state == State::Master {
+            self.send_stop(context);
+        }
+        self.let_go(context);
+        for family in self.families() {
+            self.router_of(family).start_over(context.now);
+        }
+        self.set_state(to, cause, context);
+    }
+}

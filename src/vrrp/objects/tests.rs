@@ -1,0 +1,135 @@
+use super::*;
+use crate::config::objects::VirtualAddress;
+
+fn address(last: u8) -> Object {
+    Object::Address(VirtualAddress::new([192, 0, 2, last].into(), 24))
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::ORIGIN + Duration::from_secs(seconds)
+}
+
+fn objects(list: &[Object]) -> Objects {
+    let mut objects = Objects::default();
+    objects.configure(list);
+    objects
+}
+
+fn requests(objects: &mut Objects) -> Vec<(u32, bool)> {
+    std::iter::from_fn(|| {
+        let removal = objects.next_removal().map(|slot| (slot, false));
+        removal.or_else(|| objects.next_installation().map(|slot| (slot, true)))
+    })
+    .collect()
+}
+
+#[test]
+fn installs_in_order_and_removes_backwards() {
+    let mut o = objects(&[address(2), Object::Filter, address(1)]);
+    assert_eq!(requests(&mut o), []);
+    o.want(true);
+    assert_eq!(requests(&mut o), [(1, true), (0, true), (2, true)]);
+    assert_eq!(requests(&mut o), [], "unanswered requests are not repeated");
+    o.want(false);
+    assert_eq!(requests(&mut o), [(2, false), (0, false), (1, false)]);
+    assert!(!o.at_rest());
+    for (slot, present) in [(1, true), (0, true), (2, true), (2, false), (0, false), (1, false)] {
+        o.acknowledge(slot, present, true, at(0));
+    }
+    assert!(o.at_rest() && o.none_present());
+}
+
+#[test]
+fn a_reload_keeps_the_slots_of_equal_objects_and_removes_the_others() {
+    let mut o = objects(&[address(1), address(2), address(3)]);
+    o.want(true);
+    for (slot, _) in requests(&mut o) {
+        assert_eq!(o.acknowledge(slot, true, true, at(0)), Change::Installed);
+    }
+    o.configure(&[address(4), address(3), address(1)]);
+    assert_eq!(requests(&mut o), [(1, false), (3, true)]);
+    o.acknowledge(1, false, true, at(0));
+    o.configure(&[address(5), address(4), address(3), address(1)]);
+    assert_eq!(requests(&mut o), [(1, true)], "the slot of a removed object is used again");
+}
+
+#[test]
+fn a_new_object_does_not_take_the_slot_of_one_that_stays() {
+    let mut o = objects(&[address(1), address(2)]);
+    o.configure(&[address(9), address(1), address(2)]);
+    assert_eq!(o.iter().map(|(slot, _)| slot).collect::<Vec<_>>(), [2, 0, 1]);
+}
+
+#[test]
+fn a_refused_object_waits_longer_each_time() {
+    let mut o = objects(&[address(1)]);
+    o.want(true);
+    let mut waits = Vec::new();
+    let mut now = at(0);
+    for _ in 0..7 {
+        assert_eq!(requests(&mut o), [(0, true)]);
+        let Change::Refused(wait) = o.acknowledge(0, true, false, now) else {
+            panic!("not refused")
+        };
+        assert_eq!(requests(&mut o), []);
+        waits.push(wait.as_secs());
+        now = now + wait;
+        o.unblock();
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+}
+
+#[test]
+fn a_stolen_object_is_put_back_at_once_then_later() {
+    let mut o = objects(&[address(1)]);
+    o.want(true);
+    requests(&mut o);
+    o.acknowledge(0, true, true, at(0));
+    assert_eq!(o.observe(0, false), Change::Stolen);
+    assert_eq!(o.restore(0, at(10)), Duration::ZERO);
+    assert_eq!(requests(&mut o), [(0, true)]);
+    o.acknowledge(0, true, true, at(10));
+    assert_eq!(o.observe(0, false), Change::Stolen);
+    assert_eq!(o.restore(0, at(11)), Duration::from_secs(1));
+    assert_eq!(requests(&mut o), []);
+    o.unblock();
+    assert_eq!(requests(&mut o), [(0, true)]);
+    o.acknowledge(0, true, true, at(12));
+    assert_eq!(o.observe(0, false), Change::Stolen);
+    assert_eq!(o.restore(0, at(200)), Duration::ZERO, "long ago is forgotten");
+}
+
+#[test]
+fn an_untracked_object_is_left_alone_until_the_next_time() {
+    let mut untracked = VirtualAddress::new([192, 0, 2, 1].into(), 24);
+    untracked.track = false;
+    let mut o = objects(&[Object::Address(untracked)]);
+    o.want(true);
+    requests(&mut o);
+    o.acknowledge(0, true, true, at(0));
+    assert_eq!(o.observe(0, false), Change::None);
+    assert_eq!(requests(&mut o), []);
+    o.want(false);
+    o.want(true);
+    assert_eq!(requests(&mut o), [(0, true)]);
+}
+
+#[test]
+fn what_is_found_on_a_router_that_does_not_hold_it_is_removed() {
+    let mut o = objects(&[address(1)]);
+    assert_eq!(o.observe(0, true), Change::None);
+    assert_eq!(requests(&mut o), [(0, false)]);
+    assert_eq!(o.acknowledge(0, false, true, at(0)), Change::Removed);
+    assert!(o.none_present());
+}
+
+#[test]
+fn a_removal_reported_before_the_answer_leads_to_one_more_request() {
+    let mut o = objects(&[address(1)]);
+    o.want(true);
+    assert_eq!(requests(&mut o), [(0, true)]);
+    assert_eq!(o.observe(0, false), Change::None);
+    assert_eq!(o.acknowledge(0, true, true, at(0)), Change::None);
+    assert_eq!(requests(&mut o), [(0, true)]);
+    assert_eq!(o.acknowledge(0, true, true, at(0)), Change::Installed);
+}

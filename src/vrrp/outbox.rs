@@ -1,0 +1,85 @@
+//! What is to be done, by urgency. Each lane is bounded: a router is in the advert lane at most
+//! once, an instance in the kernel lane, an object in the announcement lane.
+
+use std::collections::VecDeque;
+
+use super::{InstanceId, Notice, ObjectId, RouterId};
+
+/// Notices that wait at the most; more are counted and lost.
+const NOTICES: usize = 1024;
+
+/// The lanes, most urgent first.
+#[derive(Debug)]
+pub struct Outbox {
+    /// Read the sockets empty before anything else.
+    pub drain: bool,
+    /// Routers with an advert to send.
+    pub adverts: VecDeque<RouterId>,
+    /// Instances that may have kernel objects to remove.
+    pub removals: VecDeque<InstanceId>,
+    /// Instances that may have kernel objects to install.
+    pub kernel: VecDeque<InstanceId>,
+    /// Addresses to announce.
+    pub announcements: VecDeque<ObjectId>,
+    notices: VecDeque<Notice>,
+    lost: u32,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            drain: false,
+            adverts: VecDeque::new(),
+            removals: VecDeque::new(),
+            kernel: VecDeque::new(),
+            announcements: VecDeque::new(),
+            notices: VecDeque::with_capacity(NOTICES),
+            lost: 0,
+        }
+    }
+}
+
+impl Outbox {
+    /// Makes room for so many instances and objects, so that no lane has to grow later.
+    pub fn reserve(&mut self, instances: usize, objects: usize) {
+        self.adverts.reserve(2 * instances);
+        self.removals.reserve(instances);
+        self.kernel.reserve(instances);
+        self.announcements.reserve(objects);
+    }
+
+    /// Adds a notice, or counts it when nobody takes them.
+    pub fn notice(&mut self, notice: Notice) {
+        if self.notices.len() < NOTICES {
+            self.notices.push_back(notice);
+        } else {
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    /// The oldest notice; after the last one, how many were lost.
+    pub fn take_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front().or_else(|| {
+            let count = std::mem::take(&mut self.lost);
+            (count > 0).then_some(Notice::Lost { count })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_beyond_the_bound_are_counted() {
+        let mut outbox = Outbox::default();
+        for _ in 0..NOTICES + 3 {
+            outbox.notice(Notice::HandOverStarted { instance: InstanceId(0) });
+        }
+        for _ in 0..NOTICES {
+            assert!(matches!(outbox.take_notice(), Some(Notice::HandOverStarted { .. })));
+        }
+        assert_eq!(outbox.take_notice(), Some(Notice::Lost { count: 3 }));
+        assert_eq!(outbox.take_notice(), None);
+    }
+}

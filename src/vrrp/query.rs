@@ -1,0 +1,136 @@
+//! Looking at the engine: what drivers, status and tests ask.
+
+use std::net::IpAddr;
+
+use super::engine::Engine;
+use super::instance::Instance;
+use super::settings::{InstanceSettings, Object};
+use super::statistics::Statistics;
+use super::timers::Timer;
+use super::{Cause, FaultReason, Heard, InstanceId, InterfaceId, ObjectId, RouterId, State};
+use crate::units::{Instant, Priority};
+
+impl Engine {
+    /// The instances.
+    pub fn instances(&self) -> impl Iterator<Item = InstanceId> + '_ {
+        self.instances.iter().flatten().filter(|i| !i.retiring).map(|i| i.id)
+    }
+
+    /// The instance of that name.
+    pub fn instance(&self, name: &str) -> Option<InstanceId> {
+        let named = |i: &&Instance| !i.retiring && *i.settings.name == *name;
+        self.instances.iter().flatten().find(named).map(|i| i.id)
+    }
+
+    /// The interfaces that instances use or track; new ones may appear after a reload.
+    pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &str)> + '_ {
+        (0..).map(InterfaceId).zip(self.interfaces.iter().map(|(name, _)| &**name))
+    }
+
+    /// The interface of that name.
+    pub fn interface(&self, name: &str) -> Option<InterfaceId> {
+        self.interfaces().find(|&(_, known)| known == name).map(|(id, _)| id)
+    }
+
+    /// The settings of an instance.
+    pub fn settings(&self, instance: InstanceId) -> Option<&InstanceSettings> {
+        self.get(instance).map(|i| &i.settings)
+    }
+
+    /// What an object is; `None` when it no longer exists.
+    pub fn object(&self, object: ObjectId) -> Option<&Object> {
+        self.get(object.instance)?.objects.get(object.slot).map(|slot| &slot.object)
+    }
+
+    /// Whether the kernel has an object, as far as is known.
+    pub fn object_present(&self, object: ObjectId) -> bool {
+        let slot = |i: &Instance| i.objects.get(object.slot).is_some_and(|slot| slot.present());
+        self.get(object.instance).is_some_and(slot)
+    }
+
+    /// The objects of an instance, in the order of installation.
+    pub fn objects(&self, instance: InstanceId) -> impl Iterator<Item = (ObjectId, &Object)> + '_ {
+        self.get(instance).into_iter().flat_map(move |i| {
+            i.objects.iter().map(move |(slot, s)| (ObjectId { instance, slot }, &s.object))
+        })
+    }
+
+    /// The state of an instance.
+    pub fn state(&self, instance: InstanceId) -> Option<State> {
+        self.get(instance).map(|i| i.state)
+    }
+
+    /// Since when the instance is in its state, and why.
+    pub fn since(&self, instance: InstanceId) -> Option<(Instant, Cause)> {
+        self.get(instance).map(|i| (i.since, i.cause))
+    }
+
+    /// Why an instance cannot take part.
+    pub fn fault(&self, instance: InstanceId) -> Option<FaultReason> {
+        self.get(instance)?.fault
+    }
+
+    /// Whether the instance is in a planned hand-over: state Master, priority 0 sent or about to
+    /// be, addresses kept until the successor has announced them.
+    pub fn handing_over(&self, instance: InstanceId) -> bool {
+        self.get(instance).is_some_and(|i| i.hand_over.is_some())
+    }
+
+    /// Whether an operator holds the instance, and until when.
+    pub fn held(&self, instance: InstanceId) -> Option<Option<Instant>> {
+        self.get(instance)?.hold.map(|hold| hold.until)
+    }
+
+    /// The priority that elections use now.
+    pub fn effective_priority(&self, instance: InstanceId) -> Option<Priority> {
+        self.get(instance).map(Instance::effective_priority)
+    }
+
+    /// The virtual routers of an instance, one for each family it has addresses of.
+    pub fn routers(&self, instance: InstanceId) -> impl Iterator<Item = RouterId> + '_ {
+        self.get(instance)
+            .into_iter()
+            .flat_map(move |i| i.families().map(move |family| RouterId { instance, family }))
+    }
+
+    /// The addresses in the packets of a virtual router, in packet order.
+    pub fn packet_addresses(&self, router: RouterId) -> impl Iterator<Item = IpAddr> + '_ {
+        self.get(router.instance)
+            .and_then(|i| i.router(router.family))
+            .into_iter()
+            .flat_map(|r| r.addresses.iter().copied())
+    }
+
+    /// The address that the router's adverts come from; `None` when there is none now.
+    pub fn source(&self, router: RouterId) -> Option<IpAddr> {
+        self.get(router.instance)?.source(router.family)
+    }
+
+    /// The master that a backup follows.
+    pub fn master(&self, router: RouterId) -> Option<Heard> {
+        let instance = self.get(router.instance)?;
+        (instance.state == State::Backup).then(|| instance.router(router.family)?.master)?
+    }
+
+    /// What a virtual router counted.
+    pub fn statistics(&self, router: RouterId) -> Option<&Statistics> {
+        Some(&self.get(router.instance)?.router(router.family)?.statistics)
+    }
+
+    /// Packets that were too short to name a virtual router (`vrrp:V-21`).
+    pub const fn too_short(&self) -> u32 {
+        self.too_short
+    }
+
+    /// When a timer of an instance is due.
+    pub fn timer(&self, instance: InstanceId, timer: Timer) -> Option<Instant> {
+        self.get(instance)?.timers.get(timer)
+    }
+
+    /// When an instance last sent an advert as master: what has to be stored where it survives
+    /// the process before the packet leaves (DESIGN 3).
+    pub fn last_advert(&self, instance: InstanceId) -> Option<Instant> {
+        let instance = self.get(instance)?;
+        instance.families().filter_map(|f| instance.router(f)?.last_sent).max()
+    }
+}

@@ -1,0 +1,145 @@
+//! From a received packet to the router it is for: look-up, validation, counters, remarks.
+
+use std::net::IpAddr;
+
+use super::engine::{Engine, Key};
+use super::instance::{Context, Instance};
+use super::router::Remark;
+use super::validation::{AddressCheck, Advert, Expectation, Reject, peek_vrid, validate};
+use super::{Notice, Received, State};
+use crate::units::Family;
+use crate::wire::vrrp::group;
+
+/// Strangers that are remembered; when there are more, they are not reported.
+const STRANGERS: usize = 512;
+
+impl Engine {
+    pub(super) fn received(&mut self, received: &Received<'_>) {
+        let Ok(vrid) = peek_vrid(received) else {
+            self.too_short = self.too_short.wrapping_add(1);
+            return;
+        };
+        let family = Family::of(received.source);
+        let key = (received.interface, family, vrid);
+        let Ok(found) = self.lookup.binary_search_by_key(&key, |entry| entry.0) else {
+            self.stranger(key, received.source);
+            return;
+        };
+        let Some(&(_, id)) = self.lookup.get(found) else { return };
+        let tie_decided = self.tie_is_decided_elsewhere(id, family);
+        let burst = self.burst;
+        let wish = self.with(id, |instance, context| {
+            instance.router_of(family).burst = Some(burst);
+            let advert = accept(instance, family, received, context)?;
+            instance.advert(family, &advert, tie_decided, context)
+        });
+        if let Some(wish) = wish.flatten() {
+            self.grant(id, wish);
+        }
+    }
+
+    /// `vrrp:V-22`
+    fn stranger(&mut self, key: Key, from: IpAddr) {
+        if self.strangers.len() < STRANGERS && !self.strangers.contains(&key) {
+            self.strangers.push(key);
+            self.out.notice(Notice::UnknownVrid { interface: key.0, from, vrid: key.2 });
+        }
+    }
+
+    /// Whether the reader of the sockets should stop and let timers run, because this packet's
+    /// VRID had one already since the last [`Event::Wake`] (`vrrp:V-24`). To be asked before the
+    /// packet is handed over.
+    pub fn burst_is_over(&self, received: &Received<'_>) -> bool {
+        let Ok(vrid) = peek_vrid(received) else { return false };
+        let family = Family::of(received.source);
+        let key = (received.interface, family, vrid);
+        let Ok(found) = self.lookup.binary_search_by_key(&key, |entry| entry.0) else {
+            return false;
+        };
+        !self.draining
+            && self
+                .lookup
+                .get(found)
+                .and_then(|&(_, id)| self.get(id)?.router(family)?.burst)
+                .is_some_and(|burst| burst == self.burst)
+    }
+}
+
+/// Validates a packet for a router, counts it and gives the remarks (`vrrp:V-23` to `V-41`).
+fn accept(
+    instance: &mut Instance,
+    family: Family,
+    received: &Received<'_>,
+    context: &mut Context<'_>,
+) -> Option<Advert> {
+    let id = instance.router_id(family);
+    let from = received.source;
+    let state = instance.state;
+    let owner = instance.effective_priority().is_owner();
+    let router = instance.router(family)?;
+    let settings = &instance.settings;
+    let result = match state {
+        State::Initialize | State::Fault => Err(Reject::NotRunning),
+        State::Backup | State::Master => validate(
+            &Expectation {
+                version: settings.version,
+                family,
+                unicast: !settings.unicast_peers.is_empty(),
+                group: group(family),
+                authentication: settings.authentication,
+                interval: settings.interval,
+                checksum: settings.checksum,
+                old_checksum: router.old_checksum,
+                owner,
+                owner_ignore_adverts: settings.owner_ignore_adverts,
+                addresses: &router.addresses,
+                compare_addresses: !settings.skip_check_adv_addr
+                    || state == State::Master
+                    || router.master.map(|m| m.address) != Some(from),
+                unicast_peers: &settings.unicast_peers,
+                check_unicast_source: settings.check_unicast_source,
+            },
+            received,
+        ),
+    };
+    let own_interval = settings.interval;
+    let router = instance.router_of(family);
+    let advert = match result {
+        Ok(advert) => advert,
+        Err(reason) => {
+            router.statistics.rejected.count(reason);
+            let notice = Notice::Rejected { router: id, from, reason };
+            if reason != Reject::NotRunning && router.note(Remark::Rejected(reason)) {
+                context.out.notice(notice);
+            }
+            return None;
+        }
+    };
+    let statistics = &mut router.statistics;
+    statistics.adverts_received = statistics.adverts_received.wrapping_add(1);
+    if advert.priority.is_stop() {
+        statistics.priority_zero_received = statistics.priority_zero_received.wrapping_add(1);
+    }
+    if advert.old_checksum && !std::mem::replace(&mut router.old_checksum, true) {
+        context.out.notice(Notice::OldChecksum { router: id, from });
+    }
+    if advert.interval != own_interval {
+        let statistics = &mut router.statistics;
+        statistics.interval_differs = statistics.interval_differs.wrapping_add(1);
+        if router.note(Remark::Interval) {
+            let theirs = advert.interval;
+            context.out.notice(Notice::IntervalDiffers { router: id, from, theirs });
+        }
+    }
+    match advert.addresses {
+        AddressCheck::Match | AddressCheck::NotCompared => {}
+        AddressCheck::CountDiffers | AddressCheck::Missing => {
+            let statistics = &mut router.statistics;
+            statistics.address_list_errors = statistics.address_list_errors.wrapping_add(1);
+            if router.note(Remark::Addresses) {
+                context.out.notice(Notice::AddressesDiffer { router: id, from });
+            }
+        }
+    }
+    Some(advert)
+}

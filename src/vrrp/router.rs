@@ -1,0 +1,176 @@
+//! One virtual router: what an instance knows of one address family.
+
+use std::net::IpAddr;
+
+use super::statistics::Statistics;
+use super::validation::Reject;
+use super::{Cause, Notice};
+use crate::units::{Centiseconds, Instant, Priority};
+
+/// A router that we heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: Priority,
+    /// The interval it announces.
+    pub interval: Centiseconds,
+    /// When its last advert came in.
+    pub at: Instant,
+}
+
+/// An advert that waits to be sent. A later one replaces it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pending {
+    /// The priority to announce.
+    pub priority: Priority,
+    /// The interval to announce.
+    pub interval: Centiseconds,
+}
+
+/// The dispute of two owners (`vrrp:S-32`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Conflict {
+    /// Own adverts still to be sent, so that the other hears us.
+    Sending(u8),
+    /// Waiting whether it goes on.
+    Waiting,
+    /// It had its time: its next advert makes us yield.
+    Decided,
+}
+
+/// Remarks that are given once until the master or the state changes, beside the reasons of
+/// [`Reject`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remark {
+    /// A packet was dropped for this reason.
+    Rejected(Reject),
+    /// Another interval.
+    Interval,
+    /// Another address list.
+    Addresses,
+    /// A lower priority while we are master.
+    Lower,
+    /// Our own address and priority.
+    SameSender,
+}
+
+impl Remark {
+    const fn bit(self) -> u64 {
+        1 << match self {
+            Self::Rejected(reason) => reason.index(),
+            Self::Interval => 60,
+            Self::Addresses => 61,
+            Self::Lower => 62,
+            Self::SameSender => 63,
+        }
+    }
+}
+
+const _: () = assert!(Reject::COUNT <= 60, "remarks share one 64-bit mask with the reasons");
+
+/// The election state of one family.
+#[derive(Clone, Debug)]
+pub struct Router {
+    /// Whether the instance has addresses of this family.
+    pub active: bool,
+    /// The addresses in the packet, in order.
+    pub addresses: Vec<IpAddr>,
+    /// Master_Adver_Interval (`vrrp:T-5`, `T-6`).
+    pub learned: Centiseconds,
+    /// The master that we accept, while backup.
+    pub master: Option<Heard>,
+    /// The last advert that was discarded because its priority is lower than ours (`vrrp:S-15`).
+    pub lower: Option<Heard>,
+    /// The master that announced priority 0.
+    pub gave_up: Option<IpAddr>,
+    /// The DownTimer ran out; waits for the other members (`vrrp:S-41`).
+    pub wants: Option<Cause>,
+    /// The end of the preemption delay, once it runs (`vrrp:S-17`).
+    pub preempt_at: Option<Instant>,
+    /// Since when nothing that counts was heard, for the message.
+    pub quiet_since: Instant,
+    /// When the last advert with a priority above 0 was asked for.
+    pub last_sent: Option<Instant>,
+    /// What is to be sent.
+    pub pending: Option<Pending>,
+    /// The peer computes unicast checksums in the old way (`vrrp:C-5`).
+    pub old_checksum: bool,
+    /// Another owner.
+    pub conflict: Option<Conflict>,
+    /// When a router of equal priority was last heard while master.
+    pub contested_at: Option<Instant>,
+    /// The wake-up burst in which the last advert came (`vrrp:V-24`).
+    pub burst: Option<u32>,
+    /// Counters.
+    pub statistics: Statistics,
+    noted: u64,
+}
+
+impl Router {
+    /// A router that has not heard or sent anything.
+    pub fn new(interval: Centiseconds, now: Instant) -> Self {
+        Self {
+            active: false,
+            addresses: Vec::new(),
+            learned: interval,
+            master: None,
+            lower: None,
+            gave_up: None,
+            wants: None,
+            preempt_at: None,
+            quiet_since: now,
+            last_sent: None,
+            pending: None,
+            old_checksum: false,
+            conflict: None,
+            contested_at: None,
+            burst: None,
+            statistics: Statistics::default(),
+            noted: 0,
+        }
+    }
+
+    /// True the first time for a remark since [`Router::forget_remarks`].
+    pub const fn note(&mut self, remark: Remark) -> bool {
+        let first = self.noted & remark.bit() == 0;
+        self.noted |= remark.bit();
+        first
+    }
+
+    /// The notice, if the remark is new.
+    pub fn once(&mut self, remark: Remark, notice: Notice) -> Option<Notice> {
+        self.note(remark).then_some(notice)
+    }
+
+    /// The master or the state changed: remarks are worth repeating.
+    pub const fn forget_remarks(&mut self) {
+        self.noted = 0;
+    }
+
+    /// Accepts a router as the master while backup.
+    pub fn accept(&mut self, heard: Heard) {
+        if self.master.map(|m| m.address) != Some(heard.address) {
+            self.forget_remarks();
+        }
+        self.master = Some(heard);
+        self.quiet_since = heard.at;
+        self.wants = None;
+        self.gave_up = None;
+        self.lower = None;
+    }
+
+    /// Forgets the election: the instance enters another state.
+    pub fn start_over(&mut self, now: Instant) {
+        self.wants = None;
+        self.preempt_at = None;
+        self.lower = None;
+        self.gave_up = None;
+        self.conflict = None;
+        self.contested_at = None;
+        self.master = None;
+        self.quiet_since = now;
+        self.forget_remarks();
+    }
+}

@@ -1,0 +1,148 @@
+//! Which instance has to run next: a binary heap with one entry per instance, whose memory is
+//! taken when instances are added and never on an advert.
+
+use crate::units::Instant;
+
+/// An indexed binary min-heap of (time, key). Keys are small integers.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    heap: Vec<(Instant, u32)>,
+    /// Where in the heap each key is.
+    place: Vec<Option<u32>>,
+}
+
+impl Schedule {
+    /// Makes room for keys below `keys`.
+    pub fn reserve(&mut self, keys: usize) {
+        if self.place.len() < keys {
+            self.place.resize(keys, None);
+        }
+        self.heap.reserve(keys.saturating_sub(self.heap.len()));
+    }
+
+    /// The earliest entry.
+    pub fn first(&self) -> Option<(Instant, u32)> {
+        self.heap.first().copied()
+    }
+
+    /// Sets, moves or removes the entry of a key. Keys that were not reserved are ignored.
+    pub fn update(&mut self, key: u32, at: Option<Instant>) {
+        let place = self.place.get(key as usize).copied().flatten();
+        match (place, at) {
+            (None, None) => {}
+            (None, Some(at)) => {
+                if let Some(slot) = self.place.get_mut(key as usize) {
+                    let last = u32::try_from(self.heap.len()).unwrap_or(u32::MAX);
+                    *slot = Some(last);
+                    self.heap.push((at, key));
+                    self.rise(last);
+                }
+            }
+            (Some(place), Some(at)) => {
+                if let Some(entry) = self.heap.get_mut(place as usize) {
+                    if entry.0 == at {
+                        return;
+                    }
+                    entry.0 = at;
+                    self.rise(place);
+                    self.sink(place);
+                }
+            }
+            (Some(place), None) => {
+                let last = u32::try_from(self.heap.len()).unwrap_or(u32::MAX).saturating_sub(1);
+                self.swap(place, last);
+                self.heap.pop();
+                if let Some(slot) = self.place.get_mut(key as usize) {
+                    *slot = None;
+                }
+                self.rise(place);
+                self.sink(place);
+            }
+        }
+    }
+
+    fn at(&self, place: u32) -> Option<Instant> {
+        self.heap.get(place as usize).map(|entry| entry.0)
+    }
+
+    fn swap(&mut self, a: u32, b: u32) {
+        if a == b || (a.max(b) as usize) >= self.heap.len() {
+            return;
+        }
+        self.heap.swap(a as usize, b as usize);
+        for place in [a, b] {
+            if let Some(&(_, key)) = self.heap.get(place as usize)
+                && let Some(slot) = self.place.get_mut(key as usize)
+            {
+                *slot = Some(place);
+            }
+        }
+    }
+
+    fn rise(&mut self, mut place: u32) {
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if self.at(place) >= self.at(parent) {
+                break;
+            }
+            self.swap(place, parent);
+            place = parent;
+        }
+    }
+
+    fn sink(&mut self, mut place: u32) {
+        loop {
+            let mut least = place;
+            for child in [2 * place + 1, 2 * place + 2] {
+                if let (Some(a), Some(b)) = (self.at(child), self.at(least))
+                    && a < b
+                {
+                    least = child;
+                }
+            }
+            if least == place {
+                return;
+            }
+            self.swap(place, least);
+            place = least;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_the_earliest_after_any_sequence_of_changes() {
+        let mut schedule = Schedule::default();
+        schedule.reserve(20);
+        let mut model = [None; 20];
+        let mut random = 7_u64;
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let key = (random >> 33) % 20;
+            let at = (random >> 40) % 50;
+            let at = (at > 10).then(|| Instant::from_nanos(at));
+            schedule.update(key as u32, at);
+            model[key as usize] = at;
+            assert_eq!(schedule.first().map(|f| f.0), model.iter().copied().flatten().min());
+            if let Some((at, key)) = schedule.first() {
+                assert_eq!(model[key as usize], Some(at));
+            }
+        }
+    }
+
+    #[test]
+    fn takes_no_memory_once_reserved() {
+        let mut schedule = Schedule::default();
+        schedule.reserve(100);
+        let capacity = schedule.heap.capacity();
+        for round in 0..1000_u64 {
+            schedule.update((round % 100) as u32, Some(Instant::from_nanos(round)));
+        }
+        assert_eq!(schedule.heap.capacity(), capacity);
+        schedule.update(200, Some(Instant::ORIGIN));
+        assert_eq!(schedule.heap.len(), 100);
+    }
+}

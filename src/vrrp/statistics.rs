@@ -1,0 +1,30 @@
+//! What a virtual router counts. Names follow keepalived's statistics and the MIBs.
+
+use super::validation::Counters;
+
+/// Counters of one virtual router since it exists. They wrap.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// Valid adverts received, priority 0 included (`vrrp:V-39`).
+    pub adverts_received: u32,
+    /// Adverts sent, priority 0 included.
+    pub adverts_sent: u32,
+    /// Times it became master.
+    pub become_master: u32,
+    /// Times it stopped being master.
+    pub release_master: u32,
+    /// Priority 0 received.
+    pub priority_zero_received: u32,
+    /// Priority 0 sent.
+    pub priority_zero_sent: u32,
+    /// Adverts of lower priority heard as master.
+    pub lower_priority_received: u32,
+    /// Gratuitous ARPs or neighbour advertisements sent.
+    pub announcements_sent: u32,
+    /// Adverts whose address list was not ours (`vrrp:V-40`); they count as received.
+    pub address_list_errors: u32,
+    /// Adverts with another interval than ours that were accepted (`vrrp:V-36`).
+    pub interval_differs: u32,
+    /// Packets dropped, by reason.
+    pub rejected: Counters,
+}

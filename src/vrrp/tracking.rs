@@ -1,0 +1,132 @@
+//! What lowers or raises a priority, and what faults an instance (`vrrp:S-40`).
+
+use super::event::{InterfaceState, TrackerState};
+use super::instance::Instance;
+use super::{FaultReason, InterfaceId};
+
+/// A tracked thing, resolved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TrackRef {
+    /// What.
+    pub source: Source,
+    /// 0 faults the instance; otherwise points.
+    pub weight: i16,
+    /// Up and down change places.
+    pub reverse: bool,
+}
+
+/// Where the state of a tracked thing comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// An interface.
+    Interface(InterfaceId),
+    /// An entry of the engine's list of named trackers.
+    Named(u32),
+}
+
+/// What one tracked thing does to an instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Adds to the priority.
+    Weight(i32),
+    /// Faults the instance.
+    Fault,
+    /// Not known yet: the instance waits.
+    Wait,
+}
+
+impl TrackRef {
+    /// keepalived's scheme of weights.
+    pub fn effect(self, state: TrackerState) -> Effect {
+        let weight = i32::from(self.weight);
+        let good = match state {
+            TrackerState::Unknown if weight == 0 => return Effect::Wait,
+            TrackerState::Unknown => return Effect::Weight(0),
+            TrackerState::Up => true,
+            TrackerState::Down => false,
+        };
+        match (weight, good, self.reverse) {
+            (0, false, false) | (0, true, true) => Effect::Fault,
+            (0, _, _) => Effect::Weight(0),
+            // A positive weight counts while up, a negative one while down; reverse turns the
+            // sign round, not the condition.
+            (weight, up, reverse) if (weight > 0) == up => {
+                Effect::Weight(if reverse { -weight } else { weight })
+            }
+            (_, _, _) => Effect::Weight(0),
+        }
+    }
+}
+
+/// The sum over all that an instance depends on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// The first reason why it cannot take part.
+    pub fault: Option<FaultReason>,
+    /// Points to add to the priority.
+    pub weight: i32,
+    /// Some result is not known yet.
+    pub wait: bool,
+}
+
+/// Looks at the interface, the source addresses and everything tracked.
+pub fn verdict(
+    instance: &Instance,
+    interface: InterfaceState,
+    state_of: impl Fn(Source) -> TrackerState,
+) -> Verdict {
+    let mut verdict = Verdict { fault: None, weight: 0, wait: false };
+    if !interface.present {
+        verdict.fault = Some(FaultReason::InterfaceMissing(instance.interface));
+    } else if !interface.up && !instance.settings.dont_track_primary {
+        verdict.fault = Some(FaultReason::InterfaceDown(instance.interface));
+    } else {
+        verdict.fault = instance
+            .families()
+            .find(|family| instance.source(*family).is_none())
+            .map(FaultReason::NoSourceAddress);
+    }
+    for (index, track) in instance.tracked.iter().enumerate() {
+        match track.effect(state_of(track.source)) {
+            Effect::Weight(points) => verdict.weight += points,
+            Effect::Wait => verdict.wait = true,
+            Effect::Fault => {
+                let index = u16::try_from(index).unwrap_or(u16::MAX);
+                verdict.fault = verdict.fault.or(Some(FaultReason::Tracked(index)));
+            }
+        }
+    }
+    verdict
+}
+
+/// An interface as a tracked thing.
+pub const fn interface_as_tracker(state: InterfaceState) -> TrackerState {
+    if state.present && state.up { TrackerState::Up } else { TrackerState::Down }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_weights() {
+        let effect = |weight, reverse, state| {
+            TrackRef { source: Source::Named(0), weight, reverse }.effect(state)
+        };
+        use Effect::{Fault, Wait, Weight};
+        use TrackerState::{Down, Unknown, Up};
+        for (weight, reverse, up, down) in [
+            (0, false, Weight(0), Fault),
+            (0, true, Fault, Weight(0)),
+            (20, false, Weight(20), Weight(0)),
+            (-20, false, Weight(0), Weight(-20)),
+            (20, true, Weight(-20), Weight(0)),
+            (-20, true, Weight(0), Weight(20)),
+        ] {
+            assert_eq!(effect(weight, reverse, Up), up, "{weight} {reverse} up");
+            assert_eq!(effect(weight, reverse, Down), down, "{weight} {reverse} down");
+        }
+        assert_eq!(effect(0, false, Unknown), Wait);
+        assert_eq!(effect(-20, false, Unknown), Weight(0));
+    }
+}
