@@ -91,7 +91,7 @@ impl World {
         let Some(process) = &mut self.nodes[n].process else { return };
         process.busy = false;
         let deadline = process.engine.next_deadline();
-        if std::mem::take(&mut process.woken) && deadline.is_some_and(|due| due <= now) {
+        if process.woken.take() == Some(now) && deadline.is_some_and(|due| due <= now) {
             self.violated(format!("n{n}: after Wake the next deadline {deadline:?} is not later"));
             return;
         }
@@ -224,7 +224,7 @@ impl World {
         let Some((name, key)) = self.resolve(n, object, action) else { return };
         self.timeline.mix(self.now, [14, n as u64, u64::from(present) << 32 | name as u64]);
         note!(self, node n, "asks for {key:?} present {present}");
-        if present && self.nodes[n].state(name) != Some(State::Master) {
+        if present && self.nodes[n].state_of(object.instance) != Some(State::Master) {
             self.violated(format!("n{n} installs {key:?} and is not master"));
             return;
         }
@@ -244,7 +244,8 @@ impl World {
             self.violated(format!("n{n} announces {address}, which its kernel does not have"));
             return;
         }
-        if !node.claims(name) {
+        let master = node.state_of(object.instance) == Some(State::Master);
+        if !master || node.hands_over(object.instance) {
             self.violated(format!("n{n} announces {address} and is not master"));
             return;
         }

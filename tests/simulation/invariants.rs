@@ -278,7 +278,7 @@ impl World {
         interval: Centiseconds,
     ) {
         let now = self.now;
-        let state = self.nodes[n].state(name);
+        let state = self.nodes[n].state_of(router.instance);
         let settings = self.plan.instance(n, self.nodes[n].generation, name);
         if priority.is_stop() {
             return;
@@ -292,7 +292,7 @@ impl World {
             ));
             return;
         }
-        let handing_over = self.nodes[n].handing_over(name);
+        let handing_over = self.nodes[n].hands_over(router.instance);
         if let Some(settings) = settings
             && interval != settings.interval
             && !handing_over

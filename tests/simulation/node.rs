@@ -72,8 +72,8 @@ pub struct Process {
     pub busy: bool,
     pub stopping: bool,
     wake: Option<(Instant, u64)>,
-    /// It was woken and has not done all there is to do.
-    pub woken: bool,
+    /// When it was woken last, until it has done all there is to do.
+    pub woken: Option<Instant>,
 }
 
 /// One node.
@@ -151,12 +151,21 @@ impl Node {
     }
 
     pub fn state(&self, name: usize) -> Option<State> {
-        self.process.as_ref()?.engine.state(self.id(name)?)
+        self.state_of(self.id(name)?)
+    }
+
+    /// The state of an instance, also of one that was removed.
+    pub fn state_of(&self, id: InstanceId) -> Option<State> {
+        self.process.as_ref()?.engine.state(id)
     }
 
     pub fn handing_over(&self, name: usize) -> bool {
-        let id = self.id(name);
-        self.process.as_ref().zip(id).is_some_and(|(p, id)| p.engine.handing_over(id))
+        self.id(name).is_some_and(|id| self.hands_over(id))
+    }
+
+    /// Whether an instance is in a planned hand-over, also one that was removed.
+    pub fn hands_over(&self, id: InstanceId) -> bool {
+        self.process.as_ref().is_some_and(|p| p.engine.handing_over(id))
     }
 
     /// The plan's name of an instance, also of one that was removed.
@@ -230,6 +239,7 @@ impl World {
         self.timeline.mix(self.now, [1, n as u64, generation as u64]);
         let engine = Engine::new(settings);
         let node = &mut self.nodes[n];
+        let left = std::mem::replace(&mut node.shared, vec![None; plan.names.len()]);
         node.epoch += 1;
         node.start_token += 1;
         node.stalled = false;
@@ -241,7 +251,7 @@ impl World {
             engine,
             ids: Vec::new(),
             retired: Vec::new(),
-            woken: false,
+            woken: None,
             busy: false,
             stopping: false,
             wake: None,
@@ -267,7 +277,7 @@ impl World {
         }
         for name in 0..plan.names.len() {
             let node = &mut self.nodes[n];
-            if let Some(shared) = node.shared[name].take()
+            if let Some(shared) = left[name]
                 && shared.master
                 && let Some(instance) = node.id(name)
             {
@@ -629,7 +639,7 @@ impl World {
     fn run_timers(&mut self, n: usize) {
         if let Some(process) = &mut self.nodes[n].process {
             process.wake = None;
-            process.woken = true;
+            process.woken = Some(self.now);
         }
         if let Some(sentence) = self.watch.wakes(n, self.now, &self.plan) {
             self.violated(sentence);

@@ -10,11 +10,17 @@ pub struct Timeline {
     lines: Option<Vec<String>>,
     /// Print each line as it comes.
     pub live: bool,
+    closed: bool,
 }
 
 impl Timeline {
     pub fn new(recording: bool) -> Self {
-        Self { hash: 0xcbf2_9ce4_8422_2325, lines: recording.then(Vec::new), live: false }
+        Self {
+            hash: 0xcbf2_9ce4_8422_2325,
+            lines: recording.then(Vec::new),
+            live: false,
+            closed: false,
+        }
     }
 
     /// FNV-1a over words instead of octets.
@@ -38,12 +44,17 @@ impl Timeline {
         self.hash
     }
 
+    /// Nothing that comes now is worth reading.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
     pub fn recording(&self) -> bool {
         self.lines.is_some()
     }
 
     pub fn line(&mut self, now: Instant, who: &str, text: &str) {
-        if let Some(lines) = &mut self.lines {
+        if let Some(lines) = self.lines.as_mut().filter(|_| !self.closed) {
             let line = format!("{:>14}  {who:<6} {text}", format!("{now:?}"));
             if self.live {
                 println!("{line}");

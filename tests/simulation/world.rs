@@ -160,6 +160,7 @@ impl World {
     pub fn violated(&mut self, sentence: String) {
         if self.violation.is_none() {
             self.timeline.line(self.now, "!!", &sentence);
+            self.timeline.close();
             self.violation = Some(sentence);
         }
     }
