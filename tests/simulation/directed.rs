@@ -94,7 +94,7 @@ fn addresses(world: &World) -> Vec<std::net::IpAddr> {
 /// A planned hand-over in which every ping is answered, to this successor.
 fn without_loss(world: &mut World, stop: bool, successor: usize) {
     let addresses = addresses(world);
-    hand_over(world, 0, VR, stop, addresses);
+    hand_over(world, 0, VR, stop, &[VR], addresses);
     expect_master(world, successor);
 }
 

@@ -86,10 +86,7 @@ impl World {
             Undo::Interface { node, index, flap } => {
                 self.change_interface(node, index, flap, false);
             }
-            Undo::Late { node } => {
-                self.nodes[node].late = Duration::ZERO;
-                self.watch.disturbed(node, self.now);
-            }
+            Undo::Late { node } => self.timers_run_on_time(node),
             Undo::Slow { node } => self.nodes[node].kernel_slow = Duration::ZERO,
             Undo::Refusals { node } => self.nodes[node].refusals = 0,
             Undo::Check { node } => self.set_check(node, TrackerState::Up),
@@ -415,11 +412,10 @@ impl World {
                 }
             }
             let node = &mut self.nodes[n];
-            node.late = Duration::ZERO;
             node.kernel_slow = Duration::ZERO;
             node.refusals = 0;
             node.reload_armed = false;
-            self.watch.disturbed(n, self.now);
+            self.timers_run_on_time(n);
             if self.nodes[n].stalled {
                 let token = self.nodes[n].stall_token;
                 self.thaw(n, token);

@@ -38,8 +38,9 @@ struct Seen {
     told: State,
     tellings: u64,
     adverts: u64,
-    /// When, as master, it heard that another one claims to be.
+    /// When, as master, it heard an advert of another one, and an announcement.
     rival: Instant,
+    rival_announced: Instant,
 }
 
 /// Everything that invariants have to remember.
@@ -96,6 +97,7 @@ impl Watch {
             tellings: 0,
             adverts: 0,
             rival: Instant::ORIGIN,
+            rival_announced: Instant::ORIGIN,
         };
         let nodes = plan.nodes();
         Self {
@@ -125,8 +127,12 @@ impl Watch {
         now.since(self.kernel_disturbed[n]) > Duration::from_secs(60)
     }
 
-    pub fn hears_rival(&mut self, n: usize, name: usize, now: Instant) {
-        self.seen[n][name].rival = now;
+    pub fn hears_rival_announce(&mut self, n: usize, name: usize, now: Instant) {
+        self.seen[n][name].rival_announced = now;
+    }
+
+    pub fn rival_announced(&self, n: usize, name: usize) -> Instant {
+        self.seen[n][name].rival_announced
     }
 
     pub fn rival_heard(&self, n: usize, name: usize) -> Instant {
@@ -229,7 +235,12 @@ impl World {
         let settings = self.plan.instance(n, self.nodes[n].generation, packet.name)?;
         let interval_fits = settings.version == Version::V3 || settings.interval == packet.interval;
         let family_fits = settings.has_family(Family::of(packet.source));
-        (settings.version == packet.version && interval_fits && family_fits).then_some(settings)
+        let node = &self.nodes[n];
+        let process = node.process.as_ref()?;
+        let owner = process.engine.effective_priority(node.id(packet.name)?)?.is_owner();
+        let ignored = owner && settings.owner_ignore_adverts;
+        (settings.version == packet.version && interval_fits && family_fits && !ignored)
+            .then_some(settings)
     }
 
     pub fn before_packet(&mut self, n: usize, packet: &Packet) -> Expectation {

@@ -495,7 +495,7 @@ impl World {
                     if let Some(owner) = self.plan.owners.get(&address).copied()
                         && self.nodes[n].claims(owner)
                     {
-                        self.watch.hears_rival(n, owner, self.now);
+                        self.watch.hears_rival_announce(n, owner, self.now);
                     }
                     self.feed(n, Event::Announced { interface, address, mac });
                 }
@@ -604,6 +604,19 @@ impl World {
 
     pub fn deadline(&self, n: usize) -> Option<Instant> {
         self.nodes[n].process.as_ref()?.engine.next_deadline()
+    }
+
+    /// The end of a time in which timers run late.
+    pub fn timers_run_on_time(&mut self, n: usize) {
+        self.watch.disturbed(n, self.now);
+        let node = &mut self.nodes[n];
+        node.late = Duration::ZERO;
+        if let Some(process) = &mut node.process {
+            process.wake = None;
+        }
+        if node.running() {
+            self.set_timer(n);
+        }
     }
 
     /// Sets the timer to the engine's next deadline.

@@ -1,5 +1,6 @@
 //! One random scenario: start, faults, healing, rest, a planned hand-over, rest again.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -187,27 +188,33 @@ fn hands_over(settings: &InstanceSettings) -> bool {
     settings.version == Version::V3 && settings.hand_over && !settings.strict
 }
 
-/// The addresses that may not go unanswered when `master` hands these instances over: every
-/// other node that may take over has them too, and one can now.
-fn watched(world: &World, master: usize, names: &[usize]) -> Vec<std::net::IpAddr> {
+/// What has to work when `master` hands these instances over: the instances whose whole group
+/// can, and their addresses that every other node has too.
+fn watched(world: &World, master: usize, names: &[usize]) -> (Vec<usize>, Vec<IpAddr>) {
     let plan = &world.plan;
     let of = |n: usize, name: usize| plan.instance(n, world.nodes[n].generation, name);
+    let able = |name: usize| {
+        let mut group = plan.group(master, world.nodes[master].generation, name).into_iter();
+        group.all(|member| of(master, member).is_some_and(hands_over))
+    };
+    let mut taken = Vec::new();
     let mut addresses = Vec::new();
     for name in names {
         let Some(settings) = of(master, *name) else { continue };
         let others: Vec<usize> =
             (0..plan.nodes()).filter(|n| *n != master && of(*n, *name).is_some()).collect();
-        if !hands_over(settings) || others.is_empty() {
+        if !able(*name) || others.is_empty() {
             continue;
         }
+        taken.push(*name);
         let known = |n: &usize, object: &Object| {
-            of(*n, *name)
-                .is_some_and(|s| s.objects.iter().any(|o| o.announced() == object.announced()))
+            let mut list = of(*n, *name).into_iter().flat_map(|s| &s.objects);
+            list.any(|o| o.announced() == object.announced())
         };
         let objects = settings.objects.iter().filter(|o| others.iter().all(|n| known(n, o)));
         addresses.extend(objects.filter_map(Object::announced));
     }
-    addresses
+    (taken, addresses)
 }
 
 /// A switchover or a stop on a healthy network: no ping is lost.
@@ -220,8 +227,8 @@ fn planned_hand_over(world: &mut World) {
     if stop {
         names = (0..world.plan.names.len()).filter(|n| world.nodes[master].claims(*n)).collect();
     }
-    let addresses = watched(world, master, &names);
-    hand_over(world, master, name, stop, addresses);
+    let (names, addresses) = watched(world, master, &names);
+    hand_over(world, master, name, stop, &names, addresses);
     // Back to where it was.
     if stop {
         if world.nodes[master].process.is_some() {
@@ -241,9 +248,9 @@ pub fn hand_over(
     master: usize,
     name: usize,
     stop: bool,
-    addresses: Vec<std::net::IpAddr>,
+    expected: &[usize],
+    addresses: Vec<IpAddr>,
 ) {
-    let watched = !addresses.is_empty();
     world.ping_every(FAST_PINGS);
     world.run_for(FAST_PINGS * 10);
     world.watch.taken.clear();
@@ -260,7 +267,7 @@ pub fn hand_over(
     let slow = world.plan.times.down + world.plan.times.interval * 2;
     world.ping_every(Duration::from_millis(100));
     if let Some(pings) = watching
-        && watched
+        && !expected.is_empty()
         && world.violation.is_none()
     {
         world.coverage.check("pings of a planned hand-over");
@@ -273,10 +280,10 @@ pub fn hand_over(
             ));
             return;
         }
-        if !world.watch.taken.contains(&(master, name)) {
+        if let Some(name) = expected.iter().find(|n| !world.watch.taken.contains(&(master, **n))) {
             world.violated(format!(
                 "planned hand-over of {} by n{master}: no successor was heard",
-                world.plan.names[name].name
+                world.plan.names[*name].name
             ));
             return;
         }
@@ -285,7 +292,7 @@ pub fn hand_over(
     if world.violation.is_none() && !stop {
         // Without a successor it may go on; with one it is held as backup.
         let state = world.nodes[master].state(name);
-        if watched && state != Some(State::Backup) {
+        if !expected.is_empty() && state != Some(State::Backup) {
             world.violated(format!("n{master} handed over and is {state:?}"));
         }
     }
