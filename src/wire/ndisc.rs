@@ -98,7 +98,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
         Ipv6Addr::from(read::<16>(self.0.as_ref(), field::TARGET))
     }
 
-    /// The first target link-layer address option that has the length of an Ethernet address.
+    /// The last target link-layer address option that has the length of an Ethernet address.
     ///
     /// # Errors
     /// [`Error::Malformed`] when an option has length 0, [`Error::Truncated`] when one reaches
@@ -112,9 +112,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
                 return Err(Error::Malformed);
             }
             let (option, next) = rest.split_at_checked(len).ok_or(Error::Truncated)?;
-            if let [OPTION_TARGET, 1, mac @ ..] = option
-                && found.is_none()
-            {
+            if let [OPTION_TARGET, 1, mac @ ..] = option {
                 found = mac.try_into().ok().map(Mac);
             }
             rest = next;

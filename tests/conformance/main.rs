@@ -11,6 +11,7 @@
 
 mod mutation;
 mod packets;
+mod purity;
 mod validation;
 mod vectors;
 mod wire;
