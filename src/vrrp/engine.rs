@@ -137,8 +137,12 @@ impl Engine {
     fn poll_advert(&mut self) -> Option<Action> {
         while let Some(id) = self.out.adverts.pop_front() {
             let Some(instance) = self.get_mut(id.instance) else { continue };
+            let may_claim = instance.may_claim();
             let router = instance.router_of(id.family);
             let Some(pending) = router.pending.take() else { continue };
+            if !pending.priority.is_stop() && !may_claim {
+                continue;
+            }
             let statistics = &mut router.statistics;
             statistics.adverts_sent = statistics.adverts_sent.wrapping_add(1);
             if pending.priority.is_stop() {
