@@ -290,7 +290,10 @@ impl World {
     ) {
         let now = self.now;
         let state = self.nodes[n].state_of(router.instance);
-        let settings = self.plan.instance(n, self.nodes[n].generation, name);
+        let generation = self.nodes[n].generation;
+        let settings = self.plan.instance(n, generation, name);
+        // Asked for before a reload, sent after it.
+        let former = self.plan.instance(n, 1 - generation, name).map(|s| s.interval);
         if priority.is_stop() {
             return;
         }
@@ -306,6 +309,7 @@ impl World {
         let handing_over = self.nodes[n].hands_over(router.instance);
         if let Some(settings) = settings
             && interval != settings.interval
+            && Some(interval) != former
             && !handing_over
         {
             self.violated(format!("n{n} announces {interval} and is in no hand-over"));
