@@ -97,7 +97,7 @@ impl World {
         if self.nodes[n].check != state {
             self.nodes[n].check = state;
             self.watch.disturbed(n, self.now);
-            self.tell(n, Inbound::Check(state));
+            self.tell(n, Inbound::Check);
         }
     }
 

@@ -48,15 +48,38 @@ pub struct Shared {
 /// Something that a process is told, beside packets and time.
 #[derive(Clone, Debug)]
 pub enum Inbound {
-    Interface { index: usize, state: InterfaceState },
-    Object { key: Key, present: bool },
-    Acknowledged { object: ObjectId, present: bool, result: Result<(), KernelError> },
-    Check(TrackerState),
-    Announced { segment: usize, address: IpAddr, mac: Mac },
+    Interface {
+        index: usize,
+        state: InterfaceState,
+    },
+    Object {
+        key: Key,
+        present: bool,
+    },
+    Acknowledged {
+        object: ObjectId,
+        present: bool,
+        result: Result<(), KernelError>,
+    },
+    /// The check's result, whatever it is when this arrives.
+    Check,
+    Announced {
+        segment: usize,
+        address: IpAddr,
+        mac: Mac,
+    },
     Reload(Generation),
-    Switchover { name: usize, hold_for: Option<Duration>, force: bool },
-    Release { name: usize },
-    Announce { name: usize },
+    Switchover {
+        name: usize,
+        hold_for: Option<Duration>,
+        force: bool,
+    },
+    Release {
+        name: usize,
+    },
+    Announce {
+        name: usize,
+    },
     Shutdown,
 }
 
@@ -292,7 +315,7 @@ impl World {
         } else {
             let longest = self.plan.times.interval;
             let delay = self.chance.driver.duration(Duration::ZERO, longest);
-            self.tell_later(n, delay, Inbound::Check(check));
+            self.tell_later(n, delay, Inbound::Check);
         }
         self.feed(n, Event::Start);
         self.settle(n);
@@ -484,7 +507,8 @@ impl World {
             Inbound::Acknowledged { object, present, result } => {
                 self.feed(n, Event::Acknowledged { object, present, result });
             }
-            Inbound::Check(state) => {
+            Inbound::Check => {
+                let state = self.nodes[n].check;
                 note!(self, node n, "check is {state:?}");
                 self.feed(n, Event::Tracker { name: CHECK, state });
             }
@@ -538,8 +562,11 @@ impl World {
         let plan = Rc::clone(&self.plan);
         self.feed(n, Event::Reload(&plan.settings[n][generation]));
         self.learn_ids(n);
-        // Interfaces that the engine has not known until now.
+        // Interfaces that the engine has not known until now, and results of checks that nothing
+        // used before.
         self.tell_interfaces(n);
+        let delay = self.chance.driver.duration(Duration::ZERO, self.plan.times.interval);
+        self.tell_later(n, delay, Inbound::Check);
     }
 
     /// A frame reaches a node's interface.
@@ -635,7 +662,8 @@ impl World {
         if let Some(at) = deadline {
             let usual = Duration::from_micros(self.chance.driver.below(50));
             let late = self.chance.driver.duration(Duration::ZERO, late);
-            self.at(at.max(self.now) + usual + late, Happening::Wake { node: n, token });
+            let at = (at + usual + late).max(self.now);
+            self.at(at, Happening::Wake { node: n, token });
         }
     }
 
