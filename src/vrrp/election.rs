@@ -118,7 +118,12 @@ impl Instance {
         let id = self.router_id(family);
         let equal = heard.priority == mine;
         if equal {
-            self.router_of(family).contested_at = Some(context.now);
+            let forget_after = self.master_down(family);
+            let router = self.router_of(family);
+            let last = router.contested_at.replace(context.now);
+            if last.is_none_or(|last| context.now.since(last) >= forget_after) {
+                router.contested_since = Some(context.now);
+            }
         }
         let loses_tie = equal && !tie_decided && own_address.is_some_and(|own| heard.address > own);
         let yields =

@@ -138,9 +138,10 @@ impl Engine {
         while let Some(id) = self.out.adverts.pop_front() {
             let Some(instance) = self.get_mut(id.instance) else { continue };
             let may_claim = instance.may_claim();
+            let may_leave = instance.source(id.family).is_some();
             let router = instance.router_of(id.family);
             let Some(pending) = router.pending.take() else { continue };
-            if !pending.priority.is_stop() && !may_claim {
+            if !may_leave || !pending.priority.is_stop() && !may_claim {
                 continue;
             }
             let statistics = &mut router.statistics;
