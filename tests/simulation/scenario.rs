@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use steadfast::units::{Instant, Version};
+use steadfast::units::{Family, Instant, Version};
 use steadfast::vrrp::State;
 use steadfast::vrrp::settings::{InstanceSettings, Object};
 
@@ -203,7 +203,10 @@ fn watched(world: &World, master: usize, names: &[usize]) -> (Vec<usize>, Vec<Ip
         let Some(settings) = of(master, *name) else { continue };
         let others: Vec<usize> =
             (0..plan.nodes()).filter(|n| *n != master && of(*n, *name).is_some()).collect();
-        if !able(*name) || others.is_empty() {
+        // A successor without the one family never takes over that one.
+        let families = |s: &InstanceSettings| Family::ALL.map(|f| s.has_family(f));
+        let alike = |n: &usize| of(*n, *name).map(families) == Some(families(settings));
+        if !able(*name) || others.is_empty() || !others.iter().all(alike) {
             continue;
         }
         taken.push(*name);
