@@ -125,7 +125,11 @@ impl Instance {
                 router.contested_since = Some(context.now);
             }
         }
-        let loses_tie = equal && !tie_decided && own_address.is_some_and(|own| heard.address > own);
+        let loses_tie = equal && own_address.is_some_and(|own| heard.address > own);
+        if loses_tie && tie_decided {
+            // Not answered: the other one would answer back, and so on at the speed of the wire.
+            return None;
+        }
         let yields =
             equal && mine.is_owner() && self.yields_to_owner(family, heard, loses_tie, context);
         if heard.priority > mine || loses_tie || yields {
