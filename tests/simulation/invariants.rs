@@ -54,6 +54,7 @@ pub struct Watch {
     announced: BTreeMap<IpAddr, (usize, Instant)>,
     wakes: Vec<Rate>,
     notices: Vec<Rate>,
+    adverts: Vec<Rate>,
     pub transitions: u64,
     /// Finished hand-overs: node and instance.
     pub taken: Vec<(usize, usize)>,
@@ -107,6 +108,7 @@ impl Watch {
             announced: BTreeMap::new(),
             wakes: vec![Rate::default(); nodes],
             notices: vec![Rate::default(); nodes],
+            adverts: vec![Rate::default(); nodes],
             transitions: 0,
             taken: Vec::new(),
             pings: None,
@@ -236,8 +238,7 @@ impl World {
         let interval_fits = settings.version == Version::V3 || settings.interval == packet.interval;
         let family_fits = settings.has_family(Family::of(packet.source));
         let node = &self.nodes[n];
-        let process = node.process.as_ref()?;
-        let owner = process.engine.effective_priority(node.id(packet.name)?)?.is_owner();
+        let owner = node.priority(packet.name)?.is_owner();
         let ignored = owner && settings.owner_ignore_adverts;
         (settings.version == packet.version && interval_fits && family_fits && !ignored)
             .then_some(settings)
@@ -245,11 +246,7 @@ impl World {
 
     pub fn before_packet(&mut self, n: usize, packet: &Packet) -> Expectation {
         let node = &self.nodes[n];
-        let priority = node
-            .process
-            .as_ref()
-            .zip(node.id(packet.name))
-            .and_then(|(p, id)| p.engine.effective_priority(id));
+        let priority = node.priority(packet.name);
         Expectation { claimed: node.claims(packet.name), priority }
     }
 
@@ -316,6 +313,12 @@ impl World {
             return;
         }
         self.watch.seen[n][name].adverts += 1;
+        // Its own in each interval, and answers to four others whose frames may arrive twice.
+        let interval = self.plan.times.shortest_interval.as_secs_f64();
+        let limit = 60 + (self.plan.names.len() as f64 * 24.0 / interval) as u64;
+        if self.watch.adverts[n].count(now) > limit {
+            self.violated(format!("n{n} sends more than {limit} adverts in a second"));
+        }
         self.watch.seen[n][name].sent[family_index(router.family)] = now;
     }
 

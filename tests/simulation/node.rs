@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use steadfast::units::{Family, Instant, Mac};
+use steadfast::units::{Family, Instant, Mac, Priority};
 use steadfast::vrrp::settings::Object;
 use steadfast::vrrp::{
     Command, Engine, Event, InstanceId, InterfaceState, KernelError, ObjectId, State, TrackerState,
@@ -180,6 +180,11 @@ impl Node {
     /// The state of an instance, also of one that was removed.
     pub fn state_of(&self, id: InstanceId) -> Option<State> {
         self.process.as_ref()?.engine.state(id)
+    }
+
+    /// The priority that the instance has in elections now.
+    pub fn priority(&self, name: usize) -> Option<Priority> {
+        self.process.as_ref()?.engine.effective_priority(self.id(name)?)
     }
 
     pub fn handing_over(&self, name: usize) -> bool {

@@ -80,12 +80,7 @@ impl World {
             let node = &self.nodes[*n];
             let handing_over = if node.handing_over(name) { " (handing over)" } else { "" };
             let state = node.state(name).map_or("not there", state_name);
-            let priority = node
-                .process
-                .as_ref()
-                .zip(node.id(name))
-                .and_then(|(p, id)| p.engine.effective_priority(id))
-                .map_or_else(String::new, |p| format!(" {p}"));
+            let priority = node.priority(name).map_or_else(String::new, |p| format!(" {p}"));
             format!("n{n} is {state}{priority}{handing_over}")
         };
         let nodes: Vec<usize> = (0..self.nodes.len()).collect();
@@ -116,11 +111,7 @@ impl World {
         master: usize,
         holders: &[usize],
     ) -> Result<(), String> {
-        let priority = |n: usize| {
-            let node = &self.nodes[n];
-            let (process, id) = node.process.as_ref().zip(node.id(name))?;
-            process.engine.effective_priority(id)
-        };
+        let priority = |n: usize| self.nodes[n].priority(name);
         for n in holders {
             let settings = self.plan.instance(*n, self.nodes[*n].generation, name);
             let preempts =
