@@ -70,7 +70,7 @@ pub fn notice_name(notice: &Notice) -> &'static str {
 }
 
 /// Causes that a run of some length must have seen, whatever the states around them.
-const CAUSES: [&str; 17] = [
+const CAUSES: [&str; 16] = [
     "Started",
     "Owner",
     "Resumed",
@@ -83,7 +83,6 @@ const CAUSES: [&str; 17] = [
     "Fault",
     "Recovered",
     "Switchover",
-    "HandOverFailed",
     "TimerExpired",
     "ForeignRemoval",
     "Stopped",

@@ -240,8 +240,8 @@ impl World {
         let node = &self.nodes[n];
         let owner = node.priority(packet.name)?.is_owner();
         let ignored = owner && settings.owner_ignore_adverts;
-        (settings.version == packet.version && interval_fits && family_fits && !ignored)
-            .then_some(settings)
+        let same = settings.version == packet.version && settings.vrid == packet.vrid;
+        (same && interval_fits && family_fits && !ignored).then_some(settings)
     }
 
     pub fn before_packet(&mut self, n: usize, packet: &Packet) -> Expectation {

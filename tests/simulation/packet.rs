@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use steadfast::units::{Centiseconds, Family, Priority, Version};
+use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{Authentication, InstanceSettings, V3Checksum};
 use steadfast::vrrp::{InterfaceId, Received};
 use steadfast::wire::checksum::PseudoHeader;
@@ -19,6 +19,7 @@ pub struct Packet {
     pub priority: Priority,
     pub interval: Centiseconds,
     pub version: Version,
+    pub vrid: Vrid,
     message: Vec<u8>,
 }
 
@@ -77,6 +78,7 @@ impl Packet {
             priority,
             interval,
             version: settings.version,
+            vrid: settings.vrid,
             message,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast::units::{Centiseconds, Family, Priority, Version};
+use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{
     AnnounceSettings, Authentication, Backups, GroupSettings, InstanceSettings, Object,
     OnForeignRemoval, Preempt, Settings, Track, Tracker, V3Checksum,
@@ -19,6 +19,8 @@ pub const CHECK: &str = "check";
 struct Draft {
     segment: usize,
     grouped: bool,
+    /// The identifier changes: another virtual router with the same addresses.
+    second_vrid: Option<Vrid>,
     /// Which nodes have it, per generation.
     members: [Vec<bool>; 2],
     template: InstanceSettings,
@@ -54,9 +56,14 @@ pub fn random(rng: &mut Rng) -> Plan {
         Duration::ZERO
     };
     // Version 2 discards adverts with another interval, so there both generations must meet.
-    let mixed_is_fine = drafts
-        .iter()
-        .all(|d| d.template.version == Version::V3 || d.intervals[0] == d.intervals[1]);
+    let mixed_is_fine = drafts.iter().all(|d| {
+        let intervals = d.template.version == Version::V3 || d.intervals[0] == d.intervals[1];
+        // Two owners that do not listen both stay master; that is what they were told to do.
+        let owner = |g: usize| d.priorities[g].iter().position(|p| p.is_owner());
+        let owners = !d.template.owner_ignore_adverts
+            || owner(0).is_none_or(|n| owner(1).is_none_or(|m| m == n));
+        intervals && owners && d.second_vrid.is_none()
+    });
     let settings = (0..nodes)
         .map(|node| {
             [0, 1].map(|generation| {
@@ -177,6 +184,7 @@ fn draft(rng: &mut Rng, nodes: usize, segment: usize, vrid: u8, speed: u16) -> D
     Draft {
         segment,
         grouped: false,
+        second_vrid: if rng.percent(5) { Vrid::new(vrid + 100) } else { None },
         members,
         template,
         priorities: [first, second],
@@ -306,6 +314,7 @@ fn group(rng: &mut Rng, nodes: usize, segments: usize, drafts: &mut [Draft]) -> 
     for index in &members {
         let draft = &mut drafts[*index];
         draft.grouped = true;
+        draft.second_vrid = None;
         draft.members = [vec![true; nodes], vec![true; nodes]];
         draft.priorities = leader.priorities.clone();
         draft.preempt = leader.preempt.clone();
@@ -337,6 +346,9 @@ impl Draft {
         one.priority = self.priorities[generation][node];
         one.interval = self.intervals[generation][node];
         one.objects = self.objects[generation].clone();
+        if generation == 1 {
+            one.vrid = self.second_vrid.unwrap_or(one.vrid);
+        }
         one.preempt = self.preempt[node];
         if one.priority.is_owner() {
             one.preempt = Preempt::On { delay: Duration::ZERO };
