@@ -47,8 +47,8 @@ impl Engine {
     }
 
     /// Whether the reader of the sockets should stop and let timers run, because this packet's
-    /// VRID had one already since the last [`Event::Wake`] (`vrrp:V-24`). To be asked before the
-    /// packet is handed over.
+    /// VRID had one already since the last [`Event::Wake`](super::Event::Wake) (`vrrp:V-24`). To
+    /// be asked before the packet is handed over.
     pub fn burst_is_over(&self, received: &Received<'_>) -> bool {
         let Ok(vrid) = peek_vrid(received) else { return false };
         let family = Family::of(received.source);
