@@ -111,17 +111,26 @@ impl Instance {
     ) -> Option<Wish> {
         let mine = self.effective_priority();
         if heard.priority.is_stop() {
-            // `vrrp:S-23`
+            // `vrrp:S-23`. It was master too until now, and clients may still believe in it.
             self.send_now(family, context);
-            return None;
+            return self.wants_reannouncing();
         }
         let own_address = self.source(family);
         let id = self.router_id(family);
         let equal = heard.priority == mine;
         if equal {
-            self.router_of(family).contested_at = Some(context.now);
+            let forget_after = self.master_down(family);
+            let router = self.router_of(family);
+            let last = router.contested_at.replace(context.now);
+            if last.is_none_or(|last| context.now.since(last) >= forget_after) {
+                router.contested_since = Some(context.now);
+            }
         }
-        let loses_tie = equal && !tie_decided && own_address.is_some_and(|own| heard.address > own);
+        let loses_tie = equal && own_address.is_some_and(|own| heard.address > own);
+        if loses_tie && tie_decided {
+            // Not answered: the other one would answer back, and so on at the speed of the wire.
+            return self.wants_reannouncing();
+        }
         let yields =
             equal && mine.is_owner() && self.yields_to_owner(family, heard, loses_tie, context);
         if heard.priority > mine || loses_tie || yields {
@@ -146,6 +155,11 @@ impl Instance {
         if self.settings.answer_lower_priority && !self.settings.strict {
             self.send_now(family, context);
         }
+        self.wants_reannouncing()
+    }
+
+    /// Another router was master as well: announce once more (`vrrp:S-29`).
+    fn wants_reannouncing(&self) -> Option<Wish> {
         (self.settings.announce.lower_prio_repeat > 0 && !self.settings.strict)
             .then_some(Wish::Reannounce)
     }

@@ -139,12 +139,11 @@ impl Engine {
     fn poll_advert(&mut self) -> Option<Action> {
         while let Some(id) = self.out.adverts.pop_front() {
             let Some(instance) = self.get_mut(id.instance) else { continue };
-            // `vrrp:S-24`: what was due before a higher priority was heard is not sent after it,
-            // except the last word that was asked for.
-            let silent = instance.state != State::Master && !instance.settings.last_word();
+            let may_claim = instance.may_claim();
+            let may_leave = instance.source(id.family).is_some();
             let router = instance.router_of(id.family);
             let Some(pending) = router.pending.take() else { continue };
-            if silent && !pending.priority.is_stop() {
+            if !may_leave || !pending.priority.is_stop() && !may_claim {
                 continue;
             }
             count(&mut router.statistics.adverts_sent);

@@ -9,7 +9,7 @@ use super::hand_over::{Goal, Outcome};
 use super::instance::{Instance, Wish};
 use super::timers::Timer;
 use super::{Cause, InstanceId, State};
-use crate::units::Family;
+use crate::units::{Family, Instant};
 
 impl Engine {
     fn unit_len(&self, id: InstanceId) -> usize {
@@ -81,7 +81,8 @@ impl Engine {
 
     /// With equal priorities, each link of a group compares other addresses, and two routers
     /// could each win on one link and both give way for ever. So the first router of the unit
-    /// decides for all as long as it hears the contender.
+    /// decides for all as long as it hears the contender; whether it does is known only after a
+    /// Master_Down_Interval, since its adverts may come later than those on the other links.
     pub(super) fn tie_is_decided_elsewhere(&self, id: InstanceId, family: Family) -> bool {
         let Some(lead) = self.unit(id).next() else { return false };
         let Some(lead_family) = lead.families().next() else { return false };
@@ -89,10 +90,10 @@ impl Engine {
             return false;
         }
         let Some(router) = lead.router(lead_family) else { return false };
-        lead.state == State::Master
-            && router
-                .contested_at
-                .is_some_and(|at| self.now.since(at) < lead.master_down(lead_family))
+        let recent = |at: Instant| self.now.since(at) < lead.master_down(lead_family);
+        let mine = self.get(id).and_then(|i| i.router(family));
+        let too_early = mine.is_some_and(|r| r.contested_since.is_none_or(recent));
+        lead.state == State::Master && (too_early || router.contested_at.is_some_and(recent))
     }
 
     // Fault and start

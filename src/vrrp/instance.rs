@@ -443,6 +443,16 @@ impl Instance {
         }
     }
 
+    /// Whether an advert with a priority may still leave: what a master was going to send is
+    /// needless when it has left that state, except for the last word of `vrrp:S-29`.
+    pub const fn may_claim(&self) -> bool {
+        match self.state {
+            State::Master => true,
+            State::Backup => self.settings.last_word(),
+            State::Initialize | State::Fault => false,
+        }
+    }
+
     /// Ends being master without a word on the wire: timers, announcements, objects.
     fn let_go(&mut self, context: &mut Context<'_>) {
         for timer in Timer::ALL {

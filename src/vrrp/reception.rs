@@ -79,7 +79,8 @@ fn accept(
     let id = instance.router_id(family);
     let from = received.source;
     let state = instance.state;
-    let owner = instance.effective_priority().is_owner();
+    // An owner that hands over has to hear its successor.
+    let owner = instance.effective_priority().is_owner() && instance.hand_over.is_none();
     let router = instance.router(family)?;
     let settings = &instance.settings;
     let result = match state {
