@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::instance::{Context, Instance};
+use super::statistics::count;
 use super::timers::Timer;
 use super::{Action, InterfaceId, ObjectId, State};
 use crate::units::{Family, Instant};
@@ -154,8 +155,7 @@ impl Engine {
         }
         slot.due -= 1;
         slot.queued = slot.due > 0;
-        let statistics = &mut instance.router_of(Family::of(address)).statistics;
-        statistics.announcements_sent = statistics.announcements_sent.wrapping_add(1);
+        count(&mut instance.router_of(Family::of(address)).statistics.announcements_sent);
         true
     }
 

@@ -3,6 +3,7 @@
 use super::instance::{Context, Instance, Wish};
 use super::router::{Conflict, Heard, Remark, Router};
 use super::settings::Preempt;
+use super::statistics::count;
 use super::timers::{Timer, next_on_schedule, skew};
 use super::validation::Advert;
 use super::{Cause, Notice, State};
@@ -59,7 +60,7 @@ impl Instance {
         let preempt = self.preempt();
         if heard.priority.is_stop() {
             // `vrrp:S-13`. A member that waits for its group goes on waiting.
-            self.demoted = false;
+            self.demote(false, context);
             let learned = self.router_of(family).learned;
             let skew = self.skew(learned);
             let router = self.router_of(family);
@@ -110,17 +111,26 @@ impl Instance {
     ) -> Option<Wish> {
         let mine = self.effective_priority();
         if heard.priority.is_stop() {
-            // `vrrp:S-23`
+            // `vrrp:S-23`. It was master too until now, and clients may still believe in it.
             self.send_now(family, context);
-            return None;
+            return self.wants_reannouncing();
         }
         let own_address = self.source(family);
         let id = self.router_id(family);
         let equal = heard.priority == mine;
         if equal {
-            self.router_of(family).contested_at = Some(context.now);
+            let forget_after = self.master_down(family);
+            let router = self.router_of(family);
+            let last = router.contested_at.replace(context.now);
+            if last.is_none_or(|last| context.now.since(last) >= forget_after) {
+                router.contested_since = Some(context.now);
+            }
         }
-        let loses_tie = equal && !tie_decided && own_address.is_some_and(|own| heard.address > own);
+        let loses_tie = equal && own_address.is_some_and(|own| heard.address > own);
+        if loses_tie && tie_decided {
+            // Not answered: the other one would answer back, and so on at the speed of the wire.
+            return self.wants_reannouncing();
+        }
         let yields =
             equal && mine.is_owner() && self.yields_to_owner(family, heard, loses_tie, context);
         if heard.priority > mine || loses_tie || yields {
@@ -136,7 +146,7 @@ impl Instance {
             return None;
         }
         // `vrrp:S-26`, `S-29`
-        router.statistics.lower_priority_received += 1;
+        count(&mut router.statistics.lower_priority_received);
         let notice =
             Notice::LowerPriority { router: id, from: heard.address, theirs: heard.priority };
         if let Some(notice) = router.once(Remark::Lower, notice) {
@@ -145,6 +155,11 @@ impl Instance {
         if self.settings.answer_lower_priority && !self.settings.strict {
             self.send_now(family, context);
         }
+        self.wants_reannouncing()
+    }
+
+    /// Another router was master as well: announce once more (`vrrp:S-29`).
+    fn wants_reannouncing(&self) -> Option<Wish> {
         (self.settings.announce.lower_prio_repeat > 0 && !self.settings.strict)
             .then_some(Wish::Reannounce)
     }
@@ -152,7 +167,7 @@ impl Instance {
     /// `vrrp:S-24`, `S-25`: learns from the winner and leaves without priority 0 (`S-30`).
     fn give_way(&mut self, family: Family, heard: Heard, context: &mut Context<'_>) -> Wish {
         let mine = self.effective_priority();
-        if self.settings.higher_prio_send_advert && !self.settings.strict {
+        if self.settings.last_word() {
             self.send_regular(family, context);
         }
         self.learn(family, heard.interval);
@@ -190,8 +205,8 @@ impl Instance {
             router.conflict = Some(Conflict::Sending(CONFLICT_ADVERTS));
             context.out.notice(notice(false));
         } else if router.conflict == Some(Conflict::Decided) {
-            self.demoted = true;
             context.out.notice(notice(true));
+            self.demote(true, context);
             return true;
         }
         false

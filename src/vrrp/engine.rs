@@ -10,6 +10,7 @@ use super::objects::Change;
 use super::outbox::Outbox;
 use super::schedule::Schedule;
 use super::settings::{OnForeignRemoval, Settings};
+use super::statistics::count;
 use super::timers::Timer;
 use super::tracking::{Source, interface_as_tracker, verdict};
 use super::{Action, Cause, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
@@ -29,7 +30,8 @@ pub struct Engine {
     pub(super) configured: Settings,
     pub(super) instances: Vec<Option<Instance>>,
     pub(super) groups: Vec<Vec<InstanceId>>,
-    pub(super) interfaces: Vec<(Box<str>, InterfaceState)>,
+    /// `None`: a reload brought it, and it was not reported yet.
+    pub(super) interfaces: Vec<(Box<str>, Option<InterfaceState>)>,
     pub(super) trackers: Vec<(Box<str>, TrackerState)>,
     /// Sorted, for the search on each packet.
     pub(super) lookup: Vec<(Key, InstanceId)>,
@@ -137,12 +139,16 @@ impl Engine {
     fn poll_advert(&mut self) -> Option<Action> {
         while let Some(id) = self.out.adverts.pop_front() {
             let Some(instance) = self.get_mut(id.instance) else { continue };
+            let may_claim = instance.may_claim();
+            let may_leave = instance.source(id.family).is_some();
             let router = instance.router_of(id.family);
             let Some(pending) = router.pending.take() else { continue };
-            let statistics = &mut router.statistics;
-            statistics.adverts_sent = statistics.adverts_sent.wrapping_add(1);
+            if !may_leave || !pending.priority.is_stop() && !may_claim {
+                continue;
+            }
+            count(&mut router.statistics.adverts_sent);
             if pending.priority.is_stop() {
-                statistics.priority_zero_sent = statistics.priority_zero_sent.wrapping_add(1);
+                count(&mut router.statistics.priority_zero_sent);
             }
             return Some(Action::SendAdvert {
                 router: id,
@@ -276,6 +282,12 @@ impl Engine {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
+        for (_, state) in &mut self.interfaces {
+            state.get_or_insert_default();
+        }
+        for id in self.ids() {
+            self.assess(id);
+        }
         if !self.configured.startup_delay.is_zero() {
             self.start_at = Some(self.now + self.configured.startup_delay);
         }
@@ -302,17 +314,17 @@ impl Engine {
 
     fn interface_changed(&mut self, interface: InterfaceId, state: InterfaceState) {
         let Some((_, known)) = self.interfaces.get_mut(interface.0 as usize) else { return };
-        if *known == state {
+        if *known == Some(state) {
             return;
         }
-        let was = std::mem::replace(known, state);
-        let tracker = interface_as_tracker(was) != interface_as_tracker(state);
+        let was = known.replace(state);
+        let tracker = interface_as_tracker(was) != interface_as_tracker(Some(state));
         for id in self.ids() {
             let Some(instance) = self.get(id) else { continue };
             let own = instance.interface == interface;
             let tracks = tracker
                 && instance.tracked.iter().any(|t| t.source == Source::Interface(interface));
-            if own && was.present && !state.present {
+            if own && was.is_some_and(|was| was.present) && !state.present {
                 self.with(id, |instance, context| {
                     instance.objects.interface_gone();
                     instance.queue_kernel(context);
@@ -344,13 +356,10 @@ impl Engine {
     /// Recomputes what an instance's surroundings mean for it, without changing its state.
     pub(super) fn assess(&mut self, id: InstanceId) {
         let Some(instance) = self.get(id) else { return };
-        let own = self
-            .interfaces
-            .get(instance.interface.0 as usize)
-            .map(|(_, state)| *state)
-            .unwrap_or_default();
+        let own = self.interfaces.get(instance.interface.0 as usize).and_then(|(_, state)| *state);
         let before = instance.effective_priority();
         if let Some(instance) = self.get_mut(id) {
+            let own = own.unwrap_or_default();
             instance.interface_source = (own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6));
             instance.can_send = own.present && (own.up || instance.settings.dont_track_primary);
         }
@@ -359,7 +368,7 @@ impl Engine {
             Source::Interface(interface) => self
                 .interfaces
                 .get(interface.0 as usize)
-                .map_or(TrackerState::Down, |(_, state)| interface_as_tracker(*state)),
+                .map_or(TrackerState::Unknown, |(_, state)| interface_as_tracker(*state)),
             Source::Named(index) => {
                 self.trackers.get(index as usize).map_or(TrackerState::Unknown, |(_, state)| *state)
             }

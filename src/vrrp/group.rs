@@ -9,7 +9,7 @@ use super::hand_over::{Goal, Outcome};
 use super::instance::{Instance, Wish};
 use super::timers::Timer;
 use super::{Cause, InstanceId, State};
-use crate::units::Family;
+use crate::units::{Family, Instant};
 
 impl Engine {
     fn unit_len(&self, id: InstanceId) -> usize {
@@ -51,7 +51,7 @@ impl Engine {
     pub(super) fn grant(&mut self, id: InstanceId, wish: Wish) {
         match wish {
             Wish::Master => {
-                if self.unit(id).all(Instance::all_want_master) {
+                if self.unit_len(id) > 0 && self.unit(id).all(Instance::all_want_master) {
                     self.each(id, |member, context| {
                         let cause = member.wanted_cause().unwrap_or(Cause::Group { member: id });
                         member.enter_master(cause, context);
@@ -68,7 +68,9 @@ impl Engine {
                     } else {
                         // Unlike the member that lost, this one may have no successor that was
                         // heard yet.
-                        member.enter_backup(Cause::Group { member: id }, true, context);
+                        // One that slept is as late as the one that noticed (`vrrp:T-8`).
+                        let stop = !matches!(cause, Cause::TimerExpired { .. });
+                        member.enter_backup(Cause::Group { member: id }, stop, context);
                     }
                 });
             }
@@ -79,7 +81,8 @@ impl Engine {
 
     /// With equal priorities, each link of a group compares other addresses, and two routers
     /// could each win on one link and both give way for ever. So the first router of the unit
-    /// decides for all as long as it hears the contender.
+    /// decides for all as long as it hears the contender; whether it does is known only after a
+    /// Master_Down_Interval, since its adverts may come later than those on the other links.
     pub(super) fn tie_is_decided_elsewhere(&self, id: InstanceId, family: Family) -> bool {
         let Some(lead) = self.unit(id).next() else { return false };
         let Some(lead_family) = lead.families().next() else { return false };
@@ -87,10 +90,10 @@ impl Engine {
             return false;
         }
         let Some(router) = lead.router(lead_family) else { return false };
-        lead.state == State::Master
-            && router
-                .contested_at
-                .is_some_and(|at| self.now.since(at) < lead.master_down(lead_family))
+        let recent = |at: Instant| self.now.since(at) < lead.master_down(lead_family);
+        let mine = self.get(id).and_then(|i| i.router(family));
+        let too_early = mine.is_some_and(|r| r.contested_since.is_none_or(recent));
+        lead.state == State::Master && (too_early || router.contested_at.is_some_and(recent))
     }
 
     // Fault and start
@@ -153,7 +156,9 @@ impl Engine {
         self.each(id, |member, _| member.resume = None);
         // A member that a reload added follows those that are master already.
         let master = self.unit(id).find(|i| i.state == State::Master).map(|i| i.id);
-        if let Some(master) = master {
+        if let Some(master) = master
+            && self.unit(id).all(|i| i.hand_over.is_none())
+        {
             self.each(id, |member, context| {
                 if member.state == State::Initialize {
                     member.enter_master(Cause::Group { member: master }, context);
@@ -161,18 +166,17 @@ impl Engine {
             });
             return;
         }
-        if self.unit(id).all(|i| i.effective_priority().is_owner()) {
-            self.each(id, |member, context| {
-                if member.state == State::Initialize {
-                    member.enter_master(Cause::Owner, context);
-                }
-            });
+        let goes_ahead =
+            |i: &Instance| i.state == State::Initialize && i.effective_priority().is_owner();
+        if self.unit(id).all(goes_ahead) {
+            self.each(id, |member, context| member.enter_master(Cause::Owner, context));
             return;
         }
         self.each(id, |member, context| {
-            if member.state == State::Initialize {
-                member.enter_backup(Cause::Started, false, context);
+            if member.state != State::Initialize {
+                return;
             }
+            member.enter_backup(Cause::Started, false, context);
             if member.effective_priority().is_owner() {
                 for family in member.families() {
                     member.router_of(family).wants = Some(Cause::Owner);
@@ -208,6 +212,17 @@ impl Engine {
         self.each(id, Instance::end_hold);
     }
 
+    /// After a reload: what waited for a member or a family that is gone does not wait any more.
+    pub(super) fn settle_units(&mut self) {
+        for id in self.ids() {
+            if self.get(id).is_some_and(|i| i.hand_over.is_some()) {
+                self.settle_hand_over(id);
+            } else if self.get(id).is_some() {
+                self.grant(id, Wish::Master);
+            }
+        }
+    }
+
     /// A member's hand-over came to an outcome: all members end theirs together.
     fn settle_hand_over(&mut self, id: InstanceId) {
         self.each(id, |member, context| {
@@ -215,19 +230,25 @@ impl Engine {
                 member.release_objects(context);
             }
         });
-        let outcomes = || self.unit(id).map(|i| i.hand_over.and_then(|h| h.outcome));
+        // A member that a reload added has no hand-over, and nothing to say here.
+        let outcomes = || self.unit(id).filter_map(|i| i.hand_over).map(|h| h.outcome);
         if outcomes().any(|outcome| outcome.is_none()) {
             return;
         }
         let nobody = outcomes().all(|outcome| outcome == Some(Outcome::NotTaken));
-        let insists = self.unit(id).any(|i| {
-            i.hand_over.is_none_or(|h| match h.goal {
-                Goal::Stop => true,
-                Goal::Switchover { force, .. } => force,
-            })
+        let insists = self.unit(id).filter_map(|i| i.hand_over).any(|h| match h.goal {
+            Goal::Stop => true,
+            Goal::Switchover { force, .. } => force,
         });
         if nobody && !insists {
-            self.each(id, |member, context| member.resume_after_hand_over(context));
+            self.each(id, |member, context| {
+                if member.hand_over.is_some() {
+                    member.resume_after_hand_over(context);
+                } else if member.state == State::Backup {
+                    // Joined meanwhile.
+                    member.enter_master(Cause::Group { member: id }, context);
+                }
+            });
         } else {
             self.each(id, |member, context| member.end_hand_over(context));
         }

@@ -171,10 +171,18 @@ impl Instance {
         let hand_over = self.hand_over.as_mut()?;
         // A successor that is heard before our priority 0 needs none; sent now, it would make the
         // other backups stop waiting for the successor's next advert.
+        // A family whose successor is still to come gets it now.
         if hand_over.gave_up_at.is_none() {
             hand_over.gave_up_at = Some(now);
             hand_over.deadline = now + longest;
+            self.timers.set(Timer::HandOver, now + longest);
+            self.queue_kernel(context);
+            let own = self.settings.interval;
+            for other in self.families().filter(|other| *other != family) {
+                self.send(other, Priority::STOP, own, context);
+            }
         }
+        let hand_over = self.hand_over.as_mut()?;
         let after = now.since(hand_over.gave_up_at.unwrap_or(now));
         if first && self.all_succeeded() {
             context.out.notice(Notice::HandOverTaken {
@@ -261,6 +269,7 @@ impl Instance {
             let router = self.router_of(family);
             router.learned = own;
             router.master = None;
+            router.conflict = None;
             self.send_now(family, context);
         }
         self.announce(self.settings.announce.repeat, context);

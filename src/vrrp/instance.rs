@@ -12,6 +12,7 @@ use super::objects::Objects;
 use super::outbox::Outbox;
 use super::router::{Conflict, Pending, Router};
 use super::settings::{InstanceSettings, Preempt};
+use super::statistics::count;
 use super::timers::{Timer, TimerTable, master_down, skew};
 use super::tracking::TrackRef;
 use super::{Cause, FaultReason, InstanceId, InterfaceId, Notice, RouterId, State};
@@ -225,8 +226,18 @@ impl Instance {
         Priority(u8::try_from(priority).unwrap_or(base.0))
     }
 
+    /// The priority that timers use (`vrrp:T-3`): an owner's are those of 255 even while it yields
+    /// to another one.
+    fn timer_priority(&self) -> Priority {
+        if self.settings.priority.is_owner() && self.hold.is_none() {
+            Priority::OWNER
+        } else {
+            self.effective_priority()
+        }
+    }
+
     pub(super) fn skew(&self, interval: Centiseconds) -> Duration {
-        skew(self.settings.version, self.effective_priority(), interval)
+        skew(self.settings.version, self.timer_priority(), interval)
     }
 
     /// Master_Down_Interval for the learned interval of a family.
@@ -237,7 +248,7 @@ impl Instance {
         };
         master_down(
             self.settings.version,
-            self.effective_priority(),
+            self.timer_priority(),
             learned,
             self.settings.down_timer_adverts,
         )
@@ -269,6 +280,13 @@ impl Instance {
             let instance = self.id;
             context.out.notice(Notice::PriorityChanged { instance, from: before, to });
         }
+    }
+
+    /// Whether this owner yields to another one (`vrrp:S-32`).
+    pub fn demote(&mut self, demoted: bool, context: &mut Context<'_>) {
+        let before = self.effective_priority();
+        self.demoted = demoted;
+        self.priority_notice(before, context);
     }
 
     /// Puts the instance on hold: lowest priority until released.
@@ -382,8 +400,8 @@ impl Instance {
             router.forget_remarks();
             if router.active {
                 match (from, to) {
-                    (_, State::Master) => router.statistics.become_master += 1,
-                    (State::Master, _) => router.statistics.release_master += 1,
+                    (_, State::Master) => count(&mut router.statistics.become_master),
+                    (State::Master, _) => count(&mut router.statistics.release_master),
                     (
                         State::Initialize | State::Backup | State::Fault,
                         State::Initialize | State::Backup | State::Fault,
@@ -397,7 +415,7 @@ impl Instance {
     /// Becomes master: adverts first, then addresses, then announcements as each is
     /// acknowledged (`vrrp:S-1`, `S-12`, `S-42`).
     pub fn enter_master(&mut self, cause: Cause, context: &mut Context<'_>) {
-        self.demoted = false;
+        self.demote(false, context);
         self.owes_stop = None;
         for family in self.families() {
             let own = self.settings.interval;
@@ -422,6 +440,16 @@ impl Instance {
         }
         if announce.refresh_repeat > 0 && !announce.refresh.is_zero() {
             self.timers.set(Timer::Refresh, context.now + announce.refresh);
+        }
+    }
+
+    /// Whether an advert with a priority may still leave: what a master was going to send is
+    /// needless when it has left that state, except for the last word of `vrrp:S-29`.
+    pub const fn may_claim(&self) -> bool {
+        match self.state {
+            State::Master => true,
+            State::Backup => self.settings.last_word(),
+            State::Initialize | State::Fault => false,
         }
     }
 

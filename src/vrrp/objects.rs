@@ -74,6 +74,11 @@ impl Slot {
         self.listed
     }
 
+    /// Neither configured nor in the kernel: its place is free for another object.
+    pub const fn forgotten(&self) -> bool {
+        !self.listed && !self.present && self.in_flight == 0
+    }
+
     /// What will be when all requests are answered.
     const fn expected(&self) -> bool {
         if self.in_flight > 0 { self.asked } else { self.present }
@@ -166,7 +171,7 @@ impl Objects {
 
     /// Puts a new object into the slot of a forgotten one, or into one more.
     fn add(&mut self, object: &Object) -> usize {
-        let forgotten = |s: &Slot| !s.listed && !s.present && s.in_flight == 0 && !s.queued;
+        let forgotten = |s: &Slot| s.forgotten() && !s.queued;
         match self.slots.iter_mut().enumerate().find(|(_, slot)| forgotten(slot)) {
             Some((place, slot)) => {
                 *slot = Slot::new(object.clone());
@@ -301,6 +306,9 @@ impl Objects {
     pub fn observe(&mut self, number: u32, present: bool) -> Change {
         let wanted = self.wanted;
         let Some(slot) = self.slots.get_mut(number as usize) else { return Change::None };
+        if slot.forgotten() {
+            return Change::None;
+        }
         let was = slot.present;
         slot.present = present;
         slot.doubt = slot.in_flight > 0 && !present;

@@ -22,7 +22,9 @@ impl Engine {
         self.instances.iter().flatten().find(named).map(|i| i.id)
     }
 
-    /// The interfaces that instances use or track; new ones may appear after a reload.
+    /// The interfaces that instances use or track. Those that a reload adds are unknown, and
+    /// what needs them waits, until [`Event::Interface`](super::Event::Interface) says what they
+    /// are: also when they do not exist.
     pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &str)> + '_ {
         (0..).map(InterfaceId).zip(self.interfaces.iter().map(|(name, _)| &**name))
     }
@@ -51,7 +53,8 @@ impl Engine {
     /// The objects of an instance, in the order of installation.
     pub fn objects(&self, instance: InstanceId) -> impl Iterator<Item = (ObjectId, &Object)> + '_ {
         self.get(instance).into_iter().flat_map(move |i| {
-            i.objects.iter().map(move |(slot, s)| (ObjectId { instance, slot }, &s.object))
+            let known = i.objects.iter().filter(|(_, s)| !s.forgotten());
+            known.map(move |(slot, s)| (ObjectId { instance, slot }, &s.object))
         })
     }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::engine::{Engine, Key};
 use super::instance::{Context, Instance};
 use super::router::Remark;
+use super::statistics::count;
 use super::validation::{AddressCheck, Advert, Expectation, Reject, peek_vrid, validate};
 use super::{Notice, Received, State};
 use crate::units::Family;
@@ -31,11 +32,14 @@ impl Engine {
         let wish = self.with(id, |instance, context| {
             instance.router_of(family).burst = Some(burst);
             let advert = accept(instance, family, received, context)?;
-            instance.advert(family, &advert, tie_decided, context)
+            Some((advert, instance.advert(family, &advert, tie_decided, context)))
         });
-        if let Some(wish) = wish.flatten() {
+        let Some(Some((advert, wish))) = wish else { return };
+        if let Some(wish) = wish {
             self.grant(id, wish);
         }
+        // Last, because a new master or state makes remarks worth repeating.
+        self.with(id, |instance, context| remark(instance, family, &advert, context));
     }
 
     /// `vrrp:V-22`
@@ -75,7 +79,8 @@ fn accept(
     let id = instance.router_id(family);
     let from = received.source;
     let state = instance.state;
-    let owner = instance.effective_priority().is_owner();
+    // An owner that hands over has to hear its successor.
+    let owner = instance.effective_priority().is_owner() && instance.hand_over.is_none();
     let router = instance.router(family)?;
     let settings = &instance.settings;
     let result = match state {
@@ -102,7 +107,6 @@ fn accept(
             received,
         ),
     };
-    let own_interval = settings.interval;
     let router = instance.router_of(family);
     let advert = match result {
         Ok(advert) => advert,
@@ -115,17 +119,24 @@ fn accept(
             return None;
         }
     };
-    let statistics = &mut router.statistics;
-    statistics.adverts_received = statistics.adverts_received.wrapping_add(1);
+    count(&mut router.statistics.adverts_received);
     if advert.priority.is_stop() {
-        statistics.priority_zero_received = statistics.priority_zero_received.wrapping_add(1);
+        count(&mut router.statistics.priority_zero_received);
     }
+    Some(advert)
+}
+
+/// What is odd about an advert that was accepted (`vrrp:C-5`, `V-36`, `V-40`).
+fn remark(instance: &mut Instance, family: Family, advert: &Advert, context: &mut Context<'_>) {
+    let id = instance.router_id(family);
+    let own_interval = instance.settings.interval;
+    let from = advert.source;
+    let router = instance.router_of(family);
     if advert.old_checksum && !std::mem::replace(&mut router.old_checksum, true) {
         context.out.notice(Notice::OldChecksum { router: id, from });
     }
     if advert.interval != own_interval {
-        let statistics = &mut router.statistics;
-        statistics.interval_differs = statistics.interval_differs.wrapping_add(1);
+        count(&mut router.statistics.interval_differs);
         if router.note(Remark::Interval) {
             let theirs = advert.interval;
             context.out.notice(Notice::IntervalDiffers { router: id, from, theirs });
@@ -134,12 +145,10 @@ fn accept(
     match advert.addresses {
         AddressCheck::Match | AddressCheck::NotCompared => {}
         AddressCheck::CountDiffers | AddressCheck::Missing => {
-            let statistics = &mut router.statistics;
-            statistics.address_list_errors = statistics.address_list_errors.wrapping_add(1);
+            count(&mut router.statistics.address_list_errors);
             if router.note(Remark::Addresses) {
                 context.out.notice(Notice::AddressesDiffer { router: id, from });
             }
         }
     }
-    Some(advert)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::engine::{Engine, Key};
-use super::event::{InterfaceState, TrackerState};
+use super::event::TrackerState;
 use super::instance::{Context, Instance, Wish};
 use super::settings::{InstanceSettings, Settings, Track, Tracker};
 use super::timers::Timer;
@@ -24,6 +24,7 @@ impl Engine {
         self.configure(settings);
         self.align_groups();
         self.evaluate_all();
+        self.settle_units();
     }
 
     /// Takes a configuration; states do not change but for instances that end.
@@ -181,7 +182,7 @@ impl Engine {
 
     fn intern_interface(&mut self, name: &str) -> InterfaceId {
         self.interface(name).unwrap_or_else(|| {
-            self.interfaces.push((name.into(), InterfaceState::default()));
+            self.interfaces.push((name.into(), None));
             InterfaceId(u32::try_from(self.interfaces.len() - 1).unwrap_or(u32::MAX))
         })
     }
@@ -221,14 +222,17 @@ impl Engine {
     /// A reload may have put routers of different states into one group.
     fn align_groups(&mut self) {
         for id in self.ids() {
-            let states = |state| {
-                let mut members = self.unit_members(id);
-                members.any(|member| self.state(member) == Some(state))
-            };
-            if self.get(id).is_some_and(|i| i.state == State::Master && i.hand_over.is_none())
-                && (states(State::Backup) || states(State::Fault))
-            {
+            if self.get(id).is_none_or(|i| i.state != State::Master || i.hand_over.is_some()) {
+                continue;
+            }
+            let others = || self.unit_members(id).filter_map(|member| self.get(member));
+            if others().any(|i| matches!(i.state, State::Backup | State::Fault)) {
                 self.grant(id, Wish::Backup { cause: Cause::Reconfigured, stop: true });
+            } else if others().any(|i| i.hand_over.is_some()) {
+                // Those that hand over go on; this one leaves without.
+                self.with(id, |instance, context| {
+                    instance.enter_backup(Cause::Reconfigured, true, context);
+                });
             }
             // Those that another member kept waiting may not have to any more.
             if self.get(id).is_some_and(Instance::all_want_master) {

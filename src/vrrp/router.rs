@@ -101,6 +101,8 @@ pub struct Router {
     pub conflict: Option<Conflict>,
     /// When a router of equal priority was last heard while master.
     pub contested_at: Option<Instant>,
+    /// Since when one has been heard again and again while master.
+    pub contested_since: Option<Instant>,
     /// The wake-up burst in which the last advert came (`vrrp:V-24`).
     pub burst: Option<u32>,
     /// Counters.
@@ -126,6 +128,7 @@ impl Router {
             old_checksum: false,
             conflict: None,
             contested_at: None,
+            contested_since: None,
             burst: None,
             statistics: Statistics::default(),
             noted: 0,
@@ -169,6 +172,7 @@ impl Router {
         self.gave_up = None;
         self.conflict = None;
         self.contested_at = None;
+        self.contested_since = None;
         self.master = None;
         self.quiet_since = now;
         self.forget_remarks();

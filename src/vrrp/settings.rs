@@ -237,6 +237,11 @@ pub enum Tracker {
 }
 
 impl InstanceSettings {
+    /// Whether a master sends once more before it gives way (`vrrp:S-29`).
+    pub const fn last_word(&self) -> bool {
+        self.higher_prio_send_advert && !self.strict
+    }
+
     /// Whether there is a virtual router of this family: one that has an address in the packet.
     pub fn has_family(&self, family: Family) -> bool {
         self.objects.iter().filter_map(Object::in_packet).any(|a| Family::of(a) == family)

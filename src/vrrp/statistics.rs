@@ -2,6 +2,11 @@
 
 use super::validation::Counters;
 
+/// Counts one more; counters wrap.
+pub(super) const fn count(counter: &mut u32) {
+    *counter = counter.wrapping_add(1);
+}
+
 /// Counters of one virtual router since it exists. They wrap.
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {

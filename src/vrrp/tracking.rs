@@ -72,20 +72,21 @@ pub struct Verdict {
 /// Looks at the interface, the source addresses and everything tracked.
 pub fn verdict(
     instance: &Instance,
-    interface: InterfaceState,
+    interface: Option<InterfaceState>,
     state_of: impl Fn(Source) -> TrackerState,
 ) -> Verdict {
-    let mut verdict = Verdict { fault: None, weight: 0, wait: false };
-    if !interface.present {
-        verdict.fault = Some(FaultReason::InterfaceMissing(instance.interface));
-    } else if !interface.up && !instance.settings.dont_track_primary {
-        verdict.fault = Some(FaultReason::InterfaceDown(instance.interface));
-    } else {
-        verdict.fault = instance
+    let mut verdict = Verdict { fault: None, weight: 0, wait: interface.is_none() };
+    verdict.fault = match interface {
+        None => None,
+        Some(own) if !own.present => Some(FaultReason::InterfaceMissing(instance.interface)),
+        Some(own) if !own.up && !instance.settings.dont_track_primary => {
+            Some(FaultReason::InterfaceDown(instance.interface))
+        }
+        Some(_) => instance
             .families()
             .find(|family| instance.source(*family).is_none())
-            .map(FaultReason::NoSourceAddress);
-    }
+            .map(FaultReason::NoSourceAddress),
+    };
     for (index, track) in instance.tracked.iter().enumerate() {
         match track.effect(state_of(track.source)) {
             Effect::Weight(points) => verdict.weight += points,
@@ -100,8 +101,12 @@ pub fn verdict(
 }
 
 /// An interface as a tracked thing.
-pub const fn interface_as_tracker(state: InterfaceState) -> TrackerState {
-    if state.present && state.up { TrackerState::Up } else { TrackerState::Down }
+pub const fn interface_as_tracker(state: Option<InterfaceState>) -> TrackerState {
+    match state {
+        None => TrackerState::Unknown,
+        Some(state) if state.present && state.up => TrackerState::Up,
+        Some(_) => TrackerState::Down,
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
     reason = "helpers of tests: what is wrong in them has to fail the test"
 )]
 
+mod index;
+mod machine;
 mod mutation;
 mod packets;
 mod purity;

@@ -1,0 +1,150 @@
+//! Section 7: when announcements are sent. What is in them is in `wire`.
+
+use std::time::Duration;
+
+use steadfast::units::Family;
+use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings};
+use steadfast::vrrp::{Command, Event, State};
+
+use super::driver::*;
+
+fn with(announce: AnnounceSettings) -> InstanceSettings {
+    InstanceSettings { objects: vec![address(100), excluded(101)], announce, ..instance("a") }
+}
+
+fn plain() -> AnnounceSettings {
+    instance("a").announce
+}
+
+/// When an address was announced, from the moment it became master.
+fn times(d: &Driver, last: u8) -> Vec<Duration> {
+    let became = d.transitions().iter().rfind(|t| t.2 == State::Master).unwrap().0;
+    d.announced(v4(last)).into_iter().map(|at| at - became).collect()
+}
+
+/// vrrp:G-5: keepalived's defaults: five rounds, and five again after five seconds; excluded
+/// addresses as well.
+#[test]
+fn g_5_two_bursts() {
+    let mut d = Driver::one(with(AnnounceSettings { repeat: 5, delay: ms(5_000), ..plain() }));
+    d.run_for(ms(60_000));
+    for last in [100, 101] {
+        let mut expected = vec![ms(0); 5];
+        expected.extend([ms(5_000); 5]);
+        assert_eq!(times(&d, last), expected, "{last}");
+    }
+}
+
+/// vrrp:G-5: rounds: no address waits for all announcements of another.
+#[test]
+fn g_5_rounds() {
+    let mut d = Driver::master(with(plain()));
+    let instance = d.a();
+    d.event(Event::Reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })])));
+    d.clear();
+    d.command(Command::Announce { instance });
+    let pair = ["announce 192.0.2.100", "announce 192.0.2.101"];
+    assert_eq!(d.deeds(), [pair, pair, pair].concat());
+}
+
+/// vrrp:G-5: refresh, on its own schedule.
+#[test]
+fn g_5_refresh() {
+    let mut d =
+        Driver::one(with(AnnounceSettings { refresh: ms(10_000), refresh_repeat: 2, ..plain() }));
+    d.run_for(us(3_609_375) + ms(30_000));
+    let expected = [0, 10_000, 10_000, 20_000, 20_000, 30_000, 30_000].map(ms);
+    assert_eq!(times(&d, 100), expected);
+    d.hear(&peer(20, 200));
+    d.clear();
+    d.run_for(ms(2_000));
+    assert_eq!(d.announced(v4(100)), [], "not as backup");
+}
+
+/// vrrp:G-5: the smallest time between two on one interface, for each family.
+#[test]
+fn g_5_spacing() {
+    let mut s =
+        with(AnnounceSettings { repeat: 2, garp_interval: ms(10), gna_interval: ms(7), ..plain() });
+    s.objects.push(address6(100));
+    let mut d = Driver::one(s);
+    d.run_for(ms(10_000));
+    assert_eq!(times(&d, 100), [ms(0), ms(20)]);
+    assert_eq!(times(&d, 101), [ms(10), ms(30)]);
+    let became = d.transitions().last().unwrap().0;
+    let v6: Vec<_> = d.announced(host(Family::V6, 100)).iter().map(|t| *t - became).collect();
+    assert_eq!(v6, [ms(0), ms(7)]);
+}
+
+/// vrrp:G-5: the spacing holds over all instances of an interface, and what is no longer wanted
+/// takes no place in it.
+#[test]
+fn g_5_spacing_over_instances() {
+    let announce = AnnounceSettings { garp_interval: ms(10), ..plain() };
+    let one = |name: &str, vrid: u8| InstanceSettings {
+        vrid: steadfast::units::Vrid::new(vrid).unwrap(),
+        objects: vec![address(vrid)],
+        announce,
+        ..instance(name)
+    };
+    let mut d = Driver::one(one("a", 51));
+    d.reload(&settings(vec![one("a", 51), one("b", 52), one("c", 53)]));
+    d.run_for(us(3_609_375));
+    // "b" loses before its turn.
+    let winner = Peer { vrid: 52, ..peer(20, 200) };
+    d.hear(&winner);
+    d.run_for(ms(100));
+    let at = d.announced(v4(51))[0];
+    assert_eq!(d.announced(v4(52)), []);
+    assert_eq!(d.announced(v4(53)), [at + ms(10)]);
+}
+
+/// vrrp:G-5: zero rounds are none at all.
+#[test]
+fn g_5_switched_off() {
+    let mut d = Driver::one(with(AnnounceSettings { repeat: 0, delay: ms(5_000), ..plain() }));
+    d.run_for(ms(60_000));
+    assert_eq!(times(&d, 100), []);
+}
+
+/// vrrp:S-42: leaving cancels what was still to be announced.
+#[test]
+fn s_42_pending_announcements_are_cancelled() {
+    let mut d = Driver::one(with(AnnounceSettings {
+        repeat: 3,
+        delay: ms(5_000),
+        garp_interval: ms(500),
+        ..plain()
+    }));
+    d.run_for(us(3_609_375) + ms(600));
+    assert_eq!(times(&d, 100).len() + times(&d, 101).len(), 2);
+    d.hear(&peer(20, 200));
+    d.clear();
+    d.hear_for(&peer(20, 200), ms(20_000));
+    assert_eq!((d.announced(v4(100)), d.announced(v4(101))), (vec![], vec![]));
+}
+
+/// Each address is announced when its installation is acknowledged, not before (DESIGN 8).
+#[test]
+fn announced_when_acknowledged() {
+    let mut d = Driver::one(with(plain()));
+    d.kernel = Kernel::Silent;
+    d.run_for(ms(4_000));
+    assert_eq!(d.announced(v4(100)), []);
+    d.answer(Ok(()));
+    assert_eq!((d.announced(v4(100)).len(), d.announced(v4(101)).len()), (1, 0));
+    d.answer(Ok(()));
+    assert_eq!((d.announced(v4(100)).len(), d.announced(v4(101)).len()), (1, 1));
+}
+
+/// The command announces once more, as master only (event.rs).
+#[test]
+fn announcing_by_command() {
+    let mut d = Driver::one(with(AnnounceSettings { repeat: 0, ..plain() }));
+    let instance = d.a();
+    d.command(Command::Announce { instance });
+    assert_eq!(d.announced(v4(100)), []);
+    d.run_for(ms(4_000));
+    d.command(Command::Announce { instance });
+    assert_eq!((d.announced(v4(100)).len(), d.announced(v4(101)).len()), (1, 1));
+}

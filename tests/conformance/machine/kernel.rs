@@ -1,0 +1,177 @@
+//! Wanted against seen: what others do to our addresses, and what the kernel refuses
+//! (objects.rs).
+
+use steadfast::config::objects::VirtualAddress;
+use steadfast::vrrp::settings::{InstanceSettings, Object, OnForeignRemoval};
+use steadfast::vrrp::{Cause, Event, InterfaceState, KernelError, Notice, State};
+
+use super::driver::*;
+
+fn steal(d: &mut Driver, place: usize) {
+    let object = d.objects()[place];
+    d.event(Event::Object { object, present: false });
+}
+
+/// Put back and announced: at once the first time, later each time it happens again.
+#[test]
+fn a_stolen_address_is_restored_with_back_off() {
+    let mut d = Driver::master(instance("a"));
+    let object = d.objects()[0];
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        d.clear();
+        steal(&mut d, 0);
+        let Some(Notice::ForeignRemoval { restore_in: Some(wait), .. }) = d.notices().pop() else {
+            panic!("{:?}", d.log);
+        };
+        let before = d.engine.object_present(object);
+        assert_eq!(before, wait.is_zero());
+        d.run_for(wait);
+        assert!(d.engine.object_present(object));
+        assert_eq!(d.announced(v4(100)).len(), 1);
+        waits.push(wait.as_secs());
+    }
+    assert_eq!(waits, [0, 1, 2, 4, 8, 16, 30, 30]);
+    assert_eq!(d.state(), State::Master);
+    d.run_for(ms(120_000));
+    d.clear();
+    steal(&mut d, 0);
+    let restore_in = Some(ms(0));
+    assert_eq!(d.notices(), [Notice::ForeignRemoval { object, restore_in }], "forgotten");
+}
+
+/// keepalived's policy: step down.
+#[test]
+fn a_stolen_address_may_cost_the_mastership() {
+    let s = InstanceSettings {
+        on_foreign_removal: OnForeignRemoval::Backup,
+        objects: vec![address(100), address(101)],
+        ..instance("a")
+    };
+    let mut d = Driver::master(s);
+    let object = d.objects()[0];
+    steal(&mut d, 0);
+    assert_eq!((d.state(), d.cause()), (State::Backup, Cause::ForeignRemoval { object }));
+    assert_eq!(d.deeds(), ["send a IPv4 0", "remove 192.0.2.101"]);
+    assert!(d.notices().contains(&Notice::ForeignRemoval { object, restore_in: None }));
+}
+
+/// An address that is not tracked is left alone until the instance becomes master anew.
+#[test]
+fn an_untracked_address_is_left_alone() {
+    let untracked = VirtualAddress { track: false, ..VirtualAddress::new(v4(100), 24) };
+    for policy in [OnForeignRemoval::Restore, OnForeignRemoval::Backup] {
+        let mut d = Driver::master(InstanceSettings {
+            on_foreign_removal: policy,
+            objects: vec![Object::Address(untracked.clone())],
+            ..instance("a")
+        });
+        steal(&mut d, 0);
+        d.run_for(ms(100_000));
+        assert_eq!(d.state(), State::Master);
+        assert!(!d.deeds().contains(&"install 192.0.2.100".to_owned()));
+        assert!(d.notices().is_empty());
+        d.hear(&peer(20, 200));
+        d.run_for(ms(4_000));
+        assert!(d.installed());
+    }
+}
+
+/// What the kernel refuses is tried again, later and later, and said each time.
+#[test]
+fn a_refusal_is_tried_again() {
+    let mut d = Driver::one(instance("a"));
+    d.kernel = Kernel::Refuses;
+    d.run_for(ms(4_000));
+    assert_eq!(d.state(), State::Master, "the adverts do not wait for it");
+    d.run_for(ms(116_000));
+    let object = d.objects()[0];
+    let refused = |seconds: u64| Notice::KernelRefused {
+        object,
+        present: true,
+        error: KernelError(1),
+        retry_in: ms(seconds * 1_000),
+    };
+    assert_eq!(d.notices()[2..], [1, 2, 4, 8, 16, 30, 30, 30].map(refused));
+    assert_eq!(d.announced(v4(100)), []);
+    d.kernel = Kernel::Works;
+    d.run_for(ms(30_000));
+    assert!(d.installed());
+    assert_eq!(d.announced(v4(100)).len(), 1);
+}
+
+/// A removal that is refused is tried again as well; a stop does not wait for it.
+#[test]
+fn a_refused_removal() {
+    let mut d = Driver::master(InstanceSettings { hand_over: false, ..instance("a") });
+    d.kernel = Kernel::Refuses;
+    d.hear(&peer(20, 200));
+    assert!(d.installed());
+    d.kernel = Kernel::Works;
+    d.run_for(ms(1_000));
+    assert!(!d.installed());
+    let mut d = Driver::master(InstanceSettings { hand_over: false, ..instance("a") });
+    d.kernel = Kernel::Refuses;
+    d.event(Event::Shutdown);
+    assert_eq!(d.deeds().last().map(String::as_str), Some("stopped"));
+}
+
+/// Answers that come late, after the state has changed again: in the end the kernel has what the
+/// state wants.
+#[test]
+fn late_answers() {
+    let mut d = Driver::one(instance("a"));
+    d.kernel = Kernel::Silent;
+    d.run_for(ms(4_000));
+    d.hear(&peer(20, 200));
+    assert_eq!(d.asked.len(), 2);
+    d.answer(Ok(()));
+    assert_eq!(d.announced(v4(100)), [], "no longer master");
+    d.answer(Ok(()));
+    assert!(!d.installed() && d.asked.is_empty());
+    d.run_for(ms(4_000));
+    d.hear(&peer(20, 200));
+    d.run_for(ms(4_000));
+    assert_eq!(d.asked.len(), 3, "install, remove, install");
+    while !d.asked.is_empty() {
+        d.answer(Ok(()));
+    }
+    assert!(d.installed());
+    assert!(!d.announced(v4(100)).is_empty());
+}
+
+/// Addresses that others add while we are backup are removed.
+#[test]
+fn a_foreign_address_is_removed() {
+    let mut d = Driver::one(instance("a"));
+    let object = d.objects()[0];
+    d.event(Event::Object { object, present: true });
+    assert_eq!(d.deeds(), ["remove 192.0.2.100"]);
+}
+
+/// An interface that is gone took its addresses with it: nothing is to be removed there.
+#[test]
+fn a_vanished_interface_takes_the_addresses() {
+    let elsewhere =
+        VirtualAddress { interface: Some("lo".into()), ..VirtualAddress::new(v4(101), 32) };
+    let objects = vec![address(100), Object::Address(elsewhere)];
+    let mut d = Driver::master(InstanceSettings { objects, ..instance("a") });
+    d.interface("eth0", InterfaceState::default());
+    assert_eq!(d.state(), State::Fault);
+    assert_eq!(d.deeds(), ["remove 192.0.2.101"]);
+}
+
+/// An object that a reload has dropped is no longer ours: what others do with it does not matter,
+/// and a stop does not wait for it.
+#[test]
+fn a_forgotten_object_is_not_waited_for() {
+    let s = |objects| InstanceSettings { objects, hand_over: false, ..instance("a") };
+    let mut d = Driver::master(s(vec![address(100), address(101)]));
+    let object = d.objects()[1];
+    d.reload_one(s(vec![address(100)]));
+    assert!(!d.engine.object_present(object));
+    d.reload_one(s(vec![address(100)]));
+    d.event(Event::Object { object, present: true });
+    d.event(Event::Shutdown);
+    assert_eq!(d.deeds().last().map(String::as_str), Some("stopped"));
+}

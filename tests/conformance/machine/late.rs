@@ -1,0 +1,84 @@
+//! DESIGN 3: a process that was paused reads its sockets empty before it runs any timer.
+
+use steadfast::units::{Centiseconds, Family, Vrid};
+use steadfast::vrrp::settings::InstanceSettings;
+use steadfast::vrrp::{Action, Event, Notice, State};
+
+use super::driver::*;
+
+/// First the sockets, then the timers; nothing is sent before.
+#[test]
+fn sockets_first() {
+    let mut d = Driver::master(instance("a"));
+    d.drains = false;
+    d.stall(ms(2_001));
+    d.event(Event::Wake);
+    assert_eq!(d.log[0].1, Action::DrainSockets);
+    assert_eq!(d.notices(), [Notice::LateWake { by: ms(1_001) }]);
+    assert_eq!(d.engine.next_deadline(), None, "until the sockets are empty");
+    d.event(Event::Wake);
+    assert!(d.adverts().is_empty());
+    assert_eq!(d.deeds(), ["drain"], "asked once");
+    d.event(Event::SocketsDrained);
+    assert_eq!(d.adverts().len(), 1);
+    assert_eq!(d.left(steadfast::vrrp::timers::Timer::Advert(Family::V4)), Some(ms(1_000)));
+}
+
+/// What waited there counts: a master that was replaced meanwhile sends nothing, a backup whose
+/// master sent all the time does not take over.
+#[test]
+fn packets_that_waited_count() {
+    let mut d = Driver::master(instance("a"));
+    d.drains = false;
+    d.stall(ms(30_000));
+    d.event(Event::Wake);
+    d.hear(&peer(20, 101));
+    d.event(Event::SocketsDrained);
+    assert_eq!(d.state(), State::Backup);
+    assert!(d.adverts().is_empty());
+
+    let mut d = Driver::one(instance("a"));
+    d.drains = false;
+    d.stall(ms(30_000));
+    d.event(Event::Wake);
+    d.hear(&peer(20, 101));
+    d.event(Event::SocketsDrained);
+    assert_eq!(d.state(), State::Backup);
+    assert_eq!(d.down(), Some(us(3_609_375)));
+}
+
+/// Up to one interval of the fastest instance is not late.
+#[test]
+fn what_counts_as_late() {
+    let fast = InstanceSettings {
+        vrid: Vrid::new(7).unwrap(),
+        interval: Centiseconds(10),
+        ..instance("fast")
+    };
+    for (instances, late) in [(vec![instance("a")], 1_000), (vec![instance("a"), fast], 100)] {
+        for over in [0, 1] {
+            let mut d = Driver::started(&settings(instances.clone()));
+            let due = d.engine.next_deadline().unwrap();
+            d.run_until(due - us(1));
+            d.stall(us(1) + ms(late) + us(over));
+            d.event(Event::Wake);
+            assert_eq!(d.deeds().contains(&"drain".to_owned()), over == 1, "{late}");
+            assert!(d.engine.next_deadline().unwrap() > d.now);
+        }
+    }
+}
+
+/// More than one packet for a VRID may be handed over while the sockets are read empty.
+#[test]
+fn no_burst_limit_while_draining() {
+    let mut d = Driver::master(instance("a"));
+    d.drains = false;
+    d.stall(ms(30_000));
+    d.event(Event::Wake);
+    let p = peer(20, 50);
+    let octets = p.octets();
+    let interface = d.engine.interface("eth0").unwrap();
+    let advert = received(interface, &p, &octets);
+    d.event(Event::Received(advert));
+    assert!(!d.engine.burst_is_over(&advert));
+}

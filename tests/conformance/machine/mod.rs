@@ -1,0 +1,21 @@
+//! Sections 5 to 7 of the rules, and what Steadfast promises beyond them: the engine driven by
+//! a clock that only the tests move.
+
+mod announcements;
+mod backup;
+mod chance;
+mod driver;
+mod fault;
+mod given;
+mod group;
+mod hand_over;
+mod initialize;
+mod kernel;
+mod late;
+mod master;
+mod owner;
+mod reload;
+mod restart;
+mod statistics;
+mod switchover;
+mod timers;

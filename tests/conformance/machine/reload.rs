@@ -1,0 +1,314 @@
+//! DESIGN 3: from one configuration to the next, without losing a mastership or an address that
+//! both have (reload.rs).
+
+use steadfast::units::{Centiseconds, Family, Priority, Vrid};
+use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Preempt, Track, Tracker};
+use steadfast::vrrp::timers::Timer;
+use steadfast::vrrp::{Cause, Engine, Event, FaultReason, InterfaceState, Notice, State};
+
+use super::driver::*;
+
+/// The same configuration changes nothing.
+#[test]
+fn nothing_changes() {
+    for settings in [settings(vec![instance("a"), both_as("b")]), pair()] {
+        let mut d = Driver::master_of(&settings);
+        let due = d.engine.next_deadline();
+        d.reload(&settings);
+        assert!(d.log.is_empty(), "{:?}", d.log);
+        assert_eq!(d.engine.next_deadline(), due);
+    }
+}
+
+fn both_as(name: &str) -> InstanceSettings {
+    InstanceSettings { name: name.into(), vrid: Vrid::new(9).unwrap(), ..both() }
+}
+
+/// A master stays master, whatever of these changes.
+#[test]
+fn a_master_stays_master() {
+    let base = instance("a");
+    let changes = [
+        InstanceSettings { priority: Priority(1), ..base.clone() },
+        InstanceSettings { priority: Priority::OWNER, ..base.clone() },
+        InstanceSettings { interval: Centiseconds(4095), ..base.clone() },
+        InstanceSettings { preempt: Preempt::Off, ..base.clone() },
+        InstanceSettings { objects: vec![address(100), address(101)], ..base.clone() },
+        InstanceSettings { objects: vec![address(1)], ..base.clone() },
+        InstanceSettings { objects: vec![address(100), address6(100)], ..base.clone() },
+        InstanceSettings { objects: vec![address6(100)], ..base.clone() },
+        InstanceSettings { strict: true, unicast_peers: vec![v4(20)], ..base.clone() },
+        InstanceSettings { source_v4: Some([192, 0, 2, 99].into()), ..base.clone() },
+        InstanceSettings { track: vec![super::fault::script("x", -10)], ..base.clone() },
+    ];
+    for change in changes {
+        let mut d = Driver::master(base.clone());
+        let id = d.a();
+        d.reload_one(change.clone());
+        assert_eq!(d.a(), id);
+        assert_eq!(d.state(), State::Master, "{change:?}");
+        assert!(d.installed());
+        d.run_for(ms(50_000));
+        assert_eq!(d.transitions(), [], "{change:?}");
+    }
+}
+
+/// The new priority and interval are announced; a shorter interval at once takes effect, and the
+/// next advert is never later than the peers expect.
+#[test]
+fn priority_and_interval() {
+    for (interval, next) in [(50, 500), (300, 700)] {
+        let mut d = Driver::master(instance("a"));
+        let at = d.elapsed();
+        d.run_for(ms(300));
+        let interval = Centiseconds(interval);
+        let priority = Priority(120);
+        d.reload_one(InstanceSettings { interval, priority, ..instance("a") });
+        let instance = d.a();
+        let (from, to) = (Priority(100), priority);
+        assert_eq!(d.notices(), [Notice::PriorityChanged { instance, from, to }]);
+        assert_eq!(d.left(Timer::Advert(Family::V4)), Some(ms(next)));
+        d.run_for(ms(next));
+        assert_eq!(d.adverts(), [(at + ms(300 + next), 120, interval.0)]);
+    }
+    // A backup follows its master's interval, and its own while there is none.
+    let mut d = Driver::one(instance("a"));
+    d.reload_one(InstanceSettings { interval: Centiseconds(10), ..instance("a") });
+    assert_eq!(d.down(), Some(us(360_937)));
+    let mut d = Driver::one(instance("a"));
+    d.hear(&peer(20, 200));
+    d.reload_one(InstanceSettings { interval: Centiseconds(10), ..instance("a") });
+    assert_eq!(d.down(), Some(us(3_609_375)));
+}
+
+/// Only what differs is removed, added and announced.
+#[test]
+fn the_list_of_addresses() {
+    let s = |list: &[u8]| InstanceSettings {
+        objects: list.iter().map(|last| address(*last)).collect(),
+        ..instance("a")
+    };
+    let mut d = Driver::master(s(&[100, 101, 102]));
+    d.reload_one(s(&[103, 102, 100]));
+    assert_eq!(d.deeds(), ["remove 192.0.2.101", "install 192.0.2.103", "announce 192.0.2.103"]);
+    let packet: Vec<_> = d.engine.packet_addresses(d.router(Family::V4)).collect();
+    assert_eq!(packet, [v4(103), v4(102), v4(100)]);
+    // A backup installs nothing.
+    let mut d = Driver::one(s(&[100]));
+    d.reload_one(s(&[101]));
+    assert_eq!(d.deeds(), [""; 0]);
+}
+
+/// A family that comes begins where the instance is; one that goes is given up.
+#[test]
+fn families() {
+    let mut d = Driver::master(instance("a"));
+    d.reload_one(both());
+    assert_eq!(d.deeds(), ["send a IPv6 100", "install fe80::64", "announce fe80::64"]);
+    assert_eq!(d.left(Timer::Advert(Family::V6)), Some(ms(1_000)));
+    d.clear();
+    d.reload_one(instance("a"));
+    assert_eq!(d.deeds(), ["send a IPv6 0", "remove fe80::64"]);
+    assert_eq!(d.left(Timer::Advert(Family::V6)), None);
+    assert_eq!(d.state(), State::Master);
+
+    let mut d = Driver::one(instance("a"));
+    d.run_for(ms(2_000));
+    d.reload_one(both());
+    assert_eq!(d.left(Timer::Down(Family::V6)), Some(us(3_609_375)));
+    d.run_for(ms(2_000));
+    assert_eq!(d.state(), State::Backup, "waits for the new one");
+    d.run_for(ms(2_000));
+    assert_eq!(d.state(), State::Master);
+}
+
+/// A family that held the other one back, and goes: nothing holds it any more.
+#[test]
+fn a_family_that_held_the_other_back() {
+    let mut d = Driver::one(both());
+    d.hear_for(&peer_of(Family::V6, 20, 200), ms(10_000));
+    assert_eq!(d.state(), State::Backup);
+    d.reload_one(instance("a"));
+    assert_eq!(d.state(), State::Master);
+}
+
+/// vrrp:S-41: the same for a member of a group.
+#[test]
+fn a_member_that_held_the_group_back() {
+    for removed in [true, false] {
+        let mut d = Driver::started(&pair());
+        d.hear_for(&peer(20, 200).on("eth1").addresses(&[v4(200)]), ms(10_000));
+        assert_eq!(d.state(), State::Backup);
+        let mut s = pair();
+        s.groups.clear();
+        if removed {
+            s.instances.pop();
+        }
+        d.reload(&s);
+        assert_eq!(d.state(), State::Master);
+    }
+}
+
+/// A new instance starts, a removed one hands over and is gone.
+#[test]
+fn instances_come_and_go() {
+    let b = InstanceSettings {
+        vrid: Vrid::new(52).unwrap(),
+        objects: vec![address(52)],
+        ..instance("b")
+    };
+    let mut d = Driver::master(instance("a"));
+    d.reload(&settings(vec![instance("a"), b.clone()]));
+    assert_eq!(d.state_of("b"), State::Backup);
+    d.run_for(ms(4_000));
+    assert_eq!(d.state_of("b"), State::Master);
+    let old = d.id("b");
+    d.clear();
+    d.reload_one(instance("a"));
+    assert_eq!(d.engine.instance("b"), None);
+    assert_eq!(d.engine.instances().count(), 1);
+    assert!(d.engine.handing_over(old));
+    d.run_for(ms(20));
+    d.hear(&Peer { vrid: 52, ..peer(20, 90).addresses(&[v4(52)]) });
+    d.hear_announcement(v4(52));
+    assert_eq!(d.engine.state(old), None, "forgotten");
+    assert!(d.deeds().contains(&"remove 192.0.2.52".to_owned()));
+    assert_eq!(d.state(), State::Master);
+    d.run_for(ms(10_000));
+    d.clear();
+    d.hear(&Peer { vrid: 52, ..peer(20, 90) });
+    assert!(matches!(d.notices()[0], Notice::UnknownVrid { vrid: 52, .. }));
+    // Its place is free for another one.
+    d.reload(&settings(vec![instance("a"), b]));
+    assert_eq!(d.state_of("b"), State::Backup);
+}
+
+/// Another VRID or interface is another virtual router: the old one ends, the new one starts.
+#[test]
+fn another_virtual_router() {
+    for change in [
+        InstanceSettings { vrid: Vrid::new(52).unwrap(), ..instance("a") },
+        InstanceSettings { interface: "eth1".into(), ..instance("a") },
+    ] {
+        let mut d = Driver::master(instance("a"));
+        let old = d.a();
+        d.reload_one(change);
+        d.all_interfaces_up();
+        assert_ne!(d.a(), old);
+        assert_eq!(d.engine.state(old), None);
+        assert_eq!(d.state(), State::Backup);
+        assert!(d.deeds().iter().any(|deed| deed.ends_with("IPv4 0")), "{:?}", d.deeds());
+        d.run_for(ms(4_000));
+        assert_eq!(d.state(), State::Master);
+        assert!(d.installed());
+    }
+}
+
+/// vrrp:S-41: a group that is formed of a master and a backup moves together.
+#[test]
+fn a_new_group_is_brought_in_line() {
+    let mut apart = pair();
+    apart.groups.clear();
+    let mut d = Driver::started(&apart);
+    d.hear_for(&peer(20, 200).on("eth1").addresses(&[v4(200)]), ms(10_000));
+    assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Backup));
+    d.reload(&pair());
+    assert_eq!((d.state(), d.state_of("b")), (State::Backup, State::Backup));
+    assert_eq!(d.cause(), Cause::Reconfigured);
+    // Masters stay masters when they are joined, parted, or get a third.
+    let mut d = Driver::master_of(&apart);
+    d.reload(&pair());
+    d.reload(&apart);
+    let mut three = pair();
+    three.instances.push(InstanceSettings { vrid: Vrid::new(7).unwrap(), ..instance("c") });
+    three.groups[0].members.push("c".into());
+    d.reload(&three);
+    assert_eq!(d.state_of("c"), State::Master);
+    assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Master));
+    assert!(d.transitions().is_empty() && d.transitions_of("b").is_empty());
+}
+
+/// vrrp:S-41: owners in one group of which one is backup: a new one does not go ahead alone.
+#[test]
+fn s_41_a_new_owner_does_not_go_ahead() {
+    let mut s = pair();
+    for instance in &mut s.instances {
+        instance.priority = Priority::OWNER;
+    }
+    let mut one = s.clone();
+    one.instances.pop();
+    one.groups[0].members.pop();
+    let mut d = Driver::started(&one);
+    d.hear(&peer(20, 255));
+    assert_eq!(d.state(), State::Backup);
+    d.engine.handle(Event::Reload(&s), d.now);
+    d.all_interfaces_up();
+    assert_eq!((d.state(), d.state_of("b")), (State::Backup, State::Backup));
+    d.hear_for(&peer(20, 255), ms(10_000));
+    assert_eq!((d.state(), d.state_of("b")), (State::Backup, State::Backup));
+}
+
+/// The schedule of refreshes follows the configuration.
+#[test]
+fn announcements() {
+    let with = |refresh| InstanceSettings {
+        announce: AnnounceSettings { refresh: ms(refresh), ..instance("a").announce },
+        ..instance("a")
+    };
+    let mut d = Driver::master(with(0));
+    d.reload_one(with(10_000));
+    d.run_for(ms(10_000));
+    assert_eq!(d.announced(v4(100)).len(), 1);
+    d.reload_one(with(0));
+    d.run_for(ms(60_000));
+    assert_eq!(d.announced(v4(100)).len(), 1);
+}
+
+/// A reload while stopping is ignored.
+#[test]
+fn not_while_stopping() {
+    let mut d = Driver::master(instance("a"));
+    d.event(Event::Shutdown);
+    d.run_for(ms(20));
+    d.clear();
+    d.reload(&settings(vec![instance("a"), both_as("b")]));
+    assert_eq!(d.engine.instance("b"), None);
+    assert_eq!(d.deeds(), [""; 0]);
+}
+
+/// An interface that a reload brings is unknown, not missing, until it was looked at: it costs no
+/// mastership to track one more, or to get one more member.
+#[test]
+fn a_new_interface_is_not_missing() {
+    let mut s = instance("a");
+    let wan = Track { tracker: Tracker::Interface("wan".into()), weight: 0, reverse: false };
+    s.track = vec![wan];
+    let mut d = Driver::master(instance("a"));
+    d.reload_one(s);
+    assert_eq!(d.state(), State::Master);
+    d.interface("wan", up());
+    assert!(d.transitions().is_empty());
+    d.interface("wan", InterfaceState::default());
+    assert_eq!(d.state(), State::Fault);
+
+    let mut one = pair();
+    one.instances.pop();
+    for (state, expected) in [(up(), State::Master), (InterfaceState::default(), State::Fault)] {
+        let mut d = Driver::master_of(&one);
+        d.reload(&pair());
+        assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Initialize));
+        d.interface("eth1", state);
+        assert_eq!((d.state(), d.state_of("b")), (expected, expected));
+    }
+}
+
+/// Before the start an interface that was not reported is missing.
+#[test]
+fn an_unreported_interface_is_missing_at_the_start() {
+    let mut engine = Engine::new(&settings(vec![instance("a")]));
+    engine.handle(Event::Start, START);
+    let a = engine.instance("a").unwrap();
+    let eth0 = engine.interface("eth0").unwrap();
+    assert_eq!(engine.state(a), Some(State::Fault));
+    assert_eq!(engine.fault(a), Some(FaultReason::InterfaceMissing(eth0)));
+}
