@@ -47,7 +47,7 @@ impl Rng {
     /// 0 to `bound` - 1; the tiny bias does not matter here.
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "a choice among nothing");
-        (u128::from(self.next()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
     /// An index of a list of that length.

@@ -128,7 +128,7 @@ fn seeds(args: &Args) -> Total {
             }
             let seed = args.first + place;
             let mut outcome = scenario::run(seed, Record::Hash);
-            if seed % TWICE_EVERY == 0 && outcome.violation.is_none() {
+            if seed.is_multiple_of(TWICE_EVERY) && outcome.violation.is_none() {
                 outcome.coverage.check("the same seed twice");
                 let again = scenario::run(seed, Record::Hash).hash;
                 if again != outcome.hash {
