@@ -281,13 +281,9 @@ fn s_30_when_priority_0_is_sent() {
 /// vrrp:S-42: filter, addresses, routes, rules, after the advert; and the reverse.
 #[test]
 fn s_42_order_of_actions() {
-    let objects = vec![
-        Object::Rule(rule()),
-        Object::Route(route()),
-        excluded(101),
-        address(100),
-        Object::Filter,
-    ];
+    let (route, rule) = route_and_rule();
+    let objects =
+        vec![Object::Rule(rule), Object::Route(route), excluded(101), address(100), Object::Filter];
     let mut d = Driver::one(InstanceSettings { objects, hand_over: false, ..instance("a") });
     d.kernel = Kernel::Silent;
     d.run_for(ms(4_000));
@@ -328,12 +324,21 @@ fn s_42_order_of_actions() {
     assert_eq!(d.deeds(), ["stopped"]);
 }
 
-fn route() -> Route {
-    Route { track: true }
-}
-
-fn rule() -> Rule {
-    Rule { track: true }
+/// A route and a rule, as a configuration gives them.
+fn route_and_rule() -> (Route, Rule) {
+    let text = r#"
+        [vrrp.instance.lan]
+        interface = "eth0"
+        virtual_router_id = 51
+        version = 3
+        virtual_addresses = ["192.0.2.100/24"]
+        virtual_routes = ["198.51.100.0/24 via 192.0.2.2 dev eth0"]
+        virtual_rules = ["from 192.0.2.0/24 table 100 priority 1000"]
+    "#;
+    let parsed = steadfast::config::parse(text, None);
+    let model = parsed.model.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+    let instance = &model.instances[0];
+    (instance.routes[0].clone(), instance.rules[0].clone())
 }
 
 /// vrrp:S-42: all adverts of all instances leave before the first request to the kernel.
