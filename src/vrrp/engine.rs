@@ -168,8 +168,7 @@ impl Engine {
                 instance.muted = true;
                 Some(Action::Mute(id))
             } else {
-                let slot = instance.objects.next_removal();
-                slot.map(|slot| Action::Remove(ObjectId { instance: id, slot }))
+                self.next_removal(id)
             };
             if action.is_some() {
                 // One request at a time in turn, so that no instance waits for all addresses of
@@ -177,7 +176,9 @@ impl Engine {
                 self.out.removals.push_back(id);
                 return action;
             }
-            instance.removals_queued = false;
+            if let Some(instance) = self.get_mut(id) {
+                instance.removals_queued = false;
+            }
         }
         while let Some(id) = self.out.kernel.pop_front() {
             let Some(instance) = self.get_mut(id) else { continue };
@@ -332,6 +333,13 @@ impl Engine {
             }
             if own || tracks {
                 self.assess(id);
+            }
+            if own && state.up && !was.is_some_and(|was| was.up) {
+                // A master that does not track its interface stayed master all the time, and
+                // others may have announced meanwhile.
+                self.with(id, |instance, context| {
+                    instance.announce(instance.settings.announce.repeat, context);
+                });
             }
         }
         self.evaluate_all();

@@ -10,10 +10,10 @@ use std::time::Duration;
 use super::engine::{Engine, Key};
 use super::event::TrackerState;
 use super::instance::{Context, Instance, Wish};
-use super::settings::{InstanceSettings, Settings, Track, Tracker};
+use super::settings::{InstanceSettings, Object, Settings, Track, Tracker};
 use super::timers::Timer;
 use super::tracking::{Source, TrackRef};
-use super::{Cause, InstanceId, InterfaceId, State};
+use super::{Action, Cause, InstanceId, InterfaceId, ObjectId, State};
 use crate::units::{Family, Priority, Version};
 
 impl Engine {
@@ -138,6 +138,37 @@ impl Engine {
             self.schedule.update(id.0, None);
             self.lookup.retain(|entry| entry.1 != id);
         }
+    }
+
+    /// The next object of an instance to remove. One that a reload gave to another instance, which
+    /// has installed it, is only struck off the books: its removal, which the kernel refused
+    /// until now, would take it from the new owner.
+    pub(super) fn next_removal(&mut self, id: InstanceId) -> Option<Action> {
+        let now = self.now;
+        loop {
+            let slot = self.get_mut(id)?.objects.next_removal()?;
+            if !self.has_new_owner(id, slot) {
+                return Some(Action::Remove(ObjectId { instance: id, slot }));
+            }
+            self.get_mut(id)?.objects.acknowledge(slot, false, true, now);
+        }
+    }
+
+    fn has_new_owner(&self, id: InstanceId, slot: u32) -> bool {
+        let Some(instance) = self.get(id) else { return false };
+        let Some(old) = instance.objects.get(slot) else { return false };
+        if old.object == Object::Filter || old.listed() && !instance.retiring {
+            return false;
+        }
+        self.instances.iter().flatten().any(|other| {
+            other.id != id
+                && other.interface == instance.interface
+                && other.state == State::Master
+                && other
+                    .objects
+                    .iter()
+                    .any(|(_, new)| new.listed() && new.present() && new.object == old.object)
+        })
     }
 
     fn group(&mut self, new: &Settings, known: &BTreeMap<Box<str>, InstanceId>) {
