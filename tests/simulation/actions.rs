@@ -190,11 +190,10 @@ impl World {
         let addresses: Vec<_> = process.engine.packet_addresses(router).collect();
         let last = process.engine.last_advert(router.instance);
         if !priority.is_stop() {
-            if last != Some(self.now) && !self.slices {
-                self.violated(format!("n{n}: an advert goes out now, last_advert says {last:?}"));
+            let Some(last_advert) = last else {
+                self.violated(format!("n{n}: an advert goes out and last_advert knows of none"));
                 return;
-            }
-            let last_advert = last.unwrap_or(self.now);
+            };
             let master = node.claims(name);
             node.shared[name] = Some(Shared { master, last_advert });
         }

@@ -291,8 +291,8 @@ impl World {
                 self.coverage.fault("late timers");
                 let late = self.chance.faults.duration(Duration::from_millis(1), short * 3);
                 note!(self, node n, "timers up to {late:?} late for {length:?}");
+                self.timers_run_on_time(n);
                 self.nodes[n].late = late;
-                self.watch.disturbed(n, self.now);
                 self.later(length, Happening::Undo(Undo::Late { node: n }));
             }
         }

@@ -81,6 +81,8 @@ impl Rate {
 /// What was the case before a packet was handed over.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectation {
+    /// The engine has to count it.
+    acceptable: bool,
     claimed: bool,
     priority: Option<Priority>,
 }
@@ -239,7 +241,8 @@ impl World {
         let family_fits = settings.has_family(Family::of(packet.source));
         let node = &self.nodes[n];
         let owner = node.priority(packet.name)?.is_owner();
-        let ignored = owner && settings.owner_ignore_adverts;
+        // One that hands over listens for its successor.
+        let ignored = owner && settings.owner_ignore_adverts && !node.handing_over(packet.name);
         let same = settings.version == packet.version && settings.vrid == packet.vrid;
         (same && interval_fits && family_fits && !ignored).then_some(settings)
     }
@@ -247,12 +250,13 @@ impl World {
     pub fn before_packet(&mut self, n: usize, packet: &Packet) -> Expectation {
         let node = &self.nodes[n];
         let priority = node.priority(packet.name);
-        Expectation { claimed: node.claims(packet.name), priority }
+        let acceptable = self.acceptable(n, packet).is_some();
+        Expectation { acceptable, claimed: node.claims(packet.name), priority }
     }
 
     /// `vrrp:S-24`: a master that hears a higher priority is master no more.
     pub fn after_packet(&mut self, n: usize, packet: &Packet, before: Expectation) {
-        if self.acceptable(n, packet).is_none() {
+        if !before.acceptable {
             return;
         }
         let now = self.now;
