@@ -53,6 +53,7 @@ impl Args {
                 "--threads" => args.threads = number(value()?)?.clamp(1, 256) as usize,
                 "--directed" => args.directed = Some(value()?),
                 "--verbose" => args.verbose = true,
+                "--help" | "-h" => return Err(USAGE.to_owned()),
                 _ => return Err(format!("unknown argument {argument:?}\n{USAGE}")),
             }
         }

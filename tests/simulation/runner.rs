@@ -45,8 +45,7 @@ impl Total {
 
 /// Runs what the arguments say.
 pub fn run(args: &Args) -> ExitCode {
-    // A panic of the engine is a result here, shown with the seed's timeline.
-    std::panic::set_hook(Box::new(|_| {}));
+    scenario::keep_panics();
     if let Some(seed) = args.seed {
         return single(&format!("seed {seed}"), scenario::run(seed, Record::Live));
     }

@@ -1,5 +1,6 @@
 //! One random scenario: start, faults, healing, rest, a planned hand-over, rest again.
 
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -48,6 +49,24 @@ pub enum Record {
     Live,
 }
 
+thread_local! {
+    static IN_SCENARIO: Cell<bool> = const { Cell::new(false) };
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// A panic within a scenario is its result, shown with the timeline; any other is a defect of the
+/// simulator and shown as usual.
+pub fn keep_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if IN_SCENARIO.get() {
+            LAST_PANIC.set(info.to_string());
+        } else {
+            usual(info);
+        }
+    }));
+}
+
 /// Lines of the timeline that a failing seed shows.
 const TAIL: usize = 60;
 
@@ -63,13 +82,10 @@ pub fn run_in(seed: u64, plan: Plan, record: Record, story: impl FnOnce(&mut Wor
     let mut world = World::new(seed, plan, record != Record::Hash);
     world.timeline.live = record == Record::Live;
     let began = world.now;
-    let panicked = catch_unwind(AssertUnwindSafe(|| story(&mut world))).err().map(|cause| {
-        let text = cause
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        format!("panic: {}", text.unwrap_or_else(|| "of no known kind".into()))
-    });
+    IN_SCENARIO.set(true);
+    let panicked = catch_unwind(AssertUnwindSafe(|| story(&mut world))).is_err();
+    IN_SCENARIO.set(false);
+    let panicked = panicked.then(|| LAST_PANIC.take());
     Outcome {
         hash: world.timeline.hash(),
         steps: world.steps,
