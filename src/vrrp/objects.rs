@@ -80,7 +80,7 @@ impl Slot {
     }
 
     /// What will be when all requests are answered.
-    const fn expected(&self) -> bool {
+    pub const fn expected(&self) -> bool {
         if self.in_flight > 0 { self.asked } else { self.present }
     }
 

@@ -141,8 +141,8 @@ impl Engine {
     }
 
     /// The next object of an instance to remove. One that a reload gave to another instance, which
-    /// has installed it, is only struck off the books: its removal, which the kernel refused
-    /// until now, would take it from the new owner.
+    /// has asked the kernel for it, is only struck off the books: a removal that comes later,
+    /// because the kernel refused it or was slow, would take it from the new owner.
     pub(super) fn next_removal(&mut self, id: InstanceId) -> Option<Action> {
         let now = self.now;
         loop {
@@ -167,7 +167,7 @@ impl Engine {
                 && other
                     .objects
                     .iter()
-                    .any(|(_, new)| new.listed() && new.present() && new.object == old.object)
+                    .any(|(_, new)| new.listed() && new.expected() && new.object == old.object)
         })
     }
 
