@@ -55,6 +55,15 @@ impl VirtualAddress {
     }
 }
 
+impl VirtualAddress {
+    /// Whether the kernel would hold the same: all but [`VirtualAddress::track`], which is a matter
+    /// of the engine.
+    pub fn same_in_kernel(&self, other: &Self) -> bool {
+        self.address == other.address
+            && (self == other || *self == Self { track: self.track, ..other.clone() })
+    }
+}
+
 /// How the broadcast address of an IPv4 address is given.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Broadcast {

@@ -138,6 +138,7 @@ impl Objects {
         for (object, place) in list.iter().zip(&mut places) {
             *place = self.find_unlisted(object, near);
             if let Some(slot) = place.and_then(|place| self.slots.get_mut(place)) {
+                slot.object.clone_from(object);
                 slot.listed = true;
                 near = place.map_or(near, |place| place + 1);
             }
@@ -165,7 +166,7 @@ impl Objects {
         slots()
             .skip(near)
             .chain(slots().take(near))
-            .find(|(_, slot)| !slot.listed && slot.object == *object)
+            .find(|(_, slot)| !slot.listed && slot.object.same_in_kernel(object))
             .map(|(place, _)| place)
     }
 

@@ -164,10 +164,9 @@ impl Engine {
             other.id != id
                 && other.interface == instance.interface
                 && other.state == State::Master
-                && other
-                    .objects
-                    .iter()
-                    .any(|(_, new)| new.listed() && new.expected() && new.object == old.object)
+                && other.objects.iter().any(|(_, new)| {
+                    new.listed() && new.expected() && new.object.same_in_kernel(&old.object)
+                })
         })
     }
 

@@ -142,6 +142,29 @@ impl Object {
         }
     }
 
+    /// Whether the kernel would hold the same, so that a reload from one to the other has nothing
+    /// to ask of it: an address may move in or out of the packet, and tracking may change.
+    pub fn same_in_kernel(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Address(a) | Self::Excluded(a), Self::Address(b) | Self::Excluded(b)) => {
+                a.same_in_kernel(b)
+            }
+            (Self::Route(a), Self::Route(b)) => {
+                a == b || *a == Route { track: a.track, ..b.clone() }
+            }
+            (Self::Rule(a), Self::Rule(b)) => a == b || *a == Rule { track: a.track, ..b.clone() },
+            (Self::Filter, Self::Filter) => true,
+            (
+                Self::Filter
+                | Self::Address(_)
+                | Self::Excluded(_)
+                | Self::Route(_)
+                | Self::Rule(_),
+                _,
+            ) => false,
+        }
+    }
+
     /// Whether its removal by somebody else matters.
     pub const fn tracked(&self) -> bool {
         match self {

@@ -61,6 +61,26 @@ fn a_new_object_does_not_take_the_slot_of_one_that_stays() {
 }
 
 #[test]
+fn an_address_that_leaves_the_packet_or_is_no_longer_tracked_stays_installed() {
+    let mut o = objects(&[address(1), address(2)]);
+    o.want(true);
+    for (slot, _) in requests(&mut o) {
+        o.acknowledge(slot, true, true, at(0));
+    }
+    let (Object::Address(first), Object::Address(mut second)) = (address(1), address(2)) else {
+        panic!("not addresses")
+    };
+    second.track = false;
+    o.configure(&[Object::Address(second.clone()), Object::Excluded(first.clone())]);
+    assert_eq!(requests(&mut o), []);
+    assert_eq!(o.get(0).unwrap().object, Object::Excluded(first));
+    assert_eq!(o.get(1).unwrap().object, Object::Address(second.clone()));
+    second.label = Some("eth0:v".into());
+    o.configure(&[Object::Address(second)]);
+    assert_eq!(requests(&mut o), [(0, false), (1, false), (2, true)]);
+}
+
+#[test]
 fn a_refused_object_waits_longer_each_time() {
     let mut o = objects(&[address(1)]);
     o.want(true);
