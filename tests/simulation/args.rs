@@ -5,13 +5,13 @@ use std::time::Duration;
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Args {
-    /// How many seeds.
+    /// How many seeds; with a time, how many at least.
     pub seeds: u64,
     /// The first of them.
     pub first: u64,
     /// Only this one, with its whole timeline.
     pub seed: Option<u64>,
-    /// As many seeds as fit, instead of a number.
+    /// As many seeds as fit.
     pub time: Option<Duration>,
     /// One line per seed.
     pub verbose: bool,
@@ -23,6 +23,7 @@ pub struct Args {
 
 const USAGE: &str = "\
 usage: simulation [--seeds N] [--first N] [--time SECONDS] [--verbose] [--threads N]
+           N seeds (2000 when nothing is said); with --time as many as fit, N at least
        simulation --seed X          one seed with its whole timeline
        simulation --directed NAME   one directed scenario with its whole timeline";
 
@@ -30,7 +31,7 @@ impl Args {
     /// Reads the arguments; an error is the text to print.
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut args = Self {
-            seeds: 2000,
+            seeds: 0,
             first: 1,
             seed: None,
             time: None,
@@ -39,6 +40,7 @@ impl Args {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         };
         let mut arguments = arguments;
+        let mut seeds = None;
         while let Some(argument) = arguments.next() {
             let mut value =
                 || arguments.next().ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
@@ -46,7 +48,7 @@ impl Args {
                 text.parse::<u64>().map_err(|_| format!("{text:?} is no number\n{USAGE}"))
             };
             match argument.as_str() {
-                "--seeds" => args.seeds = number(value()?)?,
+                "--seeds" => seeds = Some(number(value()?)?),
                 "--first" => args.first = number(value()?)?,
                 "--seed" => args.seed = Some(number(value()?)?),
                 "--time" => args.time = Some(Duration::from_secs(number(value()?)?)),
@@ -57,6 +59,7 @@ impl Args {
                 _ => return Err(format!("unknown argument {argument:?}\n{USAGE}")),
             }
         }
+        args.seeds = seeds.unwrap_or(if args.time.is_some() { 0 } else { 2000 });
         Ok(args)
     }
 }

@@ -200,10 +200,19 @@ fn third_backup_learned_1_cs(record: Record) -> Outcome {
     run_in(0, plan, record, |world| {
         begin(world);
         world.network.swallow = Some(Swallow { from: 1, to: Some(2), what: Which::Any, left: 1 });
+        let before = world.watch.told(2, VR);
+        let addresses = addresses(world);
+        world.ping_every(crate::scenario::FAST_PINGS);
+        world.run_for(SECOND / 10);
+        watch_pings(world, addresses);
         world.tell(0, Inbound::Shutdown);
         world.run_for(SECOND / 5);
         // The third one took over as well, was answered at once, and gave way.
         expect_master(world, 1);
+        if world.watch.told(2, VR) != before + 2 {
+            world.violated("the third backup should have become master and given way".into());
+        }
+        expect_no_lost_pings(world);
         world.network.swallow = None;
         again_from_the_start(world);
     })

@@ -118,11 +118,8 @@ fn seeds(args: &Args) -> Total {
     let work = || {
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            let over = match args.time {
-                Some(limit) => began.elapsed() >= limit,
-                None => place >= args.seeds,
-            };
-            if over {
+            let late = args.time.is_none_or(|limit| began.elapsed() >= limit);
+            if place >= args.seeds && late {
                 return;
             }
             let seed = args.first + place;
