@@ -307,3 +307,12 @@ fn a_weight_is_only_there_when_it_is_written() {
     let weight = |weight, reverse| Some(model::Weight { weight, reverse });
     assert_eq!(weights, [None, weight(-5, false), weight(0, true)]);
 }
+
+#[test]
+fn a_file_of_errors_is_explained_up_to_a_bound() {
+    // The bound is on the number of explanations, of which each may look through the text.
+    for line in ["[vrrp.instance.lan]\n", "[a]\nx = 1\nx = 2\n", "key value\n"] {
+        let found = messages(&line.repeat(5_000));
+        assert!((400..=500).contains(&found.len()), "{line} {}", found.len());
+    }
+}
