@@ -191,6 +191,10 @@ fn read_table<B: Builder>(item: &Item<'_>, builder: &mut B) -> Option<bool> {
 }
 
 fn unknown_word<B: Builder>(word: &str) -> Wrong {
+    if word.starts_with('/') {
+        let message = format!("there is a space before \"{word}\"");
+        return Wrong::new(message, format!("write the address and {word} as one word"));
+    }
     let known = || B::KEYS.iter().chain(B::FLAGS).copied();
     let help = match (word, nearest(word, known())) {
         ("-nodad", _) => "write dad to run duplicate address detection".to_owned(),

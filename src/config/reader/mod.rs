@@ -16,7 +16,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeValue};
 
 use crate::config::diagnostic::{Diagnostic, Span};
-use crate::config::keys::Place;
+use crate::config::keys::{self, Place};
 use crate::config::suggest::nearest;
 use crate::config::values::{self, Wrong, show_duration};
 
@@ -218,8 +218,46 @@ impl<'a> Item<'a> {
         if let DeValue::Table(tree) = self.value {
             return Some(Table::new(self.cx, tree, self.span.clone(), self.path.clone(), place));
         }
-        self.type_error("a table", &format!("write {} = {{ ... }}", self.key()));
+        let help = self.table_help(place);
+        self.type_error("a table", &help);
         None
+    }
+
+    /// What to write instead of a value that is no table.
+    fn table_help(&self, place: Place) -> String {
+        let path = &self.path;
+        let header = self.cx.text.get(self.span.clone()).is_some_and(|text| text.starts_with("[["));
+        match place {
+            Place::Other if path == "vrrp.instance" || path == "vrrp.group" => {
+                format!("write [{path}.NAME], in single brackets, with a name such as lan")
+            }
+            _ if header => format!("write [{path}], in single brackets"),
+            Place::Instance if keys::is_of_an_instance(self.key()) => {
+                "write [vrrp.instance.NAME] above it, with a name such as lan".to_owned()
+            }
+            Place::Group => {
+                "write [vrrp.group.NAME] above it, with a name such as gateway".to_owned()
+            }
+            Place::Authentication => {
+                "write authentication = { type = \"pass\", password = \"...\" }".to_owned()
+            }
+            Place::Root
+            | Place::Global
+            | Place::Vrrp
+            | Place::Instance
+            | Place::Track
+            | Place::Static => {
+                format!("write [{path}] and its keys below it")
+            }
+            Place::Script
+            | Place::File
+            | Place::Process
+            | Place::Bfd
+            | Place::Hmac
+            | Place::Other => {
+                format!("write {} = {{ ... }}", self.key())
+            }
+        }
     }
 
     /// One of several words.
