@@ -172,6 +172,10 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
     let wrong = |message: &str, help: String| Diagnostic::error(span.clone(), message).help(help);
     match what {
         "duplicate key" => duplicate(text, span, start),
+        _ if CONFLICT.iter().any(|mark| line.starts_with(mark)) => wrong(
+            "not TOML: a mark of a merge conflict",
+            "resolve the conflict, and remove the lines with <<<<<<<, ======= and >>>>>>>".to_owned(),
+        ),
         "key with no value" => no_equals(span, line),
         "invalid unquoted key" if colon(line).is_some() => no_equals(span, line),
         "unclosed table" if line.contains(']') => wrong(
@@ -189,6 +193,18 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
         "invalid unquoted key" if in_key => wrong(
             "not TOML: the key has a character that no key here has",
             "write a key of the letters a to z and _; conf/steadfast.toml lists the keys".to_owned(),
+        ),
+        _ if line.starts_with('=') => wrong(
+            "not TOML: there is no key before the =",
+            "write KEY = VALUE, or remove the line".to_owned(),
+        ),
+        _ if message.contains("escape") => wrong(
+            "not TOML: a \\ in a text begins an escape",
+            "write \\\\ for a \\, or put the text in single quotes".to_owned(),
+        ),
+        _ if control(text, &span) => wrong(
+            "not TOML: a control character",
+            "remove it; it may be invisible in an editor".to_owned(),
         ),
         _ if line.starts_with(['!', ';', '/']) => {
             let comment = line.trim_start_matches(['!', ';', '/']).trim_start();
@@ -239,6 +255,15 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
     }
 }
 
+/// What version control leaves in a file.
+const CONFLICT: [&str; 3] = ["<<<<<<<", "=======", ">>>>>>>"];
+
+/// Whether a control character is what is wrong.
+fn control(text: &str, span: &Span) -> bool {
+    let first = text.get(span.start..).and_then(|rest| rest.chars().next());
+    first.is_some_and(|char| char.is_control() && !matches!(char, '\t' | '\n' | '\r'))
+}
+
 /// A key and its value with something else than = between them.
 fn no_equals(span: Span, line: &str) -> Diagnostic {
     let (key, value) =
@@ -268,7 +293,7 @@ fn dotted_header(line: &str) -> String {
 
 /// A value as TOML would have it: numbers as they are, everything else in quotes.
 fn quoted(value: &str) -> String {
-    let value = value.trim_end_matches(',');
+    let value = value.trim_start_matches('=').trim_end_matches([',', ';']).trim();
     match value.to_ascii_lowercase().as_str() {
         "value" => return value.to_owned(),
         "true" | "yes" | "on" => return "true".to_owned(),

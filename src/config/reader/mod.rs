@@ -180,7 +180,10 @@ impl<'a> Item<'a> {
         let DeValue::Array(array) = self.value else {
             let key = self.key();
             let help = match self.value.as_str() {
-                Some(text) => format!("write {key} = [\"{text}\"]"),
+                Some(text) => format!("write {key} = [{}]", elements_of(text)),
+                None if matches!(self.value, DeValue::Table(_)) => {
+                    format!("write {key} = [{{ ... }}], with brackets around the table")
+                }
                 None => format!("write {key} = [...]"),
             };
             self.type_error("a list", &help);
@@ -311,4 +314,14 @@ impl<'a> Item<'a> {
         }
         self.span.clone()
     }
+}
+
+/// The elements of a list that was written as one text: several addresses, or one of anything.
+fn elements_of(text: &str) -> String {
+    let split = |char: char| char == ',' || char.is_whitespace();
+    let parts: Vec<&str> = text.split(split).filter(|part| !part.is_empty()).collect();
+    if parts.iter().all(|part| values::address_with_len(part).is_ok()) {
+        return parts.iter().map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(", ");
+    }
+    format!("\"{text}\"")
 }
