@@ -141,7 +141,7 @@ fn other_language(text: &str) -> Option<Diagnostic> {
         let (first, second) = (words.next(), words.next());
         let language = if trimmed.starts_with('{') {
             "JSON"
-        } else if trimmed == "---" || trimmed.ends_with(':') {
+        } else if trimmed == "---" || trimmed.ends_with(':') && !trimmed.contains(['=', '[', '#']) {
             "YAML"
         } else if matches!(first, Some("config" | "package"))
             && second.is_some_and(|word| !word.starts_with('='))

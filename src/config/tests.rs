@@ -316,3 +316,12 @@ fn a_file_of_errors_is_explained_up_to_a_bound() {
         assert!((400..=500).contains(&found.len()), "{line} {}", found.len());
     }
 }
+
+#[test]
+fn a_colon_in_a_comment_makes_no_yaml() {
+    for first in ["[vrrp.instance.lan] # of the LAN:", "vrrp.x = 1 # see:", "config = 1"] {
+        let found = messages(&format!("{first}\nwrong line\n"));
+        assert!(found.iter().all(|message| !message.contains("looks like")), "{found:#?}");
+        assert!(found.iter().any(|message| message.contains("there is no =")), "{found:#?}");
+    }
+}
