@@ -325,3 +325,11 @@ fn a_colon_in_a_comment_makes_no_yaml() {
         assert!(found.iter().any(|message| message.contains("there is no =")), "{found:#?}");
     }
 }
+
+#[test]
+fn unknown_keys_are_reported_up_to_a_bound() {
+    let keys: String = (0..3_000).map(|i| format!("key{i} = 1\n")).collect();
+    let found = messages(&format!("[vrrp.instance.lan]\n{keys}"));
+    // Besides them three keys are missing.
+    assert_eq!(found.len(), 1_003);
+}

@@ -215,12 +215,13 @@ impl<'a> Table<'a> {
     pub fn finish(self) {
         let mut missing = self.missing.take();
         if self.taken != self.tree.len() {
-            for name in self.tree.keys() {
+            let unknown = |name: &&Spanned<DeString<'a>>| {
                 let key: &str = name.get_ref();
-                if !self.known.contains(&key) {
-                    let meant = self.unknown(key, name.span());
-                    missing.retain(|(key, _)| Some(&**key) != meant);
-                }
+                !self.known.contains(&key)
+            };
+            for name in self.tree.keys().filter(unknown).take(UNKNOWN_MAX) {
+                let meant = self.unknown(name.get_ref(), name.span());
+                missing.retain(|(key, _)| Some(&**key) != meant);
             }
         }
         missing.into_iter().for_each(|(_, diagnostic)| self.cx.report(diagnostic));
@@ -297,6 +298,9 @@ impl<'a> Table<'a> {
         format!("{begin} = {written}")
     }
 }
+
+/// How many unknown keys of one table are reported: a suggestion for each takes its time.
+const UNKNOWN_MAX: usize = 1000;
 
 /// The longest name of an instance, group or tracker, in octets.
 const NAME_MAX: usize = 64;
