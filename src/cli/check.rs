@@ -40,7 +40,7 @@ Examples:
 
 Exit codes:
   0   no errors; with --strict no warnings either
-  1   the file can not be read
+  1   the file can not be read, or the output not be written
   2   there are errors; with --strict or warnings
   64  wrong arguments
 ";
@@ -56,7 +56,11 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('c') | Arg::Long("config") => {
-                if path.replace(PathBuf::from(parser.value()?)).is_some() {
+                let value = parser.value()?;
+                if value.is_empty() {
+                    return Err(Wrong::new("the name after -c is empty", "write -c FILE"));
+                }
+                if path.replace(PathBuf::from(value)).is_some() {
                     return Err(Wrong::new("-c is given twice", "name one file"));
                 }
             }

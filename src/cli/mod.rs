@@ -66,7 +66,7 @@ Examples:
 
 Exit codes:
   0   done
-  1   a file can not be read, or a system call failed
+  1   a file can not be read, the output not be written, or a system call failed
   2   the configuration has errors
   64  wrong arguments
 ";
@@ -105,6 +105,15 @@ impl Wrong {
 
 impl From<lexopt::Error> for Wrong {
     fn from(error: lexopt::Error) -> Self {
+        if let lexopt::Error::MissingValue { option: Some(option) } = &error {
+            return Self::new(
+                format!("{option} needs a value"),
+                format!("write {option} VALUE; --help after the command has the options"),
+            );
+        }
+        if let lexopt::Error::UnexpectedValue { option, .. } = &error {
+            return Self::new(format!("{option} takes no value"), format!("write {option} alone"));
+        }
         Self::new(error.to_string(), "see steadfast --help")
     }
 }
@@ -118,7 +127,16 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
         output.err(&format!("steadfast: {}\n  = help: {}\n", wrong.what, wrong.help));
         Exit::Usage
     });
-    if output.failed() && exit == Exit::Success { Exit::Failure } else { exit }.into()
+    if exit == Exit::Success
+        && let Some(error) = output.failed()
+    {
+        // On a full disk standard error is often still there.
+        Output::default().err(&format!(
+            "steadfast: can not write the output: {error}\n  = help: see that the disk is not full\n"
+        ));
+        return Exit::Failure.into();
+    }
+    exit.into()
 }
 
 fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
@@ -142,18 +160,12 @@ fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             if name == "help" {
                 return help(parser, output);
             }
-            let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
-                let help = match nearest(&name, names()) {
-                    Some(near) => format!("did you mean steadfast {near}?"),
-                    None => format!("the commands are: {}", all()),
-                };
-                return Err(Wrong::new(format!("there is no command {name}"), help));
-            };
-            (command.run)(parser, output)
+            (find(&name)?.run)(parser, output)
         }
-        Some(Arg::Short(letter)) => {
-            Err(Wrong::new(format!("there is no option -{letter}"), "see steadfast --help"))
-        }
+        Some(Arg::Short(letter)) => Err(Wrong::new(
+            format!("there is no option -{letter} without a command"),
+            "options of a command come after it, such as steadfast check -c FILE",
+        )),
         Some(Arg::Long(name)) => {
             let help = match nearest(name, ["help", "version"]) {
                 Some(near) => format!("did you mean --{near}?"),
@@ -167,14 +179,23 @@ fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 /// `steadfast help [COMMAND]`.
 fn help(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     let text = match parser.next()? {
-        Some(Arg::Value(name)) => COMMANDS
-            .iter()
-            .find(|command| name.to_str() == Some(command.name))
-            .map_or(HELP, |command| command.help),
+        Some(Arg::Value(name)) => find(&name.to_string_lossy())?.help,
         Some(Arg::Short(_) | Arg::Long(_)) | None => HELP,
     };
     output.out(text);
     Ok(Exit::Success)
+}
+
+/// The command of a name.
+fn find(name: &str) -> Result<&'static Command, Wrong> {
+    let names = || COMMANDS.iter().map(|command| command.name);
+    COMMANDS.iter().find(|command| command.name == name).ok_or_else(|| {
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean steadfast {near}?"),
+            None => format!("the commands are: {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        Wrong::new(format!("there is no command {name}"), help)
+    })
 }
 
 /// A panic ends the process at once, whether it was built to unwind or not: what is left half done

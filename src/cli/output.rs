@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 /// without a word.
 #[derive(Debug, Default)]
 pub struct Output {
-    failed: bool,
+    failed: Option<io::Error>,
 }
 
 impl Output {
@@ -23,9 +23,9 @@ impl Output {
         self.note(result);
     }
 
-    /// Whether something could not be written.
-    pub fn failed(&self) -> bool {
-        self.failed
+    /// Why something could not be written; the first time.
+    pub fn failed(&self) -> Option<&io::Error> {
+        self.failed.as_ref()
     }
 
     /// Whether standard error may have colours.
@@ -36,6 +36,7 @@ impl Output {
     }
 
     fn note(&mut self, result: io::Result<()>) {
-        self.failed |= result.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe);
+        let failed = result.err().filter(|error| error.kind() != ErrorKind::BrokenPipe);
+        self.failed = self.failed.take().or(failed);
     }
 }

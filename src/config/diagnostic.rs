@@ -107,6 +107,8 @@ pub struct Renderer<'a> {
 const WIDTH: usize = 100;
 /// Of these, how many at the most stand before the caret when the line is cut.
 const BEFORE: usize = 40;
+/// Characters of a message that are shown.
+const LONGEST: usize = 400;
 
 impl<'a> Renderer<'a> {
     /// For the text of the file `name`.
@@ -154,7 +156,7 @@ impl<'a> Renderer<'a> {
             self.name,
             position.line,
             position.column,
-            paint.bold(&diagnostic.message),
+            paint.bold(&clip(&diagnostic.message)),
         );
         self.excerpt(&mut out, &diagnostic.span, "", gutter, paint);
         for (span, remark) in &diagnostic.related {
@@ -163,7 +165,7 @@ impl<'a> Renderer<'a> {
         if let Some(help) = &diagnostic.help {
             for (index, line) in help.lines().enumerate() {
                 let lead = if index == 0 { "= help:" } else { "       " };
-                out.push_str(&format!("{:gutter$} {lead} {line}\n", ""));
+                out.push_str(&format!("{:gutter$} {lead} {}\n", "", clip(line)));
             }
         }
         out
@@ -208,6 +210,15 @@ impl<'a> Renderer<'a> {
 fn chars_before(line: &str, octets: usize) -> usize {
     // Every character has one octet that does not continue another.
     line.bytes().take(octets).filter(|octet| octet & 0xc0 != 0x80).count()
+}
+
+/// A message repeats what was written, which may be very long, and may move the cursor.
+fn clip(message: &str) -> String {
+    let mut clipped: String = message.chars().take(LONGEST).map(printable).collect();
+    if message.chars().nth(LONGEST).is_some() {
+        clipped.push_str("...");
+    }
+    clipped
 }
 
 /// Control characters would move the cursor: they are shown as a replacement character.
@@ -263,6 +274,14 @@ mod tests {
         let lines: Vec<&str> = out.lines().collect();
         assert!(lines[2].len() < 120);
         assert_eq!(lines[2].find('X'), lines[3].find('^'));
+    }
+
+    #[test]
+    fn a_message_is_clipped_and_has_no_control_characters() {
+        let long = format!("a\x1b{}", "ü".repeat(9_000));
+        let out = Renderer::new("f", "").render(&Diagnostic::error(0..0, &*long).help(long), false);
+        assert!(out.chars().count() < 900, "{}", out.len());
+        assert!(!out.contains('\x1b'));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is known about keys beyond their type: which are not built yet, and what keepalived's
 //! keywords are called here.
 
+use super::suggest::nearest;
 use Place::{
     Authentication, Bfd, File, Global, Group, Hmac, Instance, Process, Root, Script, Track, Vrrp,
 };
@@ -229,9 +230,46 @@ pub fn habit(place: Place, key: &str) -> Option<Habit> {
     let found = rows.iter().find(|(keyword, _)| *keyword == key).map(|(_, habit)| *habit);
     found.or_else(|| {
         let virtual_server = place == Global && key.starts_with("lvs_");
-        virtual_server.then_some(Later("virtual servers (IPVS)"))
+        let instance = matches!(place, Root | Vrrp | Global) && OF_AN_INSTANCE.contains(&key);
+        if virtual_server {
+            Some(Later("virtual servers (IPVS)"))
+        } else {
+            instance.then_some(Elsewhere("it in [vrrp.instance.NAME]"))
+        }
     })
 }
+
+/// The key of an instance that a misspelt one above the first header, or under `[vrrp]`, is.
+pub fn of_an_instance(place: Place, key: &str) -> Option<&'static str> {
+    let words = OF_AN_INSTANCE.iter().copied();
+    matches!(place, Root | Vrrp).then(|| nearest(key, words)).flatten()
+}
+
+/// Whether this is a key of an instance, as far as people write it in other tables.
+pub fn is_of_an_instance(key: &str) -> bool {
+    OF_AN_INSTANCE.contains(&key)
+}
+
+/// What people write above the first header, or under `[vrrp]`.
+const OF_AN_INSTANCE: &[&str] = &[
+    "interface",
+    "virtual_router_id",
+    "vrid",
+    "priority",
+    "virtual_addresses",
+    "virtual_ipaddress",
+    "excluded_addresses",
+    "advertisement_interval",
+    "advert_int",
+    "preempt",
+    "nopreempt",
+    "preempt_delay",
+    "state",
+    "source_address",
+    "authentication",
+    "track_interfaces",
+    "version",
+];
 
 use Habit::{Drop, Elsewhere, Later, Write};
 
@@ -259,7 +297,6 @@ const HABITS: &[(Place, &[(&str, Habit)])] = &[
             ("instance", Write("[vrrp.instance.NAME]")),
             ("group", Write("[vrrp.group.NAME]")),
             ("net_namespace", Elsewhere("net_namespace = \"...\" in [global]")),
-            ("interface", Elsewhere("interface = \"...\" in [vrrp.instance.NAME]")),
         ],
     ),
     (
@@ -280,9 +317,6 @@ const HABITS: &[(Place, &[(&str, Habit)])] = &[
             ("enable_dbus", Drop("there is no D-Bus interface; steadfast has a control socket")),
             ("enable_snmp_keepalived", Write("enable_snmp_vrrp = true")),
             ("advert_int", Elsewhere("advertisement_interval = \"1s\" in [vrrp.instance.NAME]")),
-            ("advertisement_interval", Elsewhere("it in [vrrp.instance.NAME]")),
-            ("interface", Elsewhere("it in [vrrp.instance.NAME]")),
-            ("priority", Elsewhere("it in [vrrp.instance.NAME]")),
         ],
     ),
     (

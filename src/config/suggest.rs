@@ -1,19 +1,37 @@
 //! Which known word was probably meant.
 
 /// The known word nearest to `word`, when it is near enough to be a misspelling.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
+) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(MAX).map(fold).collect();
     // A third of the letters may be wrong: `prioritiy` is `priority`, `mtu` is not `tos`.
     let allowed = (word.len() / 3).max(1);
     let letters = word.len();
+    let known = known.into_iter();
     known
-        .into_iter()
+        .clone()
         .filter(|candidate| candidate.len().abs_diff(letters) <= allowed)
         .map(|candidate| (distance(&word, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+        .or_else(|| abbreviated(&word, known))
 }
+
+/// The only known word that begins with these letters.
+fn abbreviated<'a>(word: &[char], known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let begins = |candidate: &&str| {
+        let mut letters = candidate.chars();
+        word.len() >= SHORTEST && word.iter().all(|letter| letters.next() == Some(*letter))
+    };
+    let mut found = known.filter(begins);
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// Fewer letters are no abbreviation.
+const SHORTEST: usize = 3;
 
 /// Longer words than all of ours are cut: the work stays bounded.
 const MAX: usize = 40;
@@ -70,6 +88,14 @@ mod tests {
         assert_eq!(nearest("tos", KEYS), None);
         assert_eq!(nearest("virtual", KEYS), None);
         assert_eq!(nearest("", KEYS), None);
+    }
+
+    #[test]
+    fn an_abbreviation_is_recognised_when_it_is_of_one_word() {
+        assert_eq!(nearest("prio", KEYS), Some("priority"));
+        assert_eq!(nearest("int", KEYS), Some("interface"));
+        assert_eq!(nearest("pr", KEYS), None);
+        assert_eq!(nearest("pree", KEYS), None);
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub struct Repaired {
 /// How often a text is read again without the lines that were wrong.
 const ROUNDS: usize = 8;
 
+/// How many errors are explained. Finding the first of two keys looks through the text, so this
+/// bounds the time that a file of errors takes.
+const EXPLAINED: usize = 500;
+
 /// The words that begin a block of keepalived.conf.
 const KEEPALIVED: [&str; 8] = [
     "global_defs",
@@ -34,14 +38,14 @@ const KEEPALIVED: [&str; 8] = [
 /// Explains the errors of a first reading, and finds those behind them: the parser gives up at some
 /// errors, so the text is read again without the wrong lines.
 pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
-    if let Some(diagnostic) = keepalived(text) {
+    if let Some(diagnostic) = keepalived(text).or_else(|| other_language(text)) {
         return Repaired { diagnostics: vec![diagnostic], text: String::new() };
     }
     let mut found: BTreeMap<usize, Diagnostic> = BTreeMap::new();
     let mut errors = errors;
     let mut patched = text.to_owned();
     // Keys under a header that is there twice are there twice as well.
-    let mut under_twice: Vec<Span> = Vec::new();
+    let mut under_twice: BTreeMap<usize, usize> = BTreeMap::new();
     for _ in 0..ROUNDS {
         errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
         let mut open = false;
@@ -51,12 +55,16 @@ pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
             let start = line_start(text, span.start);
             open |= error.message().contains("unclosed array")
                 || error.message().contains("unclosed inline table");
-            let twice = under_twice.iter().any(|range| range.contains(&start));
-            if twice || found.contains_key(&start) {
+            let table = under_twice.range(..=start).next_back();
+            if table.is_some_and(|(_, end)| start < *end) || found.contains_key(&start) {
                 continue;
             }
+            if found.len() == EXPLAINED {
+                let diagnostics = found.into_values().collect();
+                return Repaired { diagnostics, text: String::new() };
+            }
             if error.message() == "duplicate key" && line_at(text, start).starts_with('[') {
-                under_twice.push(start..next_header(text, start));
+                under_twice.insert(start, next_header(text, start));
             }
             found.insert(start, explain(text, span, start, error.message()));
         }
@@ -119,22 +127,97 @@ fn keepalived(text: &str) -> Option<Diagnostic> {
     None
 }
 
+/// A file in another language that people take for TOML: one message as well.
+fn other_language(text: &str) -> Option<Diagnostic> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim();
+        let indent = line.len() - line.trim_start().len();
+        at += line.len();
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            continue;
+        }
+        let mut words = trimmed.split_whitespace();
+        let (first, second) = (words.next(), words.next());
+        let language = if trimmed.starts_with('{') {
+            "JSON"
+        } else if trimmed == "---" || trimmed.ends_with(':') && !trimmed.contains(['=', '[', '#']) {
+            "YAML"
+        } else if matches!(first, Some("config" | "package"))
+            && second.is_some_and(|word| !word.starts_with('='))
+        {
+            "UCI"
+        } else {
+            return None;
+        };
+        let begin = at - line.len() + indent;
+        let message = format!("this looks like {language} and not TOML");
+        return Some(Diagnostic::error(begin..begin + trimmed.len(), message).help(
+            "write [vrrp.instance.NAME] and below it lines such as interface = \"eth0\"; \
+             conf/steadfast.toml shows how",
+        ));
+    }
+    None
+}
+
 fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
-    let line = line_at(text, start).trim();
+    let offset = span.start.saturating_sub(start);
+    let whole = line_at(text, start);
+    // An error before the = is one of the key.
+    let in_key = whole.find('=').is_some_and(|equals| offset < equals);
+    let line = whole.trim();
     let what = message.split(", expected").next().unwrap_or(message);
     let (key, value) = line.split_once('=').map_or((line, ""), |(k, v)| (k.trim(), v.trim()));
     let bare = !value.starts_with(['"', '\'', '[', '{']);
     let wrong = |message: &str, help: String| Diagnostic::error(span.clone(), message).help(help);
     match what {
         "duplicate key" => duplicate(text, span, start),
-        "key with no value" => {
-            let (key, value) = line.split_once(char::is_whitespace).unwrap_or((line, "VALUE"));
-            let help = format!("write {key} = {}", quoted(value.trim()));
-            wrong("not TOML: there is no = between the key and its value", help)
-        }
+        _ if CONFLICT.iter().any(|mark| line.starts_with(mark)) => wrong(
+            "not TOML: a mark of a merge conflict",
+            "resolve the conflict, and remove the lines with <<<<<<<, ======= and >>>>>>>".to_owned(),
+        ),
+        "key with no value" => no_equals(span, line),
+        "invalid unquoted key" if colon(line).is_some() => no_equals(span, line),
+        "unclosed table" if line.contains(']') => wrong(
+            "not TOML: the name in the header has a space or another character without quotes",
+            format!("write {}", dotted_header(line)),
+        ),
         "unclosed table" => {
-            wrong("not TOML: the header has no ] at its end", format!("write {line}]"))
+            wrong("not TOML: the header has no ] at its end", format!("write {}", header_of(line)))
         }
+        "invalid unquoted key" if line.starts_with('[') => wrong(
+            "not TOML: the header has a character that needs quotes",
+            "write a name of the letters a to z, digits, - and _; quotes around the name keep others"
+                .to_owned(),
+        ),
+        "invalid unquoted key" if in_key => wrong(
+            "not TOML: the key has a character that no key here has",
+            "write a key of the letters a to z and _; conf/steadfast.toml lists the keys".to_owned(),
+        ),
+        _ if line.starts_with('=') => wrong(
+            "not TOML: there is no key before the =",
+            "write KEY = VALUE, or remove the line".to_owned(),
+        ),
+        _ if message.contains("escape") => wrong(
+            "not TOML: a \\ in a text begins an escape",
+            "write \\\\ for a \\, or put the text in single quotes".to_owned(),
+        ),
+        _ if control(text, &span) => wrong(
+            "not TOML: a control character",
+            "remove it; it may be invisible in an editor".to_owned(),
+        ),
+        _ if line.starts_with(['!', ';', '/']) => {
+            let comment = line.trim_start_matches(['!', ';', '/']).trim_start();
+            wrong("not TOML: a comment begins with #", format!("write # {comment}"))
+        }
+        _ if message.contains("carriage return") => wrong(
+            "not TOML: a carriage return without a line feed",
+            "save the file with the line ends of Unix (LF)".to_owned(),
+        ),
+        _ if message.contains("recurs") => wrong(
+            "not TOML: brackets or names are nested too deeply",
+            "a configuration needs no more than five levels; remove the others".to_owned(),
+        ),
         "unclosed array" => wrong("not TOML: the list has no ] at its end", "add ]".to_owned()),
         "unclosed inline table" => {
             wrong("not TOML: the table has no } at its end", "add }".to_owned())
@@ -172,16 +255,61 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
     }
 }
 
+/// What version control leaves in a file.
+const CONFLICT: [&str; 3] = ["<<<<<<<", "=======", ">>>>>>>"];
+
+/// Whether a control character is what is wrong.
+fn control(text: &str, span: &Span) -> bool {
+    let first = text.get(span.start..).and_then(|rest| rest.chars().next());
+    first.is_some_and(|char| char.is_control() && !matches!(char, '\t' | '\n' | '\r'))
+}
+
+/// A key and its value with something else than = between them.
+fn no_equals(span: Span, line: &str) -> Diagnostic {
+    let (key, value) =
+        colon(line).or_else(|| line.split_once(char::is_whitespace)).unwrap_or((line, "VALUE"));
+    let message = "not TOML: there is no = between the key and its value";
+    Diagnostic::error(span, message).help(format!("write {key} = {}", quoted(value.trim())))
+}
+
+/// A key and its value with a colon between them.
+fn colon(line: &str) -> Option<(&str, &str)> {
+    let (key, value) = line.split_once(':')?;
+    let key = key.trim_end();
+    let bare = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'.';
+    (!key.is_empty() && key.bytes().all(bare)).then_some((key, value))
+}
+
+/// A header with the ] that it lacks.
+fn header_of(line: &str) -> String {
+    format!("{}]", line.split('#').next().unwrap_or_default().trim_end())
+}
+
+/// A header of words, with dots between them.
+fn dotted_header(line: &str) -> String {
+    let inside = line.trim_start_matches('[').split(']').next().unwrap_or_default();
+    format!("[{}]", inside.split_whitespace().collect::<Vec<_>>().join("."))
+}
+
 /// A value as TOML would have it: numbers as they are, everything else in quotes.
 fn quoted(value: &str) -> String {
-    match value {
-        "true" | "false" | "VALUE" => value.to_owned(),
-        "yes" | "on" => "true".to_owned(),
-        "no" | "off" => "false".to_owned(),
-        _ if value.parse::<u32>().is_ok() => value.to_owned(),
-        _ if value.starts_with(['"', '\'']) => value.to_owned(),
-        _ => format!("\"{value}\""),
+    let value = value.trim_start_matches('=').trim_end_matches([',', ';']).trim();
+    match value.to_ascii_lowercase().as_str() {
+        "value" => return value.to_owned(),
+        "true" | "yes" | "on" => return "true".to_owned(),
+        "false" | "no" | "off" => return "false".to_owned(),
+        _ => {}
     }
+    if value.starts_with(['"', '\'']) {
+        return value.to_owned();
+    }
+    let quotes = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '`'];
+    // Quotes of word processors.
+    let plain = value.trim_matches(quotes);
+    if plain.parse::<u32>().is_ok() {
+        return plain.to_owned();
+    }
+    format!("\"{plain}\"")
 }
 
 /// A key or table that is there twice, with the place of the first.

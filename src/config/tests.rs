@@ -307,3 +307,29 @@ fn a_weight_is_only_there_when_it_is_written() {
     let weight = |weight, reverse| Some(model::Weight { weight, reverse });
     assert_eq!(weights, [None, weight(-5, false), weight(0, true)]);
 }
+
+#[test]
+fn a_file_of_errors_is_explained_up_to_a_bound() {
+    // The bound is on the number of explanations, of which each may look through the text.
+    for line in ["[vrrp.instance.lan]\n", "[a]\nx = 1\nx = 2\n", "key value\n"] {
+        let found = messages(&line.repeat(5_000));
+        assert!((400..=500).contains(&found.len()), "{line} {}", found.len());
+    }
+}
+
+#[test]
+fn a_colon_in_a_comment_makes_no_yaml() {
+    for first in ["[vrrp.instance.lan] # of the LAN:", "vrrp.x = 1 # see:", "config = 1"] {
+        let found = messages(&format!("{first}\nwrong line\n"));
+        assert!(found.iter().all(|message| !message.contains("looks like")), "{found:#?}");
+        assert!(found.iter().any(|message| message.contains("there is no =")), "{found:#?}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_reported_up_to_a_bound() {
+    let keys: String = (0..3_000).map(|i| format!("key{i} = 1\n")).collect();
+    let found = messages(&format!("[vrrp.instance.lan]\n{keys}"));
+    // Besides them three keys are missing.
+    assert_eq!(found.len(), 1_003);
+}

@@ -113,6 +113,11 @@ fn wrong_arguments_get_a_suggestion() {
     };
     says(&["chekc"], "did you mean steadfast check?");
     says(&["check", "--no-sytem"], "did you mean --no-system?");
+    says(&["-c", "a.toml"], "steadfast check -c FILE");
+    says(&["check", "-c"], "-c needs a value");
+    says(&["check", "-c", ""], "the name after -c is empty");
+    says(&["check", "--strict=1"], "--strict takes no value");
+    says(&["help", "chekc"], "did you mean steadfast check?");
     says(&["check", "a.toml"], "steadfast check -c a.toml");
     says(&["--versoin"], "did you mean --version?");
     says(&["check", "-c", "keepalived.conf"], "reading keepalived.conf is not built yet");
@@ -143,4 +148,15 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.unwrap().wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+    let child = command.args(["check", "--help"]).stdout(full).stderr(Stdio::piped()).spawn();
+    let output = child.unwrap().wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("can not write the output"), "{said}");
 }

@@ -163,7 +163,13 @@ fn interval(table: &mut Table<'_>, version: Version) -> Centiseconds {
         Version::V2 => length.subsec_nanos() == 0,
         Version::V3 => true,
     };
-    let wrong = if !whole {
+    let version_3 = Duration::from_millis(10)..=Centiseconds::MAX_V3.duration();
+    let wrong = if !whole && !version_3.contains(&length) {
+        Wrong::new(
+            format!("{shown} is out of range"),
+            "write whole seconds from \"1s\" to \"255s\"; version = 3 has \"10ms\" to \"40.95s\"",
+        )
+    } else if !whole {
         Wrong::new(
             format!("{shown} has a fraction, version 2 knows whole seconds only"),
             "write version = 3 on all routers that share the addresses, or whole seconds",

@@ -13,6 +13,8 @@ use std::collections::HashSet;
 use toml::de::DeTable;
 
 use super::keys::Place;
+use global::Defaults;
+
 use super::model::{Command, Model, Notify, Statics};
 use super::reader::{Context, Item, Table};
 use super::values::Wrong;
@@ -64,10 +66,30 @@ pub fn model<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Reading {
         };
         table.finish();
     }
+    renamed(&root, &defaults);
     root.get("virtual_server");
     root.get("virtual_server_group");
     root.finish();
     Reading { model, incomplete }
+}
+
+/// What is wrong in tables that have keepalived's names.
+fn renamed(root: &Table<'_>, defaults: &Defaults) {
+    root.renamed("global_defs", Place::Global).map(global::global);
+    for key in ["vrrp_instance", "instance"] {
+        let Some(mut table) = root.renamed(key, Place::Other) else { continue };
+        for (name, item) in table.named() {
+            if let Some(table) = item.table(Place::Instance) {
+                instance::instance(name, table, defaults);
+            }
+        }
+    }
+    for key in ["vrrp_sync_group", "group"] {
+        let Some(mut table) = root.renamed(key, Place::Other) else { continue };
+        for (name, item) in table.named() {
+            item.table(Place::Group).map(|table| instance::group(name, table));
+        }
+    }
 }
 
 /// A program: a text of words, a list, or a table with `command`, `user` and `group`.

@@ -1,6 +1,6 @@
 //! Virtual addresses, and the words that they share with routes and rules.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::words::{Builder, Words, read};
 use crate::config::objects::{Broadcast, Scope, VirtualAddress};
@@ -54,9 +54,16 @@ impl Builder for AddressBuilder {
             "no_track" => AddressOption::NoTrack,
             word if self.0.is_none() => {
                 let (address, len) = values::address_with_len(word)?;
-                if address.is_multicast() || address.is_unspecified() {
+                let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+                if address.is_multicast() || address.is_unspecified() || broadcast {
                     return Err(Wrong::new(
                         format!("{address} can not be the address of a host"),
+                        "write the address that the routers share",
+                    ));
+                }
+                if address.is_loopback() {
+                    return Err(Wrong::new(
+                        format!("{address} never leaves a machine"),
                         "write the address that the routers share",
                     ));
                 }

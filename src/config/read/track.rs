@@ -181,9 +181,23 @@ pub fn tracking(table: &mut Table<'_>) -> Tracking {
     }
 }
 
+/// keepalived has the weight beside the name.
+fn weight_in_text(key: &str, text: &str) -> Option<Wrong> {
+    let mut words = text.split_whitespace();
+    let (name, weight) = (words.next()?, words.next()?);
+    let help = match (weight, words.next().map(str::parse::<i16>)) {
+        ("weight", Some(Ok(weight))) => {
+            format!("write {key} = {{ {name} = {{ weight = {weight} }} }}")
+        }
+        _ => format!("write {key} = {{ {name} = {{ weight = -60 }} }}"),
+    };
+    Some(Wrong::new("a name has no words after it", help))
+}
+
 /// `["wan"]` or `{ wan = { weight = -40 } }`, or `{ wan = -40 }`.
 fn references(item: &Item<'_>, limit: i16) -> Vec<TrackRef> {
-    let interface = item.path.ends_with("track_interfaces");
+    let key = item.path.rsplit('.').next().unwrap_or_default();
+    let interface = key == "track_interfaces";
     let name_ok = |item: &Item<'_>, span, name: &str| {
         let wrong = if interface {
             values::interface(name).err()
@@ -200,6 +214,10 @@ fn references(item: &Item<'_>, limit: i16) -> Vec<TrackRef> {
     if !matches!(item.value, DeValue::Table(_)) {
         return item.list(|item| {
             let name = item.string()?;
+            if let Some(wrong) = weight_in_text(key, name) {
+                item.wrong(wrong);
+                return None;
+            }
             let good = name_ok(item, item.span.clone(), name);
             good.then(|| TrackRef { name: name.into(), weight: None })
         });

@@ -138,7 +138,7 @@ fn read_table<B: Builder>(item: &Item<'_>, builder: &mut B) -> Option<bool> {
         }
         let known = key == B::FIRST || B::KEYS.contains(&key) || B::FLAGS.contains(&key);
         if !known {
-            value.wrong_at(key_span, unknown_word::<B>(key));
+            value.wrong_at(key_span, unknown_key::<B>(key));
             complete = false;
             continue;
         }
@@ -190,7 +190,20 @@ fn read_table<B: Builder>(item: &Item<'_>, builder: &mut B) -> Option<bool> {
     Some(complete)
 }
 
+/// An unknown key of a table, where what is the first word of a text is a key as well.
+fn unknown_key<B: Builder>(key: &str) -> Wrong {
+    let wrong = unknown_word::<B>(key);
+    match wrong.help.strip_prefix("possible are ") {
+        Some(words) => Wrong::new(wrong.message, format!("possible are {}, {words}", B::FIRST)),
+        None => wrong,
+    }
+}
+
 fn unknown_word<B: Builder>(word: &str) -> Wrong {
+    if word.starts_with('/') {
+        let message = format!("there is a space before \"{word}\"");
+        return Wrong::new(message, format!("write the address and {word} as one word"));
+    }
     let known = || B::KEYS.iter().chain(B::FLAGS).copied();
     let help = match (word, nearest(word, known())) {
         ("-nodad", _) => "write dad to run duplicate address detection".to_owned(),

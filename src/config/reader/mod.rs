@@ -16,7 +16,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeValue};
 
 use crate::config::diagnostic::{Diagnostic, Span};
-use crate::config::keys::Place;
+use crate::config::keys::{self, Place};
 use crate::config::suggest::nearest;
 use crate::config::values::{self, Wrong, show_duration};
 
@@ -180,7 +180,10 @@ impl<'a> Item<'a> {
         let DeValue::Array(array) = self.value else {
             let key = self.key();
             let help = match self.value.as_str() {
-                Some(text) => format!("write {key} = [\"{text}\"]"),
+                Some(text) => format!("write {key} = [{}]", elements_of(text)),
+                None if matches!(self.value, DeValue::Table(_)) => {
+                    format!("write {key} = [{{ ... }}], with brackets around the table")
+                }
                 None => format!("write {key} = [...]"),
             };
             self.type_error("a list", &help);
@@ -218,8 +221,46 @@ impl<'a> Item<'a> {
         if let DeValue::Table(tree) = self.value {
             return Some(Table::new(self.cx, tree, self.span.clone(), self.path.clone(), place));
         }
-        self.type_error("a table", &format!("write {} = {{ ... }}", self.key()));
+        let help = self.table_help(place);
+        self.type_error("a table", &help);
         None
+    }
+
+    /// What to write instead of a value that is no table.
+    fn table_help(&self, place: Place) -> String {
+        let path = &self.path;
+        let header = self.cx.text.get(self.span.clone()).is_some_and(|text| text.starts_with("[["));
+        match place {
+            Place::Other if path == "vrrp.instance" || path == "vrrp.group" => {
+                format!("write [{path}.NAME], in single brackets, with a name such as lan")
+            }
+            _ if header => format!("write [{path}], in single brackets"),
+            Place::Instance if keys::is_of_an_instance(self.key()) => {
+                "write [vrrp.instance.NAME] above it, with a name such as lan".to_owned()
+            }
+            Place::Group => {
+                "write [vrrp.group.NAME] above it, with a name such as gateway".to_owned()
+            }
+            Place::Authentication => {
+                "write authentication = { type = \"pass\", password = \"...\" }".to_owned()
+            }
+            Place::Root
+            | Place::Global
+            | Place::Vrrp
+            | Place::Instance
+            | Place::Track
+            | Place::Static => {
+                format!("write [{path}] and its keys below it")
+            }
+            Place::Script
+            | Place::File
+            | Place::Process
+            | Place::Bfd
+            | Place::Hmac
+            | Place::Other => {
+                format!("write {} = {{ ... }}", self.key())
+            }
+        }
     }
 
     /// One of several words.
@@ -273,4 +314,14 @@ impl<'a> Item<'a> {
         }
         self.span.clone()
     }
+}
+
+/// The elements of a list that was written as one text: several addresses, or one of anything.
+fn elements_of(text: &str) -> String {
+    let split = |char: char| char == ',' || char.is_whitespace();
+    let parts: Vec<&str> = text.split(split).filter(|part| !part.is_empty()).collect();
+    if parts.iter().all(|part| values::address_with_len(part).is_ok()) {
+        return parts.iter().map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(", ");
+    }
+    format!("\"{text}\"")
 }

@@ -10,7 +10,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::{Context, Item};
 use crate::config::diagnostic::{Diagnostic, Span};
-use crate::config::keys::{self, Place};
+use crate::config::keys::{self, Habit, Place};
 use crate::config::suggest::nearest;
 use crate::config::values::{self, Wrong};
 
@@ -152,6 +152,14 @@ impl<'a> Table<'a> {
         self.get(key)?.table(place)
     }
 
+    /// The table under a name of keepalived, which is still reported as unknown: so the mistakes in
+    /// it are found in the same run.
+    pub fn renamed(&self, key: &str, place: Place) -> Option<Self> {
+        let value = self.tree.get(key)?;
+        let DeValue::Table(tree) = value.get_ref() else { return None };
+        Some(Self::new(self.cx, tree, value.span(), join(&self.path, key), place))
+    }
+
     /// Whether the key is there at all.
     pub fn has(&self, key: &str) -> bool {
         self.tree.contains_key(key)
@@ -207,12 +215,13 @@ impl<'a> Table<'a> {
     pub fn finish(self) {
         let mut missing = self.missing.take();
         if self.taken != self.tree.len() {
-            for name in self.tree.keys() {
+            let unknown = |name: &&Spanned<DeString<'a>>| {
                 let key: &str = name.get_ref();
-                if !self.known.contains(&key) {
-                    let meant = self.unknown(key, name.span());
-                    missing.retain(|(key, _)| Some(&**key) != meant);
-                }
+                !self.known.contains(&key)
+            };
+            for name in self.tree.keys().filter(unknown).take(UNKNOWN_MAX) {
+                let meant = self.unknown(name.get_ref(), name.span());
+                missing.retain(|(key, _)| Some(&**key) != meant);
             }
         }
         missing.into_iter().for_each(|(_, diagnostic)| self.cx.report(diagnostic));
@@ -223,12 +232,24 @@ impl<'a> Table<'a> {
         let path = join(&self.path, key);
         if let Some(habit) = keys::habit(self.place, key) {
             let message = format!("{path}: {}", habit.what());
-            self.cx.report(Diagnostic::error(span, message).help(habit.help()));
+            let help = match habit {
+                Habit::Write(_) => self.with_value(key, habit.help()),
+                Habit::Elsewhere(_) | Habit::Drop(_) | Habit::Later(_) => habit.help(),
+            };
+            self.cx.report(Diagnostic::error(span, message).help(help));
             return habit.key();
         }
         let meant = nearest(key, self.known.iter().copied());
-        let help = match meant {
+        let elsewhere = keys::of_an_instance(self.place, key);
+        let help = match meant.or(elsewhere) {
+            Some(word) if meant.is_none() => {
+                format!("did you mean {word}? Write it in [vrrp.instance.NAME]")
+            }
             Some(word) => format!("did you mean {word}?"),
+            // A name without the word before it.
+            None if self.place == Place::Vrrp && self.is_table(key) => {
+                format!("write [{}]", join("vrrp.instance", key))
+            }
             None if self.known.len() <= 16 => {
                 let built = |key: &&&str| keys::unbuilt(self.place, key).is_none();
                 let known: Vec<&str> = self.known.iter().filter(built).copied().collect();
@@ -239,7 +260,47 @@ impl<'a> Table<'a> {
         self.cx.report(Diagnostic::error(span, format!("{path}: unknown key")).help(help));
         meant
     }
+
+    fn is_table(&self, key: &str) -> bool {
+        self.tree.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
+    }
+
+    /// The advice `write KEY = EXAMPLE` with what was written under `key` in the place of the
+    /// example, where that is of the same kind.
+    fn with_value(&self, key: &str, help: String) -> String {
+        let Some((begin, example)) = help.split_once(" = ") else { return help };
+        let Some(value) = self.tree.get(key) else { return help };
+        let source = self.cx.text.get(value.span()).unwrap_or_default();
+        if source.len() > 80
+            || help.contains(" in [")
+            || self.place == Place::Authentication
+            || source.contains(['\n', '{'])
+        {
+            return help;
+        }
+        let list_of_names = begin.ends_with('s');
+        let written = match value.get_ref() {
+            DeValue::String(_) if example.starts_with('[') && list_of_names => {
+                format!("[{source}]")
+            }
+            DeValue::String(_) if example.starts_with('"') => source.to_owned(),
+            DeValue::Array(_) if example.starts_with('[') => source.to_owned(),
+            DeValue::Integer(_) if example == "\"1s\"" => format!("\"{source}s\""),
+            DeValue::Integer(_) if example.parse::<u32>().is_ok() => source.to_owned(),
+            DeValue::String(_)
+            | DeValue::Array(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Table(_) => return help,
+        };
+        format!("{begin} = {written}")
+    }
 }
+
+/// How many unknown keys of one table are reported: a suggestion for each takes its time.
+const UNKNOWN_MAX: usize = 1000;
 
 /// The longest name of an instance, group or tracker, in octets.
 const NAME_MAX: usize = 64;

@@ -60,11 +60,9 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
                         .help("write an address as the source that this router has at all times"),
                 );
             }
-            let network = values::network(address.address, address.prefix_len);
-            let host_bits = values::full_len(address.address).saturating_sub(address.prefix_len);
-            if address.address.is_ipv4() && host_bits > 1 && network == address.address {
+            if let Some(what) = no_host(address) {
                 let message = format!(
-                    "{}: {}/{} is the address of a network and not of a host",
+                    "{}: {}/{} {what}",
                     name_of(instance, key),
                     address.address,
                     address.prefix_len
@@ -76,6 +74,22 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
                 );
             }
         }
+    }
+}
+
+/// Why an address with this prefix length is probably not meant.
+fn no_host(address: &VirtualAddress) -> Option<&'static str> {
+    if address.prefix_len == 0 {
+        return Some("makes every address of the world a neighbour");
+    }
+    let IpAddr::V4(v4) = address.address else { return None };
+    let network = values::network(address.address, address.prefix_len);
+    // /31 and /32 have neither (RFC 3021).
+    let hosts = u32::MAX.checked_shr(address.prefix_len.into()).filter(|hosts| *hosts > 1)?;
+    if network == address.address {
+        Some("is the address of a network and not of a host")
+    } else {
+        (v4.to_bits() & hosts == hosts).then_some("is the broadcast address of its network")
     }
 }
 

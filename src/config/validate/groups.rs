@@ -67,8 +67,9 @@ fn size(checker: &mut Checker<'_>, group: &Group, list: &str) {
     let span = checker.places.find(&steps);
     let first = [&steps[..], &[Step::Index(0)]].concat();
     if group.instances.is_empty() {
-        // Names that could not be read are reported already.
-        if !checker.places.is_written(&first) {
+        // Names that could not be read are reported already, and so is what is no list.
+        let reported = checker.found.iter().any(|found| found.span == span);
+        if !reported && !checker.places.is_written(&first) {
             let error = Diagnostic::error(span, format!("{list}: the group is empty"));
             checker.found.push(error.help("write instances = [\"lan\", \"wan\"]"));
         }

@@ -1,8 +1,10 @@
 //! What the keys of one instance say together.
 
+use std::collections::HashSet;
+
 use super::Checker;
 use crate::config::locate::Step;
-use crate::config::model::{Authentication, Checksum, Instance, PreemptMode, Tracking};
+use crate::config::model::{Authentication, Checksum, Instance, PreemptMode, TrackRef, Tracking};
 use crate::config::suggest::nearest;
 use crate::config::{diagnostic::Diagnostic, reader::join};
 use crate::units::{Family, Version};
@@ -33,6 +35,18 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
             "track_interfaces",
             "weights do not change the priority of an address owner",
             "write priority = 254 or less, or remove the weight",
+        );
+    }
+    let own = |tracked: &&TrackRef| tracked.name == instance.interface && tracked.weight.is_none();
+    if !instance.dont_track_primary && instance.track.interfaces.iter().any(|t| own(&t)) {
+        checker.warning(
+            instance,
+            "track_interfaces",
+            &format!(
+                "{} is the interface of the instance, which is tracked anyway",
+                instance.interface
+            ),
+            "remove it, or add a weight",
         );
     }
     let path = [Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.name)];
@@ -178,17 +192,22 @@ pub fn tracking(checker: &mut Checker<'_>, path: &[Step<'_>], name: &str, track:
         ("track_bfd", "track.bfd", &track.bfd, Some(bfd)),
     ];
     for (key, table, list, known) in lists {
+        let mut seen = HashSet::new();
         for (index, reference) in list.iter().enumerate() {
-            let mut steps = path.to_vec();
-            steps.extend([Step::Key(key), Step::Index(index)]);
-            let span = checker.places.find(&steps);
-            let what = &reference.name;
-            if list.iter().take(index).any(|other| other.name == *what) {
+            let what = &*reference.name;
+            let place = || {
+                let mut steps = path.to_vec();
+                steps.extend([Step::Key(key), Step::Index(index)]);
+                checker.places.find(&steps)
+            };
+            if !seen.insert(what) {
                 let message = format!("{name}.{key}: {what} is there twice");
-                checker.found.push(Diagnostic::error(span, message).help("remove one of them"));
+                let error = Diagnostic::error(place(), message).help("remove one of them");
+                checker.found.push(error);
             } else if let Some(known) = &known
-                && !known.contains(&&**what)
+                && !known.contains(&what)
             {
+                let span = place();
                 let message = format!("{name}.{key}: there is no [{}]", join(table, what));
                 let help = match nearest(what, known.iter().copied()) {
                     Some(near) => format!("did you mean {near}?"),

@@ -8,7 +8,7 @@ mod instance;
 
 use std::collections::{HashMap, HashSet};
 
-use super::diagnostic::{Diagnostic, Span};
+use super::diagnostic::{Diagnostic, Severity, Span};
 use super::locate::{Places, Step};
 use super::machine::Machine;
 use super::model::{Instance, Model, Tracking};
@@ -25,7 +25,9 @@ pub fn validate(
 ) {
     let model = &reading.model;
     let mut checker = Checker { model, places, machine, found, absent: HashSet::new() };
-    if model.instances.is_empty() && !places.is_written(&[Step::Key("vrrp")]) {
+    // After an error it would be a second message about the same thing.
+    let failed = checker.found.iter().any(|found| found.severity == Severity::Error);
+    if model.instances.is_empty() && !failed {
         checker.found.push(
             Diagnostic::warning(0..0, "there is no instance, so nothing to do")
                 .help("add [vrrp.instance.NAME]; conf/steadfast.toml shows how"),

@@ -184,7 +184,7 @@ fn strict_mode_forbids_what_is_written() {
 #[test]
 fn missing_interfaces_are_named_once() {
     let machine = Machine { interfaces: vec!["lo".into(), "eth1".into()], addresses: vec![] };
-    let lines = format!("{ONE}track_interfaces = [\"eth0\", \"wan\"]");
+    let lines = format!("{ONE}dont_track_primary = true\ntrack_interfaces = [\"eth0\", \"wan\"]");
     let found = found(&lines, Some(&machine));
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(found[0].contains("a.interface: this machine has no interface eth0 (have: lo, eth1)"));
@@ -223,4 +223,27 @@ fn groups_are_checked() {
     says("[vrrp.group.g]\ninstances = []\n", "the group is empty");
     says("[vrrp.group.g]\ninstances = [\"a\", \"b\", \"a\"]\n", "a is there twice");
     says(&format!("{both}[vrrp.group.h]\ninstances = [\"a\", \"b\"]"), "a is in group g already");
+}
+
+#[test]
+fn the_own_interface_is_tracked_anyway() {
+    let own = format!("{ONE}track_interfaces = [\"eth0\"]");
+    only(&own, Severity::Warning, "tracked anyway");
+    let weighted = format!("{ONE}track_interfaces = {{ eth0 = 5 }}");
+    assert_eq!(found(&weighted, None), Vec::<String>::new());
+    assert_eq!(found(&format!("{own}\ndont_track_primary = true"), None), Vec::<String>::new());
+}
+
+#[test]
+fn a_host_has_an_address_of_a_host() {
+    let one = |address: &str| format!("virtual_addresses = [\"{address}\"]");
+    only(&one("10.0.0.255/24"), Severity::Warning, "broadcast address");
+    only(&one("10.0.0.0/24"), Severity::Warning, "address of a network");
+    only(&one("10.0.0.1/0"), Severity::Warning, "every address of the world");
+    only(&one("127.0.0.1/8"), Severity::Error, "never leaves a machine");
+    only(&one("::1"), Severity::Error, "never leaves a machine");
+    only(&one("255.255.255.255"), Severity::Error, "can not be the address of a host");
+    for address in ["10.0.0.1/31", "10.0.0.0/31", "10.0.0.255/23", "10.0.0.255", "fe80::ff/120"] {
+        assert_eq!(found(&one(address), None), Vec::<String>::new(), "{address}");
+    }
 }
