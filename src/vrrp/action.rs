@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::validation::Reject;
 use super::{InstanceId, InterfaceId, KernelError, ObjectId, RouterId};
-use crate::units::{Centiseconds, Priority};
+use crate::units::{Centiseconds, Mac, Priority};
 
 /// One output of [`Engine::poll_action`](super::Engine::poll_action).
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -167,6 +167,16 @@ pub enum Notice {
         /// When it is tried again.
         retry_in: Duration,
     },
+    /// As master we heard another host announce one of our addresses; we announced it again, or
+    /// will shortly. Says which host that is.
+    AddressTaken {
+        /// Which instance.
+        instance: InstanceId,
+        /// The address.
+        address: IpAddr,
+        /// The link-layer address that it was announced with.
+        mac: Mac,
+    },
     /// A planned hand-over began.
     HandOverStarted {
         /// Which instance.
@@ -264,8 +274,6 @@ pub enum Cause {
         /// Who took over; `None` when forced.
         successor: Option<IpAddr>,
     },
-    /// The planned hand-over found no successor.
-    HandOverFailed,
     /// The process slept too long (`vrrp:T-8`).
     TimerExpired {
         /// Since the last advert.

@@ -1,14 +1,19 @@
 //! Sending announcements, with the spacing that an administrator asked for (`vrrp:G-5`).
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::engine::Engine;
 use super::instance::{Context, Instance};
+use super::objects::Slot;
 use super::statistics::count;
 use super::timers::Timer;
-use super::{Action, InterfaceId, ObjectId, State};
-use crate::units::{Family, Instant};
+use super::{Action, InterfaceId, Notice, ObjectId, State};
+use crate::units::{Family, Instant, Mac};
+
+/// The shortest time between two bursts that announcements of others cause.
+const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The queues of interfaces on which announcements are spaced.
 #[derive(Debug, Default)]
@@ -69,6 +74,25 @@ impl Instance {
         if !std::mem::replace(&mut slot.queued, true) {
             context.out.announcements.push_back(id);
         }
+    }
+
+    /// Another host announced an address of ours: a master that we do not hear, or that steps
+    /// down before we do. We announce again, but not so often that two masters which hear only
+    /// each other's announcements drive each other on (RFC 5227 2.4 has the same bound).
+    pub fn defend(&mut self, address: IpAddr, mac: Mac, context: &mut Context<'_>) {
+        let listed = |slot: &Slot| slot.listed() && slot.object.announced() == Some(address);
+        let rounds = self.settings.announce.lower_prio_repeat;
+        if rounds == 0 || self.settings.strict || !self.objects.iter().any(|(_, s)| listed(s)) {
+            return;
+        }
+        let next = self.defended_at.map_or(context.now, |last| last + DEFEND_INTERVAL);
+        if next > context.now {
+            self.timers.set_no_later(Timer::LowerBurst, next);
+            return;
+        }
+        self.defended_at = Some(context.now);
+        context.out.notice(Notice::AddressTaken { instance: self.id, address, mac });
+        self.announce(rounds, context);
     }
 
     /// `vrrp:S-29`: the burst after a lower-priority advert, and its second one.

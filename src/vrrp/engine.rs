@@ -89,6 +89,7 @@ impl Engine {
             Event::Received(received) => self.received(&received),
             Event::SocketsDrained => {
                 self.draining = false;
+                self.announce_after_sleep();
                 self.run_timers();
             }
             Event::Interface { interface, state } => self.interface_changed(interface, state),
@@ -279,6 +280,21 @@ impl Engine {
         }
     }
 
+    /// While a master slept for longer than others wait for it, they may have announced its
+    /// addresses, in packets that are lost by now.
+    fn announce_after_sleep(&mut self) {
+        for id in self.ids() {
+            self.with(id, |instance, context| {
+                let limit = instance.settings.interval.duration()
+                    * u32::from(instance.settings.down_timer_adverts);
+                let last = instance.last_sent();
+                if last.is_some_and(|last| context.now.since(last) > limit) {
+                    instance.announce(instance.settings.announce.repeat, context);
+                }
+            });
+        }
+    }
+
     fn start(&mut self) {
         if std::mem::replace(&mut self.started, true) {
             return;
@@ -299,13 +315,21 @@ impl Engine {
         }
     }
 
-    fn announced(&mut self, interface: InterfaceId, address: IpAddr, _mac: Mac) {
+    fn announced(&mut self, interface: InterfaceId, address: IpAddr, mac: Mac) {
         for id in self.ids() {
-            let handing_over =
-                self.get(id).is_some_and(|i| i.hand_over.is_some() && i.interface == interface);
-            if handing_over
-                && let Some(Some(wish)) = self.with(id, |instance, _| instance.announced(address))
-            {
+            let concerned =
+                self.get(id).is_some_and(|i| i.state == State::Master && i.interface == interface);
+            if !concerned {
+                continue;
+            }
+            let wish = self.with(id, |instance, context| {
+                if instance.hand_over.is_some() {
+                    return instance.announced(address);
+                }
+                instance.defend(address, mac, context);
+                None
+            });
+            if let Some(wish) = wish.flatten() {
                 self.grant(id, wish);
             }
         }

@@ -105,6 +105,8 @@ pub struct Instance {
     pub can_send: bool,
     /// The interface's own addresses.
     pub interface_source: (Option<IpAddr>, Option<IpAddr>),
+    /// When an address was last announced because another host announced it.
+    pub defended_at: Option<Instant>,
     /// Priority 0 could not be sent when the interface went down, then.
     pub owes_stop: Option<Instant>,
 }
@@ -143,6 +145,7 @@ impl Instance {
             retiring: false,
             can_send: false,
             interface_source: (None, None),
+            defended_at: None,
             owes_stop: None,
             settings,
         };
@@ -321,6 +324,11 @@ impl Instance {
     }
 
     // Sending
+
+    /// When the last advert with a priority was asked for.
+    pub fn last_sent(&self) -> Option<Instant> {
+        self.families().filter_map(|family| self.router(family)?.last_sent).max()
+    }
 
     /// Asks for an advert. It replaces one that was not sent yet.
     pub fn send(

@@ -133,7 +133,6 @@ impl Engine {
     /// When an instance last sent an advert as master: what has to be stored where it survives
     /// the process before the packet leaves (DESIGN 3).
     pub fn last_advert(&self, instance: InstanceId) -> Option<Instant> {
-        let instance = self.get(instance)?;
-        instance.families().filter_map(|f| instance.router(f)?.last_sent).max()
+        self.get(instance)?.last_sent()
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use steadfast::units::Family;
 use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings};
-use steadfast::vrrp::{Command, Event, State};
+use steadfast::vrrp::{Command, Event, Notice, State};
 
 use super::driver::*;
 
@@ -147,4 +147,45 @@ fn announcing_by_command() {
     d.run_for(ms(4_000));
     d.command(Command::Announce { instance });
     assert_eq!((d.announced(v4(100)).len(), d.announced(v4(101)).len()), (1, 1));
+}
+
+/// DESIGN 2 (never two lasting holders): a master that hears another host announce its address
+/// announces again, at once and then at most every ten seconds.
+#[test]
+fn an_announcement_of_another_host_is_answered_with_measure() {
+    let mut d = Driver::master(with(AnnounceSettings { lower_prio_repeat: 2, ..plain() }));
+    d.run_for(ms(60_000));
+    d.clear();
+    let start = d.elapsed();
+    for _ in 0..50 {
+        d.hear_announcement(v4(100));
+        d.run_for(ms(100));
+    }
+    d.run_for(ms(60_000));
+    let after: Vec<_> = d.announced(v4(100)).into_iter().map(|at| at - start).collect();
+    assert_eq!(after, [ms(0), ms(0), ms(10_000), ms(10_000)]);
+    let taken =
+        |n: &Notice| matches!(n, Notice::AddressTaken { address, .. } if *address == v4(100));
+    assert_eq!(d.notices().iter().filter(|n| taken(n)).count(), 1);
+}
+
+/// Section 14 of the rules: strict mode has no extra announcements; nor does 0 rounds. Addresses
+/// of others are none of our business.
+#[test]
+fn an_announcement_of_another_host_is_not_answered_when_that_is_off() {
+    let two = AnnounceSettings { lower_prio_repeat: 2, ..plain() };
+    let off = AnnounceSettings { lower_prio_repeat: 0, ..plain() };
+    for (settings, address) in [
+        (InstanceSettings { strict: true, ..with(two) }, v4(100)),
+        (with(off), v4(100)),
+        (with(two), v4(99)),
+    ] {
+        let mut d = Driver::master(settings);
+        d.run_for(ms(60_000));
+        d.clear();
+        d.hear_announcement(address);
+        d.run_for(ms(60_000));
+        assert_eq!(d.announced(v4(100)), []);
+        assert_eq!(d.notices(), []);
+    }
 }

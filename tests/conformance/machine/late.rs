@@ -82,3 +82,21 @@ fn no_burst_limit_while_draining() {
     d.event(Event::Received(advert));
     assert!(!d.engine.burst_is_over(&advert));
 }
+
+/// A master that slept for longer than others wait, and that nobody contests, announces again:
+/// another router may have been master meanwhile, and what it sent may be lost.
+#[test]
+fn a_master_that_slept_long_announces_again() {
+    for (slept, announced) in [(2_500, 0), (3_001, 2)] {
+        let mut a = instance("a");
+        a.announce.repeat = 2;
+        a.announce.delay = ms(0);
+        let mut d = Driver::master(a);
+        d.run_for(ms(20_000));
+        d.clear();
+        d.stall(ms(slept));
+        d.event(Event::Wake);
+        assert_eq!(d.state(), State::Master);
+        assert_eq!(d.announced(v4(100)).len(), announced, "after {slept} ms");
+    }
+}
