@@ -300,9 +300,7 @@ impl Engine {
 
     fn announced(&mut self, interface: InterfaceId, address: IpAddr, _mac: Mac) {
         for id in self.ids() {
-            let handing_over =
-                self.get(id).is_some_and(|i| i.hand_over.is_some() && i.interface == interface);
-            if handing_over
+            if self.get(id).is_some_and(|i| i.interface == interface)
                 && let Some(Some(wish)) = self.with(id, |instance, _| instance.announced(address))
             {
                 self.grant(id, wish);
@@ -318,12 +316,10 @@ impl Engine {
             return;
         }
         let was = known.replace(state);
-        let tracker = interface_as_tracker(was) != interface_as_tracker(Some(state));
         for id in self.ids() {
             let Some(instance) = self.get(id) else { continue };
             let own = instance.interface == interface;
-            let tracks = tracker
-                && instance.tracked.iter().any(|t| t.source == Source::Interface(interface));
+            let tracks = instance.tracked.iter().any(|t| t.source == Source::Interface(interface));
             if own && was.is_some_and(|was| was.present) && !state.present {
                 self.with(id, |instance, context| {
                     instance.objects.interface_gone();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast::units::{Centiseconds, Family, Version};
-use steadfast::vrrp::settings::{Backups, InstanceSettings};
+use steadfast::vrrp::settings::{Backups, InstanceSettings, Track, Tracker};
 use steadfast::vrrp::{Action, Cause, Event, Notice, State};
 
 use super::driver::*;
@@ -93,6 +93,19 @@ fn announcements_may_come_first() {
     d.hear_announcement(v4(100));
     assert_eq!(d.state(), State::Master);
     d.hear(&peer(20, 90));
+    assert_eq!(d.state(), State::Backup);
+}
+
+/// DESIGN 10: what is announced on another link is another address.
+#[test]
+fn announcements_on_another_link_do_not_count() {
+    let eth1 = Track { tracker: Tracker::Interface("eth1".into()), weight: 0, reverse: false };
+    let (mut d, _) = switching(InstanceSettings { track: vec![eth1], ..instance("a") });
+    d.run_for(ms(20));
+    d.hear(&peer(20, 90));
+    d.hear_announcement_on("eth1", v4(100));
+    assert_eq!(d.state(), State::Master);
+    d.hear_announcement_on("eth0", v4(100));
     assert_eq!(d.state(), State::Backup);
 }
 
