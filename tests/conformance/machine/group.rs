@@ -128,6 +128,14 @@ fn a_tie_is_decided_by_the_first_member() {
     assert_eq!(states(&d), MASTERS);
     d.hear(&peer_b(20, 100));
     assert_eq!(states(&d), BACKUPS);
+    // As long as the first member hears it, too, it decides.
+    let mut d = Driver::master_of(&pair());
+    for _ in 0..10 {
+        d.hear(&peer_b(20, 100));
+        d.hear(&peer(1, 100));
+        d.run_for(ms(1_000));
+    }
+    assert_eq!(states(&d), MASTERS);
     // A higher priority is no tie.
     let mut d = Driver::master_of(&pair());
     d.hear(&peer(1, 100));
