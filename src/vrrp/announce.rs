@@ -63,13 +63,10 @@ impl Instance {
     /// Announces one address, if the kernel has it, so many times.
     pub fn announce_one(&mut self, number: u32, rounds: u8, context: &mut Context<'_>) {
         let id = ObjectId { instance: self.id, slot: number };
-        if self.state != State::Master || self.hand_over.is_some() {
+        if rounds == 0 || self.to_announce(number).is_none() {
             return;
         }
         let Some(slot) = self.objects.get_mut(number) else { return };
-        if rounds == 0 || !slot.present() || !slot.listed() || slot.object.announced().is_none() {
-            return;
-        }
         slot.due = slot.due.max(rounds);
         if !std::mem::replace(&mut slot.queued, true) {
             context.out.announcements.push_back(id);
@@ -95,6 +92,13 @@ impl Instance {
         self.announce(rounds, context);
     }
 
+    /// The address of an object, if it may be announced now: a master has it and keeps it.
+    fn to_announce(&self, number: u32) -> Option<IpAddr> {
+        let slot = self.objects.get(number)?;
+        let holds = self.state == State::Master && self.hand_over.is_none();
+        if holds && slot.present() && slot.listed() { slot.object.announced() } else { None }
+    }
+
     /// `vrrp:S-29`: the burst after a lower-priority advert, and its second one.
     pub fn reannounce(&mut self, context: &mut Context<'_>) {
         let announce = self.settings.announce;
@@ -117,8 +121,8 @@ impl Engine {
                     self.pacers.push(interface, family, object);
                 }
                 Some(_) | None => {
-                    if self.take_announcement(object) {
-                        if self.still_due(object) {
+                    if let Some(again) = self.take_announcement(object) {
+                        if again {
                             self.out.announcements.push_back(object);
                         }
                         return Some(Action::Announce(object));
@@ -129,11 +133,10 @@ impl Engine {
         for index in 0..self.pacers.list.len() {
             while let Some(object) = self.take_paced(index) {
                 let spacing = self.spacing(object).map_or(Duration::ZERO, |(_, _, s)| s);
-                if self.take_announcement(object) {
-                    let due = self.still_due(object);
+                if let Some(again) = self.take_announcement(object) {
                     if let Some(pacer) = self.pacers.list.get_mut(index) {
                         pacer.free_at = self.now + spacing;
-                        if due {
+                        if again {
                             pacer.queue.push_back(object);
                         }
                     }
@@ -165,27 +168,21 @@ impl Engine {
         Some((instance.interface, family, spacing))
     }
 
-    /// Counts one announcement as sent; false when it is no longer wanted. It leaves its queue
-    /// unless it is due once more.
-    fn take_announcement(&mut self, object: ObjectId) -> bool {
-        let Some(instance) = self.get_mut(object.instance) else { return false };
-        let master = instance.state == State::Master && instance.hand_over.is_none();
-        let Some(slot) = instance.objects.get_mut(object.slot) else { return false };
-        let Some(address) = slot.object.announced() else { return false };
-        if !master || slot.due == 0 || !slot.present() || !slot.listed() {
+    /// Counts one announcement as sent and says whether it is due again, so that it stays in its
+    /// queue; `None` when it is no longer wanted.
+    fn take_announcement(&mut self, object: ObjectId) -> Option<bool> {
+        let instance = self.get_mut(object.instance)?;
+        let address = instance.to_announce(object.slot);
+        let slot = instance.objects.get_mut(object.slot)?;
+        let (Some(address), Some(left)) = (address, slot.due.checked_sub(1)) else {
             slot.due = 0;
             slot.queued = false;
-            return false;
-        }
-        slot.due -= 1;
-        slot.queued = slot.due > 0;
+            return None;
+        };
+        slot.due = left;
+        slot.queued = left > 0;
+        let again = slot.queued;
         count(&mut instance.router_of(Family::of(address)).statistics.announcements_sent);
-        true
-    }
-
-    fn still_due(&self, object: ObjectId) -> bool {
-        self.get(object.instance)
-            .and_then(|i| i.objects.get(object.slot))
-            .is_some_and(|slot| slot.queued)
+        Some(again)
     }
 }

@@ -343,12 +343,10 @@ impl Engine {
             return;
         }
         let was = known.replace(state);
-        let tracker = interface_as_tracker(was) != interface_as_tracker(Some(state));
         for id in self.ids() {
             let Some(instance) = self.get(id) else { continue };
             let own = instance.interface == interface;
-            let tracks = tracker
-                && instance.tracked.iter().any(|t| t.source == Source::Interface(interface));
+            let tracks = instance.tracked.iter().any(|t| t.source == Source::Interface(interface));
             if own && was.is_some_and(|was| was.present) && !state.present {
                 self.with(id, |instance, context| {
                     instance.objects.interface_gone();

@@ -51,7 +51,7 @@ impl Engine {
     pub(super) fn grant(&mut self, id: InstanceId, wish: Wish) {
         match wish {
             Wish::Master => {
-                if self.unit_len(id) > 0 && self.unit(id).all(Instance::all_want_master) {
+                if self.unit(id).all(Instance::all_want_master) {
                     self.each(id, |member, context| {
                         let cause = member.wanted_cause().unwrap_or(Cause::Group { member: id });
                         member.enter_master(cause, context);
@@ -102,7 +102,7 @@ impl Engine {
     pub(super) fn evaluate_all(&mut self) {
         for id in self.ids() {
             // A group is looked at once, by its first member.
-            if self.get(id).is_some() && self.member(id, 0) == Some(id) {
+            if self.member(id, 0) == Some(id) {
                 self.evaluate(id);
             }
         }
@@ -281,7 +281,7 @@ impl Engine {
         }
         self.start_at = None;
         for id in self.ids() {
-            if self.get(id).is_some() && self.member(id, 0) == Some(id) {
+            if self.member(id, 0) == Some(id) {
                 self.stop_unit(id);
             }
         }

@@ -204,7 +204,7 @@ impl Instance {
         })
     }
 
-    /// Another host announced one of our addresses.
+    /// Another host announced an address.
     pub fn announced(&mut self, address: IpAddr) -> Option<Wish> {
         self.hand_over?;
         for place in 0..self.objects.len() {

@@ -14,9 +14,7 @@ pub struct Schedule {
 impl Schedule {
     /// Makes room for keys below `keys`.
     pub fn reserve(&mut self, keys: usize) {
-        if self.place.len() < keys {
-            self.place.resize(keys, None);
-        }
+        self.place.resize(self.place.len().max(keys), None);
         self.heap.reserve(keys.saturating_sub(self.heap.len()));
     }
 

@@ -50,7 +50,7 @@ impl TrackRef {
             (0, _, _) => Effect::Weight(0),
             // A positive weight counts while up, a negative one while down; reverse turns the
             // sign round, not the condition.
-            (weight, up, reverse) if (weight > 0) == up => {
+            (weight, up, reverse) if weight.is_positive() == up => {
                 Effect::Weight(if reverse { -weight } else { weight })
             }
             (_, _, _) => Effect::Weight(0),

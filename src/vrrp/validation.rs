@@ -153,16 +153,12 @@ pub fn peek_vrid(received: &Received<'_>) -> Result<u8, Reject> {
 
 /// The view of the message with all octets that were received.
 fn message<'a>(received: &Received<'a>) -> Result<Packet<&'a [u8]>, Reject> {
-    let before = received.ip_header_len + authentication_len(received);
+    let authentication_len = if received.authenticated { AH_LEN } else { 0 };
+    let before = received.ip_header_len + authentication_len;
     if received.received_len < before + HEADER_LEN {
         return Err(Reject::TooShort);
     }
     Packet::new_checked(received.message).map_err(|_| Reject::TooShort)
-}
-
-/// Octets of the authentication header.
-const fn authentication_len(received: &Received<'_>) -> usize {
-    if received.authenticated { AH_LEN } else { 0 }
 }
 
 /// What the checksum covers besides the message (`vrrp:C-2` to `C-5`), for sending and for
@@ -200,7 +196,8 @@ pub fn validate(expectation: &Expectation<'_>, received: &Received<'_>) -> Resul
     if expectation.family == Family::V6 && !destination_fits(expectation, received) {
         return Err(Reject::Ipv6Destination);
     }
-    if received.authenticated != wants_authentication_header(expectation.authentication) {
+    // No router can be configured with one.
+    if received.authenticated {
         return Err(Reject::AhMismatch);
     }
     let packet = whole_message(expectation.family, received, packet)?;
@@ -261,21 +258,14 @@ fn destination_fits(expectation: &Expectation<'_>, received: &Received<'_>) -> b
     }
 }
 
-/// `vrrp:V-26`.
-const fn wants_authentication_header(authentication: Authentication) -> bool {
-    match authentication {
-        Authentication::None | Authentication::Password(_) => false,
-    }
-}
-
-/// `vrrp:V-27`, `V-29`: the view of exactly the message.
+/// `vrrp:V-27`, `V-29`: the view of exactly the message, which follows the IP header.
 fn whole_message<'a>(
     family: Family,
     received: &Received<'a>,
     packet: Packet<&'a [u8]>,
 ) -> Result<Packet<&'a [u8]>, Reject> {
     let len = message_len(packet.version(), family, packet.count());
-    let expected = received.ip_header_len + authentication_len(received) + len;
+    let expected = received.ip_header_len + len;
     if !fits(expected, received.received_len, family) {
         return Err(Reject::Length);
     }
@@ -288,7 +278,7 @@ fn whole_message<'a>(
 const fn fits(expected: usize, received: usize, family: Family) -> bool {
     match family {
         Family::V4 if expected < ETHERNET_MIN_PAYLOAD && received > expected => {
-            (received - expected) % 4 == 2
+            received.abs_diff(expected) % 4 == 2
         }
         Family::V4 | Family::V6 => received == expected,
     }
@@ -341,11 +331,8 @@ fn verify_checksum(
     if packet.checksum_is_good(covered(expectation.old_checksum)) {
         return Ok(false);
     }
-    let may_switch = v3_over_ipv4
-        && expectation.unicast
-        && expectation.checksum == V3Checksum::PseudoHeader
-        && !expectation.old_checksum;
-    if may_switch && packet.checksum_is_good(covered(true)) {
+    // Where there is no old checksum this is the same sum once more.
+    if expectation.unicast && packet.checksum_is_good(covered(true)) {
         return Ok(true);
     }
     Err(Reject::Checksum)

@@ -156,11 +156,6 @@ impl Repr {
         }
     }
 
-    /// Octets that [`Repr::emit`] writes.
-    pub const fn buffer_len(&self) -> usize {
-        LEN
-    }
-
     /// Writes the packet to the front of `buffer` and returns its length.
     ///
     /// # Errors

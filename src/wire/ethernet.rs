@@ -132,11 +132,6 @@ impl Repr {
         }
     }
 
-    /// Octets that [`Repr::emit`] writes.
-    pub const fn buffer_len(&self) -> usize {
-        HEADER_LEN
-    }
-
     /// Writes the header to the front of `buffer` and returns its length.
     ///
     /// # Errors

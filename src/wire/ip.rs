@@ -210,11 +210,6 @@ impl Ipv4Repr {
         })
     }
 
-    /// Octets that [`Ipv4Repr::emit`] writes: the header only.
-    pub const fn buffer_len(&self) -> usize {
-        IPV4_HEADER_LEN
-    }
-
     /// Writes the header with its checksum to the front of `buffer` and returns its length.
     ///
     /// # Errors
@@ -274,8 +269,8 @@ impl<T: AsRef<[u8]>> Ipv6Packet<T> {
 
     /// Traffic class.
     pub fn traffic_class(&self) -> u8 {
-        let [a, b, ..] = self.first_word().to_be_bytes();
-        (a << 4) | (b >> 4)
+        let [class, ..] = (self.first_word() << 4).to_be_bytes();
+        class
     }
 
     /// Flow label, 20 bits.
@@ -353,11 +348,6 @@ impl Ipv6Repr {
         })
     }
 
-    /// Octets that [`Ipv6Repr::emit`] writes: the header only.
-    pub const fn buffer_len(&self) -> usize {
-        IPV6_HEADER_LEN
-    }
-
     /// Writes the header to the front of `buffer` and returns its length.
     ///
     /// # Errors
@@ -366,7 +356,7 @@ impl Ipv6Repr {
         let header = buffer.get_mut(..IPV6_HEADER_LEN).ok_or(Error::NoRoom)?;
         let payload_len = u16::try_from(self.payload_len).map_err(|_| Error::TooLong)?;
         let first =
-            (6 << 28) | (u32::from(self.traffic_class) << 20) | (self.flow_label & 0x000f_ffff);
+            (6 << 28) + (u32::from(self.traffic_class) << 20) + (self.flow_label & 0x000f_ffff);
         write(header, v6::VERSION_CLASS_LABEL, &first.to_be_bytes())?;
         write(header, v6::PAYLOAD_LEN, &payload_len.to_be_bytes())?;
         write(header, v6::NEXT_HEADER..v6::SOURCE.start, &[self.next_header, self.hop_limit])?;
@@ -429,7 +419,9 @@ mod tests {
 
     #[test]
     fn ipv4_header_faults() {
+        assert_eq!(parse(&[]), Err(Error::Truncated));
         assert_eq!(parse(&packet()[..19]), Err(Error::Truncated));
+        assert!(Ipv4Packet::new_checked(&HEADER).unwrap().payload().is_empty());
         assert_eq!(parse(&packet()[..31]), Err(Error::Truncated), "below the total length");
         assert_eq!(parse(&changed(0, 0x55)), Err(Error::Malformed), "version");
         assert_eq!(parse(&changed(0, 0x44)), Err(Error::Malformed), "header length 16");
@@ -472,6 +464,7 @@ mod tests {
         let short = Ipv6Packet::new_checked(&buffer[..41]).unwrap();
         assert_eq!(Ipv6Repr::parse(&short), Err(Error::Truncated));
         assert!(matches!(Ipv6Packet::new_checked(&buffer[..39]), Err(Error::Truncated)));
+        assert!(Ipv6Packet::new_checked(&buffer[..40]).unwrap().payload().is_empty());
         assert_eq!(repr.emit(&mut buffer[..39]), Err(Error::NoRoom));
         buffer[0] = 0x40;
         assert!(matches!(Ipv6Packet::new_checked(&buffer[..]), Err(Error::Malformed)));

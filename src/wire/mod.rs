@@ -8,7 +8,7 @@
 //!   whatever the octets are; they report numbers as they stand, also those that make no sense.
 //! - A **`Repr`** is a value: small, plain and always something that may be sent. `parse` makes
 //!   one from a view and refuses what the format does not allow. `emit` writes it to the front
-//!   of a buffer of the caller's and returns the length; a buffer shorter than `buffer_len` is
+//!   of a buffer of the caller's and returns the length; a buffer that is too short is
 //!   [`Error::NoRoom`], never a panic.
 //!
 //! Reasons that people and counters need to know apart are not here but in
@@ -71,5 +71,22 @@ fn write(octets: &mut [u8], at: Range<usize>, value: &[u8]) -> Result<(), Error>
             Ok(())
         }
         Some(_) | None => Err(Error::NoRoom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_does_not_fill_its_field_is_not_written() {
+        let mut octets = [0xaa; 4];
+        for value in [&[1][..], &[1, 2, 3]] {
+            assert_eq!(write(&mut octets, 1..3, value), Err(Error::NoRoom));
+        }
+        assert_eq!(write(&mut octets, 3..5, &[1, 2]), Err(Error::NoRoom));
+        assert_eq!(octets, [0xaa; 4]);
+        assert_eq!(write(&mut octets, 1..3, &[1, 2]), Ok(()));
+        assert_eq!(octets, [0xaa, 1, 2, 0xaa]);
     }
 }

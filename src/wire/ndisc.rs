@@ -180,11 +180,6 @@ impl Repr {
         })
     }
 
-    /// Octets that [`Repr::emit`] writes.
-    pub const fn buffer_len(&self) -> usize {
-        LEN
-    }
-
     /// Writes the ICMPv6 message with its checksum to the front of `buffer` and returns its
     /// length.
     ///
@@ -192,10 +187,11 @@ impl Repr {
     /// [`Error::NoRoom`].
     pub fn emit(&self, pseudo_header: PseudoHeader, buffer: &mut [u8]) -> Result<usize, Error> {
         let message = buffer.get_mut(..LEN).ok_or(Error::NoRoom)?;
-        let flags =
+        let flags: u8 =
             [(self.router, ROUTER), (self.solicited, SOLICITED), (self.overrides, OVERRIDE)]
                 .into_iter()
-                .fold(0, |flags, (set, flag)| if set { flags | flag } else { flags });
+                .map(|(set, flag)| if set { flag } else { 0 })
+                .sum();
         write(message, field::TYPE..field::CHECKSUM.start, &[NEIGHBOR_ADVERTISEMENT, 0])?;
         write(message, field::CHECKSUM, &[0, 0])?;
         write(message, field::FLAGS, &[flags, 0, 0, 0])?;
@@ -295,6 +291,43 @@ mod tests {
         for len in 0..FRAME_LEN {
             assert_eq!(repr.emit_frame(&mut frame[..len]), Err(Error::NoRoom));
         }
+    }
+
+    #[test]
+    fn each_flag_is_read_and_written_alone() {
+        let source = Ipv6Addr::LOCALHOST;
+        let ip = Ipv6Repr {
+            traffic_class: 0,
+            flow_label: 0,
+            next_header: PROTOCOL_ICMPV6,
+            hop_limit: HOP_LIMIT,
+            source,
+            destination: source,
+            payload_len: LEN,
+        };
+        let pseudo = PseudoHeader::V6 { source, destination: source };
+        for flags in 0..8_u8 {
+            let repr = Repr {
+                router: flags & 4 != 0,
+                solicited: flags & 2 != 0,
+                overrides: flags & 1 != 0,
+                target: source,
+                mac: MAC,
+            };
+            let mut message = [0; LEN];
+            assert_eq!(repr.emit(pseudo, &mut message), Ok(LEN));
+            assert_eq!(message[4], flags << 5);
+            assert_eq!(Repr::parse(&Packet::new_checked(&message[..]).unwrap(), &ip), Ok(repr));
+            assert_eq!(repr.is_announcement(), flags & 3 == 1, "{repr}");
+        }
+    }
+
+    #[test]
+    fn options_may_be_missing_the_rest_may_not() {
+        let message = &frame().1[54..];
+        assert!(matches!(Packet::new_checked(&message[..HEADER_LEN - 1]), Err(Error::Truncated)));
+        let bare = Packet::new_checked(&message[..HEADER_LEN]).unwrap();
+        assert_eq!(bare.target_mac(), Ok(None));
     }
 
     #[test]

@@ -422,7 +422,7 @@ impl<'a> Repr<'a> {
         let len = self.buffer_len();
         let message = buffer.get_mut(..len).ok_or(Error::NoRoom)?;
         let version = self.format.version().number();
-        let first = (version << 4) | ADVERTISEMENT;
+        let first = (version << 4) + ADVERTISEMENT;
         write(
             message,
             field::VERSION_TYPE..field::AUTH_TYPE,

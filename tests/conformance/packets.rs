@@ -290,6 +290,16 @@ fn c_2_version_2_covers_the_message_alone() {
         let covered = pseudo_header(v2, mode, false, SOURCE_V4, SOURCE_V4, GROUP_V4.into());
         assert_eq!(covered, None);
     }
+    // What is configured for version 3 changes nothing.
+    let mut frame = load("v2-01-noauth-master");
+    let router = Expectation {
+        checksum: V3Checksum::MessageOnly,
+        ..expectation(Version::V2, Family::V4, &list)
+    };
+    let validated = |frame: &[u8]| validate(&router, &received(frame).unwrap()).map(|_| ());
+    assert_eq!(validated(&frame), Ok(()));
+    frame[34 + 2] ^= 1;
+    assert_eq!(validated(&frame), Err(Reject::Checksum));
 }
 
 /// vrrp:C-3
@@ -318,6 +328,10 @@ fn c_3_version_3_over_ipv6_covers_a_pseudo_header() {
     let mut bad = octets.clone();
     bad[2] ^= 1;
     assert_eq!(validated(&bad), Err(Reject::Checksum));
+    // What is configured for IPv4 changes nothing.
+    let packet = Received::from_ipv6(InterfaceId::new(1), SOURCE_V6, GROUP_V6.into(), 255, &bad);
+    let router = Expectation { checksum: V3Checksum::MessageOnly, ..router };
+    assert_eq!(validate(&router, &packet), Err(Reject::Checksum));
 }
 
 /// vrrp:C-4
@@ -367,6 +381,10 @@ fn c_5_unicast_checksum_follows_the_peer() {
     assert_eq!(checked(new, &strict), Ok(false));
     assert_eq!(checked(old, &always_old), Ok(false));
     assert_eq!(checked(new, &always_old), Err(Reject::Checksum));
+    // A router that has no peers has none that is old.
+    let multicast = Expectation { unicast: false, ..router };
+    assert_eq!(checked(old, &multicast), Err(Reject::Checksum));
+    assert_eq!(checked(new, &multicast), Err(Reject::Ipv4Destination));
 
     // Sending: the real destination, the group once switched.
     let peer = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
@@ -426,6 +444,10 @@ fn a_1_password_is_eight_octets_of_the_message() {
         let router = Expectation { authentication: Authentication::Password(other), ..router };
         assert_eq!(verdict("v2-03-pass-master", &router), Err(Reject::AuthFailed), "octet {at}");
     }
+    // Two differences do not make up for each other.
+    let other = password.map(|octet| octet ^ 0x80);
+    let router = Expectation { authentication: Authentication::Password(other), ..router };
+    assert_eq!(verdict("v2-03-pass-master", &router), Err(Reject::AuthFailed));
 }
 
 /// vrrp:G-1

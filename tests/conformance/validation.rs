@@ -63,6 +63,9 @@ fn v_21_a_packet_without_a_whole_header_is_too_short() {
         assert_eq!(seen, Err(Reject::TooShort), "{len} octets");
     }
     assert_eq!(peek_vrid(&received(&frame[..MESSAGE_V4 + 24 + 8]).unwrap()), Ok(53));
+    let whole = received(&frame).unwrap();
+    let less = Received { received_len: 20 + 24 + 7, ..whole };
+    assert_eq!(peek_vrid(&less), Err(Reject::TooShort));
     let v6 = load("v3-20-ipv6-master");
     let router = expectation(Version::V3, Family::V6, &own);
     assert_eq!(check(&v6[..MESSAGE_V6 + 7], &router), Err(Reject::TooShort));
@@ -263,6 +266,13 @@ fn v_36_ip_length_then_interval_then_checksum() {
         frame[MESSAGE_V4 + 7] ^= 1;
         assert_eq!(check(&frame, &router), Err(Reject::IpLength), "{total_len}");
     }
+    // Where nothing was padded, no other length is padding.
+    let five = addresses(["192.0.2.101", "192.0.2.102", "10.1.2.3", "192.0.2.104", "192.0.2.105"]);
+    let long = expectation(Version::V2, Family::V4, &five);
+    let mut frame = load("v2-07-five-addresses");
+    assert_eq!(frame.len() - IP, 56);
+    frame[IP + 3] = 46;
+    assert_eq!(check(&frame, &long), Err(Reject::IpLength));
     let advert = verdict("neg-09-v3-interval-differs", &router).unwrap();
     assert_eq!((advert.interval_differs, advert.interval), (true, Centiseconds(50)));
     assert_eq!(verdict("neg-02-v3-bad-checksum", &router), Err(Reject::Checksum));

@@ -7,7 +7,9 @@ use steadfast::units::{Centiseconds, Family, Mac, Priority, Version};
 use steadfast::vrrp::settings::{Authentication, V3Checksum};
 use steadfast::vrrp::validation::{AddressCheck, Expectation, Reject};
 use steadfast::wire::checksum::PseudoHeader;
-use steadfast::wire::ip::{Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr};
+use steadfast::wire::ip::{
+    IPV4_HEADER_LEN, IPV6_HEADER_LEN, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr,
+};
 use steadfast::wire::{arp, ethernet, ndisc, vrrp};
 
 use crate::vectors::{addresses, expectation, load, names, verdict};
@@ -199,11 +201,11 @@ impl Ip {
         match payload[0] >> 4 {
             4 => {
                 let repr = Ipv4Repr::parse(&Ipv4Packet::new_checked(payload).unwrap()).unwrap();
-                (Self::V4(repr), &payload[repr.buffer_len()..][..repr.payload_len])
+                (Self::V4(repr), &payload[IPV4_HEADER_LEN..][..repr.payload_len])
             }
             _ => {
                 let repr = Ipv6Repr::parse(&Ipv6Packet::new_checked(payload).unwrap()).unwrap();
-                (Self::V6(repr), &payload[repr.buffer_len()..][..repr.payload_len])
+                (Self::V6(repr), &payload[IPV6_HEADER_LEN..][..repr.payload_len])
             }
         }
     }

@@ -164,6 +164,18 @@ fn addresses_of_one_family() {
 }
 
 #[test]
+fn addresses_are_equal_when_family_list_and_order_are() {
+    let list = [address("192.0.2.100"), address("192.0.2.101")];
+    let of = |list| Addresses::of_family(Family::V4, list);
+    let (same, backwards) = (list, [list[1], list[0]]);
+    assert_eq!(of(&list), of(&same));
+    for other in [&backwards[..], &list[..1], &[]] {
+        assert_ne!(of(&list), of(other));
+    }
+    assert_ne!(of(&[]), Addresses::of_family(Family::V6, &[]));
+}
+
+#[test]
 fn display() {
     let list = [address("192.0.2.100"), address("192.0.2.101")];
     let addresses = Addresses::of_family(Family::V4, &list);
@@ -176,6 +188,7 @@ fn display() {
     assert!(!format!("{v2:?}").contains("115"), "no password in debug output");
     let octets = emit(&repr(Format::V3, Addresses::of_family(Family::V4, &[])), None);
     let packet = Packet::new_checked(&octets[..]).unwrap();
+    assert_eq!(packet.checksum().to_be_bytes(), octets[6..8]);
     assert_eq!(
         packet.to_string(),
         format!(

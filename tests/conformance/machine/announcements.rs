@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use steadfast::units::Family;
 use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings};
+use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::{Command, Event, Notice, State};
 
 use super::driver::*;
@@ -45,6 +46,12 @@ fn g_5_rounds() {
     d.command(Command::Announce { instance });
     let pair = ["announce 192.0.2.100", "announce 192.0.2.101"];
     assert_eq!(d.deeds(), [pair, pair, pair].concat());
+
+    let announce = AnnounceSettings { repeat: 3, ..plain() };
+    let mut d = Driver::master(InstanceSettings { announce, ..both() });
+    d.command(Command::Announce { instance: d.a() });
+    let pair = ["announce 192.0.2.100", "announce fe80::64"];
+    assert_eq!(d.deeds(), [pair, pair, pair].concat(), "neither does a family");
 }
 
 /// vrrp:G-5: refresh, on its own schedule.
@@ -74,6 +81,85 @@ fn g_5_spacing() {
     let became = d.transitions().last().unwrap().0;
     let v6: Vec<_> = d.announced(host(Family::V6, 100)).iter().map(|t| *t - became).collect();
     assert_eq!(v6, [ms(0), ms(7)]);
+}
+
+/// The moment of the next advert: nothing else is to be done.
+fn only_adverts(d: &Driver) -> bool {
+    d.engine.next_deadline() == d.timer(Timer::Advert(Family::V4))
+}
+
+/// vrrp:G-5: spacing wakes nobody when nothing waits for it.
+#[test]
+fn g_5_spacing_without_announcements() {
+    let announce = AnnounceSettings { garp_interval: ms(10), ..plain() };
+    let mut d = Driver::master(InstanceSettings { announce, ..instance("a") });
+    let announce = Command::Announce { instance: d.a() };
+    d.command(announce);
+    assert!(only_adverts(&d), "all was sent");
+    d.command(announce);
+    assert!(!only_adverts(&d));
+    d.run_for(ms(10));
+    assert!(only_adverts(&d), "all was sent");
+    assert_eq!(d.announced(v4(100)).len(), 2);
+
+    d.kernel = Kernel::Silent;
+    d.hear(&peer(20, 200));
+    d.command(announce);
+    assert_eq!(d.engine.next_deadline(), d.timer(Timer::Down(Family::V4)));
+}
+
+/// vrrp:G-5: the same for an address that came when no announcement was asked for.
+#[test]
+fn g_5_spacing_without_rounds() {
+    let announce = AnnounceSettings { repeat: 0, garp_interval: ms(10), ..plain() };
+    let mut d = Driver::master(InstanceSettings { announce, ..instance("a") });
+    d.command(Command::Announce { instance: d.a() });
+    let object = d.objects()[0];
+    d.event(Event::Object { object, present: false });
+    assert!(d.installed());
+    assert!(only_adverts(&d));
+}
+
+/// vrrp:G-5: what waits for its turn is sent only if the address is still there and still ours.
+#[test]
+fn g_5_waiting_announcements_of_addresses_that_go() {
+    let announce = AnnounceSettings { garp_interval: ms(10), ..plain() };
+    let mut s = with(announce);
+    s.objects.push(excluded(102));
+    let mut d = Driver::master(s);
+    d.command(Command::Announce { instance: d.a() });
+    d.kernel = Kernel::Silent;
+    let stolen = d.objects()[1];
+    d.event(Event::Object { object: stolen, present: false });
+    d.reload_one(with(announce));
+    d.run_for(ms(100));
+    assert_eq!(d.announced(v4(100)).len(), 1);
+    assert_eq!(d.announced(v4(101)), [], "somebody removed it");
+    assert_eq!(d.announced(v4(102)), [], "the configuration has it no more");
+}
+
+/// vrrp:S-42: what waits for its turn ends with the mastership, also if that comes back.
+#[test]
+fn s_42_waiting_announcements_do_not_outlast_a_mastership() {
+    let announce = AnnounceSettings { repeat: 0, garp_interval: ms(30_000), ..plain() };
+    let mut d = Driver::master(with(announce));
+    d.command(Command::Announce { instance: d.a() });
+    d.hear(&peer(20, 200));
+    d.run_for(ms(10_000));
+    assert_eq!(d.state(), State::Master);
+    d.run_for(ms(100_000));
+    assert_eq!((d.announced(v4(100)).len(), d.announced(v4(101)).len()), (1, 0));
+}
+
+/// vrrp:S-42: a backup announces nothing, whatever the kernel still has.
+#[test]
+fn s_42_a_backup_announces_nothing() {
+    let mut d = Driver::master(instance("a"));
+    d.kernel = Kernel::Silent;
+    d.hear(&peer(20, 200));
+    assert!(d.installed());
+    d.command(Command::Announce { instance: d.a() });
+    assert_eq!(d.announced(v4(100)), []);
 }
 
 /// vrrp:G-5: the spacing holds over all instances of an interface, and what is no longer wanted
@@ -147,6 +233,28 @@ fn announcing_by_command() {
     d.run_for(ms(4_000));
     d.command(Command::Announce { instance });
     assert_eq!((d.announced(v4(100)).len(), d.announced(v4(101)).len()), (1, 1));
+}
+
+/// vrrp:S-29: no second burst where none is configured, each member by its own settings.
+#[test]
+fn s_29_second_burst_only_where_configured() {
+    let announce = |repeat, delay| AnnounceSettings {
+        lower_prio_repeat: repeat,
+        lower_prio_delay: ms(delay),
+        ..plain()
+    };
+    let mut s = pair();
+    s.instances[0].announce = announce(1, 0);
+    s.instances[1].announce = announce(0, 5_000);
+    let mut d = Driver::master_of(&s);
+    d.hear(&peer(20, 99));
+    assert_eq!(d.announced(v4(100)).len(), 1);
+    for name in ["a", "b"] {
+        assert_eq!(d.engine.timer(d.id(name), Timer::LowerBurst), None, "{name}");
+    }
+    // The one that hears it decides whether it is worth announcing.
+    d.hear(&peer(20, 99).on("eth1").addresses(&[v4(200)]));
+    assert_eq!(d.announced(v4(100)).len(), 1);
 }
 
 /// DESIGN 2 (never two lasting holders): a master that hears another host announce its address

@@ -201,6 +201,15 @@ fn s_17_preempt_delay() {
     d.hear(&peer(20, 99));
     assert_eq!(d.down(), Some(FULL));
 
+    // It begins when it is configured.
+    let mut d = preempting(AT_ONCE);
+    d.hear(&peer(20, 99));
+    let delay = Preempt::On { delay: ms(10_000) };
+    d.reload_one(InstanceSettings { preempt: delay, ..instance("a") });
+    d.run_for(ms(500));
+    d.hear(&peer(20, 99));
+    assert_eq!(d.down(), Some(FULL));
+
     // No master at all is not waited for.
     let mut d = delayed();
     d.run_for(FULL);

@@ -290,7 +290,11 @@ impl Driver {
 
     /// Somebody else announces an address.
     pub fn hear_announcement(&mut self, address: IpAddr) {
-        let interface = self.engine.interface("eth0").unwrap();
+        self.hear_announcement_on("eth0", address);
+    }
+
+    pub fn hear_announcement_on(&mut self, interface: &str, address: IpAddr) {
+        let interface = self.engine.interface(interface).unwrap();
         let mac = steadfast::units::Mac([2, 0, 0, 0, 0, 2]);
         self.event(Event::Announced { interface, address, mac });
     }

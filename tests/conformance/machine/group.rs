@@ -122,6 +122,20 @@ fn a_tie_is_decided_by_the_first_member() {
     d.run_for(us(3_609_375));
     d.hear(&peer_b(20, 100));
     assert_eq!(states(&d), BACKUPS, "the first member no longer hears it");
+    // Also when the contender never pauses.
+    let mut d = Driver::master_of(&pair());
+    d.hear_for(&peer_b(20, 100), ms(4_000));
+    assert_eq!(states(&d), MASTERS);
+    d.hear(&peer_b(20, 100));
+    assert_eq!(states(&d), BACKUPS);
+    // As long as the first member hears it, too, it decides.
+    let mut d = Driver::master_of(&pair());
+    for _ in 0..10 {
+        d.hear(&peer_b(20, 100));
+        d.hear(&peer(1, 100));
+        d.run_for(ms(1_000));
+    }
+    assert_eq!(states(&d), MASTERS);
     // A higher priority is no tie.
     let mut d = Driver::master_of(&pair());
     d.hear(&peer(1, 100));

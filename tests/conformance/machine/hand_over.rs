@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast::units::{Centiseconds, Family, Version};
-use steadfast::vrrp::settings::{Backups, InstanceSettings};
+use steadfast::vrrp::settings::{Backups, InstanceSettings, Object, Track, Tracker};
 use steadfast::vrrp::{Action, Cause, Event, Notice, State};
 
 use super::driver::*;
@@ -93,6 +93,35 @@ fn announcements_may_come_first() {
     d.hear_announcement(v4(100));
     assert_eq!(d.state(), State::Master);
     d.hear(&peer(20, 90));
+    assert_eq!(d.state(), State::Backup);
+}
+
+/// DESIGN 10: nobody announces what is no address, nor need an address be that was not there.
+#[test]
+fn only_addresses_that_were_there_have_to_be_announced() {
+    let objects = vec![Object::Filter, address(100), address(101)];
+    let (mut d, _) = switching(InstanceSettings { objects, ..instance("a") });
+    let stolen = d.objects()[2];
+    d.kernel = Kernel::Silent;
+    d.event(Event::Object { object: stolen, present: false });
+    d.kernel = Kernel::Works;
+    d.run_for(ms(20));
+    d.hear(&peer(20, 90));
+    assert_eq!(d.state(), State::Master);
+    d.hear_announcement(v4(100));
+    assert_eq!(d.state(), State::Backup);
+}
+
+/// DESIGN 10: what is announced on another link is another address.
+#[test]
+fn announcements_on_another_link_do_not_count() {
+    let eth1 = Track { tracker: Tracker::Interface("eth1".into()), weight: 0, reverse: false };
+    let (mut d, _) = switching(InstanceSettings { track: vec![eth1], ..instance("a") });
+    d.run_for(ms(20));
+    d.hear(&peer(20, 90));
+    d.hear_announcement_on("eth1", v4(100));
+    assert_eq!(d.state(), State::Master);
+    d.hear_announcement_on("eth0", v4(100));
     assert_eq!(d.state(), State::Backup);
 }
 
@@ -238,17 +267,33 @@ fn an_early_successor_in_one_family() {
 /// DESIGN 10: a successor that gives up again is none.
 #[test]
 fn a_successor_that_gives_up_again() {
+    // Heard after priority 0, and so early that it is not sent.
+    for (heard, priority_0) in [(20, 15), (8, 8)] {
+        let (mut d, at) = switching(instance("a"));
+        d.run_for(ms(heard));
+        d.hear(&peer(20, 90));
+        d.run_for(ms(50));
+        d.hear(&peer(21, 0));
+        d.hear(&peer(20, 0));
+        d.run_for(ms(200));
+        assert!(d.installed());
+        d.run_until(START + at + ms(priority_0) + LONGEST - us(1));
+        assert!(d.engine.handing_over(d.a()));
+        d.run_for(us(1));
+        assert_eq!(d.state(), State::Master);
+        assert!(!d.engine.handing_over(d.a()));
+    }
+}
+
+/// DESIGN 10: a successor stays one when another router gives up.
+#[test]
+fn another_router_gives_up() {
     let (mut d, _) = switching(instance("a"));
     d.run_for(ms(20));
     d.hear(&peer(20, 90));
-    d.run_for(ms(50));
     d.hear(&peer(21, 0));
-    d.hear(&peer(20, 0));
-    d.run_for(ms(200));
-    assert!(d.installed());
-    d.run_for(LONGEST);
-    assert_eq!(d.state(), State::Master);
-    assert!(!d.engine.handing_over(d.a()));
+    d.run_for(ms(100));
+    assert_eq!(d.cause(), Cause::Switchover { successor: Some(v4(20)) });
 }
 
 /// DESIGN 10: a group hands over together; a member whose successor is there releases its

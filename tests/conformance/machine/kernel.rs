@@ -2,7 +2,7 @@
 //! (objects.rs).
 
 use steadfast::config::objects::VirtualAddress;
-use steadfast::vrrp::settings::{InstanceSettings, Object, OnForeignRemoval};
+use steadfast::vrrp::settings::{InstanceSettings, Object, OnForeignRemoval, Track, Tracker};
 use steadfast::vrrp::{Cause, Event, InterfaceState, KernelError, Notice, State};
 
 use super::driver::*;
@@ -24,9 +24,10 @@ fn a_stolen_address_is_restored_with_back_off() {
         let Some(Notice::ForeignRemoval { restore_in: Some(wait), .. }) = d.notices().pop() else {
             panic!("{:?}", d.log);
         };
-        let before = d.engine.object_present(object);
-        assert_eq!(before, wait.is_zero());
-        d.run_for(wait);
+        let due = d.now + wait;
+        d.run_for(wait.saturating_sub(us(1)));
+        assert_eq!(d.engine.object_present(object), wait.is_zero());
+        d.run_until(due);
         assert!(d.engine.object_present(object));
         assert_eq!(d.announced(v4(100)).len(), 1);
         waits.push(wait.as_secs());
@@ -159,6 +160,18 @@ fn a_vanished_interface_takes_the_addresses() {
     d.interface("eth0", InterfaceState::default());
     assert_eq!(d.state(), State::Fault);
     assert_eq!(d.deeds(), ["remove 192.0.2.101"]);
+}
+
+/// Addresses stay where they are when the interface changes in another way, or another interface
+/// vanishes.
+#[test]
+fn other_changes_take_no_addresses() {
+    let eth1 = Track { tracker: Tracker::Interface("eth1".into()), weight: 10, reverse: false };
+    let mut d = Driver::master(InstanceSettings { track: vec![eth1], ..instance("a") });
+    d.interface("eth0", InterfaceState { ipv6: None, ..up() });
+    d.interface("eth1", InterfaceState::default());
+    assert!(d.installed());
+    assert!(d.deeds().is_empty(), "{:?}", d.deeds());
 }
 
 /// An object that a reload has dropped is no longer ours: what others do with it does not matter,

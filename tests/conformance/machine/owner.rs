@@ -129,6 +129,15 @@ fn s_32_an_old_conflict_does_not_count() {
     assert_eq!(d.state(), State::Master);
     let first = |n: &Notice| matches!(n, Notice::SecondOwner { yielding: false, .. });
     assert_eq!(d.notices().iter().filter(|n| first(n)).count(), 1);
+    // It ends when a Master_Down_Interval has passed without an advert.
+    for (silence, state) in [(0, State::Backup), (1, State::Master)] {
+        let mut d = Driver::one(owner());
+        d.hear(&peer(1, 255));
+        d.hear(&peer(1, 255));
+        d.run_for(us(3_003_906 + silence));
+        d.hear(&peer(1, 255));
+        assert_eq!(d.state(), state, "{silence}");
+    }
 }
 
 /// vrrp:V-38

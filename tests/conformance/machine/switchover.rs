@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use steadfast::units::{Family, Priority};
+use steadfast::vrrp::settings::InstanceSettings;
 use steadfast::vrrp::timers::Timer;
-use steadfast::vrrp::{Command, Notice, State};
+use steadfast::vrrp::{Command, Event, Notice, State};
 
 use super::driver::*;
 
@@ -85,10 +86,7 @@ fn a_hold_stays() {
     assert_eq!(d.state(), State::Master);
     d.interface_down("eth0");
     d.interface("eth0", up());
-    d.reload_one(steadfast::vrrp::settings::InstanceSettings {
-        priority: Priority(150),
-        ..instance("a")
-    });
+    d.reload_one(InstanceSettings { priority: Priority(150), ..instance("a") });
     assert_eq!(d.engine.effective_priority(d.a()), Some(Priority::LOWEST));
     d.run_for(ms(25_000));
     assert_eq!(d.engine.effective_priority(d.a()), Some(Priority(150)));
@@ -114,10 +112,7 @@ fn a_backup_is_held() {
 /// A held owner does not preempt.
 #[test]
 fn a_held_owner_waits() {
-    let mut d = Driver::one(steadfast::vrrp::settings::InstanceSettings {
-        priority: Priority::OWNER,
-        ..instance("a")
-    });
+    let mut d = Driver::one(InstanceSettings { priority: Priority::OWNER, ..instance("a") });
     d.switchover(None, false);
     d.run_for(ms(20));
     d.hear(&peer(20, 90));
@@ -127,4 +122,29 @@ fn a_held_owner_waits() {
     d.command(Command::Release { instance });
     d.hear_for(&peer(20, 90), ms(5_000));
     assert_eq!(d.state(), State::Master);
+}
+
+/// While one is under way another one does nothing.
+#[test]
+fn a_second_switchover_does_not_start_anew() {
+    let mut d = Driver::master(instance("a"));
+    d.switchover(None, false);
+    d.run_for(ms(8));
+    d.switchover(Some(ms(1_000)), true);
+    d.run_for(ms(12));
+    let priorities: Vec<u8> = d.adverts().iter().map(|advert| advert.1).collect();
+    assert_eq!(priorities, [100, 100, 100, 0]);
+    d.run_for(ms(10_000));
+    assert_eq!(d.state(), State::Master, "nor does it insist");
+    assert_eq!(d.engine.held(d.a()), None);
+}
+
+/// What stops is not held.
+#[test]
+fn a_stopping_router_is_not_held() {
+    let mut d = Driver::master(InstanceSettings { hand_over: false, ..instance("a") });
+    d.event(Event::Shutdown);
+    d.clear();
+    d.switchover(None, false);
+    assert_eq!((d.engine.held(d.a()), d.log.len()), (None, 0));
 }
