@@ -40,6 +40,14 @@ impl Pacers {
         self.list.iter().filter(|p| !p.queue.is_empty()).map(|p| p.free_at).min()
     }
 
+    /// The spacing may have changed: what waits for its turn is looked at again.
+    pub fn start_over(&mut self, now: Instant, lane: &mut VecDeque<ObjectId>) {
+        for pacer in &mut self.list {
+            pacer.free_at = pacer.free_at.min(now);
+            lane.extend(pacer.queue.drain(..));
+        }
+    }
+
     fn push(&mut self, interface: InterfaceId, family: Family, object: ObjectId) {
         let mine = |p: &&mut Pacer| p.interface == interface && p.family == family;
         match self.list.iter_mut().find(mine) {

@@ -220,6 +220,7 @@ impl Engine {
     pub(super) fn settle_units(&mut self) {
         for id in self.ids() {
             if self.get(id).is_some_and(|i| i.hand_over.is_some()) {
+                self.with(id, |instance, context| instance.review_hand_over(context));
                 self.settle_hand_over(id);
             } else if self.get(id).is_some() {
                 self.grant(id, Wish::Master);

@@ -133,7 +133,9 @@ impl Instance {
             hand_over.outcome = Some(if taken { Outcome::Taken } else { Outcome::NotTaken });
             return Some(Wish::HandOver);
         }
-        let (announced, interval) = if hand_over.sent < SHORT_ADVERTS {
+        // A reload may have changed the version: peers of version 2 learn nothing.
+        let learned = self.settings.version == Version::V3;
+        let (announced, interval) = if learned && hand_over.sent < SHORT_ADVERTS {
             hand_over.sent += 1;
             self.timers.set(Timer::HandOver, now + SHORT_SPACING);
             (priority, hand_over.short)
@@ -201,6 +203,13 @@ impl Instance {
             self.queue_kernel(context);
         }
         self.finish_if_announced()
+    }
+
+    /// After a reload: a family that had no successor may be gone.
+    pub fn review_hand_over(&mut self, context: &Context<'_>) {
+        if self.all_succeeded() && self.hand_over.is_some_and(|h| h.outcome.is_none()) {
+            self.timers.set_no_later(Timer::HandOver, context.now + LINGER);
+        }
     }
 
     fn all_succeeded(&self) -> bool {
