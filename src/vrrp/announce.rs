@@ -14,6 +14,10 @@ use crate::units::{Family, Instant, Mac};
 
 /// The shortest time between two bursts that announcements of others cause.
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest and the longest time between two bursts that adverts of others cause; in between it
+/// is our own interval.
+const REANNOUNCE_INTERVAL: (Duration, Duration) =
+    (Duration::from_millis(100), Duration::from_secs(1));
 
 /// The queues of interfaces on which announcements are spaced.
 #[derive(Debug, Default)]
@@ -34,6 +38,14 @@ impl Pacers {
     /// When the next spaced announcement may leave.
     pub fn next(&self) -> Option<Instant> {
         self.list.iter().filter(|p| !p.queue.is_empty()).map(|p| p.free_at).min()
+    }
+
+    /// The spacing may have changed: what waits for its turn is looked at again.
+    pub fn start_over(&mut self, now: Instant, lane: &mut VecDeque<ObjectId>) {
+        for pacer in &mut self.list {
+            pacer.free_at = pacer.free_at.min(now);
+            lane.extend(pacer.queue.drain(..));
+        }
     }
 
     fn push(&mut self, interface: InterfaceId, family: Family, object: ObjectId) {
@@ -82,9 +94,13 @@ impl Instance {
         if rounds == 0 || self.settings.strict || !self.objects.iter().any(|(_, s)| listed(s)) {
             return;
         }
-        let next = self.defended_at.map_or(context.now, |last| last + DEFEND_INTERVAL);
-        if next > context.now {
+        if let Some(last) = self.defended_at
+            && context.now < last + DEFEND_INTERVAL
+        {
+            // The burst that comes later is the one of that moment, and others wait for it.
+            let next = if last > context.now { last } else { last + DEFEND_INTERVAL };
             self.timers.set_no_later(Timer::LowerBurst, next);
+            self.defended_at = Some(next);
             return;
         }
         self.defended_at = Some(context.now);
@@ -99,15 +115,32 @@ impl Instance {
         if holds && slot.present() && slot.listed() { slot.object.announced() } else { None }
     }
 
-    /// `vrrp:S-29`: the burst after a lower-priority advert, and its second one.
+    /// `vrrp:S-29`: the burst after a lower-priority advert, and its second one. A flood of such
+    /// adverts has one from time to time: else each small packet would cost the network as many
+    /// broadcasts as there are addresses.
     pub fn reannounce(&mut self, context: &mut Context<'_>) {
         let announce = self.settings.announce;
-        if self.state != State::Master {
+        if self.state != State::Master || announce.lower_prio_repeat == 0 {
             return;
         }
-        self.announce(announce.lower_prio_repeat, context);
-        if !announce.lower_prio_delay.is_zero() && announce.lower_prio_repeat > 0 {
-            self.timers.set_no_later(Timer::LowerBurst, context.now + announce.lower_prio_delay);
+        let now = context.now;
+        if !announce.lower_prio_delay.is_zero() && self.reannounce_at.is_none_or(|at| at <= now) {
+            self.reannounce_at = Some(now + announce.lower_prio_delay);
+        }
+        let (shortest, longest) = REANNOUNCE_INTERVAL;
+        let spacing = self.settings.interval.duration().clamp(shortest, longest);
+        match self.reannounced_at.map(|last| last + spacing) {
+            Some(next) if next > now => self.timers.set_no_later(Timer::LowerBurst, next),
+            Some(_) | None => self.lower_burst(context),
+        }
+    }
+
+    /// One burst of `vrrp:S-29`; the one after the delay follows.
+    pub fn lower_burst(&mut self, context: &mut Context<'_>) {
+        self.reannounced_at = Some(context.now);
+        self.announce(self.settings.announce.lower_prio_repeat, context);
+        if let Some(again) = self.reannounce_at.filter(|at| *at > context.now) {
+            self.timers.set_no_later(Timer::LowerBurst, again);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Who is master: what adverts and timers do to an instance (`vrrp:S-11` to `S-32`).
 
+use std::time::Duration;
+
 use super::instance::{Context, Instance, Wish};
 use super::router::{Conflict, Heard, Remark, Router};
 use super::settings::Preempt;
 use super::statistics::count;
-use super::timers::{Timer, next_on_schedule, skew};
+use super::timers::{Timer, master_down, next_on_schedule, skew};
 use super::validation::Advert;
 use super::{Cause, Notice, State};
 use crate::units::{Centiseconds, Family, Instant, Version};
@@ -58,6 +60,7 @@ impl Instance {
         let mine = self.effective_priority();
         let now = context.now;
         let preempt = self.preempt();
+        let patience = self.master_down(family);
         if heard.priority.is_stop() {
             // `vrrp:S-13`. A member that waits for its group goes on waiting.
             self.demote(false, context);
@@ -81,6 +84,9 @@ impl Instance {
                     now < *router.preempt_at.get_or_insert(now + delay)
                 }
                 Preempt::On { .. } => false,
+                // Not from beside a higher master: it would only take us back with its next
+                // advert.
+                Preempt::Immediate if router.other_master(heard, mine, patience) => false,
                 Preempt::Immediate => {
                     router.lower = Some(heard);
                     let cause = Cause::Preempted { master: heard.address, theirs: heard.priority };
@@ -180,6 +186,19 @@ impl Instance {
         Wish::Backup { cause, stop: false }
     }
 
+    /// How long another master may be silent before it counts as gone: it may send less often than
+    /// we do.
+    fn patience(&self, family: Family, theirs: Centiseconds) -> Duration {
+        let settings = &self.settings;
+        let adverts = settings.down_timer_adverts;
+        self.master_down(family).max(master_down(
+            settings.version,
+            self.timer_priority(),
+            theirs,
+            adverts,
+        ))
+    }
+
     /// `vrrp:S-32`: whether this owner lowers itself for another one.
     fn yields_to_owner(
         &mut self,
@@ -189,11 +208,13 @@ impl Instance {
         context: &mut Context<'_>,
     ) -> bool {
         let id = self.router_id(family);
-        let forget_after = self.master_down(family);
+        let forget_after = self.patience(family, heard.interval);
         let router = self.router_of(family);
         if router.master.is_some_and(|last| context.now.since(last.at) > forget_after) {
             router.conflict = None;
+            self.timers.stop(Timer::Owner(family));
         }
+        let router = self.router_of(family);
         let notice = |yielding| Notice::SecondOwner { router: id, from: heard.address, yielding };
         let first = router.conflict.is_none();
         router.master = Some(heard);
@@ -244,7 +265,7 @@ impl Instance {
                 None
             }
             Timer::LowerBurst => {
-                self.announce(self.settings.announce.lower_prio_repeat, context);
+                self.lower_burst(context);
                 None
             }
             Timer::HandOver => self.hand_over_step(context),

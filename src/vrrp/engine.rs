@@ -35,6 +35,8 @@ pub struct Engine {
     pub(super) trackers: Vec<(Box<str>, TrackerState)>,
     /// Sorted, for the search on each packet.
     pub(super) lookup: Vec<(Key, InstanceId)>,
+    /// Instances that end while another has their place in the look-up already.
+    pub(super) replaced: Vec<(Key, InstanceId)>,
     pub(super) schedule: Schedule,
     pub(super) out: Outbox,
     pub(super) pacers: Pacers,
@@ -63,6 +65,7 @@ impl Engine {
             interfaces: Vec::new(),
             trackers: Vec::new(),
             lookup: Vec::new(),
+            replaced: Vec::new(),
             schedule: Schedule::default(),
             out: Outbox::default(),
             pacers: Pacers::default(),

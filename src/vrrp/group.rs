@@ -114,7 +114,8 @@ impl Engine {
         }
         let faulted = self.unit(id).find(|i| i.fault.is_some()).map(|i| i.id);
         if let Some(first) = faulted {
-            if self.start_at.is_some() {
+            let beginning = self.unit(id).all(|i| i.state == State::Initialize);
+            if self.start_at.is_some() && beginning {
                 return;
             }
             self.each(id, |member, context| {
@@ -125,11 +126,14 @@ impl Engine {
             });
             return;
         }
-        self.each(id, |member, context| {
-            if member.state == State::Fault {
-                member.enter_backup(Cause::Recovered, false, context);
-            }
-        });
+        // What has no result yet keeps a fault from ending, as it keeps a start from happening.
+        if !self.unit(id).any(|i| i.waiting) {
+            self.each(id, |member, context| {
+                if member.state == State::Fault {
+                    member.enter_backup(Cause::Recovered, false, context);
+                }
+            });
+        }
         if self.unit(id).any(|i| i.state == State::Initialize) {
             self.start_unit(id);
         }
@@ -216,6 +220,7 @@ impl Engine {
     pub(super) fn settle_units(&mut self) {
         for id in self.ids() {
             if self.get(id).is_some_and(|i| i.hand_over.is_some()) {
+                self.with(id, |instance, context| instance.review_hand_over(context));
                 self.settle_hand_over(id);
             } else if self.get(id).is_some() {
                 self.grant(id, Wish::Master);

@@ -60,6 +60,8 @@ pub struct HandOver {
     successor_v4: Option<IpAddr>,
     successor_v6: Option<IpAddr>,
     released: bool,
+    /// The successor was told of.
+    told: bool,
 }
 
 impl HandOver {
@@ -113,6 +115,7 @@ impl Instance {
             successor_v4: None,
             successor_v6: None,
             released: false,
+            told: false,
         });
         context.out.notice(Notice::HandOverStarted { instance: self.id });
         self.hand_over_step(context);
@@ -130,7 +133,9 @@ impl Instance {
             hand_over.outcome = Some(if taken { Outcome::Taken } else { Outcome::NotTaken });
             return Some(Wish::HandOver);
         }
-        let (announced, interval) = if hand_over.sent < SHORT_ADVERTS {
+        // A reload may have changed the version: peers of version 2 learn nothing.
+        let learned = self.settings.version == Version::V3;
+        let (announced, interval) = if learned && hand_over.sent < SHORT_ADVERTS {
             hand_over.sent += 1;
             self.timers.set(Timer::HandOver, now + SHORT_SPACING);
             (priority, hand_over.short)
@@ -147,7 +152,8 @@ impl Instance {
         None
     }
 
-    /// Any advert but priority 0 is the successor's, whatever its priority; it is not answered.
+    /// Any advert but priority 0 is the successor's, whatever its priority; it is not answered. Our
+    /// own, that the network gave back, is none.
     pub fn advert_in_hand_over(
         &mut self,
         family: Family,
@@ -155,6 +161,9 @@ impl Instance {
         context: &mut Context<'_>,
     ) -> Option<Wish> {
         let now = context.now;
+        if self.source(family) == Some(heard.address) {
+            return None;
+        }
         let longest = self.longest_master_down();
         let hand_over = self.hand_over.as_mut()?;
         let successor = hand_over.successor_of(family);
@@ -185,15 +194,22 @@ impl Instance {
         let hand_over = self.hand_over.as_mut()?;
         let after = now.since(hand_over.gave_up_at.unwrap_or(now));
         if first && self.all_succeeded() {
-            context.out.notice(Notice::HandOverTaken {
-                instance: self.id,
-                by: heard.address,
-                after,
-            });
+            let told = self.hand_over.as_mut().map(|h| std::mem::replace(&mut h.told, true));
+            if told == Some(false) {
+                let (instance, by) = (self.id, heard.address);
+                context.out.notice(Notice::HandOverTaken { instance, by, after });
+            }
             self.timers.set(Timer::HandOver, now + LINGER);
             self.queue_kernel(context);
         }
         self.finish_if_announced()
+    }
+
+    /// After a reload: a family that had no successor may be gone.
+    pub fn review_hand_over(&mut self, context: &Context<'_>) {
+        if self.all_succeeded() && self.hand_over.is_some_and(|h| h.outcome.is_none()) {
+            self.timers.set_no_later(Timer::HandOver, context.now + LINGER);
+        }
     }
 
     fn all_succeeded(&self) -> bool {

@@ -107,6 +107,10 @@ pub struct Instance {
     pub interface_source: (Option<IpAddr>, Option<IpAddr>),
     /// When an address was last announced because another host announced it.
     pub defended_at: Option<Instant>,
+    /// When the last burst was sent that an advert of another master caused (`vrrp:S-29`).
+    pub reannounced_at: Option<Instant>,
+    /// When such a burst is to be repeated.
+    pub reannounce_at: Option<Instant>,
     /// Priority 0 could not be sent when the interface went down, then.
     pub owes_stop: Option<Instant>,
 }
@@ -146,6 +150,8 @@ impl Instance {
             can_send: false,
             interface_source: (None, None),
             defended_at: None,
+            reannounced_at: None,
+            reannounce_at: None,
             owes_stop: None,
             settings,
         };
@@ -231,7 +237,7 @@ impl Instance {
 
     /// The priority that timers use (`vrrp:T-3`): an owner's are those of 255 even while it yields
     /// to another one.
-    fn timer_priority(&self) -> Priority {
+    pub(super) fn timer_priority(&self) -> Priority {
         if self.settings.priority.is_owner() && self.hold.is_none() {
             Priority::OWNER
         } else {
@@ -476,6 +482,7 @@ impl Instance {
                 | Timer::Retry => self.timers.stop(timer),
             }
         }
+        self.reannounce_at = None;
         self.hand_over = None;
         self.objects.want(false);
         self.queue_kernel(context);

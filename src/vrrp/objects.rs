@@ -140,6 +140,7 @@ impl Objects {
             if let Some(slot) = place.and_then(|place| self.slots.get_mut(place)) {
                 slot.object.clone_from(object);
                 slot.listed = true;
+                slot.abandoned &= !object.tracked();
                 near = place.map_or(near, |place| place + 1);
             }
         }

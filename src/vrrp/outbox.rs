@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use super::{InstanceId, Notice, ObjectId, RouterId};
 
-/// Notices that wait at the most; more are counted and lost.
+/// Notices that wait at the most; more are counted and lost. With many instances there may be more.
 const NOTICES: usize = 1024;
+/// So many of each instance: all may change their state at once, and scripts have to know of it.
+const NOTICES_PER_INSTANCE: usize = 4;
 
 /// The lanes, most urgent first.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct Outbox {
     /// Addresses to announce.
     pub announcements: VecDeque<ObjectId>,
     notices: VecDeque<Notice>,
+    notice_limit: usize,
     lost: u32,
 }
 
@@ -34,6 +37,7 @@ impl Default for Outbox {
             kernel: VecDeque::new(),
             announcements: VecDeque::new(),
             notices: VecDeque::with_capacity(NOTICES),
+            notice_limit: NOTICES,
             lost: 0,
         }
     }
@@ -46,11 +50,12 @@ impl Outbox {
         self.removals.reserve(instances);
         self.kernel.reserve(instances);
         self.announcements.reserve(objects);
+        self.notice_limit = NOTICES.max(instances.saturating_mul(NOTICES_PER_INSTANCE));
     }
 
     /// Adds a notice, or counts it when nobody takes them.
     pub fn notice(&mut self, notice: Notice) {
-        if self.notices.len() < NOTICES {
+        if self.notices.len() < self.notice_limit {
             self.notices.push_back(notice);
         } else {
             self.lost = self.lost.saturating_add(1);

@@ -7,7 +7,7 @@ use super::instance::{Context, Instance};
 use super::router::Remark;
 use super::statistics::count;
 use super::validation::{AddressCheck, Advert, Expectation, Reject, peek_vrid, validate};
-use super::{Notice, Received, State};
+use super::{InstanceId, Notice, Received, State};
 use crate::units::Family;
 use crate::wire::vrrp::group;
 
@@ -27,6 +27,17 @@ impl Engine {
             return;
         };
         let Some(&(_, id)) = self.lookup.get(found) else { return };
+        self.deliver(id, family, received);
+        let mut place = 0;
+        while let Some(&(of, id)) = self.replaced.get(place) {
+            if of == key {
+                self.deliver(id, family, received);
+            }
+            place += 1;
+        }
+    }
+
+    fn deliver(&mut self, id: InstanceId, family: Family, received: &Received<'_>) {
         let tie_decided = self.tie_is_decided_elsewhere(id, family);
         let burst = self.burst;
         let wish = self.with(id, |instance, context| {

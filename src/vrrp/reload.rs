@@ -22,6 +22,7 @@ impl Engine {
             return;
         }
         self.configure(settings);
+        self.pacers.start_over(self.now, &mut self.out.announcements);
         self.align_groups();
         self.evaluate_all();
         self.settle_units();
@@ -137,6 +138,7 @@ impl Engine {
             *slot = None;
             self.schedule.update(id.0, None);
             self.lookup.retain(|entry| entry.1 != id);
+            self.replaced.retain(|entry| entry.1 != id);
         }
     }
 
@@ -238,15 +240,19 @@ impl Engine {
 
     fn index(&mut self) {
         let mut index: BTreeMap<Key, InstanceId> = BTreeMap::new();
+        let mut replaced = Vec::new();
         let all = || self.instances.iter().flatten();
-        // One that still hands over listens for its successor unless it has been replaced.
+        // One that still hands over listens for its successor, also when it has been replaced.
         for instance in all().filter(|i| !i.retiring).chain(all().filter(|i| i.retiring)) {
             for family in instance.families() {
                 let key = (instance.interface, family, instance.settings.vrid.get());
-                index.entry(key).or_insert(instance.id);
+                if *index.entry(key).or_insert(instance.id) != instance.id {
+                    replaced.push((key, instance.id));
+                }
             }
         }
         self.lookup = index.into_iter().collect();
+        self.replaced = replaced;
     }
 
     /// A reload may have put routers of different states into one group.
@@ -278,6 +284,7 @@ fn change(instance: &mut Instance, new: InstanceSettings, context: &mut Context<
         return;
     }
     let before = instance.effective_priority();
+    let preempt = instance.settings.preempt;
     let was_active = (instance.v4.active, instance.v6.active);
     instance.settings = new;
     instance.objects.configure(&instance.settings.objects);
@@ -285,6 +292,11 @@ fn change(instance: &mut Instance, new: InstanceSettings, context: &mut Context<
     instance.queue_kernel(context);
     if !instance.settings.priority.is_owner() {
         instance.demoted = false;
+    }
+    if instance.settings.preempt != preempt {
+        // The delay begins anew with the next lower advert (`vrrp:S-17`).
+        instance.v4.preempt_at = None;
+        instance.v6.preempt_at = None;
     }
     for (family, was) in [(Family::V4, was_active.0), (Family::V6, was_active.1)] {
         let is = instance.router(family).is_some();
@@ -352,7 +364,8 @@ fn remove_family(instance: &mut Instance, family: Family, context: &mut Context<
     for timer in [Timer::Advert(family), Timer::Down(family), Timer::Owner(family)] {
         instance.timers.stop(timer);
     }
-    if instance.state == State::Master {
+    // In a hand-over it may have been said already, and the successor does not need it.
+    if instance.state == State::Master && !instance.hand_over.is_some_and(|h| h.silent()) {
         instance.send(family, Priority::STOP, instance.settings.interval, context);
     }
     instance.router_of(family).start_over(context.now);

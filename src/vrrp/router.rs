@@ -1,11 +1,18 @@
 //! One virtual router: what an instance knows of one address family.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::statistics::Statistics;
 use super::validation::Reject;
 use super::{Cause, Notice};
 use crate::units::{Centiseconds, Instant, Priority};
+
+/// New masters make remarks worth repeating only so often in [`RENEWAL_WINDOW`]: otherwise two
+/// senders in turn would have each of their packets remarked.
+const RENEWALS: u8 = 4;
+/// See [`RENEWALS`].
+const RENEWAL_WINDOW: Duration = Duration::from_secs(10);
 
 /// A router that we heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,6 +115,8 @@ pub struct Router {
     /// Counters.
     pub statistics: Statistics,
     noted: u64,
+    /// Since when new masters made remarks worth repeating, and how often.
+    renewals: (Instant, u8),
 }
 
 impl Router {
@@ -132,6 +141,7 @@ impl Router {
             burst: None,
             statistics: Statistics::default(),
             noted: 0,
+            renewals: (now, 0),
         }
     }
 
@@ -152,9 +162,18 @@ impl Router {
         self.noted = 0;
     }
 
+    fn may_renew(&mut self, now: Instant) -> bool {
+        if now.since(self.renewals.0) >= RENEWAL_WINDOW {
+            self.renewals = (now, 0);
+        }
+        let may = self.renewals.1 < RENEWALS;
+        self.renewals.1 = self.renewals.1.saturating_add(1);
+        may
+    }
+
     /// Accepts a router as the master while backup.
     pub fn accept(&mut self, heard: Heard) {
-        if self.master.map(|m| m.address) != Some(heard.address) {
+        if self.master.map(|m| m.address) != Some(heard.address) && self.may_renew(heard.at) {
             self.forget_remarks();
         }
         self.master = Some(heard);
@@ -162,6 +181,13 @@ impl Router {
         self.wants = None;
         self.gave_up = None;
         self.lower = None;
+    }
+
+    /// Whether another router than this one is master as far as we know, with at least our priority.
+    pub fn other_master(&self, heard: Heard, mine: Priority, patience: Duration) -> bool {
+        let alive = |m: Heard| m.priority >= mine && heard.at.since(m.at) < patience;
+        self.gave_up.is_none()
+            && self.master.is_some_and(|m| m.address != heard.address && alive(m))
     }
 
     /// Forgets the election: the instance enters another state.

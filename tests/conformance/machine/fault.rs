@@ -189,3 +189,16 @@ fn an_unknown_tracker_is_ignored() {
     d.tracker("nobody", TrackerState::Down);
     assert!(d.log.is_empty());
 }
+
+/// vrrp:S-40: what is not known any more (the process that checks it was restarted) is not good:
+/// a fault ends with a result, as the wait in Initialize does.
+#[test]
+fn s_40_an_unknown_result_does_not_end_a_fault() {
+    let mut d = Driver::one(tracking(script("x", 0)));
+    d.tracker("x", TrackerState::Down);
+    assert_eq!(d.state(), State::Fault);
+    d.tracker("x", TrackerState::Unknown);
+    assert_eq!(d.state(), State::Fault);
+    d.tracker("x", TrackerState::Up);
+    assert_eq!(d.state(), State::Backup);
+}

@@ -2,6 +2,7 @@
 //! a clock that only the tests move.
 
 mod announcements;
+mod attack;
 mod backup;
 mod chance;
 mod driver;

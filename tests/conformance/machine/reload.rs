@@ -1,8 +1,13 @@
 //! DESIGN 3: from one configuration to the next, without losing a mastership or an address that
 //! both have (reload.rs).
 
-use steadfast::units::{Centiseconds, Family, Priority, Vrid};
-use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Preempt, Track, Tracker};
+use std::time::Duration;
+
+use steadfast::config::objects::VirtualAddress;
+use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
+use steadfast::vrrp::settings::{
+    AnnounceSettings, InstanceSettings, Object, Preempt, Track, Tracker,
+};
 use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::{Cause, Engine, Event, FaultReason, InterfaceState, Notice, State};
 
@@ -311,4 +316,88 @@ fn an_unreported_interface_is_missing_at_the_start() {
     let eth0 = engine.interface("eth0").unwrap();
     assert_eq!(engine.state(a), Some(State::Fault));
     assert_eq!(engine.fault(a), Some(FaultReason::InterfaceMissing(eth0)));
+}
+
+/// An instance under a new name is another one; the old one's hand-over hears its successor all the
+/// same, and does not keep the addresses until the end of its patience.
+#[test]
+fn a_renamed_instance_hears_its_successor() {
+    let mut d = Driver::master(instance("a"));
+    let old = d.a();
+    d.reload(&settings(vec![instance("b")]));
+    d.run_for(ms(20));
+    assert!(d.engine.handing_over(old));
+    d.hear(&peer(20, 90));
+    d.hear_announcement(v4(100));
+    assert_ne!(d.engine.state(old), Some(State::Master));
+    assert!(d.deeds().contains(&"remove 192.0.2.100".to_owned()));
+}
+
+/// DESIGN 10: a hand-over does not wait for the successor of a family that a reload removes, nor
+/// say priority 0 again.
+#[test]
+fn a_family_that_leaves_during_a_hand_over() {
+    let mut d = Driver::master(both());
+    d.switchover(None, false);
+    d.run_for(ms(20));
+    d.hear(&peer(20, 90));
+    d.clear();
+    d.reload_one(instance("a"));
+    d.run_for(ms(100));
+    assert_eq!(d.state(), State::Backup);
+    assert!(!d.deeds().iter().any(|deed| deed.starts_with("send")), "{:?}", d.deeds());
+}
+
+/// DESIGN 10: peers of version 2 do not learn, and centiseconds do not fit into their adverts.
+#[test]
+fn version_2_comes_during_a_hand_over() {
+    let mut d = Driver::master(instance("a"));
+    d.switchover(None, false);
+    d.clear();
+    d.reload_one(InstanceSettings { version: Version::V2, ..instance("a") });
+    d.run_for(ms(20));
+    let sent: Vec<_> = d.adverts().iter().map(|advert| (advert.1, advert.2)).collect();
+    assert_eq!(sent, [(0, 100)]);
+}
+
+/// An object that was left to those who removed it is put back when it is to be tracked.
+#[test]
+fn an_abandoned_object_becomes_tracked() {
+    let object =
+        |track| Object::Address(VirtualAddress { track, ..VirtualAddress::new(v4(100), 24) });
+    let with = |track| InstanceSettings { objects: vec![object(track)], ..instance("a") };
+    let mut d = Driver::master(with(false));
+    let removed = d.objects()[0];
+    d.event(Event::Object { object: removed, present: false });
+    assert!(!d.installed());
+    d.reload_one(with(true));
+    assert!(d.installed());
+}
+
+/// vrrp:G-5: a shorter spacing holds at once.
+#[test]
+fn g_5_the_spacing_changes() {
+    let with = |garp_interval| {
+        let announce = AnnounceSettings { garp_interval, repeat: 2, ..instance("a").announce };
+        InstanceSettings { announce, ..instance("a") }
+    };
+    let mut d = Driver::one(with(Duration::from_secs(100_000)));
+    d.run_for(ms(4_000));
+    assert_eq!(d.announced(v4(100)).len(), 1);
+    for spacing in [ms(10), ms(0)] {
+        d.reload_one(with(spacing));
+        d.run_for(ms(20));
+        assert_eq!(d.announced(v4(100)).len(), 2);
+    }
+}
+
+/// vrrp:S-17: a changed delay holds from the next lower advert on.
+#[test]
+fn s_17_the_delay_changes() {
+    let with = |delay| InstanceSettings { preempt: Preempt::On { delay }, ..instance("a") };
+    let mut d = Driver::one(with(Duration::from_secs(1_000)));
+    d.hear_for(&peer(20, 50), ms(5_000));
+    d.reload_one(with(ms(1_000)));
+    d.hear_for(&peer(20, 50), ms(10_000));
+    assert_eq!(d.state(), State::Master);
 }

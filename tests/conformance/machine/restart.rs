@@ -123,3 +123,15 @@ fn the_last_advert_is_known() {
     d.run_for(ms(15));
     assert_eq!(d.engine.last_advert(d.a()), Some(sent + ms(510)));
 }
+
+/// The startup delay is for what has not begun: a master that resumed meanwhile faults like any
+/// other.
+#[test]
+fn a_fault_after_resuming_within_the_startup_delay() {
+    let s = Settings { startup_delay: ms(60_000), ..settings(vec![instance("a")]) };
+    let mut d = after(&s, ms(500));
+    assert_eq!(d.state(), State::Master);
+    d.interface_down("eth0");
+    assert_eq!(d.state(), State::Fault);
+    assert!(!d.installed());
+}
