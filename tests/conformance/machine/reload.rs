@@ -312,3 +312,19 @@ fn an_unreported_interface_is_missing_at_the_start() {
     assert_eq!(engine.state(a), Some(State::Fault));
     assert_eq!(engine.fault(a), Some(FaultReason::InterfaceMissing(eth0)));
 }
+
+/// A family that a reload adds during a hand-over takes part in its end, and sends nothing before.
+#[test]
+fn a_family_added_during_a_hand_over() {
+    let mut d = Driver::master(instance("a"));
+    d.switchover(None, false);
+    d.run_for(ms(20));
+    d.reload_one(both());
+    d.run_for(ms(3_900));
+    let v6 = d.router(Family::V6);
+    assert!(d.engine.handing_over(v6.instance));
+    assert_eq!(d.adverts_of(v6), []);
+    d.run_for(ms(1_000));
+    assert_eq!(d.state(), State::Master);
+    assert_eq!(d.adverts_of(v6).len(), 1);
+}
