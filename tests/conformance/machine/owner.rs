@@ -118,6 +118,20 @@ fn s_32_the_yielding_ends() {
     }
 }
 
+/// vrrp:S-32: a reload does not end the yielding, unless we are no owner any more.
+#[test]
+fn s_32_yielding_over_a_reload() {
+    let mut d = Driver::one(owner());
+    d.hear_for(&peer(1, 255), ms(5_000));
+    let objects = vec![address(100), address(101)];
+    for (settings, priority) in
+        [(InstanceSettings { objects, ..owner() }, 254), (instance("a"), 100), (owner(), 255)]
+    {
+        d.reload_one(settings);
+        assert_eq!(d.engine.effective_priority(d.a()), Some(Priority(priority)));
+    }
+}
+
 /// vrrp:S-32: a conflict that ended is forgotten.
 #[test]
 fn s_32_an_old_conflict_does_not_count() {

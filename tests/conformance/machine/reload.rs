@@ -251,17 +251,35 @@ fn s_41_a_new_owner_does_not_go_ahead() {
 /// The schedule of refreshes follows the configuration.
 #[test]
 fn announcements() {
-    let with = |refresh| InstanceSettings {
-        announce: AnnounceSettings { refresh: ms(refresh), ..instance("a").announce },
+    let rounds = |refresh_repeat, refresh| InstanceSettings {
+        announce: AnnounceSettings {
+            refresh: ms(refresh),
+            refresh_repeat,
+            ..instance("a").announce
+        },
         ..instance("a")
     };
+    let with = |refresh| rounds(1, refresh);
     let mut d = Driver::master(with(0));
     d.reload_one(with(10_000));
     d.run_for(ms(10_000));
     assert_eq!(d.announced(v4(100)).len(), 1);
-    d.reload_one(with(0));
+    for none in [with(0), rounds(0, 10_000)] {
+        d.reload_one(with(10_000));
+        d.reload_one(none);
+        assert_eq!(d.timer(Timer::Refresh), None);
+    }
     d.run_for(ms(60_000));
     assert_eq!(d.announced(v4(100)).len(), 1);
+    // Neither while it hands over nor as backup.
+    d.switchover(None, true);
+    d.reload_one(with(10_000));
+    assert_eq!(d.timer(Timer::Refresh), None);
+    d.run_for(ms(100));
+    d.hear(&peer(20, 200));
+    d.run_for(ms(100));
+    d.reload_one(with(20_000));
+    assert_eq!((d.state(), d.timer(Timer::Refresh)), (State::Backup, None));
 }
 
 /// A reload while stopping is ignored.
