@@ -183,6 +183,30 @@ fn instances_come_and_go() {
     assert_eq!(d.state_of("b"), State::Backup);
 }
 
+/// One that comes back before it has ended goes on: master, or waiting for the kernel.
+#[test]
+fn an_instance_that_comes_back() {
+    let mut d = Driver::master(instance("a"));
+    let id = d.a();
+    d.reload(&settings(vec![]));
+    d.run_for(ms(20));
+    assert!(d.engine.handing_over(id));
+    d.clear();
+    d.reload_one(instance("a"));
+    assert_eq!((d.a(), d.state()), (id, State::Master));
+    assert!(!d.engine.handing_over(id));
+    assert_eq!(d.deeds(), ["send a IPv4 100", "unmute", "announce 192.0.2.100"]);
+
+    let without = InstanceSettings { hand_over: false, ..instance("a") };
+    let mut d = Driver::master(without.clone());
+    let id = d.a();
+    d.kernel = Kernel::Silent;
+    d.reload(&settings(vec![]));
+    assert_eq!(d.engine.state(id), Some(State::Initialize));
+    d.reload_one(without);
+    assert_eq!((d.a(), d.state()), (id, State::Backup));
+}
+
 /// Another VRID or interface is another virtual router: the old one ends, the new one starts.
 #[test]
 fn another_virtual_router() {
