@@ -96,7 +96,7 @@ fn a_stolen_object_is_put_back_at_once_then_later() {
     assert_eq!(requests(&mut o), [(0, true)]);
     o.acknowledge(0, true, true, at(12));
     assert_eq!(o.observe(0, false), Change::Stolen);
-    assert_eq!(o.restore(0, at(200)), Duration::ZERO, "long ago is forgotten");
+    assert_eq!(o.restore(0, at(72)), Duration::ZERO, "a minute after the last time");
 }
 
 #[test]

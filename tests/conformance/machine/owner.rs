@@ -163,6 +163,16 @@ fn v_38_owner_ignores_adverts_when_told() {
     let statistics = d.engine.statistics(d.router(Family::V4)).unwrap();
     assert_eq!(statistics.rejected.get(Reject::OwnerIgnored), 20);
     assert_eq!(statistics.adverts_received, 0, "V-39: it does not count as received");
+    // An owner that hands over listens for its successor.
+    d.switchover(None, false);
+    d.run_for(ms(20));
+    d.hear(&peer(20, 90));
+    d.hear_announcement(v4(100));
+    assert_eq!(d.cause(), Cause::Switchover { successor: Some(v4(20)) });
+    // Who is no owner listens in any case.
+    let mut d = Driver::master(InstanceSettings { owner_ignore_adverts: true, ..instance("a") });
+    d.hear(&peer(20, 101));
+    assert_eq!(d.state(), State::Backup);
 }
 
 /// vrrp:S-32: a hand-over that nobody took ends a conflict as well: the next one runs its course.
