@@ -137,9 +137,9 @@ impl Objects {
         let mut near = 0;
         for (object, place) in list.iter().zip(&mut places) {
             *place = self.find_unlisted(object, near);
+            near = place.unwrap_or(near);
             if let Some(slot) = place.and_then(|place| self.slots.get_mut(place)) {
                 slot.listed = true;
-                near = place.map_or(near, |place| place + 1);
             }
         }
         let mut order = Vec::with_capacity(list.len());
