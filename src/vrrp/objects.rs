@@ -137,11 +137,11 @@ impl Objects {
         let mut near = 0;
         for (object, place) in list.iter().zip(&mut places) {
             *place = self.find_unlisted(object, near);
+            near = place.unwrap_or(near);
             if let Some(slot) = place.and_then(|place| self.slots.get_mut(place)) {
                 slot.object.clone_from(object);
                 slot.listed = true;
                 slot.abandoned &= !object.tracked();
-                near = place.map_or(near, |place| place + 1);
             }
         }
         let mut order = Vec::with_capacity(list.len());

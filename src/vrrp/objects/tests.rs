@@ -23,6 +23,10 @@ fn requests(objects: &mut Objects) -> Vec<(u32, bool)> {
     .collect()
 }
 
+fn order(objects: &Objects) -> Vec<u32> {
+    objects.iter().map(|(slot, _)| slot).collect()
+}
+
 #[test]
 fn installs_in_order_and_removes_backwards() {
     let mut o = objects(&[address(2), Object::Filter, address(1)]);
@@ -47,6 +51,7 @@ fn a_reload_keeps_the_slots_of_equal_objects_and_removes_the_others() {
         assert_eq!(o.acknowledge(slot, true, true, at(0)), Change::Installed);
     }
     o.configure(&[address(4), address(3), address(1)]);
+    assert_eq!(order(&o), [3, 2, 0, 1], "what is still to be removed comes last");
     assert_eq!(requests(&mut o), [(1, false), (3, true)]);
     o.acknowledge(1, false, true, at(0));
     o.configure(&[address(5), address(4), address(3), address(1)]);
@@ -57,7 +62,9 @@ fn a_reload_keeps_the_slots_of_equal_objects_and_removes_the_others() {
 fn a_new_object_does_not_take_the_slot_of_one_that_stays() {
     let mut o = objects(&[address(1), address(2)]);
     o.configure(&[address(9), address(1), address(2)]);
-    assert_eq!(o.iter().map(|(slot, _)| slot).collect::<Vec<_>>(), [2, 0, 1]);
+    assert_eq!(order(&o), [2, 0, 1]);
+    o.configure(&[address(1)]);
+    assert_eq!(order(&o), [0], "what was never installed is forgotten at once");
 }
 
 #[test]
@@ -116,7 +123,7 @@ fn a_stolen_object_is_put_back_at_once_then_later() {
     assert_eq!(requests(&mut o), [(0, true)]);
     o.acknowledge(0, true, true, at(12));
     assert_eq!(o.observe(0, false), Change::Stolen);
-    assert_eq!(o.restore(0, at(200)), Duration::ZERO, "long ago is forgotten");
+    assert_eq!(o.restore(0, at(72)), Duration::ZERO, "a minute after the last time");
 }
 
 #[test]

@@ -188,9 +188,34 @@ fn g_5_spacing_over_instances() {
 /// vrrp:G-5: zero rounds are none at all.
 #[test]
 fn g_5_switched_off() {
-    let mut d = Driver::one(with(AnnounceSettings { repeat: 0, delay: ms(5_000), ..plain() }));
+    let mut d = Driver::one(with(AnnounceSettings {
+        repeat: 0,
+        delay: ms(5_000),
+        refresh: ms(5_000),
+        refresh_repeat: 0,
+        ..plain()
+    }));
+    d.run_for(ms(4_000));
+    assert_eq!(d.state(), State::Master);
+    assert_eq!((d.timer(Timer::SecondBurst), d.timer(Timer::Refresh)), (None, None));
     d.run_for(ms(60_000));
     assert_eq!(times(&d, 100), []);
+}
+
+/// vrrp:G-5: a master that goes on after a hand-over announces, and refreshes a whole interval
+/// later.
+#[test]
+fn g_5_refresh_after_a_hand_over() {
+    let announce = AnnounceSettings { refresh: ms(10_000), refresh_repeat: 2, ..plain() };
+    let mut d = Driver::master(with(announce));
+    d.switchover(None, false);
+    // Three adverts, 5 ms apart, then the longest Master_Down_Interval.
+    d.run_for(ms(15) + us(3_996_093));
+    assert!(!d.engine.handing_over(d.a()));
+    let at = d.elapsed();
+    d.run_for(ms(10_000));
+    let times: Vec<_> = d.announced(v4(100)).into_iter().map(|time| time - at).collect();
+    assert_eq!(times, [ms(0), ms(10_000), ms(10_000)]);
 }
 
 /// vrrp:S-42: leaving cancels what was still to be announced.

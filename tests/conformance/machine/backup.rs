@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use steadfast::config::objects::VirtualAddress;
 use steadfast::units::{Family, Priority, Version};
 use steadfast::vrrp::settings::{InstanceSettings, Object, Preempt};
 use steadfast::vrrp::timers::Timer;
@@ -279,6 +280,11 @@ fn v3_4_no_addresses() {
     assert_eq!(d.engine.packet_addresses(d.router(Family::V4)).count(), 0);
     d.hear(&peer(20, 200).addresses(&[]));
     assert_eq!(d.notices().len(), 1, "the start only: {:?}", d.notices());
+    // Not in a family beside one that has addresses.
+    let other = Object::Excluded(VirtualAddress::new(link_local(101), 64));
+    let objects = vec![other, address(100)];
+    let d = Driver::one(InstanceSettings { objects, ..instance("a") });
+    assert_eq!(d.engine.routers(d.a()).collect::<Vec<_>>(), [d.router(Family::V4)]);
     let mut d = Driver::one(instance("a"));
     d.run_for(ms(500));
     d.hear(&peer(20, 200).addresses(&[]));

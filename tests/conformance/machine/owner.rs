@@ -118,6 +118,20 @@ fn s_32_the_yielding_ends() {
     }
 }
 
+/// vrrp:S-32: a reload does not end the yielding, unless we are no owner any more.
+#[test]
+fn s_32_yielding_over_a_reload() {
+    let mut d = Driver::one(owner());
+    d.hear_for(&peer(1, 255), ms(5_000));
+    let objects = vec![address(100), address(101)];
+    for (settings, priority) in
+        [(InstanceSettings { objects, ..owner() }, 254), (instance("a"), 100), (owner(), 255)]
+    {
+        d.reload_one(settings);
+        assert_eq!(d.engine.effective_priority(d.a()), Some(Priority(priority)));
+    }
+}
+
 /// vrrp:S-32: a conflict that ended is forgotten.
 #[test]
 fn s_32_an_old_conflict_does_not_count() {
@@ -149,6 +163,16 @@ fn v_38_owner_ignores_adverts_when_told() {
     let statistics = d.engine.statistics(d.router(Family::V4)).unwrap();
     assert_eq!(statistics.rejected.get(Reject::OwnerIgnored), 20);
     assert_eq!(statistics.adverts_received, 0, "V-39: it does not count as received");
+    // An owner that hands over listens for its successor.
+    d.switchover(None, false);
+    d.run_for(ms(20));
+    d.hear(&peer(20, 90));
+    d.hear_announcement(v4(100));
+    assert_eq!(d.cause(), Cause::Switchover { successor: Some(v4(20)) });
+    // Who is no owner listens in any case.
+    let mut d = Driver::master(InstanceSettings { owner_ignore_adverts: true, ..instance("a") });
+    d.hear(&peer(20, 101));
+    assert_eq!(d.state(), State::Backup);
 }
 
 /// vrrp:S-32: a hand-over that nobody took ends a conflict as well: the next one runs its course.

@@ -188,6 +188,30 @@ fn instances_come_and_go() {
     assert_eq!(d.state_of("b"), State::Backup);
 }
 
+/// One that comes back before it has ended goes on: master, or waiting for the kernel.
+#[test]
+fn an_instance_that_comes_back() {
+    let mut d = Driver::master(instance("a"));
+    let id = d.a();
+    d.reload(&settings(vec![]));
+    d.run_for(ms(20));
+    assert!(d.engine.handing_over(id));
+    d.clear();
+    d.reload_one(instance("a"));
+    assert_eq!((d.a(), d.state()), (id, State::Master));
+    assert!(!d.engine.handing_over(id));
+    assert_eq!(d.deeds(), ["send a IPv4 100", "unmute", "announce 192.0.2.100"]);
+
+    let without = InstanceSettings { hand_over: false, ..instance("a") };
+    let mut d = Driver::master(without.clone());
+    let id = d.a();
+    d.kernel = Kernel::Silent;
+    d.reload(&settings(vec![]));
+    assert_eq!(d.engine.state(id), Some(State::Initialize));
+    d.reload_one(without);
+    assert_eq!((d.a(), d.state()), (id, State::Backup));
+}
+
 /// Another VRID or interface is another virtual router: the old one ends, the new one starts.
 #[test]
 fn another_virtual_router() {
@@ -256,17 +280,35 @@ fn s_41_a_new_owner_does_not_go_ahead() {
 /// The schedule of refreshes follows the configuration.
 #[test]
 fn announcements() {
-    let with = |refresh| InstanceSettings {
-        announce: AnnounceSettings { refresh: ms(refresh), ..instance("a").announce },
+    let rounds = |refresh_repeat, refresh| InstanceSettings {
+        announce: AnnounceSettings {
+            refresh: ms(refresh),
+            refresh_repeat,
+            ..instance("a").announce
+        },
         ..instance("a")
     };
+    let with = |refresh| rounds(1, refresh);
     let mut d = Driver::master(with(0));
     d.reload_one(with(10_000));
     d.run_for(ms(10_000));
     assert_eq!(d.announced(v4(100)).len(), 1);
-    d.reload_one(with(0));
+    for none in [with(0), rounds(0, 10_000)] {
+        d.reload_one(with(10_000));
+        d.reload_one(none);
+        assert_eq!(d.timer(Timer::Refresh), None);
+    }
     d.run_for(ms(60_000));
     assert_eq!(d.announced(v4(100)).len(), 1);
+    // Neither while it hands over nor as backup.
+    d.switchover(None, true);
+    d.reload_one(with(10_000));
+    assert_eq!(d.timer(Timer::Refresh), None);
+    d.run_for(ms(100));
+    d.hear(&peer(20, 200));
+    d.run_for(ms(100));
+    d.reload_one(with(20_000));
+    assert_eq!((d.state(), d.timer(Timer::Refresh)), (State::Backup, None));
 }
 
 /// A reload while stopping is ignored.
@@ -400,4 +442,20 @@ fn s_17_the_delay_changes() {
     d.reload_one(with(ms(1_000)));
     d.hear_for(&peer(20, 50), ms(10_000));
     assert_eq!(d.state(), State::Master);
+}
+
+/// A family that a reload adds during a hand-over takes part in its end, and sends nothing before.
+#[test]
+fn a_family_added_during_a_hand_over() {
+    let mut d = Driver::master(instance("a"));
+    d.switchover(None, false);
+    d.run_for(ms(20));
+    d.reload_one(both());
+    d.run_for(ms(3_900));
+    let v6 = d.router(Family::V6);
+    assert!(d.engine.handing_over(v6.instance));
+    assert_eq!(d.adverts_of(v6), []);
+    d.run_for(ms(1_000));
+    assert_eq!(d.state(), State::Master);
+    assert_eq!(d.adverts_of(v6).len(), 1);
 }

@@ -81,8 +81,10 @@ fn strangers_are_told_once() {
         }
     }
     assert_eq!(d.notices().len(), 4);
-    d.hear_octets(&peer(20, 200), &[0x31, 51]);
-    assert_eq!(d.engine.too_short(), 1);
+    for count in 0..3 {
+        assert_eq!(d.engine.too_short(), count);
+        d.hear_octets(&peer(20, 200), &[0x31, 51]);
+    }
 }
 
 /// Notices that nobody takes are bounded and counted; nothing else is lost with them.
@@ -112,4 +114,19 @@ fn time_does_not_run_backwards() {
     d.event(Event::Wake);
     assert_eq!(d.engine.next_deadline(), due);
     assert!(d.log.is_empty());
+}
+
+/// vrrp:V-22: no more than 512 are remembered and told.
+#[test]
+fn v_22_very_many_strangers() {
+    let mut d = Driver::started(&pair());
+    d.clear();
+    for interface in ["eth0", "eth1"] {
+        for family in Family::ALL {
+            for vrid in (1..=255).filter(|vrid| *vrid != 51) {
+                d.hear(&Peer { vrid, ..peer_of(family, 20, 200) }.on(interface));
+            }
+        }
+    }
+    assert_eq!(d.notices().len(), 512);
 }
