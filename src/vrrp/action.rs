@@ -21,7 +21,8 @@ pub enum Action {
         interval: Centiseconds,
     },
     /// The process woke up late: hand over all packets that wait in the sockets, then
-    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Timers run only after that.
+    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Timers run only after that, or at
+    /// [`Engine::next_deadline`](super::Engine::next_deadline), which bounds the wait.
     DrainSockets,
     /// Install an object and report with [`Event::Acknowledged`](super::Event::Acknowledged).
     Install(ObjectId),

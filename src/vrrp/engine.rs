@@ -19,6 +19,12 @@ use crate::units::{Family, Instant, Mac};
 /// Where packets of a virtual router arrive.
 pub(super) type Key = (InterfaceId, Family, u8);
 
+/// The longest that reading the sockets after a late wake-up may keep timers waiting: a flood must
+/// not silence us.
+const DRAIN_LIMIT: Duration = Duration::from_millis(100);
+/// The shortest time between two notices of late wake-ups.
+const LATE_TOLD: Duration = Duration::from_secs(1);
+
 /// All instances of one process.
 ///
 /// Drive it like this: hand it an event with [`Engine::handle`], take actions with
@@ -47,7 +53,10 @@ pub struct Engine {
     pub(super) start_at: Option<Instant>,
     pub(super) stopping: bool,
     stopped: bool,
-    pub(super) draining: bool,
+    /// When a late wake-up was last told of.
+    late_told: Option<Instant>,
+    /// The sockets are being read empty, until this moment at the latest.
+    pub(super) drain_until: Option<Instant>,
     pub(super) burst: u32,
     /// VRIDs of others that were reported already.
     pub(super) strangers: Vec<Key>,
@@ -74,7 +83,8 @@ impl Engine {
             start_at: None,
             stopping: false,
             stopped: false,
-            draining: false,
+            late_told: None,
+            drain_until: None,
             burst: 0,
             strangers: Vec::new(),
             too_short: 0,
@@ -90,11 +100,7 @@ impl Engine {
             Event::Wake => self.wake(),
             Event::Start => self.start(),
             Event::Received(received) => self.received(&received),
-            Event::SocketsDrained => {
-                self.draining = false;
-                self.announce_after_sleep();
-                self.run_timers();
-            }
+            Event::SocketsDrained => self.drained(),
             Event::Interface { interface, state } => self.interface_changed(interface, state),
             Event::Tracker { name, state } => self.tracker_changed(name, state),
             Event::Object { object, present } => self.object_seen(object, present),
@@ -119,8 +125,8 @@ impl Engine {
 
     /// When [`Event::Wake`] is due; `None`: not before another event.
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self.draining {
-            return None;
+        if self.drain_until.is_some() {
+            return self.drain_until;
         }
         let timers = self.schedule.first().map(|(at, _)| at);
         [timers, self.start_at, self.pacers.next()].into_iter().flatten().min()
@@ -248,20 +254,35 @@ impl Engine {
 
     fn wake(&mut self) {
         self.burst = self.burst.wrapping_add(1);
-        if self.draining {
+        if let Some(until) = self.drain_until {
+            if until <= self.now {
+                self.drained();
+            }
             return;
         }
         if let Some((due, _)) = self.schedule.first() {
             let late = self.now.since(due);
             if late > self.shortest {
                 // The process stood still. What others sent meanwhile comes first.
-                self.draining = true;
+                self.drain_until = Some(self.now + self.shortest.min(DRAIN_LIMIT));
                 self.out.drain = true;
-                self.out.notice(Notice::LateWake { by: late });
+                if self.late_told.is_none_or(|told| self.now.since(told) >= LATE_TOLD) {
+                    self.late_told = Some(self.now);
+                    self.out.notice(Notice::LateWake { by: late });
+                }
                 return;
             }
         }
         self.run_timers();
+    }
+
+    /// The sockets are empty, or a flood keeps them from ever being so.
+    fn drained(&mut self) {
+        if self.drain_until.take().is_some() {
+            self.out.drain = false;
+            self.announce_after_sleep();
+            self.run_timers();
+        }
     }
 
     fn run_timers(&mut self) {

@@ -20,7 +20,8 @@ pub enum Event<'a> {
     /// Answer to [`Action::DrainSockets`](super::Action::DrainSockets): there was nothing more
     /// to read.
     SocketsDrained,
-    /// An interface appeared, vanished or changed.
+    /// An interface appeared, vanished or changed. One that was deleted and made anew is reported
+    /// as not present in between, since what it held is gone.
     Interface {
         /// Which.
         interface: InterfaceId,
@@ -44,7 +45,8 @@ pub enum Event<'a> {
     },
     /// The kernel answered [`Action::Install`](super::Action::Install) or
     /// [`Action::Remove`](super::Action::Remove). "Exists already" and "is gone already" are
-    /// successes.
+    /// successes. There has to be exactly one for each request: when an answer is lost, the driver
+    /// looks whether the object is there and says that.
     Acknowledged {
         /// Which.
         object: ObjectId,
@@ -70,7 +72,10 @@ pub enum Event<'a> {
         /// When that process last sent an advert.
         last_advert: Instant,
     },
-    /// A new generation of the configuration.
+    /// A new generation of the configuration. Before it, the driver takes all actions, since an
+    /// advert of a router that goes may be among them. After it, it reports the interfaces that are
+    /// new in [`Engine::interfaces`](super::Engine::interfaces), also those that do not exist, and
+    /// the results of all named trackers.
     Reload(&'a Settings),
     /// An operator's command.
     Command(Command),

@@ -162,9 +162,13 @@ impl Engine {
         if old.object == Object::Filter || old.listed() && !instance.retiring {
             return false;
         }
+        let tied_to_interface = match &old.object {
+            Object::Address(address) | Object::Excluded(address) => address.interface.is_none(),
+            Object::Filter | Object::Route(_) | Object::Rule(_) => false,
+        };
         self.instances.iter().flatten().any(|other| {
             other.id != id
-                && other.interface == instance.interface
+                && (other.interface == instance.interface || !tied_to_interface)
                 && other.state == State::Master
                 && other.objects.iter().any(|(_, new)| {
                     new.listed() && new.expected() && new.object.same_in_kernel(&old.object)

@@ -15,7 +15,7 @@ fn sockets_first() {
     d.event(Event::Wake);
     assert_eq!(d.log[0].1, Action::DrainSockets);
     assert_eq!(d.notices(), [Notice::LateWake { by: ms(1_001) }]);
-    assert_eq!(d.engine.next_deadline(), None, "until the sockets are empty");
+    assert_eq!(d.engine.next_deadline(), Some(d.now + ms(100)), "as long as sockets may take");
     d.event(Event::Wake);
     assert!(d.adverts().is_empty());
     assert_eq!(d.deeds(), ["drain"], "asked once");
@@ -99,4 +99,42 @@ fn a_master_that_slept_long_announces_again() {
         assert_eq!(d.state(), State::Master);
         assert_eq!(d.announced(v4(100)).len(), announced, "after {slept} ms");
     }
+}
+
+/// DESIGN 2.1: a flood that keeps the sockets full does not silence a master: it waits a while, at
+/// the most one interval, and then goes on.
+#[test]
+fn reading_has_an_end() {
+    for (interval, patience) in [(100, 100), (5, 50)] {
+        let a = InstanceSettings { interval: Centiseconds(interval), ..instance("a") };
+        let mut d = Driver::master(a);
+        d.drains = false;
+        d.stall(ms(5_000));
+        d.event(Event::Wake);
+        d.clear();
+        d.stall(ms(patience) - us(1));
+        d.event(Event::Wake);
+        assert!(d.adverts().is_empty());
+        d.stall(us(1));
+        d.event(Event::Wake);
+        assert_eq!(d.adverts().len(), 1);
+        d.clear();
+        d.event(Event::SocketsDrained);
+        assert!(d.deeds().is_empty(), "too late to matter");
+    }
+}
+
+/// Late wake-ups are told of once in a second.
+#[test]
+fn late_wakes_are_told_of_with_measure() {
+    let a = InstanceSettings { interval: Centiseconds(1), ..instance("a") };
+    let mut d = Driver::master(a);
+    d.run_for(ms(20_000));
+    d.clear();
+    for _ in 0..50 {
+        d.stall(ms(50));
+        d.event(Event::Wake);
+    }
+    let late = d.notices().iter().filter(|n| matches!(n, Notice::LateWake { .. })).count();
+    assert_eq!(late, 3);
 }
