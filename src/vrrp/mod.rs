@@ -41,7 +41,9 @@
 //!
 //! | module | decides |
 //! |---|---|
-//! | `instance` | the states of one instance and what entering them does: S-1, S-2, S-21, S-42 |
+//! | `instance` | what an instance is: its routers, its priority, its hold |
+//! | `states` | entering and leaving its states: S-1, S-2, S-21, S-40, S-42 |
+//! | `adverts` | what it sends: T-7, S-22, S-30 |
 //! | `election` | what adverts and timers do: S-11 to S-32 |
 //! | `group` | what moves together: S-41, starts, stops, switchovers |
 //! | `hand_over` | the planned hand-over |
@@ -54,6 +56,7 @@
 //! | [`timers`] | the formulas: T-1 to T-4 |
 
 pub mod action;
+mod adverts;
 mod announce;
 mod election;
 mod engine;
@@ -70,6 +73,7 @@ mod reload;
 mod router;
 mod schedule;
 pub mod settings;
+mod states;
 pub mod statistics;
 pub mod timers;
 mod tracking;
