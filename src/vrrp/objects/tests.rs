@@ -174,3 +174,12 @@ fn only_a_refusal_of_what_is_wanted_counts() {
     assert_eq!(o.acknowledge(0, true, false, at(0)), Change::None, "not wanted any more");
     assert_eq!(requests(&mut o), []);
 }
+
+#[test]
+fn what_was_not_there_is_not_stolen() {
+    let mut o = objects(&[address(1)]);
+    o.want(true);
+    requests(&mut o);
+    assert_eq!(o.acknowledge(0, true, false, at(0)), Change::Refused(BACKOFF_FIRST));
+    assert_eq!(o.observe(0, false), Change::None);
+}
