@@ -249,7 +249,7 @@ impl Objects {
 
     /// The next object to install, in order.
     pub fn next_installation(&mut self) -> Option<u32> {
-        while self.install_from < self.order.len() {
+        while self.nth(self.install_from).is_some() {
             let place = self.install_from;
             self.install_from += 1;
             if let Some(slot) = self.request_at(place, true) {

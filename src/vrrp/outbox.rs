@@ -75,6 +75,16 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    /// Each instance has two routers.
+    #[test]
+    fn room_is_made_for_everything_at_once() {
+        let mut outbox = Outbox::default();
+        outbox.reserve(100, 300);
+        assert!(outbox.adverts.capacity() >= 200);
+        assert!(outbox.removals.capacity() >= 100 && outbox.kernel.capacity() >= 100);
+        assert!(outbox.announcements.capacity() >= 300);
+    }
+
     #[test]
     fn notices_beyond_the_bound_are_counted() {
         let mut outbox = Outbox::default();

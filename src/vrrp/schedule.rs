@@ -90,14 +90,9 @@ impl Schedule {
 
     fn sink(&mut self, mut place: u32) {
         loop {
-            let mut least = place;
-            for child in [2 * place + 1, 2 * place + 2] {
-                if let (Some(a), Some(b)) = (self.at(child), self.at(least))
-                    && a < b
-                {
-                    least = child;
-                }
-            }
+            let three = [place, 2 * place + 1, 2 * place + 2];
+            let there = three.into_iter().filter(|place| self.at(*place).is_some());
+            let least = there.min_by_key(|place| self.at(*place)).unwrap_or(place);
             if least == place {
                 return;
             }

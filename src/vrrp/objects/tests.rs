@@ -136,6 +136,8 @@ fn an_untracked_object_is_left_alone_until_the_next_time() {
     o.acknowledge(0, true, true, at(0));
     assert_eq!(o.observe(0, false), Change::None);
     assert_eq!(requests(&mut o), []);
+    o.want(true);
+    assert_eq!(requests(&mut o), [], "it was wanted all the time");
     o.want(false);
     o.want(true);
     assert_eq!(requests(&mut o), [(0, true)]);
@@ -159,4 +161,45 @@ fn a_removal_reported_before_the_answer_leads_to_one_more_request() {
     assert_eq!(o.acknowledge(0, true, true, at(0)), Change::None);
     assert_eq!(requests(&mut o), [(0, true)]);
     assert_eq!(o.acknowledge(0, true, true, at(0)), Change::Installed);
+}
+
+#[test]
+fn what_comes_back_by_itself_is_not_kept_from_being_removed() {
+    let mut o = objects(&[address(1)]);
+    o.want(true);
+    requests(&mut o);
+    o.acknowledge(0, true, true, at(0));
+    for wait in [0, 1] {
+        assert_eq!(o.observe(0, false), Change::Stolen);
+        assert_eq!(o.restore(0, at(10)), Duration::from_secs(wait));
+        requests(&mut o);
+        assert_eq!(o.observe(0, true), Change::None);
+        o.acknowledge(0, true, true, at(10));
+    }
+    o.want(false);
+    assert_eq!(requests(&mut o), [(0, false)]);
+}
+
+#[test]
+fn only_a_refusal_of_what_is_wanted_counts() {
+    let mut o = objects(&[address(1)]);
+    // Others were asked since.
+    for wanted in [true, false, true] {
+        o.want(wanted);
+        assert_eq!(requests(&mut o), [(0, wanted)]);
+    }
+    assert_eq!(o.acknowledge(0, true, false, at(0)), Change::None);
+    assert_eq!(o.acknowledge(0, false, true, at(0)), Change::None);
+    o.want(false);
+    assert_eq!(o.acknowledge(0, true, false, at(0)), Change::None, "not wanted any more");
+    assert_eq!(requests(&mut o), []);
+}
+
+#[test]
+fn what_was_not_there_is_not_stolen() {
+    let mut o = objects(&[address(1)]);
+    o.want(true);
+    requests(&mut o);
+    assert_eq!(o.acknowledge(0, true, false, at(0)), Change::Refused(BACKOFF_FIRST));
+    assert_eq!(o.observe(0, false), Change::None);
 }

@@ -4,7 +4,7 @@ use steadfast::units::{Centiseconds, Family, Priority, Version};
 use steadfast::vrrp::settings::{InstanceSettings, Preempt};
 use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::validation::Reject;
-use steadfast::vrrp::{Cause, Event, State};
+use steadfast::vrrp::{Cause, Event, InterfaceState, State};
 
 use super::driver::*;
 
@@ -118,4 +118,19 @@ fn an_unknown_tracker_without_weight_is_waited_for() {
     assert_eq!(d.state(), State::Backup);
     s.track = vec![super::fault::script("x", -10)];
     assert_eq!(Driver::one(s).state(), State::Backup);
+}
+
+/// Adverts come from the interface's own address, unless another one is configured.
+#[test]
+fn the_source_of_adverts() {
+    let mut s = both();
+    let mut d = Driver::idle(&settings(vec![s.clone()]));
+    let sources = |d: &Driver| Family::ALL.map(|family| d.engine.source(d.router(family)));
+    assert_eq!(sources(&d), Family::ALL.map(|family| Some(host(family, OWN))));
+    d.interface("eth0", InterfaceState { ipv6: None, ..up() });
+    assert_eq!(sources(&d), [Some(v4(OWN)), None]);
+    s.source_v4 = Some(std::net::Ipv4Addr::new(192, 0, 2, 7));
+    s.source_v6 = Some(std::net::Ipv6Addr::LOCALHOST);
+    d.reload_one(s);
+    assert_eq!(sources(&d), [Some(v4(7)), Some(std::net::Ipv6Addr::LOCALHOST.into())]);
 }

@@ -188,6 +188,22 @@ fn instances_come_and_go() {
     assert_eq!(d.state_of("b"), State::Backup);
 }
 
+/// A removed instance is not forgotten before the kernel has answered everything.
+#[test]
+fn an_instance_ends_when_the_kernel_is_clean() {
+    let mut d = Driver::one(InstanceSettings { hand_over: false, ..instance("a") });
+    let id = d.a();
+    d.kernel = Kernel::Silent;
+    d.run_for(ms(4_000));
+    d.reload(&settings(vec![]));
+    assert_eq!(d.asked.len(), 2, "to install, and to remove");
+    for _ in 0..2 {
+        assert_eq!(d.engine.state(id), Some(State::Initialize));
+        d.answer(Ok(()));
+    }
+    assert_eq!(d.engine.state(id), None);
+}
+
 /// One that comes back before it has ended goes on: master, or waiting for the kernel.
 #[test]
 fn an_instance_that_comes_back() {
