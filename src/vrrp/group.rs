@@ -92,7 +92,10 @@ impl Engine {
         let Some(router) = lead.router(lead_family) else { return false };
         let recent = |at: Instant| self.now.since(at) < lead.master_down(lead_family);
         let mine = self.get(id).and_then(|i| i.router(family));
-        let too_early = mine.is_some_and(|r| r.contested_since.is_none_or(recent));
+        let too_early = mine.is_some_and(|r| {
+            // One that was last heard long ago begins anew.
+            !r.contested_at.is_some_and(recent) || r.contested_since.is_none_or(recent)
+        });
         lead.state == State::Master && (too_early || router.contested_at.is_some_and(recent))
     }
 

@@ -76,6 +76,7 @@ impl World {
                 if let Some(interface) = process.and_then(|p| p.engine.interface(&name)) {
                     if let Some(owner) = self.plan.owners.get(&address).copied()
                         && self.nodes[n].claims(owner)
+                        && self.nodes[n].lists(owner, address)
                     {
                         self.watch.hears_rival_announce(n, owner, self.now);
                     }

@@ -202,6 +202,15 @@ impl Node {
         self.state(name) == Some(State::Master) && !self.handing_over(name)
     }
 
+    /// Whether the instance's own generation of the configuration has the address.
+    pub fn lists(&self, name: usize, address: IpAddr) -> bool {
+        let (Some(process), Some(id)) = (self.process.as_ref(), self.id(name)) else {
+            return false;
+        };
+        let settings = process.engine.settings(id);
+        settings.is_some_and(|s| s.objects.iter().any(|o| o.announced() == Some(address)))
+    }
+
     pub fn link_up(&self, index: usize) -> bool {
         let interface = self.interfaces[index];
         interface.present && interface.up && !self.frozen

@@ -119,9 +119,17 @@ fn a_tie_is_decided_by_the_first_member() {
     d.hear(&peer(1, 100));
     d.hear(&peer_b(20, 100));
     assert_eq!(states(&d), MASTERS, "won on the link of the first member");
-    d.run_for(us(3_609_375));
+    d.run_for(ms(1_000));
+    d.hear_for(&peer_b(20, 100), ms(3_000));
+    assert_eq!(states(&d), MASTERS);
     d.hear(&peer_b(20, 100));
     assert_eq!(states(&d), BACKUPS, "the first member no longer hears it");
+    // A contender that comes back after an hour has to be heard as long as one that is new.
+    let mut d = Driver::master_of(&pair());
+    d.hear(&peer_b(20, 100));
+    d.run_for(ms(3_600_000));
+    d.hear(&peer_b(20, 100));
+    assert_eq!(states(&d), MASTERS);
     // Also when the contender never pauses.
     let mut d = Driver::master_of(&pair());
     d.hear_for(&peer_b(20, 100), ms(4_000));
