@@ -11,7 +11,8 @@ use super::address::Address;
 use super::event::Event;
 use super::link::{Link, LinkIndex};
 
-/// Who made a change.
+/// Who made a change. The kernel says so for links and IPv4 addresses; events about IPv6
+/// addresses are always [`Origin::Other`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Origin {
     /// This process, through its command socket (`netlink:N-47`).
@@ -67,7 +68,7 @@ pub struct Cache {
     /// Whose name it is now. While old news is worked off, two links can have the same name: the
     /// one heard of last has it.
     names: BTreeMap<Box<str>, LinkIndex>,
-    /// In the kernel's order, which decides what is primary.
+    /// In the order of a dump, and behind it that of the events.
     addresses: BTreeMap<LinkIndex, Vec<Address>>,
 }
 
@@ -92,32 +93,36 @@ impl Cache {
         self.links.values()
     }
 
-    /// The addresses of a link, in the kernel's order.
+    /// The addresses of a link, those heard of last at the end.
     pub fn addresses(&self, index: LinkIndex) -> &[Address] {
         self.addresses.get(&index).map_or(&[], Vec::as_slice)
     }
 
     /// An interface by its present name, with the addresses to send from. Those for which
     /// `is_virtual` says so do not count, nor does IPv6 that is not known to be unique.
+    ///
+    /// Primary is the oldest of the IPv4 addresses that are not secondary and have the widest
+    /// scope, and the lowest link-local IPv6 address: the kernel lists the latest of these first,
+    /// while events bring it last, and a new picture must not change the choice.
     pub fn interface(
         &self,
         name: &str,
         is_virtual: impl Fn(IpAddr) -> bool,
     ) -> Option<Interface<'_>> {
         let link = self.link_named(name)?;
-        let mut ipv4: Option<(bool, Ipv4Addr)> = None;
-        let mut ipv6 = None;
-        for address in self.addresses(link.index).iter().filter(|a| !is_virtual(a.address)) {
+        let counts = |a: &&Address| !is_virtual(a.address);
+        let (mut ipv4, mut ipv6): (Option<(_, Ipv4Addr)>, Option<Ipv6Addr>) = (None, None);
+        for address in self.addresses(link.index).iter().filter(counts) {
             match address.address {
                 IpAddr::V4(own) => {
-                    let secondary = address.flags.secondary();
-                    if ipv4.is_none_or(|(chosen, _)| chosen && !secondary) {
-                        ipv4 = Some((secondary, own));
+                    let rank = (address.flags.secondary(), address.scope);
+                    if ipv4.is_none_or(|(best, _)| rank < best) {
+                        ipv4 = Some((rank, own));
                     }
                 }
                 IpAddr::V6(own) => {
-                    if ipv6.is_none() && own.is_unicast_link_local() && address.flags.usable() {
-                        ipv6 = Some(own);
+                    if own.is_unicast_link_local() && address.flags.usable() {
+                        ipv6 = Some(ipv6.map_or(own, |best| best.min(own)));
                     }
                 }
             }

@@ -134,6 +134,18 @@ fn virtual_and_secondary_addresses_are_no_source() {
 }
 
 #[test]
+fn the_widest_scope_is_the_source() {
+    let mut cache = Cache::new();
+    apply(&mut cache, Event::Link(link(1, "a")));
+    for (text, scope) in [("169.254.0.1", 253), ("10.0.0.2", 0), ("10.0.0.1", 0)] {
+        let scope = ScopeNumber(scope);
+        apply(&mut cache, Event::Address(Address { scope, ..address(1, text, 0) }));
+    }
+    assert_eq!(sources(&cache, &[]).0.as_deref(), Some("10.0.0.2"));
+    assert_eq!(sources(&cache, &["10.0.0.1", "10.0.0.2"]).0.as_deref(), Some("169.254.0.1"));
+}
+
+#[test]
 fn ipv6_needs_a_link_local_address_that_is_unique() {
     let tentative = 0x40;
     let failed = 0x08;
@@ -141,8 +153,8 @@ fn ipv6_needs_a_link_local_address_that_is_unique() {
         ("2001:db8::1", 0),
         ("fe80::1", tentative),
         ("fe80::2", failed),
-        ("fe80::3", 0),
         ("fe80::4", 0),
+        ("fe80::3", 0),
     ]);
     assert_eq!(sources(&cache, &[]), (None, Some("fe80::3".to_owned())));
     assert_eq!(sources(&cache, &["fe80::3"]).1.as_deref(), Some("fe80::4"));
