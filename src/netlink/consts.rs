@@ -35,8 +35,9 @@ pub const NLMSGERR_ATTR_OFFS: u16 = 2;
 /// The part of an attribute's type that is its number; the rest says "nested" and "network order".
 pub const NLA_TYPE_MASK: u16 = 0x3fff;
 
-/// Multicast groups as bits of the address that a socket is bound to (`netlink:N-2`).
-pub const GROUPS: u32 = 1 << (1 - 1) | 1 << (5 - 1) | 1 << (9 - 1);
+/// The multicast groups of links and of IPv4 and IPv6 addresses (1, 5, 9), as bits of the address
+/// that a socket is bound to (`netlink:N-2`).
+pub const GROUPS: u32 = 0x1 | 0x10 | 0x100;
 
 /// "No statistics" in `IFLA_EXT_MASK` (`netlink:N-20`).
 pub const RTEXT_FILTER_SKIP_STATS: u32 = 8;

@@ -13,6 +13,8 @@
 
 use std::fmt;
 
+use nix::errno::Errno;
+
 use super::cache::{Cache, Change, Origin};
 use super::codec::Unencodable;
 use super::consts;
@@ -37,10 +39,23 @@ enum Stage {
 /// Why a message could not be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// It is malformed: one message is lost, so everything is read again.
+    /// It is malformed, and skipped: to read everything again would bring it again.
     Malformed(Malformed),
-    /// The kernel refused to list links or addresses; it is asked again.
+    /// The kernel refused to list links or addresses; it can be asked again.
     Dump(KernelError),
+}
+
+impl Fault {
+    /// Whether the same request may succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Malformed(_) => true,
+            Self::Dump(error) => matches!(
+                error.errno,
+                Errno::EBUSY | Errno::EINTR | Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM
+            ),
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -135,7 +150,8 @@ impl Mirror {
     /// Takes a message from the kernel; appends what is different.
     ///
     /// # Errors
-    /// [`Fault`], after which [`Mirror::request`] begins anew.
+    /// [`Fault`]: the message is skipped, or the dump has failed and [`Mirror::request`] begins
+    /// another.
     pub fn take(&mut self, message: &Message<'_>, changes: &mut Vec<Change>) -> Result<(), Fault> {
         let answer = message.port == self.port
             && message.sequence == self.sequence
@@ -159,8 +175,7 @@ impl Mirror {
         if message.kind == consts::NLMSG_OVERRUN {
             self.overrun();
         }
-        let event = Event::decode(message).inspect_err(|_| self.wanted = true)?;
-        let Some(event) = event else { return Ok(()) };
+        let Some(event) = Event::decode(message)? else { return Ok(()) };
         if answer && message.flags.multi() {
             self.fresh.apply(event, Origin::Other, &mut Vec::new());
             return Ok(());

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::cache::{Cache, Change};
 use super::consts;
 use super::frame::{PortId, messages};
-use super::mirror::Mirror;
+use super::mirror::{Fault, Mirror};
 use super::socket::{Received, Socket};
 
 /// The kernel's receive buffer, in octets: some thousand events.
@@ -55,11 +55,10 @@ impl Monitor {
     }
 
     /// Reads what there is; appends what is different. To be called whenever the socket is
-    /// readable. Lost events and broken messages lead to everything being read again, and to a
-    /// line in the log.
+    /// readable. After lost events everything is read again, and the log has a line.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says, also when it refuses to list links or addresses.
     pub fn read(&mut self, changes: &mut Vec<Change>) -> io::Result<Left> {
         for _ in 0..TURN {
             match self.socket.receive()? {
@@ -67,13 +66,14 @@ impl Monitor {
                     for message in messages(self.socket.datagram(len)) {
                         let taken = match message {
                             Ok(message) => self.mirror.take(&message, changes),
-                            Err(error) => {
-                                self.mirror.overrun();
-                                Err(error.into())
-                            }
+                            Err(error) => Err(error.into()),
                         };
-                        if let Err(error) = taken {
-                            log::warn!("netlink monitor: {error}; reading everything again");
+                        match taken {
+                            Ok(()) => {}
+                            Err(fault @ Fault::Dump(_)) if !fault.is_transient() => {
+                                return Err(io::Error::other(fault));
+                            }
+                            Err(fault) => log::warn!("netlink monitor: {fault}"),
                         }
                     }
                 }
@@ -93,13 +93,13 @@ impl Monitor {
 
     /// Sends what the mirror wants to know, now that there is room for the answer.
     fn ask(&mut self) -> io::Result<()> {
-        let request = self.mirror.request().map_err(io::Error::other)?;
-        if let Some(request) = request {
-            if !self.socket.send(&request)? {
-                return Err(io::ErrorKind::OutOfMemory.into());
-            }
+        match self.mirror.request().map_err(io::Error::other)? {
+            Some(request) if !self.socket.send(&request)? => Err(io::Error::new(
+                io::ErrorKind::OutOfMemory,
+                "no room to ask the kernel for its links and addresses",
+            )),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 }
 

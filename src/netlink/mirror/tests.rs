@@ -221,7 +221,7 @@ fn news_is_told_apart_by_port_and_sequence() {
 }
 
 #[test]
-fn faults_lead_to_another_dump() {
+fn a_dump_that_fails_is_repeated() {
     let busy = (-16_i32).to_ne_bytes();
     for kind in [DONE, ERROR] {
         let mut lab = Lab::new();
@@ -230,16 +230,24 @@ fn faults_lead_to_another_dump() {
         let payload = if kind == DONE { &busy[..] } else { &payload };
         let flags = if kind == DONE { MULTI } else { 0x100 };
         let fault = lab.take(kind, flags, sequence, MONITOR, payload).unwrap_err();
-        assert!(matches!(fault, Fault::Dump(_)), "{fault}");
+        assert!(matches!(fault, Fault::Dump(_)) && fault.is_transient(), "{fault}");
         lab.dump(&[1]);
     }
+    let mut lab = Lab::new();
+    let sequence = lab.asks(18);
+    let refused = (-1_i32).to_ne_bytes();
+    let fault = lab.take(DONE, MULTI, sequence, MONITOR, &refused).unwrap_err();
+    assert!(!fault.is_transient());
+}
+
+#[test]
+fn what_is_malformed_is_skipped() {
     let mut lab = Lab::new();
     lab.dump(&[1]);
     for payload in [&[][..], &[0; 16], &[0; 17]] {
         let fault = lab.take(NEWLINK, 0, 0, 0, payload).unwrap_err();
         assert!(matches!(fault, Fault::Malformed(Malformed::Length | Malformed::Body)));
-        assert!(!lab.mirror.is_current());
-        lab.dump(&[1]);
+        assert!(lab.mirror.is_current());
     }
 }
 
