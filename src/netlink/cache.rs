@@ -221,9 +221,6 @@ impl Cache {
 
     /// A link does not have its name any more. Should another link have it, it is that one's.
     fn forget_name(&mut self, old: &Link) {
-        if self.names.get(&old.name) != Some(&old.index) {
-            return;
-        }
         let other = self.links.values().find(|l| l.name == old.name && l.index != old.index);
         match other.map(|link| link.index) {
             Some(index) => self.names.insert(old.name.clone(), index),

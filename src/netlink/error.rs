@@ -62,7 +62,7 @@ impl Verdict {
         }
     }
 
-    /// From a message of type [`consts::NLMSG_ERROR`]; `None` for every other type.
+    /// From a message of type ERROR (2); `None` for every other type.
     ///
     /// # Errors
     /// [`Malformed`] when its lengths are wrong.
@@ -86,7 +86,7 @@ impl Verdict {
         Self::new(number, octets).map(Some)
     }
 
-    /// From the payload of a message of type [`consts::NLMSG_DONE`], which may hold an error
+    /// From the payload of a message of type DONE (3), which may hold an error
     /// (`netlink:N-8`).
     ///
     /// # Errors
