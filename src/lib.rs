@@ -12,6 +12,7 @@
 //! | [`units`] | values with their units: times, priorities, identifiers | everybody |
 //! | [`wire`] | packet formats: octets to values and back | [`vrrp`], and whoever has a socket |
 //! | [`config`] | the configuration: text to a checked model, or to messages that say what to write | [`cli`] |
+//! | [`netlink`] | the kernel's links and addresses: what there is, and requests to change it | a process that waits for its sockets |
 //! | [`vrrp`] | the virtual routers: events in, actions out | a process with sockets, or a simulator |
 //! | [`cli`] | the command line | `main` |
 //!
@@ -67,6 +68,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod netlink;
 pub mod units;
 pub mod vrrp;
 pub mod wire;

@@ -12,6 +12,7 @@
 mod index;
 mod machine;
 mod mutation;
+mod netlink;
 mod packets;
 mod purity;
 mod validation;

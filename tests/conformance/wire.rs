@@ -12,6 +12,7 @@ use steadfast::wire::ip::{
 };
 use steadfast::wire::{arp, ethernet, ndisc, vrrp};
 
+use crate::netlink::REPRODUCED;
 use crate::vectors::{addresses, expectation, load, names, verdict};
 
 const PASSWORD: Authentication = Authentication::Password(*b"s3cr3t\0\0");
@@ -170,7 +171,15 @@ const LATER: &[(&str, &str)] = &[
     ("neg-12-hmac-reserved", "needs wire/hmac_ext"),
     ("bfd-", "needs wire/bfd"),
     ("ipvs-", "needs ipvs"),
-    ("nl-", "needs netlink"),
+    ("nl-05-newlink-macvlan", "needs netlink: VMACs"),
+    ("nl-06-addrgenmode-none", "needs netlink: VMACs"),
+    ("nl-07-link-up", "needs netlink: VMACs"),
+    ("nl-08-newroute4", "needs netlink: routes"),
+    ("nl-09-newroute4-multipath", "needs netlink: routes"),
+    ("nl-10-newroute4-blackhole", "needs netlink: routes"),
+    ("nl-11-newrule4", "needs netlink: rules"),
+    ("nl-12-newrule6", "needs netlink: rules"),
+    ("nl-13-dellink", "needs netlink: VMACs"),
 ];
 
 #[test]
@@ -178,7 +187,9 @@ fn every_vector_is_used_or_waits_for_its_module() {
     let used: Vec<&str> = GOOD
         .iter()
         .map(|good| good.name)
-        .chain([GRATUITOUS_ARPS, ADVERTISEMENTS, VALIDATED].into_iter().flatten().copied())
+        .chain(
+            [GRATUITOUS_ARPS, ADVERTISEMENTS, VALIDATED, REPRODUCED].into_iter().flatten().copied(),
+        )
         .collect();
     for name in names() {
         let uses = used.iter().filter(|used| **used == name).count();

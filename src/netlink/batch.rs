@@ -1,0 +1,197 @@
+//! Requests to the kernel in batches, and whose answer is whose.
+//!
+//! Every request carries a token of the caller's, which comes back with the answer. Requests are
+//! written together up to [`BATCH`] at a time, as the kernel works them off while they are sent;
+//! at most [`IN_FLIGHT`] wait for their answers, as these need room in the socket.
+
+use std::collections::VecDeque;
+
+use nix::errno::Errno;
+
+use super::address;
+use super::codec::Unencodable;
+use super::error::{KernelError, Verdict};
+use super::frame::{Malformed, Message, PortId, Sequence};
+use super::link::LinkIndex;
+use crate::config::objects::VirtualAddress;
+
+/// The most requests that are sent at a time.
+pub const BATCH: usize = 32;
+/// The most requests that are sent or wait to be sent, without an answer.
+pub const IN_FLIGHT: usize = 256;
+
+/// What to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request<'a> {
+    /// Add an address to a link.
+    Add(LinkIndex, &'a VirtualAddress),
+    /// Delete an address from a link.
+    Delete(LinkIndex, &'a VirtualAddress),
+}
+
+/// Which errors mean that all is as it should be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verb {
+    Add,
+    Delete,
+}
+
+impl Verb {
+    /// Whether the kernel is in the state that was asked for, though it refused
+    /// (`netlink:N-43`, `netlink:N-44`).
+    fn is_satisfied(self, errno: Errno) -> bool {
+        match self {
+            Self::Add => errno == Errno::EEXIST,
+            Self::Delete => matches!(errno, Errno::EADDRNOTAVAIL | Errno::ENODEV),
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Done, perhaps with a warning in the kernel's words.
+    Done(Option<Box<str>>),
+    /// There was nothing to do: the address was there, or gone, already.
+    Unchanged,
+    /// The kernel refused.
+    Refused(KernelError),
+    /// The answer got lost: only the mirror can tell.
+    Lost,
+}
+
+/// The answer to a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Answer<T> {
+    /// What the caller gave with the request.
+    pub token: T,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Why a request was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotTaken {
+    /// [`IN_FLIGHT`] requests wait: try again after the next answers.
+    Full,
+    /// It cannot be written.
+    Unencodable,
+}
+
+impl From<Unencodable> for NotTaken {
+    fn from(_: Unencodable) -> Self {
+        Self::Unencodable
+    }
+}
+
+/// A request without an answer.
+#[derive(Debug)]
+struct Waiting<T> {
+    sequence: Sequence,
+    verb: Verb,
+    token: T,
+}
+
+/// Requests that are to be sent, and those that wait for their answers.
+#[derive(Debug)]
+pub struct Batch<T> {
+    port: PortId,
+    last: Sequence,
+    /// Octets of the requests to send, and the length of each.
+    octets: Vec<u8>,
+    lengths: VecDeque<usize>,
+    /// The sent ones, and behind them those to send.
+    waiting: VecDeque<Waiting<T>>,
+}
+
+impl<T> Batch<T> {
+    /// For a command socket with this port id.
+    pub fn new(port: PortId) -> Self {
+        Self {
+            port,
+            last: Sequence(0),
+            octets: Vec::new(),
+            lengths: VecDeque::with_capacity(IN_FLIGHT),
+            waiting: VecDeque::with_capacity(IN_FLIGHT),
+        }
+    }
+
+    /// How many requests have no answer yet, sent or not.
+    pub fn in_flight(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes a request.
+    ///
+    /// # Errors
+    /// [`NotTaken`]; the request is then forgotten.
+    pub fn push(&mut self, request: Request<'_>, token: T) -> Result<(), NotTaken> {
+        if self.waiting.len() >= IN_FLIGHT {
+            return Err(NotTaken::Full);
+        }
+        let sequence = self.last.next();
+        let before = self.octets.len();
+        let verb = match request {
+            Request::Add(link, address) => {
+                address::encode_add(&mut self.octets, sequence, link, address)?;
+                Verb::Add
+            }
+            Request::Delete(link, address) => {
+                address::encode_delete(&mut self.octets, sequence, link, address)?;
+                Verb::Delete
+            }
+        };
+        self.last = sequence;
+        self.lengths.push_back(self.octets.len() - before);
+        self.waiting.push_back(Waiting { sequence, verb, token });
+        Ok(())
+    }
+
+    /// The octets to send next: up to [`BATCH`] whole requests; empty when all are sent.
+    pub fn to_send(&self) -> &[u8] {
+        let len = self.lengths.iter().take(BATCH).sum();
+        self.octets.get(..len).unwrap_or(&[])
+    }
+
+    /// The octets of [`Batch::to_send`] are on their way.
+    pub fn sent(&mut self) {
+        let len = self.to_send().len();
+        self.octets.drain(..len);
+        self.lengths.drain(..self.lengths.len().min(BATCH));
+    }
+
+    /// Takes a message; gives the answer that it is.
+    ///
+    /// # Errors
+    /// [`Malformed`] when it is an answer but cannot be read.
+    pub fn take(&mut self, message: &Message<'_>) -> Result<Option<Answer<T>>, Malformed> {
+        if message.port != self.port {
+            return Ok(None);
+        }
+        let Some(verdict) = Verdict::of_answer(message)? else { return Ok(None) };
+        let sent = self.waiting.len() - self.lengths.len();
+        let mut sent = self.waiting.iter().take(sent);
+        let Some(at) = sent.position(|waiting| waiting.sequence == message.sequence) else {
+            return Ok(None);
+        };
+        Ok(self.waiting.remove(at).map(|waiting| Answer {
+            token: waiting.token,
+            outcome: match verdict {
+                Verdict::Done(warning) => Outcome::Done(warning),
+                Verdict::Refused(error) if waiting.verb.is_satisfied(error.errno) => {
+                    Outcome::Unchanged
+                }
+                Verdict::Refused(error) => Outcome::Refused(error),
+            },
+        }))
+    }
+
+    /// Answers were lost: none of the requests that were sent will be answered any more.
+    pub fn lost(&mut self) -> impl Iterator<Item = Answer<T>> {
+        let sent = self.waiting.len() - self.lengths.len();
+        self.waiting.drain(..sent).map(|w| Answer { token: w.token, outcome: Outcome::Lost })
+    }
+}
+
+#[cfg(test)]
+mod tests;

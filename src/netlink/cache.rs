@@ -1,0 +1,233 @@
+//! The links and addresses that the kernel is known to have.
+//!
+//! [`Cache::apply`] takes events, [`Cache::replace`] a whole new picture; both report what is
+//! different from before by comparing states (`netlink:N-10`, `netlink:N-22`), so that an event
+//! that comes twice, or late, reports nothing.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::address::Address;
+use super::event::Event;
+use super::link::{Link, LinkIndex};
+
+/// Who made a change. The kernel says so for links and IPv4 addresses; events about IPv6
+/// addresses are always [`Origin::Other`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Origin {
+    /// This process, through its command socket (`netlink:N-47`).
+    Own,
+    /// Somebody else, or it is not known: what was missed in an overrun has no origin.
+    Other,
+}
+
+/// A difference between what was known and what is known now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Who made it.
+    pub origin: Origin,
+    /// What is different.
+    pub what: What,
+}
+
+/// What is different.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// A link. A rename has different names before and after; one that is deleted and made again
+    /// is two changes with two indices (`netlink:N-23`).
+    Link {
+        /// As it was; `None`: it is new.
+        before: Option<Link>,
+        /// As it is; `None`: it is gone.
+        after: Option<Link>,
+    },
+    /// An address.
+    Address {
+        /// As it was; `None`: it is new.
+        before: Option<Address>,
+        /// As it is; `None`: it is gone.
+        after: Option<Address>,
+    },
+}
+
+/// What matters of one interface to a virtual router on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interface<'a> {
+    /// The link.
+    pub link: &'a Link,
+    /// Its primary IPv4 address.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Its link-local IPv6 address.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+/// Links and addresses, as far as known.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Cache {
+    links: BTreeMap<LinkIndex, Link>,
+    /// Whose name it is now. While old news is worked off, two links can have the same name: the
+    /// one heard of last has it.
+    names: BTreeMap<Box<str>, LinkIndex>,
+    /// In the order of a dump, and behind it that of the events.
+    addresses: BTreeMap<LinkIndex, Vec<Address>>,
+}
+
+impl Cache {
+    /// With nothing in it.
+    pub const fn new() -> Self {
+        Self { links: BTreeMap::new(), names: BTreeMap::new(), addresses: BTreeMap::new() }
+    }
+
+    /// A link by its number.
+    pub fn link(&self, index: LinkIndex) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
+    /// A link by its present name.
+    pub fn link_named(&self, name: &str) -> Option<&Link> {
+        self.links.get(self.names.get(name)?)
+    }
+
+    /// All links, by number.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
+    /// The addresses of a link, those heard of last at the end.
+    pub fn addresses(&self, index: LinkIndex) -> &[Address] {
+        self.addresses.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    /// An interface by its present name, with the addresses to send from. Those for which
+    /// `is_virtual` says so do not count, nor does IPv6 that is not known to be unique.
+    ///
+    /// Primary is the oldest of the IPv4 addresses that are not secondary and have the widest
+    /// scope, and the lowest link-local IPv6 address: the kernel lists the latest of these first,
+    /// while events bring it last, and a new picture must not change the choice.
+    pub fn interface(
+        &self,
+        name: &str,
+        is_virtual: impl Fn(IpAddr) -> bool,
+    ) -> Option<Interface<'_>> {
+        let link = self.link_named(name)?;
+        let counts = |a: &&Address| !is_virtual(a.address);
+        let (mut ipv4, mut ipv6): (Option<(_, Ipv4Addr)>, Option<Ipv6Addr>) = (None, None);
+        for address in self.addresses(link.index).iter().filter(counts) {
+            match address.address {
+                IpAddr::V4(own) => {
+                    let rank = (address.flags.secondary(), address.scope);
+                    if ipv4.is_none_or(|(best, _)| rank < best) {
+                        ipv4 = Some((rank, own));
+                    }
+                }
+                IpAddr::V6(own) => {
+                    if own.is_unicast_link_local() && address.flags.usable() {
+                        ipv6 = Some(ipv6.map_or(own, |best| best.min(own)));
+                    }
+                }
+            }
+        }
+        Some(Interface { link, ipv4: ipv4.map(|(_, own)| own), ipv6 })
+    }
+
+    /// Takes an event; appends what is different.
+    pub fn apply(&mut self, event: Event, origin: Origin, changes: &mut Vec<Change>) {
+        let mut report = |what| changes.push(Change { origin, what });
+        match event {
+            Event::Link(link) => {
+                let before = self.insert(link.clone());
+                if before.as_ref() != Some(&link) {
+                    report(What::Link { before, after: Some(link) });
+                }
+            }
+            Event::LinkGone(link) => {
+                for address in self.addresses.remove(&link.index).unwrap_or_default() {
+                    report(What::Address { before: Some(address), after: None });
+                }
+                if let Some(before) = self.links.remove(&link.index) {
+                    self.forget_name(&before);
+                    report(What::Link { before: Some(before), after: None });
+                }
+            }
+            Event::Address(address) => {
+                let known = self.addresses.entry(address.link).or_default();
+                let before = match known.iter_mut().find(|other| other.is_same(&address)) {
+                    Some(place) => Some(std::mem::replace(place, address.clone())),
+                    None => {
+                        known.push(address.clone());
+                        None
+                    }
+                };
+                if before.as_ref() != Some(&address) {
+                    report(What::Address { before, after: Some(address) });
+                }
+            }
+            Event::AddressGone(address) => {
+                let Some(known) = self.addresses.get_mut(&address.link) else { return };
+                if let Some(at) = known.iter().position(|other| other.is_same(&address)) {
+                    let before = known.remove(at);
+                    report(What::Address { before: Some(before), after: None });
+                }
+                if known.is_empty() {
+                    self.addresses.remove(&address.link);
+                }
+            }
+        }
+    }
+
+    /// Takes over a whole new picture; appends what is different: first what is gone, then what
+    /// changed or is new, links before their addresses.
+    pub fn replace(&mut self, new: Self, changes: &mut Vec<Change>) {
+        let old = std::mem::replace(self, new);
+        let mut report = |what| changes.push(Change { origin: Origin::Other, what });
+        for before in old.addresses.values().flatten() {
+            if self.find(before).is_none() {
+                report(What::Address { before: Some(before.clone()), after: None });
+            }
+        }
+        for before in old.links.values() {
+            if self.link(before.index).is_none() {
+                report(What::Link { before: Some(before.clone()), after: None });
+            }
+        }
+        for after in self.links.values() {
+            let before = old.link(after.index);
+            if before != Some(after) {
+                report(What::Link { before: before.cloned(), after: Some(after.clone()) });
+            }
+        }
+        for after in self.addresses.values().flatten() {
+            let before = old.find(after);
+            if before != Some(after) {
+                report(What::Address { before: before.cloned(), after: Some(after.clone()) });
+            }
+        }
+    }
+
+    fn find(&self, address: &Address) -> Option<&Address> {
+        self.addresses(address.link).iter().find(|other| other.is_same(address))
+    }
+
+    /// Puts a link in; returns what was known of it.
+    fn insert(&mut self, link: Link) -> Option<Link> {
+        let (index, name) = (link.index, link.name.clone());
+        let before = self.links.insert(index, link);
+        if let Some(old) = before.as_ref().filter(|old| old.name != name) {
+            self.forget_name(old);
+        }
+        self.names.insert(name, index);
+        before
+    }
+
+    /// A link does not have its name any more. Should another link have it, it is that one's.
+    fn forget_name(&mut self, old: &Link) {
+        let other = self.links.values().find(|l| l.name == old.name && l.index != old.index);
+        match other.map(|link| link.index) {
+            Some(index) => self.names.insert(old.name.clone(), index),
+            None => self.names.remove(&old.name),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! The way to and from neli, which writes and reads bodies and attributes. Nothing of neli leaves
+//! this module's directory.
+
+use std::fmt;
+use std::io::Cursor;
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{RtaType, Rtm};
+use neli::nl::{NlPayload, NlmsghdrBuilder};
+use neli::rtnl::{Rtattr, RtattrBuilder};
+use neli::types::Buffer;
+use neli::{FromBytesWithInput, Size, ToBytes};
+
+use super::frame::{Malformed, Sequence, attributes};
+
+/// A request that cannot be written: more octets than its length fields can express.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unencodable;
+
+impl fmt::Display for Unencodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the netlink request is too long")
+    }
+}
+
+impl std::error::Error for Unencodable {}
+
+/// Reads a payload with `fixed` octets before its attributes. neli trusts lengths, so all of them
+/// are checked first.
+pub(super) fn decode<T>(payload: &[u8], fixed: usize) -> Result<T, Malformed>
+where
+    T: FromBytesWithInput<Input = usize>,
+{
+    let octets = payload.get(fixed..).ok_or(Malformed::Length)?;
+    attributes(octets).try_for_each(|attribute| attribute.map(drop))?;
+    T::from_bytes_with_input(&mut Cursor::new(payload), payload.len()).map_err(|_| Malformed::Body)
+}
+
+/// Appends a request to `octets`; on an error they are as before.
+pub(super) fn encode<T: Size + ToBytes>(
+    octets: &mut Vec<u8>,
+    kind: Rtm,
+    flags: NlmF,
+    sequence: Sequence,
+    body: T,
+) -> Result<(), Unencodable> {
+    let message = NlmsghdrBuilder::default()
+        .nl_type(kind)
+        .nl_flags(flags)
+        .nl_seq(sequence.0)
+        .nl_payload(NlPayload::Payload(body))
+        .build()
+        .map_err(|_| Unencodable)?;
+    let mut cursor = Cursor::new(Vec::with_capacity(message.padded_size()));
+    message.to_bytes(&mut cursor).map_err(|_| Unencodable)?;
+    octets.append(cursor.get_mut());
+    Ok(())
+}
+
+/// An attribute.
+pub(super) fn attribute<T: RtaType>(
+    kind: T,
+    value: &[u8],
+) -> Result<Rtattr<T, Buffer>, Unencodable> {
+    if u16::try_from(value.len() + 4).is_err() {
+        return Err(Unencodable);
+    }
+    RtattrBuilder::default()
+        .rta_type(kind)
+        .rta_payload(Buffer::from(value.to_vec()))
+        .build()
+        .map_err(|_| Unencodable)
+}

@@ -1,0 +1,59 @@
+//! Numbers of the protocol that neli lacks, or hides on musl.
+//!
+//! Those of rtnetlink's own message and attribute types come from neli where it has them.
+
+/// Message type of an acknowledgement or error (`netlink:N-4`).
+pub const NLMSG_ERROR: u16 = 2;
+/// Message type that ends a dump (`netlink:N-8`).
+pub const NLMSG_DONE: u16 = 3;
+/// Message type of data lost (`netlink:N-4`).
+pub const NLMSG_OVERRUN: u16 = 4;
+
+/// Message type: a link appeared or changed.
+pub const RTM_NEWLINK: u16 = 16;
+/// Message type: a link is gone.
+pub const RTM_DELLINK: u16 = 17;
+/// Message type: an address appeared or changed.
+pub const RTM_NEWADDR: u16 = 20;
+/// Message type: an address is gone.
+pub const RTM_DELADDR: u16 = 21;
+
+/// Flag: part of a dump (`netlink:N-5`).
+pub const NLM_F_MULTI: u16 = 2;
+/// Flag: the table changed during the dump (`netlink:N-8`).
+pub const NLM_F_DUMP_INTR: u16 = 0x10;
+/// Flag of an answer: the request is not repeated in it (`netlink:N-6`).
+pub const NLM_F_CAPPED: u16 = 0x100;
+/// Flag of an answer: attributes follow (`netlink:N-6`).
+pub const NLM_F_ACK_TLVS: u16 = 0x200;
+
+/// Attribute of an answer: what is wrong, in words.
+pub const NLMSGERR_ATTR_MSG: u16 = 1;
+/// Attribute of an answer: where in the request.
+pub const NLMSGERR_ATTR_OFFS: u16 = 2;
+
+/// The part of an attribute's type that is its number; the rest says "nested" and "network order".
+pub const NLA_TYPE_MASK: u16 = 0x3fff;
+
+/// The multicast groups of links and of IPv4 and IPv6 addresses (1, 5, 9), as bits of the address
+/// that a socket is bound to (`netlink:N-2`).
+pub const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+
+/// "No statistics" in `IFLA_EXT_MASK` (`netlink:N-20`).
+pub const RTEXT_FILTER_SKIP_STATS: u32 = 8;
+
+/// Address flag: same subnet as an older one (IPv4), or temporary (IPv6).
+pub const IFA_F_SECONDARY: u32 = 0x01;
+/// Address flag: no duplicate address detection.
+pub const IFA_F_NODAD: u32 = 0x02;
+/// Address flag: somebody else has it.
+pub const IFA_F_DADFAILED: u32 = 0x08;
+/// Address flag: mobile IPv6 home address.
+pub const IFA_F_HOMEADDRESS: u32 = 0x10;
+/// Address flag: not yet known to be unique.
+pub const IFA_F_TENTATIVE: u32 = 0x40;
+/// Address flag: the route of the prefix is not made.
+pub const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+
+/// A lifetime that does not end, in seconds.
+pub const FOREVER: u32 = u32::MAX;

@@ -1,0 +1,121 @@
+//! Links: what the kernel says about them, and the request to list them.
+
+use std::fmt;
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{Ifla, IflaInfo, RtAddrFamily, Rtm};
+use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder};
+use neli::types::{Buffer, RtBuffer};
+
+use super::codec::{self, Unencodable};
+use super::consts;
+use super::error::string;
+use super::frame::{Malformed, Sequence, u32_at};
+use crate::units::Mac;
+
+/// Octets of the fixed part: family, padding, hardware type, index, flags, change mask.
+const FIXED_LEN: usize = 16;
+
+/// Administratively up.
+const IFF_UP: u32 = 0x1;
+/// Has a carrier and is not dormant.
+const IFF_RUNNING: u32 = 0x40;
+
+/// The kernel's number of a link. It stays through renames and is not used again soon
+/// (`netlink:N-23`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LinkIndex(pub u32);
+
+impl fmt::Display for LinkIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The flags of a link (`IFF_`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct LinkFlags(pub u32);
+
+impl LinkFlags {
+    /// Up and running, which is "up" for VRRP (`netlink:N-21`).
+    pub const fn up(self) -> bool {
+        self.0 & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING
+    }
+}
+
+/// A network interface.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// Its number.
+    pub index: LinkIndex,
+    /// Its name; octets that are no UTF-8 are replaced, such a name cannot be configured.
+    pub name: Box<str>,
+    /// Its flags.
+    pub flags: LinkFlags,
+    /// Its hardware address, when it has an Ethernet one.
+    pub mac: Option<Mac>,
+    /// Its MTU in octets.
+    pub mtu: Option<u32>,
+    /// The bridge, bond or VRF that it is a port of.
+    pub master: Option<LinkIndex>,
+    /// What made it (`macvlan`, `vlan`, `bridge`, ...); hardware has none.
+    pub kind: Option<Box<str>>,
+}
+
+impl Link {
+    /// From the payload of NEWLINK or DELLINK; `None` when it is about something else than the
+    /// link itself, such as its being a bridge port (`netlink:N-24`).
+    ///
+    /// # Errors
+    /// [`Malformed`] when lengths are wrong, or name or index are missing.
+    pub fn decode(payload: &[u8]) -> Result<Option<Self>, Malformed> {
+        let message: Ifinfomsg = codec::decode(payload, FIXED_LEN)?;
+        if *message.ifi_family() != RtAddrFamily::Unspecified {
+            return Ok(None);
+        }
+        let index = u32::try_from(*message.ifi_index()).map_err(|_| Malformed::Body)?;
+        let mut link = Self {
+            index: LinkIndex(index),
+            name: Box::default(),
+            flags: LinkFlags(message.ifi_flags().bits()),
+            mac: None,
+            mtu: None,
+            master: None,
+            kind: None,
+        };
+        for attribute in message.rtattrs().iter() {
+            let value = attribute.rta_payload().as_ref();
+            // Hundreds of attribute types are of no interest.
+            let kind = *attribute.rta_type();
+            if kind == Ifla::Ifname {
+                link.name = string(value);
+            } else if kind == Ifla::Address {
+                link.mac = value.try_into().ok().map(Mac);
+            } else if kind == Ifla::Mtu {
+                link.mtu = Some(u32_at(value, 0)?);
+            } else if kind == Ifla::Master {
+                let master = u32_at(value, 0)?;
+                link.master = (master != 0).then_some(LinkIndex(master));
+            } else if kind == Ifla::Linkinfo {
+                let info: RtBuffer<IflaInfo, Buffer> = codec::decode(value, 0)?;
+                let kind = info.iter().find(|info| *info.rta_type() == IflaInfo::Kind);
+                link.kind = kind.map(|kind| string(kind.rta_payload().as_ref()));
+            }
+        }
+        if link.name.is_empty() { Err(Malformed::Body) } else { Ok(Some(link)) }
+    }
+}
+
+/// Appends the request for all links, without statistics (`netlink:N-20`).
+///
+/// # Errors
+/// [`Unencodable`], which does not happen: the request has a fixed length.
+pub fn encode_dump(octets: &mut Vec<u8>, sequence: Sequence) -> Result<(), Unencodable> {
+    let mask = consts::RTEXT_FILTER_SKIP_STATS.to_ne_bytes();
+    let body = IfinfomsgBuilder::default()
+        .ifi_family(RtAddrFamily::Unspecified)
+        .rtattrs([codec::attribute(Ifla::ExtMask, &mask)?].into_iter().collect())
+        .build()
+        .map_err(|_| Unencodable)?;
+    codec::encode(octets, Rtm::Getlink, NlmF::REQUEST | NlmF::DUMP, sequence, body)
+}
