@@ -131,7 +131,9 @@ impl World {
             self.remove_foreign(n, key);
         }
         let delay = Duration::from_micros(self.chance.kernel.between(10, 400));
+        let arrives = (self.now + delay).max(self.nodes[n].reported);
+        self.nodes[n].reported = arrives;
         let state = self.interface_state(n, index);
-        self.tell_later(n, delay, Inbound::Interface { index, state });
+        self.tell_later(n, arrives.since(self.now), Inbound::Interface { index, state });
     }
 }

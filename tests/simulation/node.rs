@@ -123,6 +123,8 @@ pub struct Node {
     pub check: TrackerState,
     /// Timers run late by up to this much.
     pub late: Duration,
+    /// When the last report of an interface arrives: a socket keeps their order.
+    pub reported: Instant,
     /// The next transition brings a reload.
     pub reload_armed: bool,
     pub wake_tokens: u64,
@@ -151,6 +153,7 @@ impl Node {
             shared: vec![None; plan.names.len()],
             check: TrackerState::Up,
             late: Duration::ZERO,
+            reported: Instant::ORIGIN,
             reload_armed: false,
             wake_tokens: 0,
         }

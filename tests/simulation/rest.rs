@@ -178,7 +178,7 @@ impl World {
                 && who != master
             {
                 let announce = settings.announce;
-                let became = self.watch.since(master, name) >= when && announce.repeat > 0;
+                let became = self.watch.since(master, name) > when && announce.repeat > 0;
                 let told = (self.watch.rival_heard(master, name) >= when
                     || self.watch.rival_announced(master, name) >= when)
                     && announce.lower_prio_repeat > 0
