@@ -166,8 +166,7 @@ impl Instance {
 
     /// Another router was master as well: announce once more (`vrrp:S-29`).
     fn wants_reannouncing(&self) -> Option<Wish> {
-        (self.settings.announce.lower_prio_repeat > 0 && !self.settings.strict)
-            .then_some(Wish::Reannounce)
+        (!self.settings.strict).then_some(Wish::Reannounce)
     }
 
     /// `vrrp:S-24`, `S-25`: learns from the winner and leaves without priority 0 (`S-30`).
