@@ -149,3 +149,25 @@ fn transitions_of_all_instances_are_told() {
     assert_eq!(d.notices().iter().filter(lost).count(), 0);
     assert_eq!(d.notices().len(), 1_500);
 }
+
+/// vrrp:S-29: when exactly the bursts come: at once, at most one in an interval, and one more after
+/// the delay, which does not move while adverts go on.
+#[test]
+fn s_29_the_times_of_the_bursts() {
+    let mut d = Driver::master(reannouncing());
+    d.run_for(ms(60_000));
+    d.clear();
+    let start = d.elapsed();
+    let mut heard_at = Duration::ZERO;
+    for at in [0, 300, 3_000, 20_000].map(ms) {
+        d.run_for(at - heard_at);
+        heard_at = at;
+        let before = d.announced(v4(100)).len();
+        d.hear(&peer(20, 50));
+        let at_once = d.announced(v4(100)).len() - before;
+        assert_eq!(at_once, usize::from(at != ms(300)), "at {at:?}");
+    }
+    d.run_for(ms(30_000));
+    let times: Vec<_> = d.announced(v4(100)).into_iter().map(|at| at - start).collect();
+    assert_eq!(times, [0, 1_000, 3_000, 5_000, 20_000, 25_000].map(ms));
+}
