@@ -13,6 +13,8 @@
 //! | [`wire`] | packet formats: octets to values and back | [`vrrp`], and whoever has a socket |
 //! | [`config`] | the configuration: text to a checked model, or to messages that say what to write | [`cli`] |
 //! | [`netlink`] | the kernel's links and addresses: what there is, and requests to change it | a process that waits for its sockets |
+//! | [`control`] | what the processes and the user say to each other: messages, status, records | [`vrrp`], [`cli`] and the supervisor |
+//! | [`system`] | the operating system: clock, timer, shared memory, raw sockets | whoever needs them |
 //! | [`vrrp`] | the virtual routers: events in, actions out | a process with sockets, or a simulator |
 //! | [`cli`] | the command line | `main` |
 //!
@@ -68,7 +70,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod netlink;
+pub mod system;
 pub mod units;
 pub mod vrrp;
 pub mod wire;

@@ -9,11 +9,13 @@ use std::net::IpAddr;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A point in time: nanoseconds on a monotonic clock since an arbitrary origin (on Linux, boot).
 ///
 /// Not `std::time::Instant`, because this one can be stored in memory that survives a process
 /// and can be made up by a simulator.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Instant(u64);
 
 impl Instant {
@@ -62,7 +64,7 @@ impl fmt::Debug for Instant {
 
 /// Address family. The IPv4 and the IPv6 router with the same VRID on one link are unrelated
 /// (`vrrp:V-3`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -93,7 +95,7 @@ impl fmt::Display for Family {
 }
 
 /// Virtual router identifier, 1 to 255 (`vrrp:V-3`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Vrid(u8);
 
 impl Vrid {
@@ -119,7 +121,7 @@ impl fmt::Display for Vrid {
 
 /// VRRP priority as on the wire: 0 gives up, 1 to 254 are backups, 255 owns the addresses
 /// (`vrrp:V-4`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Priority(pub u8);
 
 impl Priority {
@@ -153,7 +155,7 @@ impl fmt::Display for Priority {
 
 /// Hundredths of a second, the unit of VRRPv3 intervals. On the wire 12 bits: 1 to 4095
 /// (`vrrp:V-7`); 0 is invalid (`vrrp:V3-5`). VRRPv2's whole seconds are multiples of 100.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Centiseconds(pub u16);
 
 impl Centiseconds {
@@ -184,7 +186,7 @@ impl fmt::Display for Centiseconds {
 }
 
 /// VRRP protocol version.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Version {
     /// RFC 3768 (and 2338): IPv4 only, whole seconds.
     V2,
@@ -209,7 +211,7 @@ impl fmt::Display for Version {
 }
 
 /// An Ethernet address.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mac(pub [u8; 6]);
 
 impl Mac {

@@ -5,8 +5,10 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// An address that the master holds.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct VirtualAddress {
     /// The address itself.
     pub address: IpAddr,
@@ -65,7 +67,7 @@ impl VirtualAddress {
 }
 
 /// How the broadcast address of an IPv4 address is given.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Broadcast {
     /// All host bits one.
     Ones,
@@ -76,7 +78,7 @@ pub enum Broadcast {
 }
 
 /// Scope of an address or route (`netlink:N-42`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Scope {
     /// Everywhere.
     Global,

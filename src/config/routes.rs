@@ -3,11 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::objects::Scope;
 use crate::units::Family;
 
 /// An address with a prefix length.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Prefix {
     /// The address; host bits are zero.
     pub address: IpAddr,
@@ -38,7 +40,7 @@ impl fmt::Display for Prefix {
 }
 
 /// Number of a routing table (`netlink:N-50`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct TableId(pub u32);
 
 impl TableId {
@@ -51,7 +53,7 @@ impl TableId {
 }
 
 /// A route. A multipath route has several next hops, a `blackhole` and its like have none.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Route {
     /// What happens to packets that it matches.
     pub kind: RouteKind,
@@ -87,7 +89,7 @@ pub struct Route {
 }
 
 /// One way out.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct NextHop {
     /// The gateway; may be of the other family (`netlink:N-54`). `None`: directly connected.
     pub via: Option<IpAddr>,
@@ -113,7 +115,7 @@ impl Default for NextHop {
 }
 
 /// What a route does (`netlink:N-51`).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum RouteKind {
     /// Forwards to the next hops.
     Unicast,
@@ -144,7 +146,7 @@ impl RouteKind {
 }
 
 /// A policy rule.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Rule {
     /// The address family.
     pub family: Family,
@@ -181,7 +183,7 @@ pub struct Rule {
 }
 
 /// What a rule does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum RuleAction {
     /// Look into a table.
     Table(TableId),

@@ -5,12 +5,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::objects::VirtualAddress;
 use crate::config::{Route, Rule};
 use crate::units::{Centiseconds, Family, Priority, Version, Vrid};
 
 /// All instances and groups of one generation of the configuration.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Settings {
     /// The instances, in configuration order.
     pub instances: Vec<InstanceSettings>,
@@ -22,7 +24,7 @@ pub struct Settings {
 }
 
 /// Instances that move together.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct GroupSettings {
     /// As logs and commands use it.
     pub name: Box<str>,
@@ -33,7 +35,7 @@ pub struct GroupSettings {
 }
 
 /// One VRRP instance: one virtual router per address family that it has addresses of.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct InstanceSettings {
     /// As logs and commands use it.
     pub name: Box<str>,
@@ -97,7 +99,7 @@ pub struct InstanceSettings {
 }
 
 /// Preemption (`vrrp:S-14`, `S-15`, `S-17`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Preempt {
     /// Leave a lower master alone.
     Off,
@@ -111,7 +113,7 @@ pub enum Preempt {
 }
 
 /// Something that a master installs.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Object {
     /// Rules that keep the addresses from being used (Accept_Mode off).
     Filter,
@@ -177,7 +179,7 @@ impl Object {
 }
 
 /// Authentication of VRRPv2 (section 8 of the rules).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Authentication {
     /// Type 0.
     None,
@@ -186,7 +188,7 @@ pub enum Authentication {
 }
 
 /// Checksum of version 3 over IPv4 (`vrrp:C-4`, `C-5`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum V3Checksum {
     /// With the pseudo-header, as deployed. For unicast, a peer that uses the multicast group in
     /// it is recognised and followed.
@@ -200,7 +202,7 @@ pub enum V3Checksum {
 }
 
 /// Announcements (`vrrp:G-5`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AnnounceSettings {
     /// Rounds on becoming master.
     pub repeat: u8,
@@ -221,7 +223,7 @@ pub struct AnnounceSettings {
 }
 
 /// When somebody else removes one of our addresses, routes or rules.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum OnForeignRemoval {
     /// Put it back and announce it again.
     Restore,
@@ -230,7 +232,7 @@ pub enum OnForeignRemoval {
 }
 
 /// How many other routers may answer a planned hand-over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Backups {
     /// Exactly one: announce 1 cs.
     One,
@@ -239,7 +241,7 @@ pub enum Backups {
 }
 
 /// One tracked thing as an instance or group sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Track {
     /// What is tracked.
     pub tracker: Tracker,
@@ -251,7 +253,7 @@ pub struct Track {
 }
 
 /// A thing whose state changes the priority.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Tracker {
     /// The state of an interface.
     Interface(Box<str>),

@@ -1,0 +1,16 @@
+//! What the processes and the user say to each other: messages, the status document, the records
+//! of the log. Formats and pure functions only; sockets are where they are used.
+//!
+//! | module | for |
+//! |---|---|
+//! | [`frame`] | messages in a stream between the supervisor and a child |
+//! | [`link`] | those messages |
+//! | [`record`] | one line of the log, which is one event as well |
+//! | [`request`] | what a client of `control.sock` may ask, and the answers |
+//! | [`status`] | the status document: one versioned JSON schema |
+
+pub mod frame;
+pub mod link;
+pub mod record;
+pub mod request;
+pub mod status;

@@ -1,0 +1,92 @@
+//! One line of the log, which is one event of `steadfast events` as well.
+
+use serde::{Deserialize, Serialize};
+
+use super::status::State;
+use crate::units::Instant;
+
+/// How much a record matters. The same order and names as syslog's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Something does not work, and the network may notice.
+    Error,
+    /// Something is wrong, and we go on.
+    Warning,
+    /// What an administrator wants to know: changes of state.
+    Notice,
+    /// What may help.
+    Info,
+    /// For the developer.
+    Debug,
+}
+
+impl Level {
+    /// All, most important first.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warning, Self::Notice, Self::Info, Self::Debug];
+
+    /// As the user writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// What a record is about, for programs that read events.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// An instance changed its state; [`Record::transition`] is there.
+    Transition,
+    /// The effective priority changed.
+    Priority,
+    /// Why an instance cannot take part changed.
+    Fault,
+    /// A packet was dropped, or something is wrong with it.
+    Packet,
+    /// Something that `status` lists as a warning.
+    Warning,
+    /// A planned hand-over or an operator's hold.
+    HandOver,
+    /// Addresses, routes and rules in the kernel.
+    Kernel,
+    /// The configuration was loaded, or refused.
+    Configuration,
+    /// A process started, ended, or had to wait.
+    Process,
+}
+
+/// A change of state.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Transition {
+    /// From.
+    pub from: State,
+    /// To.
+    pub to: State,
+    /// Why, in words.
+    pub cause: String,
+}
+
+/// One line of the log.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// When, on the clock of [`Instant`].
+    pub at: Instant,
+    /// How much it matters.
+    pub level: Level,
+    /// What it is about.
+    pub kind: Kind,
+    /// The instance, if it is about one.
+    pub instance: Option<String>,
+    /// The change of state, if it is one.
+    pub transition: Option<Transition>,
+    /// The whole line, the instance's name included: "lan: BACKUP to MASTER: ...".
+    pub text: String,
+    /// How many records of the same kind and instance were left out before this one.
+    pub left_out: u32,
+}

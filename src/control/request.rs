@@ -1,0 +1,55 @@
+//! What a client of `control.sock` may ask: one JSON object on a line, such as
+//! `{"method":"switchover","instance":"lan","for":600}`. Every answer is one line,
+//! `{"ok":...}` or `{"error":"..."}`; `events` gives one line for each event until the client
+//! hangs up.
+
+use serde::{Deserialize, Serialize};
+
+use super::record::Level;
+
+/// The longest line that is read, in octets.
+pub const MAX_LINE: usize = 4096;
+
+/// A question.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// The [status document](super::status::Document).
+    Status {},
+    /// Read the configuration again. Answers with what changed.
+    Reload {},
+    /// Hand an instance over to another router, and stay backup until released.
+    Switchover {
+        /// Its name.
+        instance: String,
+        /// Release it after so many seconds; not given: only by `release`.
+        #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+        hold_for: Option<f64>,
+        /// Give up the addresses even if nobody takes over.
+        #[serde(default)]
+        force: bool,
+    },
+    /// End a switchover's hold.
+    Release {
+        /// Its name.
+        instance: String,
+    },
+    /// Every [record](super::record::Record) from now on, as [`Event`](super::status::Event)s.
+    Events {},
+    /// Show or set how much is logged.
+    LogLevel {
+        /// The new level; not given: only show it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<Level>,
+    },
+}
+
+/// An answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer<T> {
+    /// What was asked for.
+    Ok(T),
+    /// Why not, in words for the user.
+    Error(String),
+}

@@ -1,0 +1,381 @@
+//! The status document. Its JSON is an interface: within one [`SCHEMA`] keys are only added.
+//! Times are seconds: `..._age` ago, `..._in` from now. Unknown or not applicable is `null`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{Kind, Level};
+
+/// The version of the document.
+pub const SCHEMA: u32 = 1;
+
+/// Seconds.
+pub type Seconds = f64;
+
+/// Everything that is known.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Document {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// When this was made: seconds since 1970, UTC.
+    pub time: f64,
+    /// How things stand, in one line.
+    pub verdict: Verdict,
+    /// The daemon.
+    pub daemon: Daemon,
+    /// The virtual routers, in the order of the configuration. `null` when the process that runs
+    /// them does not answer.
+    pub instances: Option<Vec<InstanceStatus>>,
+    /// The last changes of state, oldest first.
+    pub transitions: Vec<Event>,
+    /// What is wrong, as one list.
+    pub warnings: Vec<Warning>,
+}
+
+/// How things stand.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Verdict {
+    /// In one word.
+    pub level: VerdictLevel,
+    /// In one line, the word included: "OK: MASTER of 2/2".
+    pub text: String,
+}
+
+/// How things stand, in one word, best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum VerdictLevel {
+    /// All is as it should be.
+    Ok,
+    /// It works, and something needs a look.
+    Degraded,
+    /// Two routers claim the same addresses.
+    Split,
+    /// The process that runs the virtual routers does not answer.
+    Dead,
+}
+
+/// State of an instance as keepalived names them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// Not started, or stopped.
+    Init,
+    /// Listening for a master.
+    Backup,
+    /// Holding the addresses.
+    Master,
+    /// Cannot take part.
+    Fault,
+}
+
+impl State {
+    /// As shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Init => "INIT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The daemon.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Daemon {
+    /// Its version.
+    pub version: String,
+    /// `router_id`, or the host's name.
+    pub router_id: String,
+    /// Process id of the supervisor.
+    pub pid: u32,
+    /// Since it started.
+    pub uptime: Seconds,
+    /// Where its sockets and files are.
+    pub state_dir: String,
+    /// Where its configuration comes from.
+    pub configuration: Configuration,
+    /// How much is logged.
+    pub log_level: Level,
+    /// Records that were lost because the log was too slow.
+    pub records_lost: u64,
+    /// The process that runs the virtual routers; `null` when it does not answer.
+    pub vrrp: Option<VrrpProcess>,
+    /// How often that process had to be started again.
+    pub vrrp_restarts: u32,
+}
+
+/// The configuration in effect.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The file.
+    pub file: String,
+    /// Counts the configurations that were in effect.
+    pub generation: u32,
+    /// Since it is in effect.
+    pub loaded_age: Seconds,
+    /// The last attempt to load another one, when it was refused: the one above stays in effect.
+    pub refused: Option<Refused>,
+}
+
+/// A configuration that was refused.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// When.
+    pub age: Seconds,
+    /// Why: what `steadfast check` says about it.
+    pub reason: String,
+}
+
+/// The process that runs the virtual routers.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct VrrpProcess {
+    /// Its process id.
+    pub pid: u32,
+    /// Since it started.
+    pub uptime: Seconds,
+    /// Packets that were too short to name a virtual router.
+    pub too_short: u32,
+    /// Times that the kernel lost events because they came too fast; all was read again.
+    pub netlink_overruns: u32,
+    /// Records that were left out by rate limits.
+    pub records_limited: u64,
+    /// Records that were lost because the supervisor did not take them.
+    pub records_lost: u64,
+}
+
+/// One instance.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    /// Its name.
+    pub name: String,
+    /// The interface that adverts use.
+    pub interface: String,
+    /// `virtual_router_id`.
+    pub virtual_router_id: u8,
+    /// Of the protocol.
+    pub version: u8,
+    /// Its state.
+    pub state: State,
+    /// Since it is in that state.
+    pub state_age: Seconds,
+    /// Why it is in that state.
+    pub cause: String,
+    /// What keeps it from taking part.
+    pub fault: Option<String>,
+    /// The sync group.
+    pub group: Option<String>,
+    /// As configured.
+    pub base_priority: u8,
+    /// With what trackers add and take.
+    pub effective_priority: u8,
+    /// `advertisement_interval`.
+    pub advertisement_interval: Seconds,
+    /// Whether and how it takes over from a lower master: `off`, `on`, `immediate`.
+    pub preempt: String,
+    /// It is handing over right now.
+    pub handing_over: bool,
+    /// An operator holds it as backup.
+    pub hold: Option<Hold>,
+    /// Times it became master or stopped being it.
+    pub transitions: u32,
+    /// For each address family that it has addresses of.
+    pub routers: Vec<RouterStatus>,
+    /// Addresses, routes and rules.
+    pub objects: Vec<ObjectStatus>,
+    /// What changes its priority or faults it.
+    pub trackers: Vec<TrackerStatus>,
+    /// The timers that run.
+    pub timers: Vec<TimerStatus>,
+    /// What is wrong.
+    pub warnings: Vec<Warning>,
+}
+
+/// An operator's hold.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// When it ends by itself; `null`: by `release` only.
+    pub ends_in: Option<Seconds>,
+}
+
+/// A virtual router: an instance in one address family.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RouterStatus {
+    /// `IPv4` or `IPv6`.
+    pub family: String,
+    /// Where its adverts come from.
+    pub source: Option<IpAddr>,
+    /// The master that it follows as backup, or that it last heard of.
+    pub master: Option<MasterStatus>,
+    /// Adverts sent.
+    pub adverts_sent: u32,
+    /// Since the last one was sent.
+    pub last_sent_age: Option<Seconds>,
+    /// Valid adverts received.
+    pub adverts_received: u32,
+    /// Since the last one was received.
+    pub last_received_age: Option<Seconds>,
+    /// Who sent that one.
+    pub last_received_from: Option<IpAddr>,
+    /// Priority 0 sent.
+    pub priority_zero_sent: u32,
+    /// Priority 0 received.
+    pub priority_zero_received: u32,
+    /// Gratuitous ARPs or neighbour advertisements sent.
+    pub announcements_sent: u32,
+    /// Times it became master.
+    pub become_master: u32,
+    /// Times it stopped being master.
+    pub release_master: u32,
+    /// Adverts of lower priority heard as master.
+    pub lower_priority_received: u32,
+    /// Adverts whose address list was not ours.
+    pub address_list_errors: u32,
+    /// Adverts with another interval than ours.
+    pub interval_differs: u32,
+    /// Packets dropped, by reason; only those that happened.
+    pub rejected: BTreeMap<String, u32>,
+}
+
+/// A master.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct MasterStatus {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Its interval.
+    pub advertisement_interval: Seconds,
+    /// Since its last advert.
+    pub heard_age: Seconds,
+}
+
+/// An address, route or rule.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ObjectStatus {
+    /// `address`, `excluded`, `route` or `rule`.
+    pub kind: String,
+    /// As in the configuration.
+    pub what: String,
+    /// The interface of an address.
+    pub interface: Option<String>,
+    /// Whether it should be there now.
+    pub wanted: bool,
+    /// Whether the kernel has it.
+    pub present: bool,
+}
+
+/// A tracked thing.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TrackerStatus {
+    /// Its name.
+    pub name: String,
+    /// `interface`, or what was configured.
+    pub kind: String,
+    /// `null`: no result yet.
+    pub up: Option<bool>,
+    /// 0 faults the instance, anything else is added to the priority.
+    pub weight: i16,
+    /// Turned round.
+    pub reverse: bool,
+}
+
+/// A timer that runs.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TimerStatus {
+    /// What happens then: `next advert`, `master down`, ...
+    pub name: String,
+    /// When.
+    pub due_in: Seconds,
+}
+
+/// What a warning is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningKind {
+    /// Another router is master of the same addresses now.
+    SplitBrain,
+    /// A master announces other addresses than ours.
+    AddressesDiffer,
+    /// A VRID on this link belongs to another pair.
+    VridConflict,
+    /// Another router claims to own the addresses.
+    SecondOwner,
+    /// Two routers send from the same address.
+    SameSender,
+    /// A master announces another interval.
+    IntervalDiffers,
+    /// Packets were dropped.
+    BadPackets,
+    /// Somebody removed what we installed.
+    ForeignRemoval,
+    /// The kernel refused what we asked for.
+    KernelRefused,
+    /// Another host announces one of our addresses.
+    AddressTaken,
+    /// An address that we should hold is not there.
+    AddressMissing,
+    /// An instance cannot take part.
+    Fault,
+    /// Adverts cannot be sent.
+    SendFailed,
+    /// The last reload was refused.
+    ReloadRefused,
+    /// A process had to be started again, or does not answer.
+    Process,
+    /// Something that the daemon wanted to keep is lost: no room, no permission.
+    Storage,
+    /// Records were lost.
+    RecordsLost,
+}
+
+/// Something that is wrong.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Warning {
+    /// What it is about.
+    pub kind: WarningKind,
+    /// The instance, if it is about one.
+    pub instance: Option<String>,
+    /// In words, with the remedy when there is one.
+    pub text: String,
+    /// Who caused it.
+    pub from: Option<IpAddr>,
+    /// How often.
+    pub count: u64,
+    /// Since the last time.
+    pub last_age: Seconds,
+}
+
+/// A record as clients see it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// Seconds since 1970, UTC.
+    pub time: f64,
+    /// How much it matters.
+    pub level: Level,
+    /// What it is about.
+    pub kind: Kind,
+    /// The instance, if it is about one.
+    pub instance: Option<String>,
+    /// Of a transition: from.
+    pub from: Option<State>,
+    /// Of a transition: to.
+    pub to: Option<State>,
+    /// Of a transition: why.
+    pub cause: Option<String>,
+    /// The whole line.
+    pub text: String,
+    /// How many like it were left out before this one.
+    #[serde(default)]
+    pub left_out: u32,
+}

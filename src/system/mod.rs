@@ -1,0 +1,2 @@
+//! The operating system: clock, timer, memory that processes share, raw and packet sockets. The
+//! only module with `unsafe`, each time with its reason.
