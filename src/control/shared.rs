@@ -14,6 +14,9 @@
 //! A slot's sequence is odd while its writer is at work. A reader that finds it odd, or changed,
 //! tries again; after some tries it gives up, since the writer may have died there.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
@@ -173,7 +176,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     /// [`Unusable`].
     pub fn create(memory: M) -> Result<Self, Unusable> {
         let shared = Self::over(memory)?;
-        shared.word(word::MAGIC).store(MAGIC, Ordering::Release);
+        shared.put(word::MAGIC, MAGIC);
         Ok(shared)
     }
 
@@ -183,7 +186,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     /// [`Unusable`].
     pub fn open(memory: M) -> Result<Self, Unusable> {
         let shared = Self::over(memory)?;
-        match shared.word(word::MAGIC).load(Ordering::Acquire) {
+        match shared.read(word::MAGIC, Ordering::Acquire) {
             MAGIC => Ok(shared),
             other => Err(Unusable::Layout(other)),
         }
@@ -195,12 +198,14 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
 
     /// Counts one turn of a process's loop.
     pub fn beat(&self, process: Process) {
-        self.word(process.word()).fetch_add(1, Ordering::Relaxed);
+        if let Some(word) = self.word(process.word()) {
+            word.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// How many turns a process's loop has made, modulo 2^32.
     pub fn beats(&self, process: Process) -> u32 {
-        self.word(process.word()).load(Ordering::Relaxed)
+        self.read(process.word(), Ordering::Relaxed)
     }
 
     /// The slot of an instance: the one that it had before, or one that nobody has; `None` when
@@ -220,7 +225,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         self.write(id, Some(key), &Saved::NOTHING);
         if free.is_none() {
             // After the slot, so that nobody counts one that is not written.
-            self.word(word::USED).store(id.0 + 1, Ordering::Release);
+            self.put(word::USED, id.0 + 1);
         }
         Some(id)
     }
@@ -299,7 +304,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     }
 
     fn used(&self) -> usize {
-        let used = self.word(word::USED).load(Ordering::Acquire);
+        let used = self.read(word::USED, Ordering::Acquire);
         usize::try_from(used).unwrap_or(SLOTS).min(SLOTS)
     }
 
@@ -313,10 +318,19 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         self.memory.as_ref().get(at..at + SLOT)?.first_chunk()
     }
 
-    /// A word of the header, which is there, since the length was looked at.
-    fn word(&self, at: usize) -> &AtomicU32 {
-        static NOWHERE: AtomicU32 = AtomicU32::new(0);
-        self.memory.as_ref().get(at).unwrap_or(&NOWHERE)
+    /// A word of the header; it is there, since the length was looked at.
+    fn word(&self, at: usize) -> Option<&AtomicU32> {
+        self.memory.as_ref().get(at)
+    }
+
+    fn read(&self, at: usize, order: Ordering) -> u32 {
+        self.word(at).map_or(0, |word| word.load(order))
+    }
+
+    fn put(&self, at: usize, value: u32) {
+        if let Some(word) = self.word(at) {
+            word.store(value, Ordering::Release);
+        }
     }
 }
 
