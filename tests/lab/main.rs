@@ -8,5 +8,6 @@
     reason = "helpers of tests: what is wrong in them has to fail the test"
 )]
 
+mod mute;
 mod namespace;
 mod netlink;
