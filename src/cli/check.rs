@@ -13,6 +13,7 @@ use crate::config::model::{Instance, Model};
 use crate::config::source::{self, SourceError};
 use crate::config::values::show_duration;
 use crate::config::{DEFAULT_PATH, parse};
+use crate::control::words::plural;
 use crate::units::Family;
 
 /// What `--help` shows.
@@ -159,15 +160,6 @@ impl std::fmt::Display for Counts {
             }
         }
     }
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    let ending = match (count, noun.ends_with("ss")) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{count} {noun}{ending}")
 }
 
 /// What a configuration means, for a person to compare with what was meant.

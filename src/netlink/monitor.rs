@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::sys::socket::SockProtocol;
+
 use super::cache::{Cache, Change};
 use super::consts;
 use super::frame::{PortId, messages};
@@ -38,7 +40,7 @@ impl Monitor {
     /// # Errors
     /// What the system says.
     pub fn open(own: Option<PortId>, room: usize) -> io::Result<Self> {
-        let socket = Socket::open(consts::GROUPS, room)?;
+        let socket = Socket::open(SockProtocol::NetlinkRoute, consts::GROUPS, room)?;
         let mirror = Mirror::new(socket.port(), own);
         let mut monitor = Self { socket, mirror, overruns: 0 };
         monitor.ask()?;

@@ -97,7 +97,7 @@ fn counter(engine: &Engine, concern: &Concern) -> u32 {
         WarningKind::BadPackets => {
             concern.reject.map_or(0, |reject| statistics.rejected.get(reject))
         }
-        WarningKind::AddressesDiffer => statistics.address_list_errors,
+        WarningKind::AddressesDiffer | WarningKind::VridConflict => statistics.address_list_errors,
         WarningKind::IntervalDiffers => statistics.interval_differs,
         WarningKind::SplitBrain
         | WarningKind::Process
@@ -108,13 +108,13 @@ fn counter(engine: &Engine, concern: &Concern) -> u32 {
         | WarningKind::SameSender
         | WarningKind::SecondOwner
         | WarningKind::AddressTaken
-        | WarningKind::VridConflict
         | WarningKind::SendFailed
         | WarningKind::KernelRefused
         | WarningKind::ForeignRemoval
         | WarningKind::ReloadRefused
         | WarningKind::Empty
         | WarningKind::Held
+        | WarningKind::PriorityLowered
         | WarningKind::Storage
         | WarningKind::RecordsLost => 0,
     }

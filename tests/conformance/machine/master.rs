@@ -394,7 +394,7 @@ fn v_36_v_39_v_40_remarks_about_accepted_adverts() {
         d.notices(),
         [
             Notice::IntervalDiffers { router, from: v4(20), theirs },
-            Notice::AddressesDiffer { router, from: v4(20) }
+            Notice::AddressesDiffer { router, from: v4(20), foreign: true }
         ]
     );
     assert_eq!(d.down(), Some(us(1_804_687)), "learned");
