@@ -196,6 +196,39 @@ pub fn encode_add(
     link: LinkIndex,
     address: &VirtualAddress,
 ) -> Result<(), Unencodable> {
+    encode_new(octets, sequence, link, address, NlmF::EXCL)
+}
+
+/// Appends the request to change the options of an address in place (`netlink:N-43`).
+///
+/// # Errors
+/// As [`encode_add`].
+pub fn encode_replace(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    link: LinkIndex,
+    address: &VirtualAddress,
+) -> Result<(), Unencodable> {
+    encode_new(octets, sequence, link, address, NlmF::REPLACE)
+}
+
+/// Whether the kernel can turn one address into the other in place. Where it cannot, the old one
+/// has to be deleted and the new one added, in this order and in one batch: the kernel works both
+/// off before it does anything else, and refuses to add the new one first. That is so for label,
+/// broadcast address, scope and prefix route of IPv4.
+pub fn can_replace(old: &VirtualAddress, new: &VirtualAddress) -> bool {
+    new.address.is_ipv6()
+        && (old.address, old.prefix_len, old.peer) == (new.address, new.prefix_len, new.peer)
+        && old.interface == new.interface
+}
+
+fn encode_new(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    link: LinkIndex,
+    address: &VirtualAddress,
+    if_there: NlmF,
+) -> Result<(), Unencodable> {
     let mut flags = 0;
     let mut attributes = ends(address)?;
     if let Some(broadcast) = broadcast(address) {
@@ -227,13 +260,14 @@ pub fn encode_add(
     if address.no_prefix_route {
         flags |= consts::IFA_F_NOPREFIXROUTE;
     }
+    attributes.push(codec::attribute(consts::IFA_PROTO.into(), &[consts::OWN_PROTOCOL])?);
     // The header has room for eight flags, the attribute for all.
     let [low, ..] = flags.to_le_bytes();
     if flags != u32::from(low) {
         attributes.push(codec::attribute(Ifa::Flags, &flags.to_ne_bytes())?);
     }
     let body = body(link, address, low, address.scope, attributes)?;
-    let how = NlmF::REQUEST | NlmF::ACK | NlmF::CREATE | NlmF::EXCL;
+    let how = NlmF::REQUEST | NlmF::ACK | NlmF::CREATE | if_there;
     codec::encode(octets, Rtm::Newaddr, how, sequence, body)
 }
 

@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 
 use nix::errno::Errno;
 
-use super::address;
 use super::codec::Unencodable;
 use super::error::{KernelError, Verdict};
 use super::frame::{Malformed, Message, PortId, Sequence};
 use super::link::LinkIndex;
+use super::{address, route, rule};
 use crate::config::objects::VirtualAddress;
+use crate::config::routes::{Route, Rule};
 
 /// The most requests that are sent at a time.
 pub const BATCH: usize = 32;
@@ -25,24 +26,68 @@ pub const IN_FLIGHT: usize = 256;
 pub enum Request<'a> {
     /// Add an address to a link.
     Add(LinkIndex, &'a VirtualAddress),
+    /// Change the options of an address in place, where [`address::can_replace`] says that the
+    /// kernel can; adds the address if it is not there.
+    Replace(LinkIndex, &'a VirtualAddress),
     /// Delete an address from a link.
     Delete(LinkIndex, &'a VirtualAddress),
+    /// Add a route.
+    AddRoute(&'a route::Resolved<'a>),
+    /// Delete a route.
+    DeleteRoute(&'a Route),
+    /// Add a rule.
+    AddRule(&'a Rule),
+    /// Delete a rule.
+    DeleteRule(&'a Rule),
+}
+
+impl Request<'_> {
+    /// Appends the request; gives what to think of errors.
+    fn encode(self, octets: &mut Vec<u8>, sequence: Sequence) -> Result<Verb, Unencodable> {
+        match self {
+            Self::Add(link, address) => {
+                address::encode_add(octets, sequence, link, address).map(|()| Verb::Add)
+            }
+            Self::Replace(link, address) => {
+                address::encode_replace(octets, sequence, link, address).map(|()| Verb::Replace)
+            }
+            Self::Delete(link, address) => {
+                address::encode_delete(octets, sequence, link, address).map(|()| Verb::Delete)
+            }
+            Self::AddRoute(resolved) => {
+                route::encode_add(octets, sequence, resolved).map(|()| Verb::Add)
+            }
+            Self::DeleteRoute(route) => {
+                route::encode_delete(octets, sequence, route).map(|()| Verb::DeleteRoute)
+            }
+            Self::AddRule(rule) => rule::encode_add(octets, sequence, rule).map(|()| Verb::Add),
+            Self::DeleteRule(rule) => {
+                rule::encode_delete(octets, sequence, rule).map(|()| Verb::DeleteRule)
+            }
+        }
+    }
 }
 
 /// Which errors mean that all is as it should be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verb {
     Add,
+    Replace,
     Delete,
+    DeleteRoute,
+    DeleteRule,
 }
 
 impl Verb {
-    /// Whether the kernel is in the state that was asked for, though it refused
-    /// (`netlink:N-43`, `netlink:N-44`).
+    /// Whether the kernel is in the state that was asked for, though it refused (`netlink:N-43`,
+    /// `netlink:N-44`, `netlink:N-56`, and the table in section 9).
     fn is_satisfied(self, errno: Errno) -> bool {
         match self {
             Self::Add => errno == Errno::EEXIST,
+            Self::Replace => false,
             Self::Delete => matches!(errno, Errno::EADDRNOTAVAIL | Errno::ENODEV),
+            Self::DeleteRoute => errno == Errno::ESRCH,
+            Self::DeleteRule => errno == Errno::ENOENT,
         }
     }
 }
@@ -52,7 +97,8 @@ impl Verb {
 pub enum Outcome {
     /// Done, perhaps with a warning in the kernel's words.
     Done(Option<Box<str>>),
-    /// There was nothing to do: the address was there, or gone, already.
+    /// There was nothing to do: it was there, or gone, already. A route that was "there" may be
+    /// another one in the same [`Place`](route::Place): only the mirror knows ours.
     Unchanged,
     /// The kernel refused.
     Refused(KernelError),
@@ -131,16 +177,7 @@ impl<T> Batch<T> {
         }
         let sequence = self.last.next();
         let before = self.octets.len();
-        let verb = match request {
-            Request::Add(link, address) => {
-                address::encode_add(&mut self.octets, sequence, link, address)?;
-                Verb::Add
-            }
-            Request::Delete(link, address) => {
-                address::encode_delete(&mut self.octets, sequence, link, address)?;
-                Verb::Delete
-            }
-        };
+        let verb = request.encode(&mut self.octets, sequence)?;
         self.last = sequence;
         self.lengths.push_back(self.octets.len() - before);
         self.waiting.push_back(Waiting { sequence, verb, token });

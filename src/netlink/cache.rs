@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::address::Address;
 use super::event::Event;
-use super::link::{Link, LinkIndex};
+use super::link::{Link, LinkIndex, NoInterface};
 
 /// Who made a change. The kernel says so for links and IPv4 addresses; events about IPv6
 /// addresses are always [`Origin::Other`].
@@ -86,6 +86,17 @@ impl Cache {
     /// A link by its present name.
     pub fn link_named(&self, name: &str) -> Option<&Link> {
         self.links.get(self.names.get(name)?)
+    }
+
+    /// A link by its present name.
+    ///
+    /// # Errors
+    /// [`NoInterface`] when there is none.
+    pub fn require(&self, name: &str) -> Result<&Link, NoInterface> {
+        self.link_named(name).ok_or_else(|| NoInterface {
+            name: name.into(),
+            have: self.names.keys().cloned().collect(),
+        })
     }
 
     /// All links, by number.

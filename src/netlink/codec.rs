@@ -3,15 +3,18 @@
 
 use std::fmt;
 use std::io::Cursor;
+use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{RtaType, Rtm};
+use neli::consts::rtnl::{RtAddrFamily, RtTable, RtaType, Rtm};
 use neli::nl::{NlPayload, NlmsghdrBuilder};
 use neli::rtnl::{Rtattr, RtattrBuilder};
-use neli::types::Buffer;
+use neli::types::{Buffer, RtBuffer};
 use neli::{FromBytesWithInput, Size, ToBytes};
 
 use super::frame::{Malformed, Sequence, attributes};
+use crate::config::routes::TableId;
+use crate::units::Family;
 
 /// A request that cannot be written: more octets than its length fields can express.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,4 +73,33 @@ pub(super) fn attribute<T: RtaType>(
         .rta_payload(Buffer::from(value.to_vec()))
         .build()
         .map_err(|_| Unencodable)
+}
+
+/// Attributes as octets, to stand inside another attribute.
+pub(super) fn octets<T: RtaType>(attributes: &RtBuffer<T, Buffer>) -> Result<Vec<u8>, Unencodable> {
+    let mut cursor = Cursor::new(Vec::with_capacity(attributes.padded_size()));
+    attributes.to_bytes(&mut cursor).map_err(|_| Unencodable)?;
+    Ok(cursor.into_inner())
+}
+
+/// An address as the value of an attribute: 4 or 16 octets.
+pub(super) fn address_value(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+/// A family as neli has it.
+pub(super) const fn family(family: Family) -> RtAddrFamily {
+    match family {
+        Family::V4 => RtAddrFamily::Inet,
+        Family::V6 => RtAddrFamily::Inet6,
+    }
+}
+
+/// The number of a table where it fits into the fixed part of a message; others need an attribute
+/// (`netlink:N-50`).
+pub(super) fn short_table(table: TableId) -> Option<RtTable> {
+    u8::try_from(table.0).ok().map(RtTable::from)
 }

@@ -57,3 +57,40 @@ pub const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 
 /// A lifetime that does not end, in seconds.
 pub const FOREVER: u32 = u32::MAX;
+
+/// The protocol number in our addresses, routes and rules, by which a crash's leftovers are known
+/// and administrators can tell who made them. It is the one registered for VRRP with keepalived's
+/// name (`netlink:N-43`, `netlink:N-50`, `netlink:N-60`).
+pub const OWN_PROTOCOL: u8 = 18;
+/// Attribute of an address: who made it. Kernels before 5.18 pass over it.
+pub const IFA_PROTO: u16 = 11;
+
+/// Attribute of a route: a gateway of the other family.
+pub const RTA_VIA: u16 = 18;
+/// Flag of a next hop: its gateway need not be in a known subnet (`netlink:N-53`).
+pub const RTNH_F_ONLINK: u8 = 4;
+/// In METRICS: a bit for each of the others that is not to be changed (`netlink:N-52`).
+pub const RTAX_LOCK: u16 = 1;
+/// In METRICS: path MTU.
+pub const RTAX_MTU: u16 = 2;
+/// In METRICS: largest TCP segment to announce.
+pub const RTAX_ADVMSS: u16 = 8;
+/// In METRICS: hop limit.
+pub const RTAX_HOPLIMIT: u16 = 10;
+/// In METRICS: initial congestion window.
+pub const RTAX_INITCWND: u16 = 11;
+/// In METRICS: initial receive window.
+pub const RTAX_INITRWND: u16 = 14;
+
+/// Flag of a rule: "not".
+pub const FIB_RULE_INVERT: u32 = 2;
+/// What a rule does: looks into a table.
+pub const FR_ACT_TO_TBL: u8 = 1;
+/// What a rule does: goes on at another rule.
+pub const FR_ACT_GOTO: u8 = 2;
+/// What a rule does: drops silently.
+pub const FR_ACT_BLACKHOLE: u8 = 6;
+/// What a rule does: drops with "destination unreachable".
+pub const FR_ACT_UNREACHABLE: u8 = 7;
+/// What a rule does: drops with "prohibited".
+pub const FR_ACT_PROHIBIT: u8 = 8;

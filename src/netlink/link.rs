@@ -43,6 +43,24 @@ impl LinkFlags {
     }
 }
 
+/// There is no interface of a name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NoInterface {
+    /// The name.
+    pub name: Box<str>,
+    /// The names that there are.
+    pub have: Vec<Box<str>>,
+}
+
+impl fmt::Display for NoInterface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, have } = self;
+        write!(f, "interface \"{name}\" does not exist (have: {})", have.join(", "))
+    }
+}
+
+impl std::error::Error for NoInterface {}
+
 /// A network interface.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {

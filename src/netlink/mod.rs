@@ -1,10 +1,10 @@
-//! The kernel's links and addresses: what there is, and requests to change it (`netlink` rules,
-//! sections 1 to 3).
+//! The kernel's links, addresses, routes and rules: what there is, and requests to change it (`netlink` rules,
+//! sections 1 to 5).
 //!
 //! | module | for |
 //! |---|---|
 //! | [`frame`] | a datagram to messages and attributes; checks every length |
-//! | [`link`], [`address`] | typed values, read from the kernel; requests, written for it |
+//! | [`link`], [`address`], [`route`], [`rule`] | typed values, read from the kernel; requests, written for it |
 //! | [`event`] | a message to a piece of news |
 //! | [`error`] | the kernel's answers, with its words |
 //! | [`cache`] | links and addresses, and what is different from before |
@@ -32,6 +32,8 @@ pub mod frame;
 pub mod link;
 pub mod mirror;
 pub mod monitor;
+pub mod route;
+pub mod rule;
 mod socket;
 
 pub use codec::Unencodable;

@@ -15,6 +15,7 @@ mod mutation;
 mod netlink;
 mod packets;
 mod purity;
+mod routes;
 mod validation;
 mod vectors;
 mod wire;

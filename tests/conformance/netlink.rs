@@ -15,28 +15,29 @@ use crate::vectors::{load, names};
 pub const REPRODUCED: &[&str] =
     &["nl-01-newaddr4", "nl-02-newaddr4-peer", "nl-03-newaddr6", "nl-04-deladdr4"];
 
-const LINK: LinkIndex = LinkIndex(2);
-const FIRST: Sequence = Sequence(1);
+pub const LINK: LinkIndex = LinkIndex(2);
+pub const FIRST: Sequence = Sequence(1);
 
 /// A request as far as it has a meaning: type, flags, fixed part, attributes in order of types.
 #[derive(PartialEq, Debug)]
-struct Meaning {
-    kind: u16,
+pub struct Meaning {
+    pub kind: u16,
     flags: Flags,
     sequence: Sequence,
-    fixed: Vec<u8>,
-    attributes: Vec<(u16, Vec<u8>)>,
+    pub fixed: Vec<u8>,
+    pub attributes: Vec<(u16, Vec<u8>)>,
 }
 
-fn only(octets: &[u8]) -> Message<'_> {
+pub fn only(octets: &[u8]) -> Message<'_> {
     let found: Vec<_> = messages(octets).collect();
     assert_eq!(found.len(), 1);
     found[0].unwrap()
 }
 
-fn meaning(octets: &[u8]) -> Meaning {
+pub fn meaning(octets: &[u8]) -> Meaning {
     let message = only(octets);
-    let (fixed, rest) = message.payload.split_at(8);
+    let is_address = (20..24).contains(&message.kind);
+    let (fixed, rest) = message.payload.split_at(if is_address { 8 } else { 12 });
     let mut attributes: Vec<_> =
         attributes(rest).map(|a| a.map(|(kind, value)| (kind, value.to_vec())).unwrap()).collect();
     attributes.sort();
@@ -70,6 +71,14 @@ fn delete(address: &VirtualAddress) -> Vec<u8> {
     octets
 }
 
+/// Takes out who made an address, which iproute2 leaves out: the type of the attribute is 11.
+fn without_protocol(mut meaning: Meaning) -> Meaning {
+    let len = meaning.attributes.len();
+    meaning.attributes.retain(|attribute| *attribute != (11, vec![18]));
+    assert_eq!(len - meaning.attributes.len(), usize::from(meaning.kind == 20), "one, to add");
+    meaning
+}
+
 /// The vectors are of a little-endian host, as netlink's numbers are in host order.
 #[cfg(target_endian = "little")]
 #[test]
@@ -84,8 +93,7 @@ fn n_40_to_44_requests_are_as_captured() {
     let ours = [add(&first()), add(&peer), add(&six), delete(&first())];
     for (name, ours) in REPRODUCED.iter().zip(ours) {
         let theirs = load(name);
-        assert_eq!(meaning(&ours), meaning(&theirs), "{name}");
-        assert_eq!(ours.len(), theirs.len(), "{name}");
+        assert_eq!(without_protocol(meaning(&ours)), meaning(&theirs), "{name}");
     }
 }
 

@@ -13,6 +13,7 @@ use steadfast::wire::ip::{
 use steadfast::wire::{arp, ethernet, ndisc, vrrp};
 
 use crate::netlink::REPRODUCED;
+use crate::routes::ROUTES_AND_RULES;
 use crate::vectors::{addresses, expectation, load, names, verdict};
 
 const PASSWORD: Authentication = Authentication::Password(*b"s3cr3t\0\0");
@@ -174,11 +175,6 @@ const LATER: &[(&str, &str)] = &[
     ("nl-05-newlink-macvlan", "needs netlink: VMACs"),
     ("nl-06-addrgenmode-none", "needs netlink: VMACs"),
     ("nl-07-link-up", "needs netlink: VMACs"),
-    ("nl-08-newroute4", "needs netlink: routes"),
-    ("nl-09-newroute4-multipath", "needs netlink: routes"),
-    ("nl-10-newroute4-blackhole", "needs netlink: routes"),
-    ("nl-11-newrule4", "needs netlink: rules"),
-    ("nl-12-newrule6", "needs netlink: rules"),
     ("nl-13-dellink", "needs netlink: VMACs"),
 ];
 
@@ -188,7 +184,10 @@ fn every_vector_is_used_or_waits_for_its_module() {
         .iter()
         .map(|good| good.name)
         .chain(
-            [GRATUITOUS_ARPS, ADVERTISEMENTS, VALIDATED, REPRODUCED].into_iter().flatten().copied(),
+            [GRATUITOUS_ARPS, ADVERTISEMENTS, VALIDATED, REPRODUCED, ROUTES_AND_RULES]
+                .into_iter()
+                .flatten()
+                .copied(),
         )
         .collect();
     for name in names() {

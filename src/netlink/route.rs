@@ -1,0 +1,260 @@
+//! Routes: the requests to add and delete them (`netlink` rules, section 4).
+
+use std::net::IpAddr;
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{RtScope, RtTable, Rta, Rtm, RtmF, Rtn, Rtprot};
+use neli::rtnl::RtmsgBuilder;
+use neli::types::{Buffer, RtBuffer};
+
+use super::address::ScopeNumber;
+use super::cache::Cache;
+use super::codec::{self, Unencodable, address_value};
+use super::consts;
+use super::frame::Sequence;
+use super::link::{LinkIndex, NoInterface};
+use crate::config::objects::Scope;
+use crate::config::routes::{NextHop, Prefix, Route, RouteKind, TableId};
+use crate::units::Family;
+
+/// Octets of a next hop of several, without its attributes.
+const HOP_LEN: usize = 8;
+/// The metric of an IPv6 route that is given none (`netlink:N-57`).
+const IPV6_METRIC: u32 = 1024;
+
+/// The number of a kind of route (`netlink:N-51`).
+const fn kind_number(kind: RouteKind) -> u8 {
+    match kind {
+        RouteKind::Unicast => 1,
+        RouteKind::Local => 2,
+        RouteKind::Broadcast => 3,
+        RouteKind::Multicast => 5,
+        RouteKind::Blackhole => 6,
+        RouteKind::Unreachable => 7,
+        RouteKind::Prohibit => 8,
+        RouteKind::Throw => 9,
+    }
+}
+
+/// The metric as the kernel has it.
+fn metric(route: &Route) -> u32 {
+    let metric = route.metric.unwrap_or(0);
+    match route.destination.family() {
+        Family::V6 if metric == 0 => IPV6_METRIC,
+        Family::V4 | Family::V6 => metric,
+    }
+}
+
+/// Where a route stands. Of several routes with the same place, the kernel lets only one be added
+/// (`netlink:N-56`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Place {
+    /// The table.
+    pub table: TableId,
+    /// What it matches.
+    pub destination: IpAddr,
+    /// Prefix length in bits.
+    pub len: u8,
+    /// Type of service that it matches.
+    pub tos: u8,
+    /// Lower is preferred.
+    pub metric: u32,
+}
+
+impl Place {
+    /// Of a configured route.
+    pub fn of(route: &Route) -> Self {
+        let Prefix { address, len } = route.destination;
+        let Route { table, tos, .. } = *route;
+        Self { table, destination: address, len, tos, metric: metric(route) }
+    }
+}
+
+/// A route with the numbers of its interfaces.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Resolved<'a> {
+    route: &'a Route,
+    links: Vec<Option<LinkIndex>>,
+}
+
+impl<'a> Resolved<'a> {
+    /// Looks up the interfaces by their present names.
+    ///
+    /// # Errors
+    /// [`NoInterface`] names the first one that there is not.
+    pub fn new(route: &'a Route, cache: &Cache) -> Result<Self, NoInterface> {
+        let index = |hop: &NextHop| {
+            let index = |name: &str| cache.require(name).map(|link| link.index);
+            hop.interface.as_deref().map(index).transpose()
+        };
+        let links = route.next_hops.iter().map(index).collect::<Result<_, _>>()?;
+        Ok(Self { route, links })
+    }
+}
+
+/// Appends the attributes of one way out.
+fn hop_attributes(
+    hop: &NextHop,
+    family: Family,
+    attributes: &mut RtBuffer<Rta, Buffer>,
+) -> Result<(), Unencodable> {
+    let Some(gateway) = hop.via else { return Ok(()) };
+    if Family::of(gateway) == family {
+        attributes.push(codec::attribute(Rta::Gateway, &address_value(gateway))?);
+    } else {
+        // netlink:N-54
+        let number = u16::from(u8::from(codec::family(Family::of(gateway)))).to_ne_bytes();
+        let via = [&number[..], &address_value(gateway)].concat();
+        attributes.push(codec::attribute(consts::RTA_VIA.into(), &via)?);
+    }
+    Ok(())
+}
+
+/// Several ways out (`netlink:N-53`).
+fn multipath(resolved: &Resolved<'_>, family: Family) -> Result<Vec<u8>, Unencodable> {
+    let mut octets = Vec::new();
+    for (hop, link) in resolved.route.next_hops.iter().zip(&resolved.links) {
+        let mut attributes = RtBuffer::new();
+        hop_attributes(hop, family, &mut attributes)?;
+        let attributes = codec::octets(&attributes)?;
+        let len = u16::try_from(HOP_LEN + attributes.len()).map_err(|_| Unencodable)?;
+        octets.extend(len.to_ne_bytes());
+        octets.push(if hop.onlink { consts::RTNH_F_ONLINK } else { 0 });
+        octets.push(u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX));
+        octets.extend(link.map_or(0, |link| link.0).to_ne_bytes());
+        octets.extend(attributes);
+    }
+    Ok(octets)
+}
+
+/// The values in METRICS, by ascending number (`netlink:N-52`).
+fn metrics(route: &Route) -> Result<Option<Vec<u8>>, Unencodable> {
+    let lock = route.mtu.filter(|_| route.mtu_locked).map(|_| 1 << consts::RTAX_MTU);
+    let mut attributes: RtBuffer<Rta, Buffer> = RtBuffer::new();
+    for (kind, value) in [
+        (consts::RTAX_LOCK, lock),
+        (consts::RTAX_MTU, route.mtu),
+        (consts::RTAX_ADVMSS, route.advmss),
+        (consts::RTAX_HOPLIMIT, route.hop_limit.map(u32::from)),
+        (consts::RTAX_INITCWND, route.initcwnd),
+        (consts::RTAX_INITRWND, route.initrwnd),
+    ] {
+        if let Some(value) = value {
+            attributes.push(codec::attribute(kind.into(), &value.to_ne_bytes())?);
+        }
+    }
+    let octets = codec::octets(&attributes)?;
+    Ok((!octets.is_empty()).then_some(octets))
+}
+
+/// The scope to add with (`netlink:N-51`). IPv6 has none.
+fn scope(route: &Route) -> ScopeNumber {
+    let gateway = route.next_hops.iter().any(|hop| hop.via.is_some());
+    let scope = match (route.destination.family(), route.scope, route.kind) {
+        (Family::V6, _, _) => Scope::Global,
+        (Family::V4, Some(scope), _) => scope,
+        (Family::V4, None, RouteKind::Local) => Scope::Host,
+        (Family::V4, None, RouteKind::Broadcast | RouteKind::Multicast) => Scope::Link,
+        (Family::V4, None, RouteKind::Unicast) if !gateway => Scope::Link,
+        (
+            Family::V4,
+            None,
+            RouteKind::Unicast
+            | RouteKind::Blackhole
+            | RouteKind::Unreachable
+            | RouteKind::Prohibit
+            | RouteKind::Throw,
+        ) => Scope::Global,
+    };
+    scope.into()
+}
+
+/// What is in every request about one route: its place, its kind, and that it is ours.
+fn body(
+    route: &Route,
+    scope: ScopeNumber,
+    flags: u32,
+    attributes: RtBuffer<Rta, Buffer>,
+) -> Result<RtmsgBuilder, Unencodable> {
+    let Place { table, destination, len, tos, metric } = Place::of(route);
+    let mut all = RtBuffer::new();
+    if len > 0 {
+        all.push(codec::attribute(Rta::Dst, &address_value(destination))?);
+    }
+    if metric > 0 {
+        all.push(codec::attribute(Rta::Priority, &metric.to_ne_bytes())?);
+    }
+    let short = codec::short_table(table);
+    if short.is_none() {
+        all.push(codec::attribute(Rta::Table, &table.0.to_ne_bytes())?);
+    }
+    for attribute in attributes {
+        all.push(attribute);
+    }
+    Ok(RtmsgBuilder::default()
+        .rtm_family(codec::family(route.destination.family()))
+        .rtm_dst_len(len)
+        .rtm_src_len(0)
+        .rtm_tos(tos)
+        .rtm_table(short.unwrap_or(RtTable::Compat))
+        .rtm_protocol(Rtprot::from(consts::OWN_PROTOCOL))
+        .rtm_scope(RtScope::from(scope.0))
+        .rtm_type(Rtn::from(kind_number(route.kind)))
+        .rtm_flags(RtmF::from_bits_retain(flags))
+        .rtattrs(all))
+}
+
+/// Appends the request to add a route. That another one stands in its place already is an error
+/// (EEXIST, `netlink:N-56`).
+///
+/// # Errors
+/// [`Unencodable`] when there are too many ways out.
+pub fn encode_add(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    resolved: &Resolved<'_>,
+) -> Result<(), Unencodable> {
+    let route = resolved.route;
+    let family = route.destination.family();
+    let mut attributes = RtBuffer::new();
+    let mut flags = 0;
+    if let Some(source) = route.source {
+        attributes.push(codec::attribute(Rta::Prefsrc, &address_value(source))?);
+    }
+    match (route.next_hops.as_slice(), resolved.links.as_slice()) {
+        ([], _) => {}
+        ([hop], links) => {
+            hop_attributes(hop, family, &mut attributes)?;
+            for link in links.iter().flatten() {
+                attributes.push(codec::attribute(Rta::Oif, &link.0.to_ne_bytes())?);
+            }
+            if hop.onlink {
+                flags = u32::from(consts::RTNH_F_ONLINK);
+            }
+        }
+        (_, _) => {
+            attributes.push(codec::attribute(Rta::Multipath, &multipath(resolved, family)?)?);
+        }
+    }
+    if let Some(metrics) = metrics(route)? {
+        attributes.push(codec::attribute(Rta::Metrics, &metrics)?);
+    }
+    let body = body(route, scope(route), flags, attributes)?.build().map_err(|_| Unencodable)?;
+    let how = NlmF::REQUEST | NlmF::ACK | NlmF::CREATE | NlmF::EXCL;
+    codec::encode(octets, Rtm::Newroute, how, sequence, body)
+}
+
+/// Appends the request to delete a route. It names the place, the kind, and that the route is
+/// ours; not the ways out, as interfaces may have changed since it was added.
+///
+/// # Errors
+/// [`Unencodable`], which does not happen: the request has a bounded length.
+pub fn encode_delete(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    route: &Route,
+) -> Result<(), Unencodable> {
+    let body = body(route, ScopeNumber::from(Scope::Nowhere), 0, RtBuffer::new())?;
+    let body = body.build().map_err(|_| Unencodable)?;
+    codec::encode(octets, Rtm::Delroute, NlmF::REQUEST | NlmF::ACK, sequence, body)
+}
