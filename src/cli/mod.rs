@@ -5,6 +5,8 @@
 
 mod check;
 mod output;
+mod run;
+mod vrrp_process;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ use lexopt::{Arg, Parser};
 use output::Output;
 
 use crate::config::suggest::nearest;
+use crate::supervisor::VRRP_COMMAND;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +48,10 @@ struct Command {
     run: fn(&mut Parser, &mut Output) -> Result<Exit, Wrong>,
 }
 
-const COMMANDS: &[Command] = &[Command { name: "check", help: check::HELP, run: check::run }];
+const COMMANDS: &[Command] = &[
+    Command { name: "run", help: run::HELP, run: run::run },
+    Command { name: "check", help: check::HELP, run: check::run },
+];
 
 const HELP: &str = "\
 Keeps a gateway alive: virtual addresses that two or more routers share (VRRP).
@@ -53,6 +59,7 @@ Keeps a gateway alive: virtual addresses that two or more routers share (VRRP).
 Usage: steadfast COMMAND [OPTIONS]
 
 Commands:
+  run      run the daemon
   check    look for mistakes in a configuration
 
 Options:
@@ -61,8 +68,8 @@ Options:
 
 Examples:
   steadfast check
-  steadfast check -c ./steadfast.toml --no-system
-  steadfast check --help
+  steadfast run
+  steadfast run --help
 
 Exit codes:
   0   done
@@ -159,6 +166,10 @@ fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             let name = name.to_string_lossy().into_owned();
             if name == "help" {
                 return help(parser, output);
+            }
+            // What the supervisor starts; of no use to a person, and so in no list.
+            if name == VRRP_COMMAND {
+                return Ok(vrrp_process::run(output));
             }
             (find(&name)?.run)(parser, output)
         }

@@ -90,9 +90,10 @@ mod tests {
             Diagnostic::error(4..5, "a: wrong").help("write b\nor c"),
             Diagnostic::warning(0..1, "odd"),
         ];
-        assert_eq!(lines("f", "x\n  y", &found, Severity::Error), [
-            "f:2:3: error: a: wrong (write b; or c)"
-        ]);
+        assert_eq!(
+            lines("f", "x\n  y", &found, Severity::Error),
+            ["f:2:3: error: a: wrong (write b; or c)"]
+        );
         assert_eq!(lines("f", "x\n  y", &found, Severity::Warning), ["f:1:1: warning: odd"]);
     }
 }

@@ -5,14 +5,14 @@
 //! |---|---|
 //! | [`frame`] | messages in a stream between the supervisor and a child |
 //! | [`link`] | those messages |
-//! | [`logger`] | lines of the `log` crate as records |
 //! | [`record`] | one line of the log, which is one event as well |
 //! | [`request`] | what a client of `control.sock` may ask, and the answers |
+//! | [`shared`] | what outlives a child: the memory that it and the supervisor share |
 //! | [`status`] | the status document: one versioned JSON schema |
 
 pub mod frame;
 pub mod link;
-pub mod logger;
 pub mod record;
 pub mod request;
+pub mod shared;
 pub mod status;

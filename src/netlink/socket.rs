@@ -12,36 +12,9 @@ use nix::sys::socket::{
 };
 
 use super::frame::PortId;
-
-/// nix has no options for netlink; what its macro writes needs these names in scope.
-mod option {
-    use nix::{libc, setsockopt_impl, sockopt_impl};
-
-    sockopt_impl!(
-        /// Errors come with words.
-        ExtendedAcknowledgement,
-        SetOnly,
-        libc::SOL_NETLINK,
-        libc::NETLINK_EXT_ACK,
-        bool
-    );
-    sockopt_impl!(
-        /// Answers do not repeat the request.
-        CappedAcknowledgement,
-        SetOnly,
-        libc::SOL_NETLINK,
-        libc::NETLINK_CAP_ACK,
-        bool
-    );
-    sockopt_impl!(
-        /// Requests for lists are checked.
-        StrictChecking,
-        SetOnly,
-        libc::SOL_NETLINK,
-        libc::NETLINK_GET_STRICT_CHK,
-        bool
-    );
-}
+use crate::system::options::{
+    CappedAcknowledgement, ExtendedAcknowledgement, StrictChecking, if_supported,
+};
 
 /// Octets that fit any datagram of the kernel (`netlink:N-9`).
 const BUFFER_LEN: usize = 32 * 1024;
@@ -80,9 +53,10 @@ impl Socket {
             SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
             SockProtocol::NetlinkRoute,
         )?;
-        supported(setsockopt(&fd, option::ExtendedAcknowledgement, &true))?;
-        supported(setsockopt(&fd, option::CappedAcknowledgement, &true))?;
-        supported(setsockopt(&fd, option::StrictChecking, &true))?;
+        // Older kernels do without (`netlink:N-3`).
+        if_supported(setsockopt(&fd, ExtendedAcknowledgement, &true))?;
+        if_supported(setsockopt(&fd, CappedAcknowledgement, &true))?;
+        if_supported(setsockopt(&fd, StrictChecking, &true))?;
         // Without the right to exceed the system's limit, take what that gives.
         setsockopt(&fd, RcvBufForce, &room).or_else(|_| setsockopt(&fd, RcvBuf, &room))?;
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
@@ -142,13 +116,5 @@ impl Socket {
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-}
-
-/// An option that older kernels do not know is done without (`netlink:N-3`).
-fn supported(result: nix::Result<()>) -> nix::Result<()> {
-    match result {
-        Err(Errno::ENOPROTOOPT) => Ok(()),
-        other => other,
     }
 }

@@ -7,13 +7,13 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use async_io::Async;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::unistd::Pid;
 
-use crate::system::{inherited, pidfd};
+use crate::system::pidfd;
 
 /// The hidden command that makes this program a vrrp process.
 pub const VRRP_COMMAND: &str = "vrrp-process";
@@ -21,6 +21,13 @@ pub const VRRP_COMMAND: &str = "vrrp-process";
 /// What is executed: the very file that this process was started from, even if another one has
 /// its name by now.
 const SELF: &str = "/proc/self/exe";
+
+/// The number of the descriptor that a child has for messages.
+pub const LINK: RawFd = 3;
+/// For records.
+pub const RECORDS: RawFd = 4;
+/// For the shared memory.
+pub const MEMORY: RawFd = 5;
 
 /// A running child, and our ends of what connects us.
 #[derive(Debug)]
@@ -65,9 +72,9 @@ impl Child {
         let pid = spawn(
             &[
                 (nix::libc::STDERR_FILENO, high(&stderr_there)?),
-                (inherited::LINK, high(&link_there)?),
-                (inherited::RECORDS, high(&records_there)?),
-                (inherited::MEMORY, high(memory)?),
+                (LINK, high(&link_there)?),
+                (RECORDS, high(&records_there)?),
+                (MEMORY, high(memory)?),
             ],
             strangers,
         )?;
@@ -114,7 +121,7 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     let mut low = Vec::new();
     loop {
         let copy = fd.as_fd().try_clone_to_owned()?;
-        if copy.as_raw_fd() > inherited::MEMORY {
+        if copy.as_raw_fd() > MEMORY {
             return Ok(copy);
         }
         // Kept until then, so that the next copy is another number.

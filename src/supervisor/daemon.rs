@@ -1,7 +1,6 @@
 //! What the tasks of the supervisor share.
 
 use std::cell::{Cell, RefCell};
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use super::state_dir::StateDir;
 use super::status::Desk;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
+use crate::system::shared::Region;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
 
@@ -39,7 +39,7 @@ pub struct Daemon {
     /// The vrrp process.
     pub vrrp: RefCell<Vrrp>,
     /// Memory that outlives a child.
-    pub memory: OwnedFd,
+    pub memory: Region,
     /// Descriptors that are not ours.
     pub strangers: Strangers,
     /// Those who want to know the status.
@@ -115,7 +115,7 @@ impl Daemon {
         dir: StateDir,
         file: PathBuf,
         current: Current,
-        memory: OwnedFd,
+        memory: Region,
         strangers: Strangers,
     ) -> Self {
         let (begin, begins) = bounded(1);

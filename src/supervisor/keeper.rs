@@ -1,5 +1,6 @@
 //! Keeps the vrrp process running.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
@@ -99,7 +100,10 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
         vrrp.pid = Some(child.pid().as_raw());
     }
     let talk = or(
-        or(link.receive(&child.link), link.send(&child.link)),
+        or(or(link.receive(&child.link), link.send(&child.link)), async {
+            link.condemned().await;
+            Ok(())
+        }),
         or(greet(daemon, &link), async {
             if applied.recv().await.is_ok() {
                 first(Ok(()));
@@ -113,20 +117,24 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
         }
         // It sees the end of its stream and ends by itself.
         let _ = child.link.get_ref().shutdown(std::net::Shutdown::Both);
-        Timer::after(GRACE).await;
+        or(async { drop(Timer::after(GRACE).await) }, link.condemned()).await;
         daemon.note(Level::Error, "the vrrp process does not end; it is killed");
         child.kill();
         child.ended().await
     });
-    let words = zip(records(daemon, &child.records), last_words(daemon, &child.stderr));
-    let mut end = std::pin::pin!(end);
-    let mut words = std::pin::pin!(words);
-    let ended = or(&mut end, async {
+    let all_read = Cell::new(false);
+    let mut words = std::pin::pin!(async {
+        zip(records(daemon, &child.records), last_words(daemon, &child.stderr)).await;
+        all_read.set(true);
+    });
+    let ended = or(end, async {
         words.as_mut().await;
         std::future::pending().await
     })
     .await;
-    within(REST, words).await;
+    if !all_read.get() {
+        within(REST, words).await;
+    }
     ended.unwrap_or_else(|error| format!("ended; it is not known how: {error}"))
 }
 
@@ -173,9 +181,8 @@ async fn records(daemon: &Daemon, socket: &Async<OwnedFd>) {
     let mut octets = vec![0; RECORD];
     let mut turn = 0;
     loop {
-        let len = socket
-            .read_with(|fd| Ok(recv(fd.as_raw_fd(), &mut octets, MsgFlags::empty())?))
-            .await;
+        let len =
+            socket.read_with(|fd| Ok(recv(fd.as_raw_fd(), &mut octets, MsgFlags::empty())?)).await;
         let record = match len {
             Ok(0) | Err(_) => return,
             Ok(len) => postcard::from_bytes::<Record>(octets.get(..len).unwrap_or_default()),

@@ -51,12 +51,16 @@ pub struct Link {
     waiting_for_applied: RefCell<Vec<(u32, Sender<()>)>>,
     hello: Cell<Hello>,
     stopped: Cell<bool>,
+    /// Closed by [`Link::condemn`].
+    condemn: Sender<()>,
+    condemned: Receiver<()>,
 }
 
 impl Link {
     /// To a child that was told nothing yet.
     pub fn new() -> Self {
         let (messages, outgoing) = bounded(WAITING);
+        let (condemn, condemned) = bounded(1);
         Self {
             messages,
             outgoing,
@@ -65,6 +69,8 @@ impl Link {
             waiting_for_applied: RefCell::default(),
             hello: Cell::new(Hello::new()),
             stopped: Cell::new(false),
+            condemn,
+            condemned,
         }
     }
 
@@ -76,9 +82,15 @@ impl Link {
         self.messages.try_send(message).map_err(|_| Busy)
     }
 
-    /// Ends the connection: the child sees the end of its stream.
-    pub fn hang_up(&self) {
-        self.messages.close();
+    /// Nobody waits for this child any more.
+    pub fn condemn(&self) {
+        self.condemn.close();
+    }
+
+    /// Waits for [`Link::condemn`].
+    pub async fn condemned(&self) {
+        // Nothing is ever sent.
+        let _ = self.condemned.recv().await;
     }
 
     /// Gives the child a configuration. The receiver hears when it is in effect, or that the child
@@ -281,7 +293,8 @@ mod tests {
     #[test]
     fn a_child_that_does_not_read_takes_no_memory() {
         let link = Link::new();
-        let taken = (0..1_000).filter(|number| link.say(ToChild::Hello { number: *number }).is_ok());
+        let taken =
+            (0..1_000).filter(|number| link.say(ToChild::Hello { number: *number }).is_ok());
         assert_eq!(taken.count(), WAITING);
         assert!(link.ask_status().is_err());
         assert!(link.questions.borrow().is_empty());

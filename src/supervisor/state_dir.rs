@@ -187,7 +187,8 @@ impl StateDir {
             return Ok(());
         }
         let path = self.path.join(SOCKET);
-        let refused = |error: Errno| format!("{}: cannot change the group: {error}", path.display());
+        let refused =
+            |error: Errno| format!("{}: cannot change the group: {error}", path.display());
         let gid = match group {
             None => nix::unistd::getegid(),
             Some(name) => match Group::from_name(name).map_err(refused)? {
@@ -248,7 +249,8 @@ mod tests {
 
     impl Scratch {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("steadfast-{}-{name}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("steadfast-{}-{name}", std::process::id()));
             Self(path)
         }
     }
@@ -265,7 +267,8 @@ mod tests {
         let first = StateDir::open(&scratch.0).unwrap();
         assert!(first.losses().is_empty(), "{:?}", first.losses());
         let told = StateDir::open(&scratch.0).unwrap_err().to_string();
-        let start = format!("{} is in use by process {} (\"", scratch.0.display(), std::process::id());
+        let start =
+            format!("{} is in use by process {} (\"", scratch.0.display(), std::process::id());
         assert!(told.starts_with(&start) && told.ends_with("give --state-dir DIR"), "{told}");
         first.leave();
         assert!(!scratch.0.join(PID_FILE).exists());

@@ -1,48 +1,71 @@
-//! The descriptors that a child gets from the supervisor.
-#![allow(unsafe_code, reason = "a number becomes a descriptor")]
+//! Descriptors that the parent process left open for us.
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::errno::Errno;
-use nix::libc;
+use nix::fcntl::{F_GETFD, F_SETFD, FdFlag, fcntl};
 
-/// The stream of messages.
-pub const LINK: RawFd = 3;
-/// The datagrams of records.
-pub const RECORDS: RawFd = 4;
-/// The shared memory.
-pub const MEMORY: RawFd = 5;
-
-/// What a child was given.
-#[derive(Debug)]
-pub struct Inherited {
-    /// [`LINK`].
-    pub link: OwnedFd,
-    /// [`RECORDS`].
-    pub records: OwnedFd,
-    /// [`MEMORY`].
-    pub memory: OwnedFd,
-}
-
-static TAKEN: AtomicBool = AtomicBool::new(false);
-
-/// Takes the three descriptors, once.
+/// Takes over a descriptor by its number. No program that this one starts will have it.
+///
+/// Works once for each number: what is inherited is not marked as close-on-exec, what was taken
+/// over or opened by ourselves is.
 ///
 /// # Errors
-/// One of them is not open, so that this process was not started by the supervisor, or they were
-/// taken before.
-pub fn take() -> io::Result<Inherited> {
-    if TAKEN.swap(true, Ordering::Relaxed) {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    let one = |fd: RawFd| -> io::Result<OwnedFd> {
-        // SAFETY: the call takes numbers and touches no memory of ours.
-        Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-        // SAFETY: it is open, and nothing else in this process owns it: it was there before the
-        // process began, and is taken only once.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+/// When nothing is open there, or it was not inherited; the words say which.
+pub fn take(number: RawFd) -> io::Result<OwnedFd> {
+    let not_open = || {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "descriptor {number} is not open: this command is started by `steadfast run`, \
+                 not by hand"
+            ),
+        )
     };
-    Ok(Inherited { link: one(LINK)?, records: one(RECORDS)?, memory: one(MEMORY)? })
+    if number < 0 {
+        return Err(not_open());
+    }
+    // SAFETY: the number is not -1. Whether it is open is what is asked here; nobody closes it
+    // meanwhile, since what is inherited has no owner yet.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let flags = fcntl(borrowed, F_GETFD).map_err(|_| not_open())?;
+    if FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC) {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("descriptor {number} belongs to this process already"),
+        ));
+    }
+    fcntl(borrowed, F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: it is open, and nobody else in this process owns it: everything that the library
+    // opens is close-on-exec from the start, and what was taken over is since.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsRawFd, IntoRawFd};
+
+    use nix::unistd::pipe;
+
+    use super::*;
+
+    #[test]
+    fn takes_over_once() {
+        let (reader, _writer) = pipe().unwrap();
+        let number = reader.into_raw_fd();
+        let fd = take(number).unwrap();
+        assert_eq!(fd.as_raw_fd(), number);
+        let flags = FdFlag::from_bits_retain(fcntl(&fd, F_GETFD).unwrap());
+        assert!(flags.contains(FdFlag::FD_CLOEXEC));
+        let error = take(number).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{error}");
+    }
+
+    #[test]
+    fn what_is_not_open_is_not_taken() {
+        for number in [-1, RawFd::MAX] {
+            let error = take(number).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
+        }
+    }
 }

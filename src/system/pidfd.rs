@@ -1,5 +1,4 @@
 //! Descriptors of processes: readable when the process has ended.
-#![allow(unsafe_code, reason = "a system call that nix does not have")]
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};

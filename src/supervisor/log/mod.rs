@@ -1,6 +1,7 @@
 //! The log: takes the records of all processes, writes them, keeps the last changes of state, and
 //! gives every record to those who listen.
 
+mod library;
 pub mod line;
 mod writer;
 
@@ -12,7 +13,6 @@ use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, TrySendError, bounded};
 
-use crate::control::logger;
 use crate::control::record::{Kind, Level, Record};
 use crate::control::status::Event;
 use crate::system::clock;
@@ -74,7 +74,7 @@ impl Log {
     /// Lines of the library in this process come out of the channel from now on.
     pub fn of_library(&self) -> Receiver<Record> {
         let (sender, receiver) = bounded(OWN);
-        logger::install(self.level.get(), move |record| {
+        library::install(self.level.get(), move |record| {
             // A full channel loses what a library says beside the work; it never waits.
             let _ = sender.try_send(record);
         });
@@ -89,7 +89,7 @@ impl Log {
     /// Changes how much is written.
     pub fn set_level(&self, level: Level) {
         self.level.set(level);
-        logger::set_level(level);
+        library::set_level(level);
     }
 
     /// The level that children have to send at least: changes of state are kept for the status
@@ -166,9 +166,7 @@ impl Log {
     pub fn subscribe(&self) -> Subscription {
         let (sender, events) = bounded(WAITING);
         let missed = Rc::new(Cell::new(0));
-        self.listeners
-            .borrow_mut()
-            .push(Listener { events: sender, missed: Rc::clone(&missed) });
+        self.listeners.borrow_mut().push(Listener { events: sender, missed: Rc::clone(&missed) });
         Subscription { events, missed }
     }
 

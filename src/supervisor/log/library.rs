@@ -1,16 +1,16 @@
-//! What the library says through the `log` crate, as [`Record`]s: the same in every process, only
-//! the way out differs.
+//! What the library says through the `log` crate, as [`Record`]s.
 
 use log::{LevelFilter, Log, Metadata};
 
-use super::record::{Kind, Level, Record};
+use crate::control::record::{Kind, Level, Record};
 use crate::system::clock;
 
 struct Logger<F>(F);
 
 impl<F: Fn(Record) + Send + Sync> Log for Logger<F> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with(env!("CARGO_PKG_NAME")) && metadata.level() <= log::max_level()
+        metadata.target().starts_with(env!("CARGO_PKG_NAME"))
+            && metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &log::Record<'_>) {
