@@ -9,10 +9,11 @@ use super::output::Output;
 use super::{Exit, Wrong};
 use crate::config::machine::Machine;
 use crate::config::model::{Instance, Model};
-use crate::config::report::{self, Counts, plural};
+use crate::config::report::{self, Counts};
 use crate::config::source;
 use crate::config::values::show_duration;
 use crate::config::{DEFAULT_PATH, parse};
+use crate::control::words::plural;
 use crate::units::Family;
 
 /// What `--help` shows.

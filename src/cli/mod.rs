@@ -129,6 +129,11 @@ impl From<lexopt::Error> for Wrong {
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     abort_on_panic();
     let mut output = Output::default();
+    let args: Vec<OsString> = args.collect();
+    // What the supervisor starts; of no use to a person, and so in no list.
+    if args.get(1).is_some_and(|word| word == VRRP_COMMAND) {
+        return vrrp_process::run(&mut output);
+    }
     let mut parser = Parser::from_iter(args);
     let exit = dispatch(&mut parser, &mut output).unwrap_or_else(|wrong| {
         output.err(&format!("steadfast: {}\n  = help: {}\n", wrong.what, wrong.help));
@@ -166,10 +171,6 @@ fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             let name = name.to_string_lossy().into_owned();
             if name == "help" {
                 return help(parser, output);
-            }
-            // What the supervisor starts; of no use to a person, and so in no list.
-            if name == VRRP_COMMAND {
-                return Ok(vrrp_process::run(output));
             }
             (find(&name)?.run)(parser, output)
         }

@@ -23,7 +23,7 @@ use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
 use crate::system::clock;
 
-/// How long a child may take to end after its connection has ended.
+/// How long a child may take to end after its connection has.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long what an ended child has left behind is read.
 const REST: Duration = Duration::from_secs(1);
@@ -75,7 +75,7 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
             seconds => format!("in {seconds} s"),
         };
         daemon.note(Level::Error, format!("{end}; it is started again {when}"));
-        or(async { drop(Timer::after(wait).await) }, daemon.stop_begins()).await;
+        within(wait, daemon.stop_begins()).await;
         if daemon.is_stopping() {
             return;
         }
@@ -112,13 +112,15 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
         }),
     );
     let end = or(child.ended(), async {
-        if let Err(error) = talk.await {
-            daemon.note(Level::Error, format!("connection to the vrrp process: {error}"));
-        }
+        let why = match talk.await {
+            Ok(()) => String::new(),
+            Err(error) => format!(" ({error})"),
+        };
         // It sees the end of its stream and ends by itself.
         let _ = child.link.get_ref().shutdown(std::net::Shutdown::Both);
-        or(async { drop(Timer::after(GRACE).await) }, link.condemned()).await;
-        daemon.note(Level::Error, "the vrrp process does not end; it is killed");
+        within(GRACE, link.condemned()).await;
+        let text = format!("the vrrp process{why} does not end by itself; it is killed");
+        daemon.note(Level::Error, text);
         child.kill();
         child.ended().await
     });

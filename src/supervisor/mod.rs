@@ -197,7 +197,11 @@ async fn work(
         attend_signals(daemon, executor, &signals).await;
     }
     stop(daemon, keeper, &signals).await;
-    drop((serve, ask, collect));
+    // These hold what has to be given back in order.
+    if let Some(serve) = serve {
+        serve.cancel().await;
+    }
+    drop((ask, collect));
     started
 }
 

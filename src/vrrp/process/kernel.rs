@@ -18,8 +18,10 @@ use crate::netlink::cache::{Change, What};
 use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
+use crate::netlink::route::Resolved;
+use crate::units::Mac;
 use crate::vrrp::settings::Object;
-use crate::vrrp::{Engine, InstanceId, KernelError, ObjectId};
+use crate::vrrp::{Engine, KernelError, ObjectId};
 
 /// More dirty objects than that are looked up in a set and not one by one.
 const FEW: usize = 32;
@@ -115,6 +117,11 @@ impl Kernel {
         self.monitor.cache().link_named(name)
     }
 
+    /// Whether a link has this hardware address.
+    pub fn has_mac(&self, link: LinkIndex, mac: Mac) -> bool {
+        self.monitor.cache().link(link).is_some_and(|link| link.mac == Some(mac))
+    }
+
     /// The link that an object is on, if it is an address and the link exists.
     pub fn link_of(&self, engine: &Engine, object: ObjectId) -> Option<&Link> {
         let own = &engine.settings(object.instance)?.interface;
@@ -130,28 +137,45 @@ impl Kernel {
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
         let token = Token { object, present };
+        let cache = self.monitor.cache();
         let link = self.link_of(engine, object).map(|link| link.index);
-        let asked = match (engine.object(object), link) {
+        let resolved;
+        let request = match (engine.object(object), link) {
             (Some(Object::Address(address) | Object::Excluded(address)), Some(link)) => {
-                let request = if present {
+                Ok(if present {
                     Request::Add(link, address)
                 } else {
                     Request::Delete(link, address)
-                };
-                self.commands.push(request, token).map_err(|why| match why {
-                    NotTaken::Full => Errno::EAGAIN,
-                    NotTaken::Unencodable => Errno::EINVAL,
                 })
             }
-            (Some(Object::Filter | Object::Route(_) | Object::Rule(_)), _) => {
-                Err(Errno::EOPNOTSUPP)
+            (Some(Object::Route(route)), _) if present => match Resolved::new(route, cache) {
+                Ok(route) => {
+                    resolved = route;
+                    Ok(Request::AddRoute(&resolved))
+                }
+                Err(missing) => Err((Errno::ENODEV, Some(missing.to_string().into()))),
+            },
+            (Some(Object::Route(route)), _) => Ok(Request::DeleteRoute(route)),
+            (Some(Object::Rule(rule)), _) => {
+                Ok(if present { Request::AddRule(rule) } else { Request::DeleteRule(rule) })
             }
-            (Some(_), None) | (None, _) => Err(Errno::ENODEV),
+            // Refused by `steadfast check` as long as it is not built.
+            (Some(Object::Filter), _) => Err((Errno::EOPNOTSUPP, None)),
+            (Some(Object::Address(_) | Object::Excluded(_)), None) | (None, _) => {
+                Err((Errno::ENODEV, None))
+            }
         };
+        let asked = request.and_then(|request| {
+            self.commands.push(request, token).map_err(|why| match why {
+                NotTaken::Full => (Errno::EAGAIN, None),
+                NotTaken::Unencodable => (Errno::EINVAL, None),
+            })
+        });
         match asked {
             Ok(()) => *self.in_flight.entry(object).or_default() += 1,
-            Err(Errno::ENODEV) if !present => self.finish(token, Ok(()), None),
-            Err(errno) => self.finish(token, Err(errno), None),
+            // What it was on is gone, and it with it.
+            Err((Errno::ENODEV, _)) if !present => self.finish(token, Ok(()), None),
+            Err((errno, words)) => self.finish(token, Err(errno), words),
         }
     }
 
@@ -199,11 +223,6 @@ impl Kernel {
         std::mem::take(&mut self.done)
     }
 
-    /// Whether requests wait to be sent or for their answers.
-    pub fn is_busy(&self) -> bool {
-        self.commands.in_flight() > 0
-    }
-
     /// Reads what the monitor has; adds the names of the links that changed.
     ///
     /// # Errors
@@ -247,9 +266,7 @@ impl Kernel {
         for object in ready {
             self.dirty.remove(&object);
             let held = match &all {
-                Some(all) => {
-                    self.key(engine, object).is_some_and(|key| all.contains(&key))
-                }
+                Some(all) => self.key(engine, object).is_some_and(|key| all.contains(&key)),
                 None => self.holds(engine, object),
             };
             if self.is_observed(engine, object) && held != engine.object_present(object) {
@@ -284,11 +301,6 @@ impl Kernel {
             let addresses = self.monitor.cache().addresses(wanted.0);
             addresses.iter().any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
         })
-    }
-
-    /// Looks again at all objects of an instance.
-    pub fn look_at(&mut self, engine: &Engine, instance: InstanceId) {
-        self.dirty.extend(engine.objects(instance).map(|(id, _)| id));
     }
 }
 
