@@ -216,7 +216,7 @@ fn s_29_announcements_after_a_lower_priority() {
     let mut d = Driver::master(reannouncing(true));
     d.hear(&peer(20, 99));
     d.run_for(ms(20_000));
-    assert_eq!(d.announced(v4(100)), []);
+    assert_eq!(d.announced(v4(100)), NEVER);
 }
 
 /// vrrp:S-29: the other members of the group announce as well.
