@@ -15,6 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Level;
 
+/// Where the daemon keeps its sockets and files, unless it is told otherwise.
+pub const STATE_DIR: &str = "/run/steadfast";
+
+/// The name of the socket in that directory.
+pub const SOCKET: &str = "control.sock";
+
 /// The longest line that is read, in octets.
 pub const MAX_LINE: usize = 4096;
 

@@ -9,6 +9,7 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`terminal`] | the size of the screen |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
 #![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
@@ -19,4 +20,5 @@ pub mod inherited;
 pub mod options;
 pub mod raw;
 pub mod shared;
+pub mod terminal;
 pub mod timer;
