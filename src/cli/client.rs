@@ -14,9 +14,10 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::output::Output;
 use super::{Exit, Wrong};
 use crate::config::suggest::nearest;
-use crate::control::request::{Answer, MAX_LINE, Request, SOCKET, STATE_DIR};
+use crate::control::request::{Answer, MAX_LINE, Request};
 use crate::control::status::{Document, SCHEMA};
 use crate::control::words::length;
+use crate::supervisor::state_dir::{DEFAULT, SOCKET};
 
 /// How long a daemon that is well may take to answer.
 pub const LIMIT: Duration = Duration::from_secs(5);
@@ -73,7 +74,7 @@ pub struct Daemon {
 
 impl Default for Daemon {
     fn default() -> Self {
-        Self { socket: Path::new(STATE_DIR).join(SOCKET) }
+        Self { socket: Path::new(DEFAULT).join(SOCKET) }
     }
 }
 

@@ -9,8 +9,10 @@ mod events;
 mod log_level;
 mod output;
 mod reload;
+mod run;
 mod status;
 mod switchover;
+mod vrrp_process;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -20,6 +22,7 @@ use output::Output;
 
 use crate::config::suggest::nearest;
 use crate::config::values;
+use crate::supervisor::VRRP_COMMAND;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +65,7 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command { name: "run", help: run::HELP, run: run::run },
     Command { name: "status", help: status::HELP, run: status::run },
     Command { name: "events", help: events::HELP, run: events::run },
     Command { name: "switchover", help: switchover::HELP, run: switchover::run },
@@ -77,7 +81,8 @@ Keeps a gateway alive: virtual addresses that two or more routers share (VRRP).
 Usage: steadfast COMMAND [OPTIONS]
 
 Commands:
-  status       show how things stand: who is master, since when, why, what is wrong
+  run          run the daemon
+  status       show how things stand: who is master, and what is wrong
   events       show what happens, as it happens
   switchover   hand an instance over to another router
   release      let an instance take part again after a switchover
@@ -90,6 +95,7 @@ Options:
   -V, --version    show the version
 
 Examples:
+  steadfast run
   steadfast status
   steadfast switchover lan --for 10m
   steadfast check && steadfast reload
@@ -164,6 +170,11 @@ impl From<lexopt::Error> for Wrong {
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     abort_on_panic();
     let mut output = Output::default();
+    let args: Vec<OsString> = args.collect();
+    // What the supervisor starts; of no use to a person, and so in no list.
+    if args.get(1).is_some_and(|word| word == VRRP_COMMAND) {
+        return vrrp_process::run(&mut output);
+    }
     let mut parser = Parser::from_iter(args);
     let exit = dispatch(&mut parser, &mut output).unwrap_or_else(|wrong| {
         output.err(&format!("steadfast: {}\n  = help: {}\n", wrong.what, wrong.help));

@@ -30,7 +30,7 @@ Examples:
 
 Exit codes:
   0   the configuration is in effect
-  1   the daemon can not be asked: no permission, or it is something else
+  1   it is good, but not in effect everywhere; or the daemon can not be asked
   2   it was refused; the former one stays in effect
   5   the daemon does not run or does not answer
   64  wrong arguments
@@ -59,13 +59,23 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             output.out(&format!("{}\n", changes.trim_end()));
             Ok(Exit::Success)
         }
-        Err(Trouble::Refused(reason)) => {
-            output.err(&format!(
-                "steadfast: the configuration is refused, the former one stays in effect\n{}\n",
-                reason.trim_end()
-            ));
-            Ok(Exit::Configuration)
-        }
+        Err(Trouble::Refused(reason)) => Ok(refused(&daemon, &reason, output)),
         Err(trouble @ (Trouble::Dead(_) | Trouble::Failed(_))) => Ok(trouble.report(output)),
     }
+}
+
+/// A no has two reasons: the configuration is bad, or it is good and not yet in effect
+/// everywhere. The status tells which.
+fn refused(daemon: &Daemon, reason: &str, output: &mut Output) -> Exit {
+    let reason = reason.trim_end();
+    let stays =
+        daemon.status().is_ok_and(|document| document.daemon.configuration.refused.is_some());
+    if !stays {
+        output.err(&format!("steadfast: {reason}\n"));
+        return Exit::Failure;
+    }
+    output.err(&format!(
+        "steadfast: the configuration is refused, the former one stays in effect\n{reason}\n"
+    ));
+    Exit::Configuration
 }

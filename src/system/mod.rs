@@ -9,6 +9,8 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`pidfd`] | the end of a process, as a descriptor |
+//! | [`privileges`] | what this process may do |
 //! | [`terminal`] | the size of the screen |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
@@ -18,6 +20,8 @@ pub mod clock;
 pub mod filter;
 pub mod inherited;
 pub mod options;
+pub mod pidfd;
+pub mod privileges;
 pub mod raw;
 pub mod shared;
 pub mod terminal;

@@ -92,14 +92,18 @@ fn commands_ask_what_they_should_and_show_the_answer() {
 
 #[test]
 fn a_no_is_shown_with_its_exit_code() {
-    for (args, code) in
-        [(vec!["switchover", "lan"], 1), (vec!["release", "lan"], 1), (vec!["reload"], 2)]
-    {
+    for (case, args, code) in [
+        ("01", vec!["switchover", "lan"], 1),
+        ("01", vec!["release", "lan"], 1),
+        ("01", vec!["reload"], 1),
+        ("09", vec!["reload"], 2),
+    ] {
         let directory = StateDir::new();
-        let _daemon = well(&directory, &named("01"), r#"{"error":"a.toml:1:1: error: no\nmore"}"#);
+        let _daemon = well(&directory, &named(case), r#"{"error":"a.toml:1:1: error: no\nmore"}"#);
         let (found, out, err) = shown(&directory.run(&args));
         assert_eq!((found, out.as_str()), (code, ""), "{args:?}");
         assert!(err.contains("a.toml:1:1: error: no\nmore\n"), "{err}");
+        assert_eq!(err.contains("the former one stays in effect"), code == 2, "{err}");
     }
 }
 
@@ -324,15 +328,21 @@ fn wrong_arguments_get_a_remedy() {
 
 #[test]
 fn every_command_has_help_with_examples_and_exit_codes() {
-    let directory = StateDir::new();
-    for command in ["status", "events", "reload", "switchover", "release", "log-level", "check"] {
+    let steadfast = |args: &[&str]| {
         let mut ours = std::process::Command::new(env!("CARGO_BIN_EXE_steadfast"));
-        let (code, out, _) = shown(&ours.args([command, "--help"]).output().unwrap());
+        shown(&ours.args(args).output().unwrap())
+    };
+    let (_, all, _) = steadfast(&["--help"]);
+    assert!(all.lines().all(|line| line.len() <= 80), "{all}");
+    for command in
+        ["run", "status", "events", "reload", "switchover", "release", "log-level", "check"]
+    {
+        assert!(all.contains(&format!("\n  {command}  ")), "{command} is not in: {all}");
+        let (code, out, _) = steadfast(&[command, "--help"]);
         assert_eq!(code, 0);
         for part in ["Usage: steadfast ", "Examples:\n  steadfast", "Exit codes"] {
             assert!(out.contains(part), "{command}: {part}");
         }
         assert!(out.lines().all(|line| line.len() <= 80), "{command}");
     }
-    drop(directory);
 }
