@@ -28,6 +28,16 @@ const ETHERNET: usize = ethernet::HEADER_LEN;
 
 /// An advert between two addresses; its priority says which one it is.
 fn advert(source: IpAddr, destination: IpAddr, priority: u8) -> Template {
+    sealed(source, destination, priority, PseudoHeader::new(source, destination))
+}
+
+/// The same, with a checksum over this.
+fn sealed(
+    source: IpAddr,
+    destination: IpAddr,
+    priority: u8,
+    pseudo_header: Option<PseudoHeader>,
+) -> Template {
     let list: [IpAddr; 1] = match source {
         IpAddr::V4(_) => [[192, 0, 2, 100].into()],
         IpAddr::V6(_) => ["fe80::100".parse().unwrap()],
@@ -39,7 +49,6 @@ fn advert(source: IpAddr, destination: IpAddr, priority: u8) -> Template {
         interval: Centiseconds::SECOND,
         addresses: Addresses::of_family(Family::of(source), &list),
     };
-    let pseudo_header = PseudoHeader::new(source, destination);
     Template::new(&repr, source, destination, 255, pseudo_header).unwrap()
 }
 
@@ -153,6 +162,37 @@ fn x_1_an_advert_leaves_as_it_was_built_by_the_interface_it_is_for() {
     }
 }
 
+/// `vrrp:X-1`, `vrrp:C-3`: an IPv6 advert whose checksum is not ours to compute has a good one, and
+/// one that comes with a bad one is not heard.
+#[test]
+fn x_1_the_kernel_writes_and_checks_ipv6_checksums() {
+    let (here, there) = cables(1);
+    let tap = Tap::open(&there);
+    let receiver = open(&there, 0, Family::V6);
+    let (source, destination) = (ours(Family::V6), group(Family::V6));
+    let wrong = sealed(source, destination, 10, None);
+    let link = here.links[0];
+    here.net.run(|| {
+        let protocol = Some(Protocol::from(i32::from(PROTOCOL)));
+        let socket = Socket::new(Domain::IPV6, Type::RAW, protocol).unwrap();
+        socket.set_multicast_hops_v6(255).unwrap();
+        let to = Target::V6 { destination: GROUP_V6, source: super::OURS_V6, link: link.0 };
+        let message = Outgoing { octets: wrong.as_bytes(), to };
+        assert_eq!(send_many(socket.as_fd(), &[message]), Ok(1));
+    });
+    let mut transmitter = Transmitter::new();
+    let mut again = wrong.clone();
+    again.set(Priority(20), Centiseconds::SECOND);
+    assert_eq!(send(&here, &mut transmitter, &[(link, &again)]), []);
+    assert_eq!(hear(&receiver), 20);
+    let frames = tap.take(2, is_advert);
+    let good = |frame: &[u8]| {
+        let message = Packet::new_checked(&frame[ETHERNET + 40..]).unwrap();
+        message.checksum_is_good(PseudoHeader::new(source, destination))
+    };
+    assert_eq!(frames.iter().map(|(_, frame)| good(frame)).collect::<Vec<_>>(), [false, true]);
+}
+
 /// `vrrp:V-20`: what comes with the message is what the validation wants to know.
 #[test]
 fn v_20_a_receiver_tells_what_the_ip_layer_says() {
@@ -222,7 +262,7 @@ fn x_2_a_new_receiver_has_heard_nothing_of_other_interfaces() {
             });
             until("adverts come in", || running.load(Ordering::Relaxed).then_some(()));
             let silent = there.net.run(|| {
-                (0..300).all(|_| is_silent(&Receiver::open(there.links[1], family).unwrap()))
+                (0..1_000).all(|_| is_silent(&Receiver::open(there.links[1], family).unwrap()))
             });
             stop.store(true, Ordering::Relaxed);
             assert!(silent, "{family}");
