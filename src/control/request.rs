@@ -2,6 +2,14 @@
 //! `{"method":"switchover","instance":"lan","for":600}`. Every answer is one line,
 //! `{"ok":...}` or `{"error":"..."}`; `events` gives one line for each event until the client
 //! hangs up.
+//!
+//! | method | `ok` holds |
+//! |---|---|
+//! | `status` | the [document](super::status::Document) |
+//! | `reload` | text: what changed, one line for each change |
+//! | `switchover`, `release` | text: how it ended |
+//! | `events` | an [`Event`](super::status::Event) |
+//! | `log_level` | the [`Level`] in effect |
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +24,8 @@ pub const MAX_LINE: usize = 4096;
 pub enum Request {
     /// The [status document](super::status::Document).
     Status {},
-    /// Read the configuration again. Answers with what changed.
+    /// Read the configuration again. An error is the refusal with its diagnostics: the
+    /// configuration in effect stays.
     Reload {},
     /// Hand an instance over to another router, and stay backup until released.
     Switchover {

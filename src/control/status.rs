@@ -215,8 +215,12 @@ pub struct RouterStatus {
     pub family: String,
     /// Where its adverts come from.
     pub source: Option<IpAddr>,
-    /// The master that it follows as backup, or that it last heard of.
+    /// As backup: the master that it follows.
     pub master: Option<MasterStatus>,
+    /// As master: the other router that last announced itself as master (not priority 0), since
+    /// this one is master and is not handing over. It stays here after it fell silent: its age
+    /// says whether it still is one.
+    pub rival: Option<MasterStatus>,
     /// Adverts sent.
     pub adverts_sent: u32,
     /// Since the last one was sent.
@@ -299,40 +303,48 @@ pub struct TimerStatus {
     pub due_in: Seconds,
 }
 
-/// What a warning is about.
+/// What a warning is about, most severe first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
     /// Another router is master of the same addresses now.
     SplitBrain,
-    /// A master announces other addresses than ours.
-    AddressesDiffer,
-    /// A VRID on this link belongs to another pair.
-    VridConflict,
-    /// Another router claims to own the addresses.
-    SecondOwner,
-    /// Two routers send from the same address.
-    SameSender,
-    /// A master announces another interval.
-    IntervalDiffers,
-    /// Packets were dropped.
-    BadPackets,
-    /// Somebody removed what we installed.
-    ForeignRemoval,
-    /// The kernel refused what we asked for.
-    KernelRefused,
-    /// Another host announces one of our addresses.
-    AddressTaken,
-    /// An address that we should hold is not there.
-    AddressMissing,
-    /// An instance cannot take part.
-    Fault,
-    /// Adverts cannot be sent.
-    SendFailed,
-    /// The last reload was refused.
-    ReloadRefused,
     /// A process had to be started again, or does not answer.
     Process,
+    /// A backup hears no master.
+    NoMaster,
+    /// An instance cannot take part.
+    Fault,
+    /// An address, route or rule that should be there is not.
+    AddressMissing,
+    /// An address, route or rule is there that should not be.
+    LeftBehind,
+    /// Two routers send from the same address.
+    SameSender,
+    /// Another router claims to own the addresses.
+    SecondOwner,
+    /// Another host announces one of our addresses.
+    AddressTaken,
+    /// A VRID on this link belongs to another pair.
+    VridConflict,
+    /// A master announces other addresses than ours.
+    AddressesDiffer,
+    /// Adverts cannot be sent.
+    SendFailed,
+    /// The kernel refused what we asked for.
+    KernelRefused,
+    /// Somebody removed what we installed.
+    ForeignRemoval,
+    /// The last reload was refused.
+    ReloadRefused,
+    /// Nothing is configured.
+    Empty,
+    /// An operator holds an instance as backup.
+    Held,
+    /// Packets were dropped.
+    BadPackets,
+    /// A master announces another interval.
+    IntervalDiffers,
     /// Something that the daemon wanted to keep is lost: no room, no permission.
     Storage,
     /// Records were lost.

@@ -146,8 +146,8 @@ impl Instance {
 }
 
 impl Engine {
-    /// The next announcement that may leave now.
-    pub(super) fn poll_announcement(&mut self) -> Option<Action> {
+    /// The third lane of [`Engine::poll_action`] alone: announcements that may leave now.
+    pub fn poll_announcement(&mut self) -> Option<Action> {
         while let Some(object) = self.out.announcements.pop_front() {
             match self.spacing(object) {
                 Some((interface, family, spacing)) if !spacing.is_zero() => {

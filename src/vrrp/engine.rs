@@ -136,14 +136,26 @@ impl Engine {
     /// then notices. The driver may stop in between and handle other events: what is still to be
     /// done stays, and what became needless in the meantime vanishes.
     pub fn poll_action(&mut self) -> Option<Action> {
+        self.poll_urgent()
+            .or_else(|| self.poll_kernel())
+            .or_else(|| self.poll_announcement())
+            .or_else(|| self.poll_rest())
+    }
+
+    /// The first lane of [`Engine::poll_action`] alone: packets to read, adverts to send. For a
+    /// driver that works off a lane slowly, to look in between whether there is something more
+    /// urgent, and to announce each address as soon as it is there.
+    pub fn poll_urgent(&mut self) -> Option<Action> {
         if std::mem::take(&mut self.out.drain) {
             return Some(Action::DrainSockets);
         }
         self.poll_advert()
-            .or_else(|| self.poll_kernel())
-            .or_else(|| self.poll_announcement())
-            .or_else(|| self.out.take_notice().map(Action::Notice))
-            .or_else(|| self.poll_stopped())
+    }
+
+    /// The last lanes of [`Engine::poll_action`] alone: notices, and the end.
+    pub fn poll_rest(&mut self) -> Option<Action> {
+        let notice = self.out.take_notice().map(Action::Notice);
+        notice.or_else(|| self.poll_stopped())
     }
 
     fn poll_advert(&mut self) -> Option<Action> {
@@ -169,9 +181,11 @@ impl Engine {
         None
     }
 
+    /// The second lane of [`Engine::poll_action`] alone: requests to the kernel.
+    ///
     /// All removals come before the first installation: an address that moves from one instance
     /// to another would otherwise be removed after it was installed.
-    fn poll_kernel(&mut self) -> Option<Action> {
+    pub fn poll_kernel(&mut self) -> Option<Action> {
         while let Some(id) = self.out.removals.pop_front() {
             let Some(instance) = self.get_mut(id) else { continue };
             let action = if instance.wants_mute() && !instance.muted {

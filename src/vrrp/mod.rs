@@ -82,6 +82,7 @@ pub mod validation;
 pub use action::*;
 pub use engine::Engine;
 pub use event::*;
+pub use query::Tracked;
 pub use router::Heard;
 
 use crate::units::Family;

@@ -231,6 +231,11 @@ impl Objects {
         self.look_again();
     }
 
+    /// Whether the kernel should have an object.
+    pub fn wants(&self, slot: u32) -> bool {
+        self.wanted && self.get(slot).is_some_and(|s| s.listed && !s.abandoned)
+    }
+
     fn look_again(&mut self) {
         self.install_from = 0;
         self.remove_below = self.order.len();

@@ -7,8 +7,26 @@ use super::instance::Instance;
 use super::settings::{InstanceSettings, Object};
 use super::statistics::Statistics;
 use super::timers::Timer;
-use super::{Cause, FaultReason, Heard, InstanceId, InterfaceId, ObjectId, RouterId, State};
+use super::tracking::{Source, interface_as_tracker};
+use super::{
+    Cause, FaultReason, Heard, InstanceId, InterfaceId, ObjectId, RouterId, State, TrackerState,
+};
 use crate::units::{Instant, Priority};
+
+/// A tracked thing as an instance sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tracked<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// It is an interface.
+    pub interface: bool,
+    /// 0 faults the instance; otherwise points of priority.
+    pub weight: i16,
+    /// Up and down change places.
+    pub reverse: bool,
+    /// Its state.
+    pub state: TrackerState,
+}
 
 impl Engine {
     /// The instances.
@@ -56,6 +74,43 @@ impl Engine {
             let known = i.objects.iter().filter(|(_, s)| !s.forgotten());
             known.map(move |(slot, s)| (ObjectId { instance, slot }, &s.object))
         })
+    }
+
+    /// Whether the kernel should have an object now.
+    pub fn object_wanted(&self, object: ObjectId) -> bool {
+        let wanted = |i: &Instance| i.objects.wants(object.slot);
+        self.get(object.instance).is_some_and(wanted)
+    }
+
+    /// What an instance tracks, its group's following: the name, whether it is an interface, the
+    /// weight, whether it is turned round, and the state. [`FaultReason::Tracked`] counts these.
+    pub fn tracked(&self, instance: InstanceId) -> impl Iterator<Item = Tracked<'_>> {
+        let tracked = self.get(instance).into_iter().flat_map(|i| i.tracked.iter());
+        tracked.filter_map(|track| {
+            let (weight, reverse) = (track.weight, track.reverse);
+            match track.source {
+                Source::Interface(id) => {
+                    let (name, state) = self.interfaces.get(id.0 as usize)?;
+                    let state = interface_as_tracker(*state);
+                    Some(Tracked { name, interface: true, weight, reverse, state })
+                }
+                Source::Named(index) => {
+                    let &(ref name, state) = self.trackers.get(index as usize)?;
+                    Some(Tracked { name, interface: false, weight, reverse, state })
+                }
+            }
+        })
+    }
+
+    /// The sync group that an instance is in.
+    pub fn group_of(&self, instance: InstanceId) -> Option<&str> {
+        let place = self.get(instance)?.group?;
+        Some(&self.configured.groups.get(place as usize)?.name)
+    }
+
+    /// The interface that an instance sends and receives on.
+    pub fn interface_of(&self, instance: InstanceId) -> Option<InterfaceId> {
+        self.get(instance).map(|i| i.interface)
     }
 
     /// The state of an instance.

@@ -7,7 +7,7 @@ use super::instance::{Context, Instance};
 use super::router::Remark;
 use super::statistics::count;
 use super::validation::{AddressCheck, Advert, Expectation, Reject, peek_vrid, validate};
-use super::{InstanceId, Notice, Received, State};
+use super::{Heard, InstanceId, Notice, Received, State};
 use crate::units::Family;
 use crate::wire::vrrp::group;
 
@@ -131,6 +131,12 @@ fn accept(
         }
     };
     count(&mut router.statistics.adverts_received);
+    router.statistics.last_received = Some(Heard {
+        address: advert.source,
+        priority: advert.priority,
+        interval: advert.interval,
+        at: context.now,
+    });
     if advert.priority.is_stop() {
         count(&mut router.statistics.priority_zero_received);
     }

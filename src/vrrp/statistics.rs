@@ -1,5 +1,6 @@
 //! What a virtual router counts. Names follow keepalived's statistics and the MIBs.
 
+use super::Heard;
 use super::validation::Counters;
 
 /// Counts one more; counters wrap.
@@ -12,6 +13,8 @@ pub(super) const fn count(counter: &mut u32) {
 pub struct Statistics {
     /// Valid adverts received, priority 0 included (`vrrp:V-39`).
     pub adverts_received: u32,
+    /// The last of them.
+    pub last_received: Option<Heard>,
     /// Adverts sent, priority 0 included.
     pub adverts_sent: u32,
     /// Times it became master.

@@ -1,13 +1,19 @@
-//! The lab: the library against the kernel itself, each test in a network namespace of its own.
+//! The lab: the library and the daemon against the kernel itself, each test in network namespaces
+//! of its own.
 //! Needs root: `sudo -E tests/run lab`.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
     reason = "helpers of tests: what is wrong in them has to fail the test"
 )]
 
+mod harness;
+mod harness_itself;
 mod mute;
-mod namespace;
 mod netlink;

@@ -12,7 +12,7 @@ use steadfast::netlink::command::Commands;
 use steadfast::netlink::link::LinkIndex;
 use steadfast::netlink::monitor::{self, Left, Monitor};
 
-use crate::namespace::Namespace;
+use crate::harness::namespace::Namespace;
 
 /// Milliseconds to wait for what the kernel should say; only a failure takes that long.
 const PATIENCE_MS: u16 = 20_000;
@@ -32,12 +32,12 @@ impl Lab {
     }
 
     fn with_room(room: usize) -> Self {
-        let namespace = Namespace::enter();
+        let namespace = Namespace::new();
         namespace.ip("link add eth0 type veth peer name peer0");
         namespace.ip("link set peer0 up");
         namespace.ip("link set eth0 up");
-        let commands = Commands::open().unwrap();
-        let monitor = Monitor::open(Some(commands.port()), room).unwrap();
+        let commands = namespace.run(|| Commands::open().unwrap());
+        let monitor = namespace.run(|| Monitor::open(Some(commands.port()), room).unwrap());
         let mut lab = Self { namespace, commands, monitor, changes: Vec::new() };
         lab.until("eth0 is up", |cache| cache.link_named("eth0").is_some_and(|l| l.flags.up()));
         lab.changes.clear();
@@ -143,7 +143,7 @@ fn what_there_is_at_the_start_is_known() {
 
     // A new monitor has to hear it from its dump, the old one by events: both know the same.
     let mut changes = Vec::new();
-    let mut late = Monitor::open(None, monitor::ROOM).unwrap();
+    let mut late = lab.namespace.run(|| Monitor::open(None, monitor::ROOM).unwrap());
     while !late.is_current() {
         wait(&late, "the dump");
         while late.read(&mut changes).unwrap() == Left::More {}

@@ -1,0 +1,344 @@
+//! The engine's surroundings: what comes in becomes events, actions become packets and requests.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::rc::Rc;
+
+use super::announce::Announcer;
+use super::kernel::Kernel;
+use super::links::Links;
+use super::orders::Waiting;
+use super::outlet::Outlet;
+use super::packets::Packets;
+use super::receive::Buffer;
+use super::records::{Entry, Records};
+use super::saved::Saved;
+use super::transmit::Transmitter;
+use super::warnings::Warnings;
+use super::words;
+use crate::control::link::{FromChild, Ticket};
+use crate::control::record::{Kind, Level, Transition};
+use crate::netlink::monitor::Left;
+use crate::system::clock;
+use crate::system::timer::Timer;
+use crate::units::{Family, Instant};
+use crate::vrrp::settings::Settings;
+use crate::vrrp::{Action, Engine, Event, InstanceId, InterfaceId, Notice, ObjectId, RouterId};
+
+/// Requests to the kernel in one slice of work: one netlink batch.
+const REQUESTS: usize = 32;
+/// Announcements in one slice of work.
+const ANNOUNCEMENTS: usize = 64;
+/// Notices in one slice of work.
+const NOTICES: usize = 64;
+/// Adverts that leave in one call.
+pub const ADVERTS: usize = crate::system::raw::BATCH;
+
+/// How the process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It did what it was asked for.
+    Stopped,
+    /// Something that it can not work without does not work.
+    Failed,
+}
+
+/// Everything of the process but its tasks.
+#[derive(Debug)]
+pub struct Shell {
+    pub(super) engine: Engine,
+    /// The configuration in effect has interfaces and addresses reported, and the engine runs.
+    pub(super) started: bool,
+    /// A configuration came, and waits for the kernel's links and addresses.
+    pub(super) generation: Option<u32>,
+    pub(super) kernel: Kernel,
+    pub(super) links: Links,
+    pub(super) changed_links: BTreeSet<Box<str>>,
+    packets: Packets,
+    due: heapless::Vec<RouterId, ADVERTS>,
+    transmitter: Transmitter,
+    announcer: Announcer,
+    pub(super) buffer: Buffer,
+    pub(super) timer: Rc<Timer>,
+    pub(super) records: Records,
+    pub(super) channel: Outlet,
+    pub(super) warnings: BTreeMap<InstanceId, Warnings>,
+    pub(super) saved: Saved,
+    /// Statuses that are being told, and how far.
+    pub(super) reporting: VecDeque<(Ticket, usize)>,
+    pub(super) waiting: Vec<Waiting>,
+    /// What the kernel said beside an errno.
+    kernel_words: BTreeMap<ObjectId, Box<str>>,
+    pub(super) started_at: Instant,
+    pub(super) stopping: bool,
+    pub(super) end: Option<End>,
+}
+
+/// What the shell is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The stream to the supervisor.
+    pub channel: Outlet,
+    /// The datagrams to its log.
+    pub records: Records,
+    /// The memory that survives the process.
+    pub saved: Saved,
+    /// The timer that the tasks wait for.
+    pub timer: Rc<Timer>,
+}
+
+impl Shell {
+    /// With an engine that has nothing to do yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(parts: Parts) -> io::Result<Self> {
+        Ok(Self {
+            engine: Engine::new(&Settings::default()),
+            started: false,
+            generation: None,
+            kernel: Kernel::open()?,
+            links: Links::default(),
+            changed_links: BTreeSet::new(),
+            packets: Packets::default(),
+            due: heapless::Vec::new(),
+            transmitter: Transmitter::new(),
+            announcer: Announcer::open()?,
+            buffer: Buffer::default(),
+            timer: parts.timer,
+            records: parts.records,
+            channel: parts.channel,
+            warnings: BTreeMap::new(),
+            saved: parts.saved,
+            reporting: VecDeque::new(),
+            waiting: Vec::new(),
+            kernel_words: BTreeMap::new(),
+            started_at: clock::now(),
+            stopping: false,
+            end: None,
+        })
+    }
+
+    /// Does a slice of what is to be done. `true`: there is more; call again after others had their
+    /// turn.
+    pub fn act(&mut self) -> bool {
+        self.saved.count_turn();
+        let now = clock::now();
+        self.engine.handle(Event::Wake, now);
+        self.send_adverts(now);
+        let mut more = self.ask_kernel();
+        more |= self.announce();
+        more |= self.tell();
+        self.answer_waiting();
+        more |= self.report();
+        self.pass_log();
+        if let Err(error) = self.timer.set(self.engine.next_deadline()) {
+            self.fail(&format!("cannot set the timer: {error}"));
+        }
+        more
+    }
+
+    /// All adverts that are due, in as few calls as possible.
+    fn send_adverts(&mut self, now: Instant) {
+        while let Some(action) = self.engine.poll_urgent() {
+            if action == Action::DrainSockets {
+                self.drain();
+            }
+            let Action::SendAdvert { router, priority, interval } = action else { continue };
+            let link = self.engine.interface_of(router.instance).and_then(|i| self.links.index(i));
+            let Some(link) = link else { continue };
+            if self.packets.set(&self.engine, router, link, priority, interval).is_none() {
+                continue;
+            }
+            // Before it leaves: whoever comes after us has to know that we were master.
+            self.saved.advert(&self.engine, router.instance, now);
+            if self.due.push(router).is_err() {
+                self.transmit();
+                // There is room now.
+                let _ = self.due.push(router);
+            }
+        }
+        self.transmit();
+    }
+
+    fn transmit(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
+        let Self { due, packets, transmitter, links, .. } = self;
+        let packets = due.iter().filter_map(|router| packets.get(*router));
+        let due_of = |place: usize| due.get(place).copied();
+        transmitter.send(
+            packets.map(|packet| (packet.link.0, packet.source, &packet.template)),
+            |place, error| links.send_failed(due_of(place), error),
+        );
+        self.due.clear();
+    }
+
+    /// Reads all packets that wait, since the process stood still; not longer than the engine
+    /// allows.
+    fn drain(&mut self) {
+        let until = self.engine.next_deadline();
+        for (interface, family) in self.links.sockets() {
+            while self.receive(interface, family) {
+                if until.is_some_and(|until| clock::now() >= until) {
+                    return;
+                }
+            }
+        }
+        self.engine.handle(Event::SocketsDrained, clock::now());
+    }
+
+    /// Reads packets of one socket; `true`: perhaps there are more.
+    pub fn receive(&mut self, interface: InterfaceId, family: Family) -> bool {
+        super::links::receive(self, interface, family)
+    }
+
+    /// A batch of requests to the kernel; their answers are there when this returns.
+    fn ask_kernel(&mut self) -> bool {
+        let mut more = true;
+        for _ in 0..REQUESTS {
+            let Some(action) = self.engine.poll_kernel() else {
+                more = false;
+                break;
+            };
+            if let Action::Install(object) = action {
+                self.kernel.ask(&self.engine, object, true);
+            } else if let Action::Remove(object) = action {
+                self.kernel.ask(&self.engine, object, false);
+            } else if let Action::Mute(instance) = action {
+                self.kernel.mute(&self.engine, instance, true);
+            } else if let Action::Unmute(instance) = action {
+                self.kernel.mute(&self.engine, instance, false);
+            }
+        }
+        match self.kernel.send() {
+            Ok(Left::More) => more = true,
+            Ok(Left::Nothing) => {}
+            Err(error) => self.fail(&format!("cannot ask the kernel for addresses: {error}")),
+        }
+        self.take_answers();
+        more
+    }
+
+    /// Hands the kernel's answers to the engine.
+    pub(super) fn take_answers(&mut self) {
+        let now = clock::now();
+        for done in self.kernel.take_done() {
+            let object = done.object;
+            if let Some(words) = done.words {
+                self.kernel_words.insert(object, words);
+            }
+            let (present, result) = (done.present, done.result);
+            self.engine.handle(Event::Acknowledged { object, present, result }, now);
+        }
+    }
+
+    fn announce(&mut self) -> bool {
+        let mut more = true;
+        for _ in 0..ANNOUNCEMENTS {
+            let Some(action) = self.engine.poll_announcement() else {
+                more = false;
+                break;
+            };
+            let Action::Announce(object) = action else { continue };
+            let address = self.engine.object(object).and_then(|object| object.announced());
+            let link = self.kernel.link_of(&self.engine, object);
+            let (Some(address), Some(link)) = (address, link) else { continue };
+            if let Some(mac) = link.mac {
+                self.announcer.push(link.index.0, mac, address);
+            }
+        }
+        self.announcer.flush();
+        more
+    }
+
+    fn tell(&mut self) -> bool {
+        for _ in 0..NOTICES {
+            match self.engine.poll_rest() {
+                None => return false,
+                Some(Action::Notice(notice)) => self.tell_notice(&notice),
+                Some(Action::Stopped) => self.stopped(),
+                Some(
+                    Action::SendAdvert { .. }
+                    | Action::DrainSockets
+                    | Action::Install(_)
+                    | Action::Remove(_)
+                    | Action::Mute(_)
+                    | Action::Unmute(_)
+                    | Action::Announce(_),
+                ) => {}
+            }
+        }
+        true
+    }
+
+    fn tell_notice(&mut self, notice: &Notice) {
+        let now = clock::now();
+        self.note_for_waiting(notice);
+        let mut transition = None;
+        if let Notice::Transition { instance, from, to, cause } = notice {
+            self.saved.state(&self.engine, *instance);
+            transition = Some(Transition {
+                from: words::state(*from),
+                to: words::state(*to),
+                cause: words::cause(&self.engine, *instance, cause),
+            });
+        }
+        let refused = match notice {
+            Notice::KernelRefused { object, .. } => self.kernel_words.remove(object),
+            _ => None,
+        };
+        let told = words::notice(&self.engine, notice, refused.as_deref());
+        let instance =
+            told.instance.map(|id| (id, words::name(&self.engine, id).to_owned()));
+        if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
+            let warnings = self.warnings.entry(*id).or_default();
+            warnings.add(&self.engine, concern, told.text.clone(), now);
+        }
+        let entry =
+            Entry { level: told.level, kind: told.kind, instance, transition, text: told.text };
+        self.records.add(entry, now);
+    }
+
+    /// Tells of something that is of no instance.
+    pub(super) fn say(&mut self, level: Level, kind: Kind, text: String) {
+        let entry = Entry { level, kind, instance: None, transition: None, text };
+        self.records.add(entry, clock::now());
+    }
+
+    /// The process can not go on; the supervisor starts another one.
+    pub(super) fn fail(&mut self, why: &str) {
+        if self.end.is_none() {
+            self.say(Level::Error, Kind::Process, format!("the vrrp process ends: {why}"));
+            self.end = Some(End::Failed);
+        }
+    }
+
+    fn stopped(&mut self) {
+        self.kernel.close();
+        self.send(&FromChild::Stopped);
+        self.end.get_or_insert(End::Stopped);
+    }
+
+    /// What the library logged itself.
+    fn pass_log(&mut self) {
+        for (level, text) in super::log::take() {
+            self.say(level, Kind::Process, text);
+        }
+        for (level, text) in self.links.take_remarks() {
+            self.say(level, Kind::Packet, text);
+        }
+    }
+
+    /// After a reload: forgets what is of instances that are gone.
+    pub(super) fn forget(&mut self) {
+        let engine = &self.engine;
+        let exists = |id: InstanceId| engine.settings(id).is_some();
+        self.packets.reconfigured();
+        self.packets.retain(engine);
+        self.records.retain(exists);
+        self.warnings.retain(|id, _| exists(*id));
+        self.kernel_words.retain(|object, _| exists(object.instance));
+    }
+}

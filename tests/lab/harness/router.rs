@@ -1,0 +1,260 @@
+//! `steadfast run` on a host.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use steadfast::control::request::{Answer, Request};
+use steadfast::control::status::{Document, Event, InstanceStatus, State};
+
+use super::lan::Host;
+use super::process::Process;
+use super::scratch::Scratch;
+use super::{PATIENCE, until};
+
+/// The longest time that the daemon may take for an answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The program, when cargo does not tell.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where the program is; for those that are no test of cargo.
+pub fn set_program(path: PathBuf) {
+    PROGRAM.set(path).expect("it is said once");
+}
+
+/// The program.
+pub fn program() -> PathBuf {
+    let told = option_env!("CARGO_BIN_EXE_steadfast").map(PathBuf::from);
+    PROGRAM.get().cloned().or(told).expect("the path of the program")
+}
+
+/// A host with a configuration, a state directory, and the daemon when it runs.
+#[derive(Debug)]
+pub struct Router {
+    /// The host.
+    pub host: Host,
+    daemon: Option<Process>,
+    directory: PathBuf,
+}
+
+impl Router {
+    /// A host without network, and without a daemon yet.
+    #[track_caller]
+    pub fn new(scratch: &Scratch, name: &str) -> Self {
+        let directory = scratch.path().join(name);
+        fs::create_dir(&directory).expect("a directory");
+        Self { host: Host::new(name), daemon: None, directory }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.host.name
+    }
+
+    /// Its state directory.
+    pub fn state(&self) -> PathBuf {
+        self.directory.join("state")
+    }
+
+    /// Its configuration.
+    pub fn file(&self) -> PathBuf {
+        self.directory.join("steadfast.toml")
+    }
+
+    /// Writes the configuration, in one step.
+    #[track_caller]
+    pub fn configure(&self, text: &str) {
+        let text = format!("[global]\nrouter_id = {:?}\n\n{text}", self.name());
+        let new = self.directory.join("new.toml");
+        fs::write(&new, text).expect("a file");
+        fs::rename(new, self.file()).expect("a file");
+    }
+
+    /// Starts the daemon; does not wait.
+    #[track_caller]
+    pub fn start(&mut self) {
+        assert!(self.daemon.is_none(), "{} runs already", self.name());
+        let (file, state) = (self.file(), self.state());
+        let arguments = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
+        let arguments = arguments.into_iter().chain(["--state-dir".as_ref(), state.as_os_str()]);
+        let name = format!("steadfast-{}", self.name());
+        let daemon = Process::start(&self.host.net, &name, program(), arguments, &self.directory);
+        self.daemon = Some(daemon);
+    }
+
+    /// The daemon.
+    #[track_caller]
+    pub fn daemon(&mut self) -> &mut Process {
+        let name = self.host.name.clone();
+        self.daemon.as_mut().unwrap_or_else(|| panic!("{name} does not run"))
+    }
+
+    /// Ends all its processes at once, without a word.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        self.daemon().kill_all();
+        self.daemon = None;
+    }
+
+    /// Asks it to end, and waits for that.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.daemon().signal(Signal::SIGTERM);
+        let ended = self.daemon().wait();
+        assert!(ended.success(), "it ended with {ended}\n{}", self.daemon().last_words());
+        self.daemon = None;
+    }
+
+    /// All that the daemon wrote.
+    #[track_caller]
+    pub fn words(&mut self) -> String {
+        self.daemon().words()
+    }
+
+    /// Runs a command of the program for this daemon.
+    #[track_caller]
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program());
+        command.args(arguments).arg("--state-dir").arg(self.state());
+        self.host.net.run(|| command.output()).expect("the program")
+    }
+
+    /// The same; it has to succeed. What it printed.
+    #[track_caller]
+    pub fn ask(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "steadfast {}: {}\n{out}{}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        out
+    }
+
+    /// Asks the daemon itself.
+    ///
+    /// # Errors
+    /// What the system says, or the daemon.
+    pub fn request(&self, request: &Request) -> Result<Stream, String> {
+        Stream::open(self, request).map_err(|error| error.to_string())
+    }
+
+    /// The status; an error while nobody answers.
+    ///
+    /// # Errors
+    /// What the system says, or the daemon.
+    pub fn status(&self) -> Result<Document, String> {
+        let line = self.request(&Request::Status {})?.line().ok_or("no answer")?;
+        match serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))? {
+            Answer::Ok(document) => Ok(document),
+            Answer::Error(words) => Err(words),
+        }
+    }
+
+    /// Waits until the status is so.
+    ///
+    /// # Panics
+    /// When that does not come to be in time, or the daemon ends.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, is_so: impl Fn(&Document) -> bool) -> Document {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let last = match self.status() {
+                Ok(document) if is_so(&document) => return document,
+                Ok(document) => format!("{document:#?}"),
+                Err(error) => error,
+            };
+            if let Some(ended) = self.daemon().ended() {
+                panic!("{}: the daemon ended with {ended}: {what}", self.name());
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{}: waited {} s in vain: {what}; the last status:\n{last}",
+                self.name(),
+                PATIENCE.as_secs()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until an instance is in a state.
+    #[track_caller]
+    pub fn until_state(&mut self, instance: &str, state: State) -> InstanceStatus {
+        let what = format!("{instance} is {state}");
+        let document = self.until(&what, |document| {
+            find(document, instance).is_some_and(|found| found.state == state)
+        });
+        find(&document, instance).expect("it was there").clone()
+    }
+
+    /// Everything that it tells from now on.
+    #[track_caller]
+    pub fn events(&self) -> Events {
+        Events(until("the daemon answers", || self.request(&Request::Events {}).ok()))
+    }
+}
+
+/// An instance of a status.
+pub fn find<'a>(document: &'a Document, name: &str) -> Option<&'a InstanceStatus> {
+    document.instances.as_ref()?.iter().find(|instance| instance.name == name)
+}
+
+/// A question to the daemon, and its answers.
+#[derive(Debug)]
+pub struct Stream(BufReader<UnixStream>);
+
+impl Stream {
+    fn open(router: &Router, request: &Request) -> std::io::Result<Self> {
+        let mut stream = UnixStream::connect(router.state().join("control.sock"))?;
+        stream.set_read_timeout(Some(ANSWER))?;
+        stream.set_write_timeout(Some(ANSWER))?;
+        let mut line = serde_json::to_string(request)?;
+        line.push('\n');
+        stream.write_all(line.as_bytes())?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// The next line; `None` when there is no more.
+    pub fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line) {
+            Ok(length) if length > 0 => Some(line),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
+/// Events of a daemon.
+#[derive(Debug)]
+pub struct Events(Stream);
+
+impl Events {
+    /// Waits for an event.
+    ///
+    /// # Panics
+    /// When it does not come in time.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, is_it: impl Fn(&Event) -> bool) -> Event {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        while Instant::now() < deadline {
+            let Some(line) = self.0.line() else { break };
+            if let Ok(event) = serde_json::from_str::<Event>(&line)
+                && is_it(&event)
+            {
+                return event;
+            }
+            seen.push(line);
+        }
+        panic!("no such event: {what}; there were:\n{}", seen.concat());
+    }
+}
