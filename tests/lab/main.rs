@@ -15,4 +15,5 @@
 
 mod harness;
 mod harness_itself;
+mod mute;
 mod netlink;
