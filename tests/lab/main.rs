@@ -13,6 +13,7 @@
     reason = "helpers of tests: what is wrong in them has to fail the test"
 )]
 
+mod daemon;
 mod harness;
 mod harness_itself;
 mod mute;
