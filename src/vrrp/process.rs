@@ -11,7 +11,7 @@
 //! | `orders` | what the supervisor asks for |
 //! | `links` | interfaces and the sockets on them |
 //! | `inputs` | what the kernel tells |
-//! | `kernel` | requests to netlink, and what is really there |
+//! | `kernel`, `silence` | requests to netlink and nf_tables, and what is really there |
 //! | `receive`, `transmit`, `announce`, `forwarding` | packets |
 //! | `packets` | the packet of each virtual router |
 //! | `saved` | what the next process has to know |
@@ -37,6 +37,7 @@ mod records;
 mod report;
 mod saved;
 mod shell;
+mod silence;
 mod tasks;
 pub mod transmit;
 mod warnings;
@@ -113,6 +114,10 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         let shell = shell.borrow();
         spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?
     };
+    let silence = {
+        let shell = shell.borrow();
+        shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?
+    };
     let mut listeners = Vec::new();
     for family in Family::ALL {
         let listener = Listener::open(family)?;
@@ -125,7 +130,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         yield_now().await;
         end
     }));
-    drop((channel, alarm, netlink, listeners));
+    drop((channel, alarm, netlink, silence, listeners));
     Ok(match end {
         Ok(End::Stopped) => ExitCode::SUCCESS,
         Ok(End::Failed) | Err(_) => ExitCode::FAILURE,

@@ -18,6 +18,7 @@ use super::packets::Packets;
 use super::receive::Buffer;
 use super::records::{Entry, Records};
 use super::saved::Saved;
+use super::silence::Silence;
 use super::tasks::Spawner;
 use super::transmit::{Advert, Transmitter};
 use super::warnings::Warnings;
@@ -59,6 +60,7 @@ pub struct Shell {
     /// A configuration came, and waits for the kernel's links and addresses.
     pub(super) generation: Option<u32>,
     pub(super) kernel: Kernel,
+    pub(super) silence: Silence,
     pub(super) links: Links,
     pub(super) changed_links: BTreeSet<Box<str>>,
     packets: Packets,
@@ -107,11 +109,13 @@ impl Shell {
     /// # Errors
     /// What the system says.
     pub fn new(parts: Parts, ended: Sender<End>) -> io::Result<Self> {
-        Ok(Self {
+        let (silence, missing) = Silence::open();
+        let mut shell = Self {
             engine: Engine::new(&Settings::default()),
             started: false,
             generation: None,
             kernel: Kernel::open()?,
+            silence,
             links: Links::default(),
             changed_links: BTreeSet::new(),
             packets: Packets::default(),
@@ -135,7 +139,12 @@ impl Shell {
             ended,
             spawner: None,
             blocked: [false; 2],
-        })
+        };
+        if let Some(error) = missing {
+            let text = format!("no packet filter, so planned hand-overs are not silent: {error}");
+            shell.say(Level::Notice, Kind::Kernel, text);
+        }
+        Ok(shell)
     }
 
     /// Who starts tasks.
@@ -285,6 +294,10 @@ impl Shell {
                 self.kernel.ask(&self.engine, object, true);
             } else if let Action::Remove(object) = action {
                 self.kernel.ask(&self.engine, object, false);
+            } else if let Action::Mute(instance) = action {
+                self.silence(instance, true);
+            } else if let Action::Unmute(instance) = action {
+                self.silence(instance, false);
             }
         }
         match self.kernel.send() {
@@ -294,6 +307,29 @@ impl Shell {
         }
         self.take_answers();
         more
+    }
+
+    fn silence(&mut self, instance: InstanceId, silent: bool) {
+        if let Err(error) = self.silence.set(&self.engine, instance, silent) {
+            let text = format!("cannot ask the packet filter for silence: {error}");
+            self.say(Level::Warning, Kind::Kernel, text);
+        }
+    }
+
+    /// Reads the answers of the packet filter.
+    pub fn read_silence(&mut self) -> bool {
+        match self.silence.read() {
+            Ok(failures) => {
+                for text in failures {
+                    self.say(Level::Warning, Kind::Kernel, text);
+                }
+            }
+            Err(error) => {
+                let text = format!("cannot hear the packet filter: {error}");
+                self.say(Level::Warning, Kind::Kernel, text);
+            }
+        }
+        false
     }
 
     /// Hands the kernel's answers to the engine.

@@ -115,6 +115,7 @@ fn counter(engine: &Engine, concern: &Concern) -> u32 {
         | WarningKind::ReloadRefused
         | WarningKind::Empty
         | WarningKind::Held
+        | WarningKind::PriorityLowered
         | WarningKind::Storage
         | WarningKind::RecordsLost => 0,
     }
