@@ -5,6 +5,8 @@
 
 mod check;
 mod output;
+mod run;
+mod vrrp_process;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ use lexopt::{Arg, Parser};
 use output::Output;
 
 use crate::config::suggest::nearest;
+use crate::supervisor::VRRP_COMMAND;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +48,10 @@ struct Command {
     run: fn(&mut Parser, &mut Output) -> Result<Exit, Wrong>,
 }
 
-const COMMANDS: &[Command] = &[Command { name: "check", help: check::HELP, run: check::run }];
+const COMMANDS: &[Command] = &[
+    Command { name: "run", help: run::HELP, run: run::run },
+    Command { name: "check", help: check::HELP, run: check::run },
+];
 
 const HELP: &str = "\
 Keeps a gateway alive: virtual addresses that two or more routers share (VRRP).
@@ -53,6 +59,7 @@ Keeps a gateway alive: virtual addresses that two or more routers share (VRRP).
 Usage: steadfast COMMAND [OPTIONS]
 
 Commands:
+  run      run the daemon
   check    look for mistakes in a configuration
 
 Options:
@@ -61,8 +68,8 @@ Options:
 
 Examples:
   steadfast check
-  steadfast check -c ./steadfast.toml --no-system
-  steadfast check --help
+  steadfast run
+  steadfast run --help
 
 Exit codes:
   0   done
@@ -122,6 +129,11 @@ impl From<lexopt::Error> for Wrong {
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     abort_on_panic();
     let mut output = Output::default();
+    let args: Vec<OsString> = args.collect();
+    // What the supervisor starts; of no use to a person, and so in no list.
+    if args.get(1).is_some_and(|word| word == VRRP_COMMAND) {
+        return vrrp_process::run(&mut output);
+    }
     let mut parser = Parser::from_iter(args);
     let exit = dispatch(&mut parser, &mut output).unwrap_or_else(|wrong| {
         output.err(&format!("steadfast: {}\n  = help: {}\n", wrong.what, wrong.help));

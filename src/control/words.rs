@@ -1,16 +1,7 @@
 //! Ages, times and counts as a person reads them.
 
 use super::status::Seconds;
-
-/// So many of something, in the plural when it is not one.
-pub fn plural(count: usize, noun: &str) -> String {
-    let ending = match (count, noun.ends_with("ss")) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{count} {noun}{ending}")
-}
+pub use crate::config::report::plural;
 
 /// A length of time in its two largest units: `0.4 s`, `34 s`, `3 min 20 s`, `2 h 13 min`,
 /// `4 d 3 h`.

@@ -97,7 +97,7 @@ fn counter(engine: &Engine, concern: &Concern) -> u32 {
         WarningKind::BadPackets => {
             concern.reject.map_or(0, |reject| statistics.rejected.get(reject))
         }
-        WarningKind::AddressesDiffer => statistics.address_list_errors,
+        WarningKind::AddressesDiffer | WarningKind::VridConflict => statistics.address_list_errors,
         WarningKind::IntervalDiffers => statistics.interval_differs,
         WarningKind::SplitBrain
         | WarningKind::Process
@@ -108,7 +108,6 @@ fn counter(engine: &Engine, concern: &Concern) -> u32 {
         | WarningKind::SameSender
         | WarningKind::SecondOwner
         | WarningKind::AddressTaken
-        | WarningKind::VridConflict
         | WarningKind::SendFailed
         | WarningKind::KernelRefused
         | WarningKind::ForeignRemoval

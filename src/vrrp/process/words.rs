@@ -242,14 +242,17 @@ pub fn notice(engine: &Engine, notice: &Notice, refusal: Option<&str>) -> Told {
             }
             told
         }
-        Notice::UnknownVrid { interface: id, from, vrid } => Told::of_process(
-            Kind::Packet,
-            format!(
-                "{from} announces virtual_router_id {vrid} on {}, which no instance here has: \
-                 another pair of routers",
-                interface(engine, *id)
-            ),
-        ),
+        Notice::UnknownVrid { interface: id, from, vrid } => Told {
+            level: Level::Info,
+            ..Told::of_process(
+                Kind::Packet,
+                format!(
+                    "{from} announces virtual_router_id {vrid} on {}, which no instance here has: \
+                     another pair of routers",
+                    interface(engine, *id)
+                ),
+            )
+        },
         Notice::IntervalDiffers { router, from, theirs } => {
             let own = engine.settings(router.instance).map(|s| interval(s.interval));
             let text = format!(
@@ -260,12 +263,19 @@ pub fn notice(engine: &Engine, notice: &Notice, refusal: Option<&str>) -> Told {
             );
             Told::of_router(WarningKind::IntervalDiffers, *router, *from, text)
         }
-        Notice::AddressesDiffer { router, from } => {
+        Notice::AddressesDiffer { router, from, foreign: false } => {
             let text = format!(
                 "{from} announces other addresses with this virtual_router_id: set the same \
-                 virtual_addresses on all routers, or another virtual_router_id"
+                 virtual_addresses on all routers"
             );
             Told::of_router(WarningKind::AddressesDiffer, *router, *from, text)
+        }
+        Notice::AddressesDiffer { router, from, foreign: true } => {
+            let text = format!(
+                "{from} uses this virtual_router_id for addresses of which none is ours: if it \
+                 belongs to another pair of routers, give one pair another virtual_router_id"
+            );
+            Told::of_router(WarningKind::VridConflict, *router, *from, text)
         }
         Notice::LowerPriority { router, from, theirs } => {
             let text =
