@@ -38,7 +38,7 @@ impl Level {
 }
 
 /// What a record is about, for programs that read events.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An instance changed its state; [`Record::transition`] is there.

@@ -94,7 +94,7 @@ impl fmt::Display for Unusable {
 impl std::error::Error for Unusable {}
 
 /// Which instance a slot is about: the same in each run as long as these three are.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key(u64);
 
 impl Key {

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::sys::socket::SockProtocol;
+
 use super::batch::{Answer, Batch, NotTaken, Request};
 use super::frame::{PortId, messages};
 use super::monitor::Left;
@@ -26,7 +28,7 @@ impl<T> Commands<T> {
     /// # Errors
     /// What the system says.
     pub fn open() -> io::Result<Self> {
-        let socket = Socket::open(0, ROOM)?;
+        let socket = Socket::open(SockProtocol::NetlinkRoute, 0, ROOM)?;
         let batch = Batch::new(socket.port());
         Ok(Self { socket, batch })
     }

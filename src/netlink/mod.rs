@@ -11,6 +11,7 @@
 //! | [`mirror`] | when to read everything, and how events and dumps come together |
 //! | [`batch`] | requests in batches, and whose answer is whose |
 //! | [`monitor`], [`command`] | the two sockets: thin, non-blocking, without a reactor |
+//! | [`mute`], [`firewall`] | silence about addresses during a planned hand-over, and its socket |
 //!
 //! The two sockets are apart so that a flood of events does not cost an answer (`netlink:N-1`).
 //! neli is only a codec and does not show outside: framing, lengths and sockets are ours.
@@ -28,10 +29,13 @@ pub mod command;
 mod consts;
 pub mod error;
 pub mod event;
+pub mod firewall;
 pub mod frame;
 pub mod link;
 pub mod mirror;
 pub mod monitor;
+pub mod mute;
+mod nft;
 pub mod route;
 pub mod rule;
 mod socket;

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::sys::socket::SockProtocol;
+
 use super::cache::{Cache, Change};
 use super::consts;
 use super::frame::{PortId, messages};
@@ -28,6 +30,7 @@ pub enum Left {
 pub struct Monitor {
     socket: Socket,
     mirror: Mirror,
+    overruns: u32,
 }
 
 impl Monitor {
@@ -37,9 +40,9 @@ impl Monitor {
     /// # Errors
     /// What the system says.
     pub fn open(own: Option<PortId>, room: usize) -> io::Result<Self> {
-        let socket = Socket::open(consts::GROUPS, room)?;
+        let socket = Socket::open(SockProtocol::NetlinkRoute, consts::GROUPS, room)?;
         let mirror = Mirror::new(socket.port(), own);
-        let mut monitor = Self { socket, mirror };
+        let mut monitor = Self { socket, mirror, overruns: 0 };
         monitor.ask()?;
         Ok(monitor)
     }
@@ -52,6 +55,11 @@ impl Monitor {
     /// Whether everything has been read and nothing was lost since.
     pub const fn is_current(&self) -> bool {
         self.mirror.is_current()
+    }
+
+    /// How often events were lost, and everything was read again (`netlink:N-10`).
+    pub const fn overruns(&self) -> u32 {
+        self.overruns
     }
 
     /// Reads what there is; appends what is different. To be called whenever the socket is
@@ -80,6 +88,7 @@ impl Monitor {
                 Received::Foreign => {}
                 Received::Overrun => {
                     log::warn!("netlink monitor: events were lost; reading everything again");
+                    self.overruns = self.overruns.saturating_add(1);
                     self.mirror.overrun();
                 }
                 Received::Drained => {

@@ -32,7 +32,7 @@ pub(super) enum Received {
     Drained,
 }
 
-/// A netlink socket for routes, links and addresses, with the buffer that it receives into.
+/// A netlink socket, with the buffer that it receives into.
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
@@ -41,17 +41,17 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket that is in multicast groups, given as bits (`netlink:N-2`, `netlink:N-3`).
-    /// `room` is the size of the kernel's receive buffer in octets.
+    /// Opens a socket to a part of the kernel that is in multicast groups, given as bits
+    /// (`netlink:N-2`, `netlink:N-3`). `room` is the size of the kernel's receive buffer in octets.
     ///
     /// # Errors
     /// What the system says.
-    pub fn open(groups: u32, room: usize) -> io::Result<Self> {
+    pub fn open(to: SockProtocol, groups: u32, room: usize) -> io::Result<Self> {
         let fd = socket(
             AddressFamily::Netlink,
             SockType::Raw,
             SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-            SockProtocol::NetlinkRoute,
+            to,
         )?;
         // Older kernels do without (`netlink:N-3`).
         if_supported(setsockopt(&fd, ExtendedAcknowledgement, &true))?;

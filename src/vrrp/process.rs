@@ -1,5 +1,138 @@
-//! The process around the engine: sockets, the timer, netlink.
+//! The process that speaks VRRP: the engine with sockets, a timer and netlink around it.
+//!
+//! One thread, one multiplexer. Each descriptor has a task that waits for it; all of them work on
+//! one `shell`, a slice at a time: first the adverts that are due, then a batch of requests to the
+//! kernel, then announcements, then what there is to tell. Nothing waits for anything.
+//!
+//! | module | for |
+//! |---|---|
+//! | `shell` | events in, actions out |
+//! | `tasks` | who waits for which descriptor |
+//! | `orders` | what the supervisor asks for |
+//! | `links` | interfaces and the sockets on them |
+//! | `inputs` | what the kernel tells |
+//! | `kernel`, `silence` | requests to netlink and nf_tables, and what is really there |
+//! | `receive`, `transmit`, `announce`, `forwarding` | packets |
+//! | `packets` | the packet of each virtual router |
+//! | `saved` | what the next process has to know |
+//! | `records`, `limit`, `log`, `words` | the log |
+//! | `report`, `warnings` | the status |
+//! | `outlet` | octets that wait for a socket |
+//!
+//! It never opens a file for writing, resolves a name or starts a program, and it logs through the
+//! supervisor. When the supervisor is gone, it hands its addresses over and ends.
 
 pub mod announce;
+mod forwarding;
+mod inputs;
+mod kernel;
+mod limit;
+mod links;
+mod log;
+mod orders;
+mod outlet;
+mod packets;
 pub mod receive;
+mod records;
+mod report;
+mod saved;
+mod shell;
+mod silence;
+mod tasks;
 pub mod transmit;
+mod warnings;
+mod words;
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use smol::LocalExecutor;
+use smol::future::yield_now;
+
+use self::announce::Listener;
+use self::outlet::Outlet;
+use self::records::Records;
+use self::saved::Saved;
+use self::shell::{End, Parts, Shell};
+use self::tasks::Spawner;
+use crate::control::shared::{Shared, WORDS};
+use crate::system::shared::Region;
+use crate::system::timer::Timer;
+use crate::units::Family;
+
+/// Octets of answers that may wait for the supervisor: the status of thousands of instances.
+const ANSWERS: usize = 32 * 1024 * 1024;
+
+/// What the supervisor gives its child.
+#[derive(Debug)]
+pub struct Inherited {
+    /// Stream socket for [`ToChild`](crate::control::link::ToChild) and its answers.
+    pub channel: OwnedFd,
+    /// Datagram socket for [`Record`](crate::control::record::Record)s.
+    pub records: OwnedFd,
+    /// Memory that outlives this process.
+    pub shared: OwnedFd,
+}
+
+/// Runs until the supervisor says stop, or is gone.
+///
+/// # Errors
+/// What the process can not work without: shared memory, timer, netlink, packet sockets.
+pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
+    log::install();
+    let memory = Region::open(inherited.shared, WORDS)?;
+    let shared = Shared::open(memory).map_err(io::Error::other)?;
+    let timer = Rc::new(Timer::new()?);
+    let parts = Parts {
+        channel: Outlet::new(inherited.channel.try_clone()?, ANSWERS),
+        records: Records::new(inherited.records),
+        saved: Saved::new(shared),
+        timer: Rc::clone(&timer),
+    };
+    let (ended, end) = smol::channel::bounded(1);
+    let shell = Rc::new(RefCell::new(Shell::new(parts, ended)?));
+    let executor = Rc::new(LocalExecutor::new());
+    let spawner = Spawner::new(&executor, &shell);
+    shell.borrow_mut().set_spawner(spawner.clone());
+
+    let channel = {
+        let inlet = orders::Inlet::new(inherited.channel);
+        let fd = inlet.as_fd().try_clone_to_owned()?;
+        let inlet = RefCell::new(inlet);
+        spawner.watch(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
+    };
+    let alarm = spawner.watch(timer.as_fd(), |shell| {
+        if let Err(error) = shell.timer.consume() {
+            shell.fail(&format!("cannot read the timer: {error}"));
+        }
+        false
+    })?;
+    let netlink = {
+        let shell = shell.borrow();
+        spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?
+    };
+    let silence = {
+        let shell = shell.borrow();
+        shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?
+    };
+    let mut listeners = Vec::new();
+    for family in Family::ALL {
+        let listener = Listener::open(family)?;
+        let fd = listener.as_fd().try_clone_to_owned()?;
+        listeners.push(spawner.watch(fd.as_fd(), move |shell| shell.hear(&listener))?);
+    }
+    let end = async_io::block_on(executor.run(async {
+        let end = end.recv().await;
+        // Whoever woke us up may be in the middle of something.
+        yield_now().await;
+        end
+    }));
+    drop((channel, alarm, netlink, silence, listeners));
+    Ok(match end {
+        Ok(End::Stopped) => ExitCode::SUCCESS,
+        Ok(End::Failed) | Err(_) => ExitCode::FAILURE,
+    })
+}

@@ -20,6 +20,7 @@ const SHELLS: &[&str] = &[
     "src/netlink/command.rs",
     "src/vrrp/process",
     "src/vrrp/process.rs",
+    "src/netlink/firewall.rs",
 ];
 
 /// What a pure part may name all the same: where, the path, and why.

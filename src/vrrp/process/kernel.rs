@@ -1,0 +1,313 @@
+//! The kernel's side of the objects: requests on their way, and what is really there.
+//!
+//! Whether somebody else removed an object is decided by state and never by the origin of an
+//! event: events about IPv6 addresses do not say who caused them (`netlink:N-47` can not work for
+//! them). What is compared: an object without a request on its way, against a cache that is
+//! current and read to the end. The kernel queues an event before it answers the request, so such
+//! a cache knows everything that was answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+
+use nix::errno::Errno;
+
+use crate::config::objects::VirtualAddress;
+use crate::netlink::batch::{Answer, NotTaken, Outcome, Request};
+use crate::netlink::cache::{Change, What};
+use crate::netlink::command::Commands;
+use crate::netlink::link::{Link, LinkIndex};
+use crate::netlink::monitor::{Left, Monitor, ROOM};
+use crate::netlink::route::Resolved;
+use crate::units::Mac;
+use crate::vrrp::settings::Object;
+use crate::vrrp::{Engine, KernelError, ObjectId};
+
+/// More dirty objects than that are looked up in a set and not one by one.
+const FEW: usize = 32;
+
+/// A request on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Token {
+    object: ObjectId,
+    present: bool,
+}
+
+/// The answer to a request: what [`Event::Acknowledged`](crate::vrrp::Event::Acknowledged) wants.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Which.
+    pub object: ObjectId,
+    /// What was asked for.
+    pub present: bool,
+    /// Whether it worked.
+    pub result: Result<(), KernelError>,
+    /// The kernel's own words, if it has any beside the number.
+    pub words: Option<Box<str>>,
+}
+
+/// The two netlink sockets and what is known about the objects.
+#[derive(Debug)]
+pub struct Kernel {
+    /// What there is.
+    pub monitor: Monitor,
+    commands: Commands<Token>,
+    /// Which objects are about an address.
+    by_address: BTreeMap<IpAddr, Vec<ObjectId>>,
+    /// Addresses that are no source for adverts, since they move.
+    moving: BTreeSet<IpAddr>,
+    in_flight: BTreeMap<ObjectId, u32>,
+    /// To be compared with the cache when that is possible.
+    dirty: BTreeSet<ObjectId>,
+    /// Requests whose answer is lost: the cache has to tell.
+    lost: Vec<Token>,
+    changes: Vec<Change>,
+    answers: Vec<Answer<Token>>,
+    done: Vec<Done>,
+}
+
+impl Kernel {
+    /// Opens the sockets and asks for everything that there is.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open() -> io::Result<Self> {
+        let commands = Commands::open()?;
+        let monitor = Monitor::open(Some(commands.port()), ROOM)?;
+        Ok(Self {
+            monitor,
+            commands,
+            by_address: BTreeMap::new(),
+            moving: BTreeSet::new(),
+            in_flight: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            lost: Vec::new(),
+            changes: Vec::new(),
+            answers: Vec::new(),
+            done: Vec::new(),
+        })
+    }
+
+    /// Takes over what a configuration has: which objects there are, and which addresses move.
+    pub fn configure(&mut self, engine: &Engine) {
+        self.by_address.clear();
+        self.moving.clear();
+        for id in engine.instances() {
+            let owner = engine.settings(id).is_some_and(|s| s.priority.is_owner());
+            for (object, what) in engine.objects(id) {
+                if let Some(address) = what.announced() {
+                    self.by_address.entry(address).or_default().push(object);
+                    // The addresses of their owner are real ones of the interface.
+                    if !owner {
+                        self.moving.insert(address);
+                    }
+                }
+                self.dirty.insert(object);
+            }
+        }
+    }
+
+    /// Whether an address is one that moves, so that no advert comes from it.
+    pub fn moves(&self, address: IpAddr) -> bool {
+        self.moving.contains(&address)
+    }
+
+    /// The link of an interface.
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.monitor.cache().link_named(name)
+    }
+
+    /// Whether a link has this hardware address.
+    pub fn has_mac(&self, link: LinkIndex, mac: Mac) -> bool {
+        self.monitor.cache().link(link).is_some_and(|link| link.mac == Some(mac))
+    }
+
+    /// The link that an object is on, if it is an address and the link exists.
+    pub fn link_of(&self, engine: &Engine, object: ObjectId) -> Option<&Link> {
+        let own = &engine.settings(object.instance)?.interface;
+        match engine.object(object)? {
+            Object::Address(address) | Object::Excluded(address) => {
+                self.link(address.interface.as_deref().unwrap_or(own))
+            }
+            Object::Filter | Object::Route(_) | Object::Rule(_) => None,
+        }
+    }
+
+    /// Asks the kernel to add or remove an object; [`Kernel::send`] sends it. What can not be asked
+    /// is answered at once.
+    pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
+        let token = Token { object, present };
+        let cache = self.monitor.cache();
+        let link = self.link_of(engine, object).map(|link| link.index);
+        let resolved;
+        let request = match (engine.object(object), link) {
+            (Some(Object::Address(address) | Object::Excluded(address)), Some(link)) => {
+                Ok(if present {
+                    Request::Add(link, address)
+                } else {
+                    Request::Delete(link, address)
+                })
+            }
+            (Some(Object::Route(route)), _) if present => match Resolved::new(route, cache) {
+                Ok(route) => {
+                    resolved = route;
+                    Ok(Request::AddRoute(&resolved))
+                }
+                Err(missing) => Err((Errno::ENODEV, Some(missing.to_string().into()))),
+            },
+            (Some(Object::Route(route)), _) => Ok(Request::DeleteRoute(route)),
+            (Some(Object::Rule(rule)), _) => {
+                Ok(if present { Request::AddRule(rule) } else { Request::DeleteRule(rule) })
+            }
+            // Refused by `steadfast check` as long as it is not built.
+            (Some(Object::Filter), _) => Err((Errno::EOPNOTSUPP, None)),
+            (Some(Object::Address(_) | Object::Excluded(_)), None) | (None, _) => {
+                Err((Errno::ENODEV, None))
+            }
+        };
+        let asked = request.and_then(|request| {
+            self.commands.push(request, token).map_err(|why| match why {
+                NotTaken::Full => (Errno::EAGAIN, None),
+                NotTaken::Unencodable => (Errno::EINVAL, None),
+            })
+        });
+        match asked {
+            Ok(()) => *self.in_flight.entry(object).or_default() += 1,
+            // What it was on is gone, and it with it.
+            Err((Errno::ENODEV, _)) if !present => self.finish(token, Ok(()), None),
+            Err((errno, words)) => self.finish(token, Err(errno), words),
+        }
+    }
+
+    fn finish(&mut self, token: Token, result: Result<(), Errno>, words: Option<Box<str>>) {
+        let result = result.map_err(|errno| KernelError(errno as i32));
+        let Token { object, present } = token;
+        self.done.push(Done { object, present, result, words });
+    }
+
+    /// Sends one batch of what was asked, and reads the answers.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn send(&mut self) -> io::Result<Left> {
+        let left = self.commands.send()?;
+        self.commands.read(&mut self.answers)?;
+        let mut answers = std::mem::take(&mut self.answers);
+        for answer in answers.drain(..) {
+            self.answered(answer);
+        }
+        self.answers = answers;
+        Ok(left)
+    }
+
+    fn answered(&mut self, answer: Answer<Token>) {
+        let token = answer.token;
+        if let Some(count) = self.in_flight.get_mut(&token.object) {
+            *count -= 1;
+            if *count == 0 {
+                self.in_flight.remove(&token.object);
+            }
+        }
+        self.dirty.insert(token.object);
+        match answer.outcome {
+            Outcome::Done(_) | Outcome::Unchanged => self.finish(token, Ok(()), None),
+            Outcome::Refused(error) => {
+                self.finish(token, Err(error.errno), error.text);
+            }
+            Outcome::Lost => self.lost.push(token),
+        }
+    }
+
+    /// The answers that came, to be handed to the engine.
+    pub fn take_done(&mut self) -> Vec<Done> {
+        std::mem::take(&mut self.done)
+    }
+
+    /// Reads what the monitor has; adds the names of the links that changed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read(&mut self, links: &mut BTreeSet<Box<str>>) -> io::Result<Left> {
+        let left = self.monitor.read(&mut self.changes)?;
+        for change in self.changes.drain(..) {
+            match change.what {
+                What::Link { before, after } => {
+                    links.extend([before, after].into_iter().flatten().map(|link| link.name));
+                }
+                What::Address { before, after } => {
+                    for address in [before, after].into_iter().flatten() {
+                        let objects = self.by_address.get(&address.address);
+                        self.dirty.extend(objects.into_iter().flatten());
+                        let link = self.monitor.cache().link(address.link);
+                        links.extend(link.map(|link| link.name.clone()));
+                    }
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// The objects whose presence is known now: each with whether it is there. To be called when
+    /// the monitor is read to the end; empty while the cache is not current. Objects with requests
+    /// on their way come later.
+    pub fn observe(&mut self, engine: &Engine) -> Vec<(ObjectId, bool)> {
+        if !self.monitor.is_current() {
+            return Vec::new();
+        }
+        for token in std::mem::take(&mut self.lost) {
+            let held = self.holds(engine, token.object);
+            let result = if held == token.present { Ok(()) } else { Err(Errno::EAGAIN) };
+            self.finish(token, result, None);
+        }
+        let ready = |object: &ObjectId| !self.in_flight.contains_key(object);
+        let ready: Vec<ObjectId> = self.dirty.iter().copied().filter(ready).collect();
+        let all = (ready.len() > FEW).then(|| self.everything());
+        let mut seen = Vec::with_capacity(ready.len());
+        for object in ready {
+            self.dirty.remove(&object);
+            let held = match &all {
+                Some(all) => self.key(engine, object).is_some_and(|key| all.contains(&key)),
+                None => self.holds(engine, object),
+            };
+            if self.is_observed(engine, object) && held != engine.object_present(object) {
+                seen.push((object, held));
+            }
+        }
+        seen
+    }
+
+    /// Whether the cache can tell of an object.
+    fn is_observed(&self, engine: &Engine, object: ObjectId) -> bool {
+        engine.object(object).is_some_and(|what| what.announced().is_some())
+    }
+
+    fn everything(&self) -> BTreeSet<Key> {
+        let cache = self.monitor.cache();
+        let links = cache.links().map(|link| link.index);
+        let addresses = links.flat_map(|link| cache.addresses(link));
+        addresses.map(|a| (a.link, a.address, a.prefix_len, a.peer)).collect()
+    }
+
+    fn key(&self, engine: &Engine, object: ObjectId) -> Option<Key> {
+        let link = self.link_of(engine, object)?.index;
+        match engine.object(object)? {
+            Object::Address(address) | Object::Excluded(address) => Some(key(link, address)),
+            Object::Filter | Object::Route(_) | Object::Rule(_) => None,
+        }
+    }
+
+    fn holds(&self, engine: &Engine, object: ObjectId) -> bool {
+        self.key(engine, object).is_some_and(|wanted| {
+            let addresses = self.monitor.cache().addresses(wanted.0);
+            addresses.iter().any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
+        })
+    }
+}
+
+/// What makes an address the same for the kernel.
+type Key = (LinkIndex, IpAddr, u8, Option<IpAddr>);
+
+fn key(link: LinkIndex, address: &VirtualAddress) -> Key {
+    let peer = address.peer.filter(|peer| *peer != address.address);
+    (link, address.address, address.prefix_len, peer)
+}

@@ -1,0 +1,49 @@
+//! What the library logs itself, on its way to the records.
+
+use std::sync::Mutex;
+
+use log::{LevelFilter, Log, Metadata};
+
+use crate::control::record::Level;
+
+/// The most lines that wait; more are lost, as they are about the same.
+const MOST: usize = 32;
+
+static WAITING: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
+
+struct Collector;
+
+impl Log for Collector {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, line: &log::Record<'_>) {
+        let level = match line.level() {
+            log::Level::Error => Level::Error,
+            log::Level::Warn => Level::Warning,
+            log::Level::Info => Level::Info,
+            log::Level::Debug | log::Level::Trace => Level::Debug,
+        };
+        if let Ok(mut waiting) = WAITING.try_lock()
+            && waiting.len() < MOST
+        {
+            waiting.push((level, line.args().to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Starts to collect. What the crates below us say in passing is left out.
+pub fn install() {
+    // Fails only when there is a logger already.
+    if log::set_logger(&Collector).is_ok() {
+        log::set_max_level(LevelFilter::Warn);
+    }
+}
+
+/// What was logged since the last call.
+pub fn take() -> Vec<(Level, String)> {
+    WAITING.try_lock().map(|mut waiting| std::mem::take(&mut *waiting)).unwrap_or_default()
+}

@@ -1,0 +1,338 @@
+//! What the supervisor asks for, and the answers.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
+
+use crate::control::frame::{Decoder, encode};
+use crate::control::link::{FromChild, Ticket, ToChild};
+use crate::control::record::{Kind, Level};
+use crate::control::status::VrrpProcess;
+use crate::system::clock;
+use crate::vrrp::settings::Settings;
+use crate::vrrp::{Command, Event, InstanceId, Notice, State};
+
+use super::report;
+use super::shell::{End, Shell};
+
+/// Instances of a status that are told in one slice of work.
+const REPORTS: usize = 16;
+/// Octets that may wait for the supervisor before a status is continued.
+const BACKLOG: usize = 256 * 1024;
+
+/// A command whose end is waited for.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    ticket: Ticket,
+    instance: InstanceId,
+    name: String,
+    /// What the hand-over said.
+    outcome: Option<Result<String, String>>,
+}
+
+impl Shell {
+    /// Does what the supervisor asks for.
+    pub fn order(&mut self, message: ToChild) {
+        match message {
+            ToChild::Hello { number } => {
+                self.send(&FromChild::Hello { number });
+                self.housekeeping();
+            }
+            ToChild::Configuration { generation, body } => self.configure(generation, &body),
+            ToChild::Status { ticket } => self.reporting.push_back((ticket, 0)),
+            ToChild::Switchover { ticket, instance, hold_for, force } => {
+                self.with_instance(ticket, &instance, |shell, id| {
+                    let command = Command::Switchover { instance: id, hold_for, force };
+                    shell.engine.handle(Event::Command(command), clock::now());
+                    let (name, outcome) = (instance.clone(), None);
+                    shell.waiting.push(Waiting { ticket, instance: id, name, outcome });
+                });
+            }
+            ToChild::Release { ticket, instance } => {
+                self.with_instance(ticket, &instance, |shell, id| {
+                    let result = match shell.engine.held(id) {
+                        Some(_) => Ok(format!("{instance}: released")),
+                        None => Err(format!("{instance} is not held: there is nothing to release")),
+                    };
+                    let command = Command::Release { instance: id };
+                    shell.engine.handle(Event::Command(command), clock::now());
+                    shell.send(&FromChild::Answer { ticket, result });
+                });
+            }
+            ToChild::LogLevel(level) => self.records.set_level(level),
+            ToChild::Stop => self.stop(),
+        }
+    }
+
+    /// Hands everything over and ends: asked for, or because the supervisor is gone.
+    pub fn stop(&mut self) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        if self.started {
+            self.engine.handle(Event::Shutdown, clock::now());
+        } else {
+            self.send(&FromChild::Stopped);
+            self.end.get_or_insert(End::Stopped);
+        }
+    }
+
+    /// Queues a message to the supervisor.
+    pub(super) fn send(&mut self, message: &FromChild) {
+        let mut octets = Vec::new();
+        if encode(message, &mut octets).is_err() || !self.channel.push(octets) {
+            self.fail("the supervisor takes no messages");
+        }
+    }
+
+    fn with_instance(
+        &mut self,
+        ticket: Ticket,
+        name: &str,
+        run: impl FnOnce(&mut Self, InstanceId),
+    ) {
+        match self.engine.instance(name) {
+            Some(id) if self.started && !self.stopping => run(self, id),
+            Some(_) => {
+                let result = Err("it is not started yet, or it stops: try again".to_owned());
+                self.send(&FromChild::Answer { ticket, result });
+            }
+            None => {
+                let have: Vec<&str> = self
+                    .engine
+                    .instances()
+                    .filter_map(|id| Some(&*self.engine.settings(id)?.name))
+                    .collect();
+                let have = have.join(", ");
+                let result = Err(format!("there is no instance {name} (have: {have})"));
+                self.send(&FromChild::Answer { ticket, result });
+            }
+        }
+    }
+
+    fn configure(&mut self, generation: u32, body: &[u8]) {
+        let settings: Settings = match postcard::from_bytes(body) {
+            Ok(settings) => settings,
+            Err(error) => {
+                self.fail(&format!("the configuration can not be read: {error}"));
+                return;
+            }
+        };
+        if self.stopping {
+            return;
+        }
+        if self.started {
+            // What the old configuration still wants to say comes first.
+            while self.act() {}
+            self.engine.handle(Event::Reload(&settings), clock::now());
+            self.forget();
+            self.adopt();
+            self.send(&FromChild::Applied { generation });
+        } else {
+            self.engine = crate::vrrp::Engine::new(&settings);
+            self.generation = Some(generation);
+            self.start_when_ready();
+        }
+    }
+
+    /// Everything that follows the engine's configuration.
+    fn adopt(&mut self) {
+        self.kernel.configure(&self.engine);
+        self.links.configure(&self.engine);
+        self.saved.configure(&self.engine);
+        for (id, name) in self.links.all() {
+            self.sync_link(id, &name);
+        }
+        self.observe();
+    }
+
+    /// Starts the engine once the kernel's links and addresses are known.
+    pub fn start_when_ready(&mut self) {
+        if self.started || self.stopping || !self.kernel.monitor.is_current() {
+            return;
+        }
+        let Some(generation) = self.generation else { return };
+        let now = clock::now();
+        for (instance, last_advert) in self.saved.masters(&self.engine) {
+            self.engine.handle(Event::Resume { instance, last_advert }, now);
+        }
+        self.started = true;
+        self.adopt();
+        self.engine.handle(Event::Start, clock::now());
+        self.send(&FromChild::Applied { generation });
+    }
+
+    /// What an end of a hand-over says, for those who wait for it.
+    pub(super) fn note_for_waiting(&mut self, notice: &Notice) {
+        let (instance, outcome) = match *notice {
+            Notice::HandOverTaken { instance, by, after } => {
+                let after = after.as_secs_f64() * 1000.0;
+                (instance, Ok(format!("{by} took over after {after:.1} ms")))
+            }
+            Notice::HandOverFailed { instance, resumed: true } => (
+                instance,
+                Err("nobody took over, so it stays MASTER here; --force gives it up all the same"
+                    .to_owned()),
+            ),
+            Notice::HandOverFailed { instance, resumed: false } => {
+                (instance, Ok("nobody took over; it was given up as --force asks".to_owned()))
+            }
+            Notice::Transition { .. }
+            | Notice::PriorityChanged { .. }
+            | Notice::FaultChanged { .. }
+            | Notice::Rejected { .. }
+            | Notice::UnknownVrid { .. }
+            | Notice::IntervalDiffers { .. }
+            | Notice::AddressesDiffer { .. }
+            | Notice::LowerPriority { .. }
+            | Notice::SecondOwner { .. }
+            | Notice::SameSender { .. }
+            | Notice::OldChecksum { .. }
+            | Notice::ForeignRemoval { .. }
+            | Notice::KernelRefused { .. }
+            | Notice::AddressTaken { .. }
+            | Notice::HandOverStarted { .. }
+            | Notice::Hold { .. }
+            | Notice::LateWake { .. }
+            | Notice::Lost { .. } => return,
+        };
+        for waiting in &mut self.waiting {
+            let same_group = self.engine.group_of(instance).is_some()
+                && self.engine.group_of(instance) == self.engine.group_of(waiting.instance);
+            if waiting.instance == instance || same_group && waiting.outcome.is_none() {
+                waiting.outcome = Some(outcome.clone());
+            }
+        }
+    }
+
+    /// Answers the commands that have come to their end.
+    pub(super) fn answer_waiting(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut open = Vec::new();
+        for waiting in std::mem::take(&mut self.waiting) {
+            let id = waiting.instance;
+            if self.engine.handing_over(id) && !self.stopping {
+                open.push(waiting);
+                continue;
+            }
+            let held = self.engine.held(id).is_some();
+            let state = self.engine.state(id);
+            let name = &waiting.name;
+            let result = match waiting.outcome {
+                Some(Ok(words)) => Ok(format!("{name}: {words}")),
+                Some(Err(words)) => Err(format!("{name}: {words}")),
+                None if held && state == Some(State::Backup) => {
+                    Ok(format!("{name}: is backup and held until it is released"))
+                }
+                None if held => Ok(format!("{name}: held until it is released")),
+                None => Err(format!("{name}: the switchover was refused")),
+            };
+            self.send(&FromChild::Answer { ticket: waiting.ticket, result });
+        }
+        self.waiting.extend(open);
+    }
+
+    /// Continues the statuses that were asked for; `true`: there is more to tell.
+    pub(super) fn report(&mut self) -> bool {
+        let Some((ticket, mut told)) = self.reporting.pop_front() else { return false };
+        let now = clock::now();
+        if self.channel.waiting() > BACKLOG {
+            // The supervisor reads on, and then this is continued.
+            self.reporting.push_front((ticket, told));
+            return false;
+        }
+        let ids: Vec<InstanceId> = self.engine.instances().skip(told).take(REPORTS).collect();
+        let more = ids.len() == REPORTS;
+        for id in ids {
+            told += 1;
+            let present = |object| self.engine.object_present(object);
+            let warnings = self.warnings.get(&id);
+            if let Some(status) = report::instance(&self.engine, id, warnings, present, now) {
+                self.send(&FromChild::Instance { ticket, status: Box::new(status) });
+            }
+        }
+        if more {
+            self.reporting.push_front((ticket, told));
+            return true;
+        }
+        let status = VrrpProcess {
+            pid: std::process::id(),
+            uptime: now.since(self.started_at).as_secs_f64(),
+            too_short: self.engine.too_short(),
+            netlink_overruns: self.kernel.monitor.overruns(),
+            records_limited: self.records.limited,
+            records_lost: self.records.lost,
+        };
+        self.send(&FromChild::Process { ticket, status });
+        !self.reporting.is_empty()
+    }
+
+    /// What has to be done now and then; the supervisor's hello is the clock.
+    fn housekeeping(&mut self) {
+        let now = clock::now();
+        for warnings in self.warnings.values_mut() {
+            warnings.refresh(&self.engine, now);
+        }
+        self.warnings.retain(|_, warnings| !warnings.is_empty());
+        if self.links.in_trouble() {
+            for (id, name) in self.links.all() {
+                self.sync_link(id, &name);
+            }
+        }
+        if let Some(failures) = self.announcer_failures() {
+            self.say(Level::Warning, Kind::Packet, failures);
+        }
+    }
+}
+
+/// Reads what the supervisor sends.
+#[derive(Debug)]
+pub struct Inlet {
+    fd: OwnedFd,
+    decoder: Decoder,
+    buffer: Box<[u8]>,
+}
+
+impl Inlet {
+    /// From this stream socket.
+    pub fn new(fd: OwnedFd) -> Self {
+        Self { fd, decoder: Decoder::default(), buffer: vec![0; 64 * 1024].into() }
+    }
+
+    /// Reads once and does what is asked for; `true`: perhaps there is more.
+    pub fn read(&mut self, shell: &mut Shell) -> bool {
+        let len = match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
+            Ok(0) => return self.gone(shell),
+            Ok(len) => len,
+            Err(Errno::EAGAIN) => return false,
+            Err(Errno::EINTR) => return true,
+            Err(_) => return self.gone(shell),
+        };
+        self.decoder.push(self.buffer.get(..len).unwrap_or_default());
+        loop {
+            match self.decoder.message() {
+                Ok(Some(message)) => shell.order(message),
+                Ok(None) => return true,
+                Err(error) => {
+                    shell.fail(&format!("the supervisor sent {error}"));
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Without a supervisor the addresses go to another router (DESIGN 3).
+    fn gone(&self, shell: &mut Shell) -> bool {
+        shell.stop();
+        false
+    }
+}
+
+impl AsFd for Inlet {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

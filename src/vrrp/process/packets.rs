@@ -1,0 +1,111 @@
+//! The packet of each virtual router, built once.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::netlink::link::LinkIndex;
+use crate::units::{Centiseconds, Family, Priority, Version};
+use crate::vrrp::settings::{Authentication, InstanceSettings, V3Checksum};
+use crate::vrrp::{Engine, RouterId};
+use crate::wire::checksum::PseudoHeader;
+use crate::wire::vrrp::{self, Addresses, Format, Repr, Template};
+
+/// A packet and where it goes.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// The octets.
+    pub template: Template,
+    /// Its source address.
+    pub source: IpAddr,
+    /// The link that it leaves from.
+    pub link: LinkIndex,
+    /// The configuration may have changed since it was built.
+    stale: bool,
+}
+
+/// The packets of all virtual routers that have sent something.
+#[derive(Debug, Default)]
+pub struct Packets {
+    known: BTreeMap<RouterId, Packet>,
+}
+
+impl Packets {
+    /// After a reload: packets are built again when they are sent next. Those of routers that are
+    /// gone stay, since their priority 0 is still to be sent.
+    pub fn reconfigured(&mut self) {
+        for packet in self.known.values_mut() {
+            packet.stale = true;
+        }
+    }
+
+    /// Forgets packets of instances that no longer exist.
+    pub fn retain(&mut self, engine: &Engine) {
+        self.known.retain(|router, _| engine.settings(router.instance).is_some());
+    }
+
+    /// Makes the packet of a router announce this. `None` when it can not be sent now: there is no
+    /// source address. Builds it when it is new or its source has changed, and only then takes
+    /// memory.
+    pub fn set(
+        &mut self,
+        engine: &Engine,
+        router: RouterId,
+        link: LinkIndex,
+        priority: Priority,
+        interval: Centiseconds,
+    ) -> Option<&Packet> {
+        let source = engine.source(router)?;
+        let good =
+            |packet: &Packet| !packet.stale && packet.source == source && packet.link == link;
+        if !self.known.get(&router).is_some_and(good)
+            && let Some(template) = build(engine, router, source)
+        {
+            self.known.insert(router, Packet { template, source, link, stale: false });
+        }
+        let packet = self.known.get_mut(&router)?;
+        packet.template.set(priority, interval);
+        Some(packet)
+    }
+
+    /// The packet of a router as it was set last.
+    pub fn get(&self, router: RouterId) -> Option<&Packet> {
+        self.known.get(&router)
+    }
+}
+
+/// `None` when the router has no addresses, or none of the family of the source.
+fn build(engine: &Engine, router: RouterId, source: IpAddr) -> Option<Template> {
+    let settings = engine.settings(router.instance)?;
+    let family = router.family;
+    let addresses: Vec<IpAddr> = engine.packet_addresses(router).collect();
+    if addresses.is_empty() {
+        return None;
+    }
+    let destination = vrrp::group(family);
+    let repr = Repr {
+        format: format(settings),
+        vrid: settings.vrid,
+        priority: settings.priority,
+        interval: settings.interval,
+        addresses: Addresses::of_family(family, &addresses),
+    };
+    let pseudo_header = match (family, settings.checksum) {
+        (Family::V4, V3Checksum::MessageOnly) => None,
+        (
+            Family::V4,
+            V3Checksum::PseudoHeader | V3Checksum::PseudoHeaderStrict | V3Checksum::OldUnicast,
+        )
+        | (Family::V6, _) => Some(PseudoHeader::new(source, destination)?),
+    };
+    Template::new(&repr, source, destination, vrrp::HOP_LIMIT, pseudo_header).ok()
+}
+
+const fn format(settings: &InstanceSettings) -> Format {
+    match settings.version {
+        Version::V2 => Format::V2(match settings.authentication {
+            Authentication::None => vrrp::Authentication::None,
+            Authentication::Password(password) => vrrp::Authentication::Password(password),
+        }),
+        Version::V3 => Format::V3,
+    }
+}

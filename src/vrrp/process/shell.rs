@@ -1,0 +1,480 @@
+//! The engine's surroundings: what comes in becomes events, actions become packets and requests.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+
+use nix::errno::Errno;
+use smol::channel::Sender;
+
+use super::announce::Announcer;
+use super::forwarding::Forwarding;
+use super::kernel::Kernel;
+use super::links::Links;
+use super::orders::Waiting;
+use super::outlet::Outlet;
+use super::packets::Packets;
+use super::receive::Buffer;
+use super::records::{Entry, Records};
+use super::saved::Saved;
+use super::silence::Silence;
+use super::tasks::Spawner;
+use super::transmit::{Advert, Transmitter};
+use super::warnings::Warnings;
+use super::words::{self, Concern};
+use crate::control::link::{FromChild, Ticket};
+use crate::control::record::{Kind, Level, Transition};
+use crate::control::status::WarningKind;
+use crate::netlink::monitor::Left;
+use crate::system::clock;
+use crate::system::timer::Timer;
+use crate::units::{Family, Instant};
+use crate::vrrp::settings::Settings;
+use crate::vrrp::{Action, Engine, Event, InstanceId, InterfaceId, Notice, ObjectId, RouterId};
+
+/// Requests to the kernel in one slice of work: one netlink batch.
+const REQUESTS: usize = 32;
+/// Announcements in one slice of work.
+const ANNOUNCEMENTS: usize = 64;
+/// Notices in one slice of work.
+const NOTICES: usize = 64;
+/// Adverts that leave in one call.
+const ADVERTS: usize = 256;
+
+/// How the process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It did what it was asked for.
+    Stopped,
+    /// Something that it can not work without does not work.
+    Failed,
+}
+
+/// Everything of the process but its tasks.
+#[derive(Debug)]
+pub struct Shell {
+    pub(super) engine: Engine,
+    /// The configuration in effect has interfaces and addresses reported, and the engine runs.
+    pub(super) started: bool,
+    /// A configuration came, and waits for the kernel's links and addresses.
+    pub(super) generation: Option<u32>,
+    pub(super) kernel: Kernel,
+    pub(super) silence: Silence,
+    pub(super) links: Links,
+    pub(super) changed_links: BTreeSet<Box<str>>,
+    packets: Packets,
+    due: heapless::Vec<RouterId, ADVERTS>,
+    transmitter: Transmitter,
+    pub(super) announcer: Announcer,
+    forwarding: Forwarding,
+    /// Adverts that could not be sent and were not told of yet.
+    failed: BTreeMap<RouterId, (Errno, u32)>,
+    pub(super) buffer: Buffer,
+    pub(super) timer: Rc<Timer>,
+    pub(super) records: Records,
+    pub(super) channel: Outlet,
+    pub(super) warnings: BTreeMap<InstanceId, Warnings>,
+    pub(super) saved: Saved,
+    /// Statuses that are being told, and how far.
+    pub(super) reporting: VecDeque<(Ticket, usize)>,
+    pub(super) waiting: Vec<Waiting>,
+    /// What the kernel said beside an errno.
+    kernel_words: BTreeMap<ObjectId, Box<str>>,
+    pub(super) started_at: Instant,
+    pub(super) stopping: bool,
+    pub(super) end: Option<End>,
+    ended: Sender<End>,
+    spawner: Option<Spawner>,
+    /// A task waits for the channel, or for the log, to be writable.
+    blocked: [bool; 2],
+}
+
+/// What the shell is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The stream to the supervisor.
+    pub channel: Outlet,
+    /// The datagrams to its log.
+    pub records: Records,
+    /// The memory that survives the process.
+    pub saved: Saved,
+    /// The timer that the tasks wait for.
+    pub timer: Rc<Timer>,
+}
+
+impl Shell {
+    /// With an engine that has nothing to do yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(parts: Parts, ended: Sender<End>) -> io::Result<Self> {
+        let (silence, missing) = Silence::open();
+        let mut shell = Self {
+            engine: Engine::new(&Settings::default()),
+            started: false,
+            generation: None,
+            kernel: Kernel::open()?,
+            silence,
+            links: Links::default(),
+            changed_links: BTreeSet::new(),
+            packets: Packets::default(),
+            due: heapless::Vec::new(),
+            transmitter: Transmitter::new(),
+            announcer: Announcer::open()?,
+            forwarding: Forwarding::default(),
+            failed: BTreeMap::new(),
+            buffer: Buffer::default(),
+            timer: parts.timer,
+            records: parts.records,
+            channel: parts.channel,
+            warnings: BTreeMap::new(),
+            saved: parts.saved,
+            reporting: VecDeque::new(),
+            waiting: Vec::new(),
+            kernel_words: BTreeMap::new(),
+            started_at: clock::now(),
+            stopping: false,
+            end: None,
+            ended,
+            spawner: None,
+            blocked: [false; 2],
+        };
+        if let Some(error) = missing {
+            let text = format!("no packet filter, so planned hand-overs are not silent: {error}");
+            shell.say(Level::Notice, Kind::Kernel, text);
+        }
+        Ok(shell)
+    }
+
+    /// Who starts tasks.
+    pub fn set_spawner(&mut self, spawner: Spawner) {
+        self.links.set_spawner(spawner.clone());
+        self.spawner = Some(spawner);
+    }
+
+    /// A slice of work, and what it has to say to the supervisor. `true`: there is more.
+    pub fn turn(&mut self) -> bool {
+        let more = self.act();
+        let said = self.flush();
+        match self.end {
+            Some(end) if said => {
+                // Full only when it is told already.
+                let _ = self.ended.try_send(end);
+                false
+            }
+            Some(_) => false,
+            None => more,
+        }
+    }
+
+    /// Sends what waits for the supervisor; `true`: nothing waits any more.
+    fn flush(&mut self) -> bool {
+        let (channel, records) = (self.channel.flush(), self.records.flush());
+        let mut said = true;
+        for (place, result) in [channel, records].into_iter().enumerate() {
+            match result {
+                Ok(true) => {}
+                Ok(false) => {
+                    said = false;
+                    self.wait_until_writable(place);
+                }
+                // The supervisor is gone. The reader of the channel sees it, too.
+                Err(_) => {}
+            }
+        }
+        said
+    }
+
+    fn wait_until_writable(&mut self, place: usize) {
+        let Some(blocked) = self.blocked.get_mut(place) else { return };
+        if std::mem::replace(blocked, true) {
+            return;
+        }
+        let fd = if place == 0 { self.channel.as_fd() } else { self.records.as_fd() };
+        let then = move |shell: &mut Self| {
+            if let Some(blocked) = shell.blocked.get_mut(place) {
+                *blocked = false;
+            }
+        };
+        if let Some(Err(error)) = self.spawner.as_ref().map(|s| s.when_writable(fd, then)) {
+            self.fail(&format!("cannot wait for the supervisor: {error}"));
+        }
+    }
+
+    /// Does a slice of what is to be done. `true`: there is more; call again after others had their
+    /// turn.
+    pub fn act(&mut self) -> bool {
+        self.saved.count_turn();
+        let now = clock::now();
+        self.engine.handle(Event::Wake, now);
+        self.send_adverts(now);
+        let mut more = self.ask_kernel();
+        more |= self.announce();
+        more |= self.tell();
+        self.answer_waiting();
+        more |= self.report();
+        self.pass_log();
+        if let Err(error) = self.timer.set(self.engine.next_deadline()) {
+            self.fail(&format!("cannot set the timer: {error}"));
+        }
+        more
+    }
+
+    /// All adverts that are due, in as few calls as possible.
+    fn send_adverts(&mut self, now: Instant) {
+        while let Some(action) = self.engine.poll_urgent() {
+            if action == Action::DrainSockets {
+                self.drain();
+            }
+            let Action::SendAdvert { router, priority, interval } = action else { continue };
+            let link = self.engine.interface_of(router.instance).and_then(|i| self.links.index(i));
+            let Some(link) = link else { continue };
+            if self.packets.set(&self.engine, router, link, priority, interval).is_none() {
+                continue;
+            }
+            // Before it leaves: whoever comes after us has to know that we were master.
+            self.saved.advert(&self.engine, router.instance, now);
+            if self.due.push(router).is_err() {
+                self.transmit();
+                // There is room now.
+                let _ = self.due.push(router);
+            }
+        }
+        self.transmit();
+    }
+
+    fn transmit(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
+        let Self { due, packets, transmitter, failed, .. } = self;
+        let adverts = due.iter().filter_map(|router| packets.get(*router)).map(|packet| Advert {
+            link: packet.link,
+            source: packet.source,
+            template: &packet.template,
+        });
+        transmitter.send(adverts, |place, errno| {
+            if let Some(router) = due.get(place) {
+                let (last, count) = failed.entry(*router).or_insert((errno, 0));
+                (*last, *count) = (errno, count.saturating_add(1));
+            }
+        });
+        due.clear();
+    }
+
+    /// Reads all packets that wait, since the process stood still; not longer than the engine
+    /// allows.
+    fn drain(&mut self) {
+        let until = self.engine.next_deadline();
+        for (interface, family) in self.links.sockets() {
+            while self.receive(interface, family) {
+                if until.is_some_and(|until| clock::now() >= until) {
+                    return;
+                }
+            }
+        }
+        self.engine.handle(Event::SocketsDrained, clock::now());
+    }
+
+    /// Reads packets of one socket; `true`: perhaps there are more.
+    pub fn receive(&mut self, interface: InterfaceId, family: Family) -> bool {
+        super::links::receive(self, interface, family)
+    }
+
+    /// A batch of requests to the kernel; their answers are there when this returns.
+    fn ask_kernel(&mut self) -> bool {
+        let mut more = true;
+        for _ in 0..REQUESTS {
+            let Some(action) = self.engine.poll_kernel() else {
+                more = false;
+                break;
+            };
+            if let Action::Install(object) = action {
+                self.kernel.ask(&self.engine, object, true);
+            } else if let Action::Remove(object) = action {
+                self.kernel.ask(&self.engine, object, false);
+            } else if let Action::Mute(instance) = action {
+                self.silence(instance, true);
+            } else if let Action::Unmute(instance) = action {
+                self.silence(instance, false);
+            }
+        }
+        match self.kernel.send() {
+            Ok(Left::More) => more = true,
+            Ok(Left::Nothing) => {}
+            Err(error) => self.fail(&format!("cannot ask the kernel for addresses: {error}")),
+        }
+        self.take_answers();
+        more
+    }
+
+    fn silence(&mut self, instance: InstanceId, silent: bool) {
+        if let Err(error) = self.silence.set(&self.engine, instance, silent) {
+            let text = format!("cannot ask the packet filter for silence: {error}");
+            self.say(Level::Warning, Kind::Kernel, text);
+        }
+    }
+
+    /// Reads the answers of the packet filter.
+    pub fn read_silence(&mut self) -> bool {
+        match self.silence.read() {
+            Ok(failures) => {
+                for text in failures {
+                    self.say(Level::Warning, Kind::Kernel, text);
+                }
+            }
+            Err(error) => {
+                let text = format!("cannot hear the packet filter: {error}");
+                self.say(Level::Warning, Kind::Kernel, text);
+            }
+        }
+        false
+    }
+
+    /// Hands the kernel's answers to the engine.
+    pub(super) fn take_answers(&mut self) {
+        let now = clock::now();
+        for done in self.kernel.take_done() {
+            let object = done.object;
+            if let Some(words) = done.words {
+                self.kernel_words.insert(object, words);
+            }
+            let (present, result) = (done.present, done.result);
+            self.engine.handle(Event::Acknowledged { object, present, result }, now);
+        }
+    }
+
+    fn announce(&mut self) -> bool {
+        let now = clock::now();
+        let mut more = true;
+        for _ in 0..ANNOUNCEMENTS {
+            let Some(action) = self.engine.poll_announcement() else {
+                more = false;
+                break;
+            };
+            let Action::Announce(object) = action else { continue };
+            let address = self.engine.object(object).and_then(|object| object.announced());
+            let link = self.kernel.link_of(&self.engine, object);
+            let (Some(address), Some(link)) = (address, link) else { continue };
+            if let Some(mac) = link.mac {
+                let router = self.forwarding.on(link, now);
+                self.announcer.push(link.index, mac, address, router);
+            }
+        }
+        self.announcer.flush();
+        more
+    }
+
+    fn tell(&mut self) -> bool {
+        for _ in 0..NOTICES {
+            match self.engine.poll_rest() {
+                None => return false,
+                Some(Action::Notice(notice)) => self.tell_notice(&notice),
+                Some(Action::Stopped) => self.stopped(),
+                Some(
+                    Action::SendAdvert { .. }
+                    | Action::DrainSockets
+                    | Action::Install(_)
+                    | Action::Remove(_)
+                    | Action::Mute(_)
+                    | Action::Unmute(_)
+                    | Action::Announce(_),
+                ) => {}
+            }
+        }
+        true
+    }
+
+    fn tell_notice(&mut self, notice: &Notice) {
+        let now = clock::now();
+        self.note_for_waiting(notice);
+        let mut transition = None;
+        if let Notice::Transition { instance, from, to, cause } = notice {
+            self.saved.state(&self.engine, *instance);
+            transition = Some(Transition {
+                from: words::state(*from),
+                to: words::state(*to),
+                cause: words::cause(&self.engine, *instance, cause),
+            });
+        }
+        let refused = if let Notice::KernelRefused { object, .. } = notice {
+            self.kernel_words.remove(object)
+        } else {
+            None
+        };
+        let told = words::notice(&self.engine, notice, refused.as_deref());
+        let instance = told.instance.map(|id| (id, words::name(&self.engine, id).to_owned()));
+        if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
+            let warnings = self.warnings.entry(*id).or_default();
+            warnings.add(&self.engine, concern, told.text.clone(), now);
+        }
+        let entry =
+            Entry { level: told.level, kind: told.kind, instance, transition, text: told.text };
+        self.records.add(entry, now);
+    }
+
+    /// Tells of something that is of no instance.
+    pub(super) fn say(&mut self, level: Level, kind: Kind, text: String) {
+        let entry = Entry { level, kind, instance: None, transition: None, text };
+        self.records.add(entry, clock::now());
+    }
+
+    /// The process can not go on; the supervisor starts another one.
+    pub(super) fn fail(&mut self, why: &str) {
+        if self.end.is_none() {
+            self.say(Level::Error, Kind::Process, format!("the vrrp process ends: {why}"));
+            self.end = Some(End::Failed);
+        }
+    }
+
+    fn stopped(&mut self) {
+        self.send(&FromChild::Stopped);
+        self.end.get_or_insert(End::Stopped);
+    }
+
+    /// What the library logged itself.
+    fn pass_log(&mut self) {
+        for (level, text) in super::log::take() {
+            self.say(level, Kind::Process, text);
+        }
+        for (router, (errno, count)) in std::mem::take(&mut self.failed) {
+            self.tell_failed(router, errno, count);
+        }
+    }
+
+    /// Adverts that could not be sent.
+    fn tell_failed(&mut self, router: RouterId, errno: Errno, count: u32) {
+        // Expected while an interface goes down (`vrrp:X-4`): its state says so.
+        if matches!(errno, Errno::ENETDOWN | Errno::ENETUNREACH | Errno::ENODEV | Errno::ENXIO) {
+            return;
+        }
+        let now = clock::now();
+        let id = router.instance;
+        let text = words::send_failed(router.family, errno);
+        let concern = Concern {
+            kind: WarningKind::SendFailed,
+            router: Some(router),
+            from: None,
+            reject: None,
+        };
+        let warnings = self.warnings.entry(id).or_default();
+        for _ in 0..count {
+            warnings.add(&self.engine, concern.clone(), text.clone(), now);
+        }
+        let instance = Some((id, words::name(&self.engine, id).to_owned()));
+        let (level, kind) = (Level::Warning, Kind::Packet);
+        self.records.add(Entry { level, kind, instance, transition: None, text }, now);
+    }
+
+    /// After a reload: forgets what is of instances that are gone.
+    pub(super) fn forget(&mut self) {
+        let engine = &self.engine;
+        let exists = |id: InstanceId| engine.settings(id).is_some();
+        self.packets.reconfigured();
+        self.packets.retain(engine);
+        self.records.retain(exists);
+        self.warnings.retain(|id, _| exists(*id));
+        self.kernel_words.retain(|object, _| exists(object.instance));
+    }
+}

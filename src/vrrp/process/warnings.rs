@@ -1,0 +1,135 @@
+//! What is wrong with an instance now: notices come once, `status` has to show what lasts.
+//!
+//! The engine tells of a thing once and counts each time it happens, so a warning keeps a counter:
+//! as long as that grows, the thing goes on.
+
+use std::time::Duration;
+
+use super::words::Concern;
+use crate::control::status::{self, WarningKind};
+use crate::units::Instant;
+use crate::vrrp::{Engine, Heard, RouterId, State};
+
+/// The most warnings of one instance; the oldest makes room.
+const MOST: usize = 16;
+/// How long something is shown after the last time it happened.
+const SHOWN: Duration = Duration::from_secs(600);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    concern: Concern,
+    text: String,
+    /// How often it happened.
+    count: u64,
+    /// The engine's counter when it was last looked at.
+    counter: u32,
+    last: Instant,
+}
+
+/// The warnings of one instance.
+#[derive(Clone, Debug, Default)]
+pub struct Warnings {
+    entries: Vec<Entry>,
+}
+
+impl Warnings {
+    /// Takes what a notice says.
+    pub fn add(&mut self, engine: &Engine, concern: Concern, text: String, now: Instant) {
+        let counter = counter(engine, &concern);
+        if let Some(known) = self.entries.iter_mut().find(|entry| entry.concern == concern) {
+            known.text = text;
+            known.count += u64::from(counter.wrapping_sub(known.counter)).max(1);
+            known.counter = counter;
+            known.last = now;
+            return;
+        }
+        if self.entries.len() >= MOST {
+            let oldest = self.entries.iter().enumerate().min_by_key(|(_, entry)| entry.last);
+            if let Some((oldest, _)) = oldest {
+                self.entries.swap_remove(oldest);
+            }
+        }
+        self.entries.push(Entry { concern, text, count: 1, counter, last: now });
+    }
+
+    /// Sees what went on since the last look, and forgets what ended long ago.
+    pub fn refresh(&mut self, engine: &Engine, now: Instant) {
+        for entry in &mut self.entries {
+            let counter = counter(engine, &entry.concern);
+            let more = counter.wrapping_sub(entry.counter);
+            if more > 0 {
+                entry.count += u64::from(more);
+                entry.counter = counter;
+                entry.last = now;
+            }
+        }
+        self.entries.retain(|entry| now.since(entry.last) < SHOWN);
+    }
+
+    /// Whether there is nothing to refresh.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// For the status document.
+    pub fn list<'a>(
+        &'a self,
+        instance: &'a str,
+        now: Instant,
+    ) -> impl Iterator<Item = status::Warning> + 'a {
+        self.entries.iter().map(move |entry| status::Warning {
+            kind: entry.concern.kind,
+            instance: Some(instance.to_owned()),
+            text: entry.text.clone(),
+            from: entry.concern.from,
+            count: entry.count,
+            last_age: now.since(entry.last).as_secs_f64(),
+        })
+    }
+}
+
+/// The engine's counter of a thing, 0 when it has none.
+fn counter(engine: &Engine, concern: &Concern) -> u32 {
+    let Some(statistics) = concern.router.and_then(|router| engine.statistics(router)) else {
+        return 0;
+    };
+    match concern.kind {
+        WarningKind::BadPackets => {
+            concern.reject.map_or(0, |reject| statistics.rejected.get(reject))
+        }
+        WarningKind::AddressesDiffer | WarningKind::VridConflict => statistics.address_list_errors,
+        WarningKind::IntervalDiffers => statistics.interval_differs,
+        WarningKind::SplitBrain
+        | WarningKind::Process
+        | WarningKind::NoMaster
+        | WarningKind::Fault
+        | WarningKind::AddressMissing
+        | WarningKind::LeftBehind
+        | WarningKind::SameSender
+        | WarningKind::SecondOwner
+        | WarningKind::AddressTaken
+        | WarningKind::SendFailed
+        | WarningKind::KernelRefused
+        | WarningKind::ForeignRemoval
+        | WarningKind::ReloadRefused
+        | WarningKind::Empty
+        | WarningKind::Held
+        | WarningKind::PriorityLowered
+        | WarningKind::Storage
+        | WarningKind::RecordsLost => 0,
+    }
+}
+
+/// The other router that last announced itself as master since this one is, and is not handing
+/// over. Not the last word of one that gives way, which comes with or just after our first advert.
+pub fn rival(engine: &Engine, router: RouterId) -> Option<Heard> {
+    let id = router.instance;
+    if engine.state(id) != Some(State::Master) || engine.handing_over(id) {
+        return None;
+    }
+    let heard = engine.statistics(router)?.last_received?;
+    let (since, _) = engine.since(id)?;
+    let lasting = heard.at > since + heard.interval.duration();
+    let other = engine.source(router) != Some(heard.address);
+    (lasting && other && !heard.priority.is_stop()).then_some(heard)
+}

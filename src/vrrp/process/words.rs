@@ -1,0 +1,398 @@
+//! Notices and causes in words: what the log, `status` and scripts say.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::config::routes::{Route, RouteKind};
+use crate::control::record::{Kind, Level};
+use crate::control::status::{self, WarningKind};
+use crate::units::{Centiseconds, Family};
+use crate::vrrp::settings::Object;
+use crate::vrrp::validation::Reject;
+use crate::vrrp::{
+    Cause, Engine, FaultReason, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
+};
+
+/// The longest interval of a planned hand-over.
+const HAND_OVER: Centiseconds = Centiseconds(5);
+
+/// The state as the status document names it.
+pub const fn state(state: State) -> status::State {
+    match state {
+        State::Initialize => status::State::Init,
+        State::Backup => status::State::Backup,
+        State::Master => status::State::Master,
+        State::Fault => status::State::Fault,
+    }
+}
+
+/// What a tracked interface or address of the machine is called in messages.
+pub fn interface(engine: &Engine, id: InterfaceId) -> &str {
+    engine.interfaces().find(|&(known, _)| known == id).map_or("?", |(_, name)| name)
+}
+
+/// The name of an instance; also of one that a reload removed, as long as it exists.
+pub fn name(engine: &Engine, id: InstanceId) -> &str {
+    engine.settings(id).map_or("?", |settings| &settings.name)
+}
+
+/// A length of time as in "no advert for 3.609 s".
+pub fn seconds(length: Duration) -> String {
+    format!("{:.3} s", length.as_secs_f64())
+}
+
+fn interval(interval: Centiseconds) -> String {
+    format!("{} s", f64::from(interval.0) / 100.0)
+}
+
+/// Why an instance changed its state.
+pub fn cause(engine: &Engine, instance: InstanceId, cause: &Cause) -> String {
+    match cause {
+        Cause::Started => "started".into(),
+        Cause::Owner => "priority 255: it owns the addresses".into(),
+        Cause::Resumed { gap } => {
+            format!("resumed after a restart, {} after the last advert", seconds(*gap))
+        }
+        Cause::NoAdvert { master: Some(master), silence } => {
+            format!("no advert from {master} for {}", seconds(*silence))
+        }
+        Cause::NoAdvert { master: None, silence } => {
+            format!("no master was heard for {}", seconds(*silence))
+        }
+        Cause::MasterLeft { master } => format!("{master} gave up (priority 0)"),
+        Cause::Preempted { master, theirs } => {
+            format!("priority is higher than that of {master} ({theirs})")
+        }
+        Cause::HigherPriority { master, theirs } => {
+            format!("{master} has the higher priority {theirs}")
+        }
+        Cause::HigherAddress { master } => {
+            format!("{master} has the same priority and the higher address")
+        }
+        Cause::Group { member } if *member == instance => "with its sync group".into(),
+        Cause::Group { member } => format!("with {} of its sync group", name(engine, *member)),
+        Cause::Fault(reason) => fault(engine, instance, *reason),
+        Cause::Recovered => "what was missing is there again".into(),
+        Cause::Switchover { successor: Some(successor) } => {
+            format!("switchover: {successor} took over")
+        }
+        Cause::Switchover { successor: None } => "switchover".into(),
+        Cause::TimerExpired { slept } => {
+            format!("the process stood still for {}", seconds(*slept))
+        }
+        Cause::ForeignRemoval { object: removed } => {
+            format!("somebody else removed {}", object(engine, *removed))
+        }
+        Cause::Stopped => "stopped".into(),
+        Cause::Reconfigured => "the configuration changed".into(),
+    }
+}
+
+/// Why an instance cannot take part.
+pub fn fault(engine: &Engine, instance: InstanceId, reason: FaultReason) -> String {
+    match reason {
+        FaultReason::InterfaceMissing(id) => {
+            format!("interface \"{}\" does not exist", interface(engine, id))
+        }
+        FaultReason::InterfaceDown(id) => {
+            format!("interface \"{}\" is down", interface(engine, id))
+        }
+        FaultReason::NoSourceAddress(family) => {
+            let kind = match family {
+                Family::V4 => "IPv4 address",
+                Family::V6 => "link-local IPv6 address",
+            };
+            let on = engine.settings(instance).map_or("?", |settings| &settings.interface);
+            format!("interface \"{on}\" has no {kind} to send from")
+        }
+        FaultReason::Tracked(index) => match engine.tracked(instance).nth(usize::from(index)) {
+            Some(tracked) if tracked.interface => {
+                format!("tracked interface \"{}\" is down", tracked.name)
+            }
+            Some(tracked) => format!("tracked {} is down", tracked.name),
+            None => "something tracked is down".into(),
+        },
+    }
+}
+
+/// An address, route or rule as the configuration has it.
+pub fn object(engine: &Engine, id: ObjectId) -> String {
+    match engine.object(id) {
+        Some(object) => object_words(object),
+        None => "an object that is no longer configured".into(),
+    }
+}
+
+/// See [`object`].
+pub fn object_words(object: &Object) -> String {
+    match object {
+        Object::Filter => "the packet filter".into(),
+        Object::Address(address) | Object::Excluded(address) => {
+            format!("{}/{}", address.address, address.prefix_len)
+        }
+        Object::Route(route) => route_words(route),
+        Object::Rule(rule) => format!("rule {}", rule.priority),
+    }
+}
+
+fn route_words(route: &Route) -> String {
+    let kind = match route.kind {
+        RouteKind::Unicast => "",
+        RouteKind::Local => "local ",
+        RouteKind::Broadcast => "broadcast ",
+        RouteKind::Multicast => "multicast ",
+        RouteKind::Blackhole => "blackhole ",
+        RouteKind::Unreachable => "unreachable ",
+        RouteKind::Prohibit => "prohibit ",
+        RouteKind::Throw => "throw ",
+    };
+    let mut words = if route.destination.len == 0 {
+        format!("route {kind}default")
+    } else {
+        format!("route {kind}{}", route.destination)
+    };
+    for hop in &route.next_hops {
+        // Writing to a String can not fail.
+        if let Some(via) = hop.via {
+            let _ = write!(words, " via {via}");
+        }
+        if let Some(interface) = &hop.interface {
+            let _ = write!(words, " dev {interface}");
+        }
+    }
+    words
+}
+
+/// What `status` lists as long as it lasts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Concern {
+    /// What it is about.
+    pub kind: WarningKind,
+    /// Whom it concerns, with the family when it is about packets.
+    pub router: Option<RouterId>,
+    /// Who caused it.
+    pub from: Option<IpAddr>,
+    /// Of bad packets: what is wrong with them.
+    pub reject: Option<Reject>,
+}
+
+/// A notice in words.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Told {
+    /// How much it matters.
+    pub level: Level,
+    /// What it is about.
+    pub kind: Kind,
+    /// The instance that it is about.
+    pub instance: Option<InstanceId>,
+    /// What follows the instance's name.
+    pub text: String,
+    /// What remains in the list of warnings.
+    pub concern: Option<Concern>,
+}
+
+impl Told {
+    fn new(level: Level, kind: Kind, instance: InstanceId, text: String) -> Self {
+        Self { level, kind, instance: Some(instance), text, concern: None }
+    }
+
+    fn of_process(kind: Kind, text: String) -> Self {
+        Self { level: Level::Warning, kind, instance: None, text, concern: None }
+    }
+
+    fn of_router(kind: WarningKind, router: RouterId, from: IpAddr, text: String) -> Self {
+        let concern = Concern { kind, router: Some(router), from: Some(from), reject: None };
+        Self {
+            level: Level::Warning,
+            kind: Kind::Packet,
+            instance: Some(router.instance),
+            text,
+            concern: Some(concern),
+        }
+    }
+
+    fn of_instance(kind: WarningKind, instance: InstanceId, text: String) -> Self {
+        let concern = Concern { kind, router: None, from: None, reject: None };
+        let (level, concern) = (Level::Warning, Some(concern));
+        Self { level, kind: Kind::Kernel, instance: Some(instance), text, concern }
+    }
+}
+
+/// A notice in words. `refusal` is what the kernel said when it refused something.
+pub fn notice(engine: &Engine, notice: &Notice, refusal: Option<&str>) -> Told {
+    match notice {
+        Notice::Transition { instance, from, to, cause: why } => {
+            let (from, to) = (state(*from), state(*to));
+            let why = cause(engine, *instance, why);
+            Told::new(Level::Notice, Kind::Transition, *instance, format!("{from} to {to}: {why}"))
+        }
+        Notice::PriorityChanged { instance, from, to } => {
+            let text = format!("effective priority {from} to {to}");
+            Told::new(Level::Notice, Kind::Priority, *instance, text)
+        }
+        Notice::FaultChanged { instance, reason } => {
+            let why = fault(engine, *instance, *reason);
+            Told::new(Level::Warning, Kind::Fault, *instance, format!("still FAULT: {why}"))
+        }
+        Notice::Rejected { router, from, reason } => {
+            let text = format!("bad packet from {from} dropped: {reason}");
+            let mut told = Told::of_router(WarningKind::BadPackets, *router, *from, text);
+            if let Some(concern) = &mut told.concern {
+                concern.reject = Some(*reason);
+            }
+            told
+        }
+        Notice::UnknownVrid { interface: id, from, vrid } => Told {
+            level: Level::Info,
+            ..Told::of_process(
+                Kind::Packet,
+                format!(
+                    "{from} announces virtual_router_id {vrid} on {}, which no instance here has: \
+                     another pair of routers",
+                    interface(engine, *id)
+                ),
+            )
+        },
+        Notice::IntervalDiffers { router, from, theirs } if theirs.0 <= HAND_OVER.0 => {
+            // So short is what a master announces moments before it hands over (DESIGN 10).
+            let text = format!("{from} announces the interval {}", interval(*theirs));
+            Told::new(Level::Debug, Kind::Packet, router.instance, text)
+        }
+        Notice::IntervalDiffers { router, from, theirs } => {
+            let own = engine.settings(router.instance).map(|s| interval(s.interval));
+            let text = format!(
+                "{from} announces the interval {}, ours is {}; theirs is followed: set the same \
+                 on all routers",
+                interval(*theirs),
+                own.unwrap_or_default()
+            );
+            Told::of_router(WarningKind::IntervalDiffers, *router, *from, text)
+        }
+        Notice::AddressesDiffer { router, from, foreign: false } => {
+            let text = format!(
+                "{from} announces other addresses with this virtual_router_id: set the same \
+                 virtual_addresses on all routers"
+            );
+            Told::of_router(WarningKind::AddressesDiffer, *router, *from, text)
+        }
+        Notice::AddressesDiffer { router, from, foreign: true } => {
+            let text = format!(
+                "{from} uses this virtual_router_id for addresses of which none is ours: if it \
+                 belongs to another pair of routers, give one pair another virtual_router_id"
+            );
+            Told::of_router(WarningKind::VridConflict, *router, *from, text)
+        }
+        Notice::LowerPriority { router, from, theirs } => {
+            let text =
+                format!("{from} announces itself as master, with the lower priority {theirs}");
+            Told::new(Level::Notice, Kind::Packet, router.instance, text)
+        }
+        Notice::SecondOwner { router, from, yielding } => {
+            let then = if *yielding { "we yield to it (254)" } else { "we go on" };
+            let text = format!(
+                "{from} claims to own the addresses too (priority 255), {then}: set 255 on one \
+                 router only"
+            );
+            Told::of_router(WarningKind::SecondOwner, *router, *from, text)
+        }
+        Notice::SameSender { router, from } => {
+            let text = format!(
+                "another router sends from {from} as we do: give each router its own address"
+            );
+            Told::of_router(WarningKind::SameSender, *router, *from, text)
+        }
+        Notice::OldChecksum { router, from } => {
+            let text = format!("{from} computes checksums as keepalived up to 1.3.6; we follow");
+            Told::new(Level::Notice, Kind::Packet, router.instance, text)
+        }
+        Notice::ForeignRemoval { object: removed, restore_in } => {
+            let what = object(engine, *removed);
+            let then = match restore_in {
+                Some(wait) if wait.is_zero() => "it is put back".to_owned(),
+                Some(wait) => format!("it is put back in {}", seconds(*wait)),
+                None => "this router steps down".to_owned(),
+            };
+            let text = format!(
+                "somebody else removed {what}; {then}: look for another program that manages \
+                 this interface"
+            );
+            Told::of_instance(WarningKind::ForeignRemoval, removed.instance, text)
+        }
+        Notice::KernelRefused { object: refused, present, error, retry_in } => {
+            let what = object(engine, *refused);
+            let verb = if *present { "add" } else { "remove" };
+            let said = refusal.map(|words| format!(" ({words})")).unwrap_or_default();
+            let text = format!(
+                "the kernel refused to {verb} {what}: {}{said}; it is tried again in {}",
+                Errno::from_raw(error.0).desc(),
+                seconds(*retry_in)
+            );
+            Told::of_instance(WarningKind::KernelRefused, refused.instance, text)
+        }
+        Notice::AddressTaken { instance, address, mac } => {
+            let text = format!(
+                "another host ({mac}) announces {address}, which is ours as MASTER; it was \
+                 announced again"
+            );
+            let mut told = Told::of_instance(WarningKind::AddressTaken, *instance, text);
+            if let Some(concern) = &mut told.concern {
+                concern.from = Some(*address);
+            }
+            told
+        }
+        Notice::HandOverStarted { instance } => {
+            Told::new(Level::Info, Kind::HandOver, *instance, "planned hand-over begins".into())
+        }
+        Notice::HandOverTaken { instance, by, after } => {
+            let after = after.as_secs_f64() * 1000.0;
+            let text = format!("{by} took over {after:.1} ms after priority 0");
+            Told::new(Level::Notice, Kind::HandOver, *instance, text)
+        }
+        Notice::HandOverFailed { instance, resumed } => {
+            let text = if *resumed {
+                "nobody took over; it goes on as MASTER"
+            } else {
+                "nobody took over; the addresses are given up"
+            };
+            Told::new(Level::Warning, Kind::HandOver, *instance, text.into())
+        }
+        Notice::Hold { instance, held: true } => Told::new(
+            Level::Notice,
+            Kind::HandOver,
+            *instance,
+            "held as backup until released".into(),
+        ),
+        Notice::Hold { instance, held: false } => {
+            Told::new(Level::Notice, Kind::HandOver, *instance, "released from the hold".into())
+        }
+        Notice::LateWake { by } => Told::of_process(
+            Kind::Process,
+            format!(
+                "the process stood still and woke up {} late; packets that waited are read first",
+                seconds(*by)
+            ),
+        ),
+        Notice::Lost { count } => Told::of_process(
+            Kind::Process,
+            format!("{count} notices were lost because there were too many at once"),
+        ),
+    }
+}
+
+/// Why adverts do not leave, and what to look for.
+pub fn send_failed(family: Family, errno: Errno) -> String {
+    let look = if errno == Errno::EPERM {
+        ": a firewall rule drops them; allow IP protocol 112"
+    } else if errno == Errno::EADDRNOTAVAIL {
+        ": the interface does not have the source address"
+    } else if errno == Errno::EMSGSIZE {
+        ": the packet is longer than the MTU of the interface; use fewer addresses, or move some \
+         to excluded_addresses"
+    } else {
+        ""
+    };
+    format!("cannot send {family} adverts: {}{look}", errno.desc())
+}
