@@ -34,6 +34,22 @@ mod option {
         bool
     );
     sockopt_impl!(
+        /// Into a multicast group.
+        Join,
+        SetOnly,
+        libc::SOL_NETLINK,
+        libc::NETLINK_ADD_MEMBERSHIP,
+        u32
+    );
+    sockopt_impl!(
+        /// Out of a multicast group.
+        Leave,
+        SetOnly,
+        libc::SOL_NETLINK,
+        libc::NETLINK_DROP_MEMBERSHIP,
+        u32
+    );
+    sockopt_impl!(
         /// Requests for lists are checked.
         StrictChecking,
         SetOnly,
@@ -93,6 +109,21 @@ impl Socket {
     /// The address of the socket.
     pub const fn port(&self) -> PortId {
         self.port
+    }
+
+    /// Goes into multicast groups, given by their numbers, or out of them.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn join(&self, groups: &[u32], into: bool) -> io::Result<()> {
+        for group in groups {
+            if into {
+                setsockopt(&self.fd, option::Join, group)?;
+            } else {
+                setsockopt(&self.fd, option::Leave, group)?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends to the kernel; `false` when there is no room at the moment.

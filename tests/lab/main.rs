@@ -17,3 +17,4 @@ mod harness;
 mod harness_itself;
 mod mute;
 mod netlink;
+mod routes;
