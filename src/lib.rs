@@ -16,6 +16,7 @@
 //! | [`control`] | what the processes and the user say to each other: messages, status, records | [`vrrp`], [`cli`] and the supervisor |
 //! | [`system`] | the operating system: clock, timer, shared memory, raw sockets | whoever needs them |
 //! | [`vrrp`] | the virtual routers: events in, actions out | a process with sockets, or a simulator |
+//! | [`supervisor`] | configuration, log, control socket; keeps the other processes running | [`cli`] |
 //! | [`cli`] | the command line | `main` |
 //!
 //! Modules use only those above them in this table, but for `cli`, which uses all.
@@ -72,6 +73,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod netlink;
+pub mod supervisor;
 pub mod system;
 pub mod units;
 pub mod vrrp;

@@ -7,12 +7,13 @@ use lexopt::{Arg, Parser};
 
 use super::output::Output;
 use super::{Exit, Wrong};
-use crate::config::diagnostic::{Diagnostic, Renderer, Severity};
 use crate::config::machine::Machine;
 use crate::config::model::{Instance, Model};
-use crate::config::source::{self, SourceError};
+use crate::config::report::{self, Counts};
+use crate::config::source;
 use crate::config::values::show_duration;
 use crate::config::{DEFAULT_PATH, parse};
+use crate::control::words::plural;
 use crate::units::Family;
 
 /// What `--help` shows.
@@ -47,9 +48,6 @@ Exit codes:
 
 const OPTIONS: [&str; 4] = ["config", "no-system", "strict", "help"];
 
-/// How many mistakes are shown at most.
-const SHOWN: usize = 200;
-
 /// Runs the command.
 pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     let (mut path, mut system, mut strict) = (None, true, false);
@@ -83,7 +81,10 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     };
     let text = match text {
         Ok(text) => text,
-        Err(error) => return Ok(unreadable(output, &name, &error)),
+        Err(error) => {
+            output.err(&report::unreadable(&name, &error));
+            return Ok(Exit::Failure);
+        }
     };
     let machine = match system.then(Machine::look).transpose() {
         Ok(machine) => machine,
@@ -97,7 +98,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     };
     let parsed = parse(&text, machine.as_ref());
     let counts = Counts::of(&parsed.diagnostics);
-    report(output, &name, &text, &parsed.diagnostics);
+    output.err(&report::findings(&name, &text, &parsed.diagnostics, output.err_colour()));
     match parsed.model {
         Some(model) if counts.warnings == 0 || !strict => {
             output.out(&summary(&name, &model, &counts));
@@ -112,62 +113,6 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             Ok(Exit::Configuration)
         }
     }
-}
-
-/// A file without text.
-fn unreadable(output: &mut Output, name: &str, error: &SourceError) -> Exit {
-    output.err(&format!("{name}: error: {error}\n  = help: {}\n", error.help()));
-    Exit::Failure
-}
-
-/// Shows all findings.
-fn report(output: &mut Output, name: &str, text: &str, diagnostics: &[Diagnostic]) {
-    let renderer = Renderer::new(name, text);
-    let colour = output.err_colour();
-    let mut shown = String::new();
-    for diagnostic in diagnostics.iter().take(SHOWN) {
-        shown.push_str(&renderer.render(diagnostic, colour));
-        shown.push('\n');
-    }
-    if let Some(rest) = diagnostics.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
-        shown.push_str(&format!("{rest} more are not shown\n\n"));
-    }
-    output.err(&shown);
-}
-
-/// How many findings there are.
-struct Counts {
-    errors: usize,
-    warnings: usize,
-}
-
-impl Counts {
-    fn of(diagnostics: &[Diagnostic]) -> Self {
-        let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
-        Self { errors, warnings: diagnostics.len() - errors }
-    }
-}
-
-impl std::fmt::Display for Counts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.errors, self.warnings) {
-            (0, 0) => f.write_str("ok"),
-            (0, warnings) => f.write_str(&plural(warnings, "warning")),
-            (errors, 0) => f.write_str(&plural(errors, "error")),
-            (errors, warnings) => {
-                write!(f, "{}, {}", plural(errors, "error"), plural(warnings, "warning"))
-            }
-        }
-    }
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    let ending = match (count, noun.ends_with("ss")) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{count} {noun}{ending}")
 }
 
 /// What a configuration means, for a person to compare with what was meant.

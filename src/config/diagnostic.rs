@@ -171,6 +171,18 @@ impl<'a> Renderer<'a> {
         out
     }
 
+    /// A diagnostic in one line, with its place and the remedy, without a newline.
+    pub fn line_for_log(&self, diagnostic: &Diagnostic) -> String {
+        let Position { line, column } = self.position(diagnostic.span.start);
+        let (name, severity) = (self.name, diagnostic.severity);
+        let mut out = format!("{name}:{line}:{column}: {severity}: {}", clip(&diagnostic.message));
+        if let Some(help) = &diagnostic.help {
+            let help: Vec<&str> = help.lines().collect();
+            out.push_str(&format!(" ({})", clip(&help.join("; "))));
+        }
+        out
+    }
+
     /// The line of a span with a caret under it and a remark beside that.
     fn excerpt(&self, out: &mut String, span: &Span, remark: &str, gutter: usize, paint: Paint) {
         let number = self.line_of(span.start);

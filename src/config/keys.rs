@@ -116,7 +116,6 @@ const UNBUILT: &[(Place, Features)] = &[
                 ],
                 "scheduling of the processes is",
             ),
-            (&["hello_interval", "control_socket_group"], "the supervisor is"),
             (&["net_namespace"], "changing the network namespace is"),
         ],
     ),

@@ -12,7 +12,7 @@
 //! builds the [`model::Model`]; [`validate`] looks at what goes together. The model holds no
 //! places: when a cross check finds something, [`locate`] looks the place up in the tree.
 //!
-//! [`keys`] has the one list of features that are in the model but not built yet. [`diff`] tells
+//! [`report`] is what the user sees of it. [`keys`] has the one list of features that are in the model but not built yet. [`diff`] tells
 //! two models apart, for a reload.
 
 pub mod diagnostic;
@@ -24,6 +24,7 @@ pub mod model;
 pub mod objects;
 mod read;
 pub mod reader;
+pub mod report;
 pub mod routes;
 pub mod source;
 pub mod suggest;

@@ -62,3 +62,70 @@ pub enum Answer<T> {
     /// Why not, in words for the user.
     Error(String),
 }
+
+/// The methods, for those who wrote another one.
+const METHODS: &str = "status, reload, switchover, release, events, log_level";
+
+impl Request {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// What is wrong with it and what there is instead, in words.
+    pub fn parse(line: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(line).map_err(|error| {
+            format!(
+                "this is no request: {error}; write one JSON object on a line, such as \
+                 {{\"method\":\"status\"}}; the methods are: {METHODS}"
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read() {
+        let read = |line: &str| Request::parse(line.as_bytes());
+        assert_eq!(read(r#"{"method":"status"}"#), Ok(Request::Status {}));
+        assert_eq!(
+            read(r#"{"method":"switchover","instance":"lan","for":600}"#),
+            Ok(Request::Switchover {
+                instance: "lan".to_owned(),
+                hold_for: Some(600.0),
+                force: false
+            })
+        );
+        assert_eq!(
+            read(r#"{"method":"log_level","level":"debug"}"#),
+            Ok(Request::LogLevel { level: Some(Level::Debug) })
+        );
+        for method in METHODS.split(", ") {
+            let told = read(&format!(r#"{{"method":"{method}"}}"#)).map_err(|told| {
+                assert!(told.contains("missing field"), "{method}: {told}");
+            });
+            assert_eq!(told.is_err(), ["switchover", "release"].contains(&method), "{method}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_told_what_there_is() {
+        for line in [
+            "",
+            "GET / HTTP/1.1",
+            "{}",
+            r#"{"method":"stauts"}"#,
+            r#"{"method":"status","x":1}"#,
+            "[[[[",
+            "\u{0}\u{1}",
+        ] {
+            let told = Request::parse(line.as_bytes()).unwrap_err();
+            assert!(told.starts_with("this is no request: "), "{told}");
+            assert!(told.ends_with(METHODS), "{told}");
+        }
+        assert!(Request::parse(b"\xff\xfe").is_err());
+        let deep = "[".repeat(4_000);
+        assert!(Request::parse(deep.as_bytes()).is_err());
+    }
+}

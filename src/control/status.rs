@@ -341,6 +341,8 @@ pub enum WarningKind {
     Empty,
     /// An operator holds an instance as backup.
     Held,
+    /// Trackers lower the priority of an instance.
+    PriorityLowered,
     /// Packets were dropped.
     BadPackets,
     /// A master announces another interval.

@@ -32,6 +32,7 @@ pub enum Left {
 pub struct Monitor {
     socket: Socket,
     mirror: Mirror,
+    overruns: u32,
 }
 
 impl Monitor {
@@ -43,7 +44,7 @@ impl Monitor {
     pub fn open(own: Option<PortId>, room: usize) -> io::Result<Self> {
         let socket = Socket::open(SockProtocol::NetlinkRoute, consts::GROUPS, room)?;
         let mirror = Mirror::new(socket.port(), own);
-        let mut monitor = Self { socket, mirror };
+        let mut monitor = Self { socket, mirror, overruns: 0 };
         monitor.ask()?;
         Ok(monitor)
     }
@@ -75,6 +76,11 @@ impl Monitor {
         self.mirror.is_current()
     }
 
+    /// How often events were lost, and everything was read again (`netlink:N-10`).
+    pub const fn overruns(&self) -> u32 {
+        self.overruns
+    }
+
     /// Reads what there is; appends what is different. To be called whenever the socket is
     /// readable. After lost events everything is read again, and the log has a line.
     ///
@@ -101,6 +107,7 @@ impl Monitor {
                 Received::Foreign => {}
                 Received::Overrun => {
                     log::warn!("netlink monitor: events were lost; reading everything again");
+                    self.overruns = self.overruns.saturating_add(1);
                     self.mirror.overrun();
                 }
                 Received::Drained => {

@@ -12,52 +12,10 @@ use nix::sys::socket::{
 };
 
 use super::frame::PortId;
-
-/// nix has no options for netlink; what its macro writes needs these names in scope.
-mod option {
-    use nix::{libc, setsockopt_impl, sockopt_impl};
-
-    sockopt_impl!(
-        /// Errors come with words.
-        ExtendedAcknowledgement,
-        SetOnly,
-        libc::SOL_NETLINK,
-        libc::NETLINK_EXT_ACK,
-        bool
-    );
-    sockopt_impl!(
-        /// Answers do not repeat the request.
-        CappedAcknowledgement,
-        SetOnly,
-        libc::SOL_NETLINK,
-        libc::NETLINK_CAP_ACK,
-        bool
-    );
-    sockopt_impl!(
-        /// Into a multicast group.
-        Join,
-        SetOnly,
-        libc::SOL_NETLINK,
-        libc::NETLINK_ADD_MEMBERSHIP,
-        u32
-    );
-    sockopt_impl!(
-        /// Out of a multicast group.
-        Leave,
-        SetOnly,
-        libc::SOL_NETLINK,
-        libc::NETLINK_DROP_MEMBERSHIP,
-        u32
-    );
-    sockopt_impl!(
-        /// Requests for lists are checked.
-        StrictChecking,
-        SetOnly,
-        libc::SOL_NETLINK,
-        libc::NETLINK_GET_STRICT_CHK,
-        bool
-    );
-}
+use crate::system::options::{
+    CappedAcknowledgement, ExtendedAcknowledgement, JoinGroup, LeaveGroup, StrictChecking,
+    if_supported,
+};
 
 /// Octets that fit any datagram of the kernel (`netlink:N-9`).
 const BUFFER_LEN: usize = 32 * 1024;
@@ -96,9 +54,10 @@ impl Socket {
             SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
             to,
         )?;
-        supported(setsockopt(&fd, option::ExtendedAcknowledgement, &true))?;
-        supported(setsockopt(&fd, option::CappedAcknowledgement, &true))?;
-        supported(setsockopt(&fd, option::StrictChecking, &true))?;
+        // Older kernels do without (`netlink:N-3`).
+        if_supported(setsockopt(&fd, ExtendedAcknowledgement, &true))?;
+        if_supported(setsockopt(&fd, CappedAcknowledgement, &true))?;
+        if_supported(setsockopt(&fd, StrictChecking, &true))?;
         // Without the right to exceed the system's limit, take what that gives.
         setsockopt(&fd, RcvBufForce, &room).or_else(|_| setsockopt(&fd, RcvBuf, &room))?;
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
@@ -118,9 +77,9 @@ impl Socket {
     pub fn join(&self, groups: &[u32], into: bool) -> io::Result<()> {
         for group in groups {
             if into {
-                setsockopt(&self.fd, option::Join, group)?;
+                setsockopt(&self.fd, JoinGroup, group)?;
             } else {
-                setsockopt(&self.fd, option::Leave, group)?;
+                setsockopt(&self.fd, LeaveGroup, group)?;
             }
         }
         Ok(())
@@ -173,13 +132,5 @@ impl Socket {
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-}
-
-/// An option that older kernels do not know is done without (`netlink:N-3`).
-fn supported(result: nix::Result<()>) -> nix::Result<()> {
-    match result {
-        Err(Errno::ENOPROTOOPT) => Ok(()),
-        other => other,
     }
 }

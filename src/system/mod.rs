@@ -1,2 +1,28 @@
 //! The operating system: clock, timer, memory that processes share, raw and packet sockets. The
 //! only module with `unsafe`, each time with its reason.
+//!
+//! | module | for |
+//! |---|---|
+//! | [`clock`] | what time it is |
+//! | [`timer`] | waking up at a moment |
+//! | [`shared`] | memory that outlives a process |
+//! | [`inherited`] | descriptors that the parent process left open for us |
+//! | [`options`] | options of sockets that nix and socket2 do not have |
+//! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`pidfd`] | the end of a process, as a descriptor |
+//! | [`privileges`] | what this process may do |
+//! | [`terminal`] | the size of the screen |
+//! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
+
+#![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
+
+pub mod clock;
+pub mod filter;
+pub mod inherited;
+pub mod options;
+pub mod pidfd;
+pub mod privileges;
+pub mod raw;
+pub mod shared;
+pub mod terminal;
+pub mod timer;

@@ -117,6 +117,8 @@ pub enum Notice {
         router: RouterId,
         /// Who.
         from: IpAddr,
+        /// None of ours is among them: another pair of routers with the same identifier.
+        foreign: bool,
     },
     /// As master we heard a lower-priority advert (`vrrp:S-29`).
     LowerPriority {

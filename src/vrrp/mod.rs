@@ -67,6 +67,7 @@ mod hand_over;
 mod instance;
 mod objects;
 mod outbox;
+pub mod process;
 mod query;
 mod reception;
 mod reload;

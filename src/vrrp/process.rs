@@ -1,27 +1,30 @@
 //! The process that speaks VRRP: the engine with sockets, a timer and netlink around it.
 //!
 //! One thread, one multiplexer. Each descriptor has a task that waits for it; all of them work on
-//! one [`shell`], a slice at a time: first the adverts that are due, then a batch of requests to the
+//! one `shell`, a slice at a time: first the adverts that are due, then a batch of requests to the
 //! kernel, then announcements, then what there is to tell. Nothing waits for anything.
 //!
 //! | module | for |
 //! |---|---|
-//! | [`shell`] | events in, actions out |
-//! | [`tasks`] | who waits for which descriptor |
-//! | [`orders`] | what the supervisor asks for |
-//! | [`links`] | interfaces and the sockets on them |
-//! | [`kernel`] | requests to netlink, and what is really there |
-//! | [`receive`], [`transmit`], [`announce`] | packets |
-//! | [`packets`] | the packet of each virtual router |
-//! | [`saved`] | what the next process has to know |
-//! | [`records`], [`limit`], [`log`], [`words`] | the log |
-//! | [`report`], [`warnings`] | the status |
-//! | [`outlet`] | octets that wait for a socket |
+//! | `shell` | events in, actions out |
+//! | `tasks` | who waits for which descriptor |
+//! | `orders` | what the supervisor asks for |
+//! | `links` | interfaces and the sockets on them |
+//! | `inputs` | what the kernel tells |
+//! | `kernel`, `silence` | requests to netlink and nf_tables, and what is really there |
+//! | `receive`, `transmit`, `announce`, `forwarding` | packets |
+//! | `packets` | the packet of each virtual router |
+//! | `saved` | what the next process has to know |
+//! | `records`, `limit`, `log`, `words` | the log |
+//! | `report`, `warnings` | the status |
+//! | `outlet` | octets that wait for a socket |
 //!
 //! It never opens a file for writing, resolves a name or starts a program, and it logs through the
 //! supervisor. When the supervisor is gone, it hands its addresses over and ends.
 
 pub mod announce;
+mod forwarding;
+mod inputs;
 mod kernel;
 mod limit;
 mod links;
@@ -34,6 +37,7 @@ mod records;
 mod report;
 mod saved;
 mod shell;
+mod silence;
 mod tasks;
 pub mod transmit;
 mod warnings;
@@ -54,7 +58,7 @@ use self::records::Records;
 use self::saved::Saved;
 use self::shell::{End, Parts, Shell};
 use self::tasks::Spawner;
-use crate::control::shared::Shared;
+use crate::control::shared::{Shared, WORDS};
 use crate::system::shared::Region;
 use crate::system::timer::Timer;
 use crate::units::Family;
@@ -79,7 +83,7 @@ pub struct Inherited {
 /// What the process can not work without: shared memory, timer, netlink, packet sockets.
 pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     log::install();
-    let memory = Region::open(inherited.shared)?;
+    let memory = Region::open(inherited.shared, WORDS)?;
     let shared = Shared::open(memory).map_err(io::Error::other)?;
     let timer = Rc::new(Timer::new()?);
     let parts = Parts {
@@ -95,18 +99,24 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     shell.borrow_mut().set_spawner(spawner.clone());
 
     let channel = {
-        let mut inlet = orders::Inlet::new(inherited.channel);
+        let inlet = orders::Inlet::new(inherited.channel);
         let fd = inlet.as_fd().try_clone_to_owned()?;
         let inlet = RefCell::new(inlet);
         spawner.watch(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
     };
     let alarm = spawner.watch(timer.as_fd(), |shell| {
-        shell.timer.consume();
+        if let Err(error) = shell.timer.consume() {
+            shell.fail(&format!("cannot read the timer: {error}"));
+        }
         false
     })?;
     let netlink = {
         let shell = shell.borrow();
         spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?
+    };
+    let silence = {
+        let shell = shell.borrow();
+        shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?
     };
     let mut listeners = Vec::new();
     for family in Family::ALL {
@@ -120,7 +130,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         yield_now().await;
         end
     }));
-    drop((channel, alarm, netlink, listeners));
+    drop((channel, alarm, netlink, silence, listeners));
     Ok(match end {
         Ok(End::Stopped) => ExitCode::SUCCESS,
         Ok(End::Failed) | Err(_) => ExitCode::FAILURE,

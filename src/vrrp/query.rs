@@ -113,6 +113,13 @@ impl Engine {
         self.get(instance).map(|i| i.interface)
     }
 
+    /// How many objects of an instance the kernel has.
+    pub fn installed(&self, instance: InstanceId) -> u32 {
+        let objects = self.get(instance).into_iter().flat_map(|i| i.objects.iter());
+        let present = objects.filter(|(_, slot)| slot.present()).count();
+        u32::try_from(present).unwrap_or(u32::MAX)
+    }
+
     /// The state of an instance.
     pub fn state(&self, instance: InstanceId) -> Option<State> {
         self.get(instance).map(|i| i.state)

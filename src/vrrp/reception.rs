@@ -161,10 +161,11 @@ fn remark(instance: &mut Instance, family: Family, advert: &Advert, context: &mu
     }
     match advert.addresses {
         AddressCheck::Match | AddressCheck::NotCompared => {}
-        AddressCheck::CountDiffers | AddressCheck::Missing => {
+        AddressCheck::CountDiffers | AddressCheck::Missing | AddressCheck::Foreign => {
             count(&mut router.statistics.address_list_errors);
             if router.note(Remark::Addresses) {
-                context.out.notice(Notice::AddressesDiffer { router: id, from });
+                let foreign = advert.addresses == AddressCheck::Foreign;
+                context.out.notice(Notice::AddressesDiffer { router: id, from, foreign });
             }
         }
     }

@@ -129,6 +129,8 @@ pub enum AddressCheck {
     CountDiffers,
     /// One of ours is not in the packet.
     Missing,
+    /// None of ours is in the packet: another pair of routers with the same identifier.
+    Foreign,
     /// Not compared, because it was not asked for.
     NotCompared,
 }
@@ -137,7 +139,7 @@ impl AddressCheck {
     /// Whether this is an address list error.
     pub const fn differs(self) -> bool {
         match self {
-            Self::CountDiffers | Self::Missing => true,
+            Self::CountDiffers | Self::Missing | Self::Foreign => true,
             Self::Match | Self::NotCompared => false,
         }
     }
@@ -343,17 +345,23 @@ fn compare_addresses(expectation: &Expectation<'_>, packet: &Packet<&[u8]>) -> A
     if !expectation.compare_addresses {
         return AddressCheck::NotCompared;
     }
-    if usize::from(packet.count()) != expectation.addresses.len() {
-        return AddressCheck::CountDiffers;
-    }
     let theirs = packet.addresses(expectation.family);
+    let shared = |ours: &IpAddr| theirs.iter().any(|address| address == *ours);
+    if usize::from(packet.count()) != expectation.addresses.len() {
+        let foreign = packet.count() > 0
+            && !expectation.addresses.is_empty()
+            && !expectation.addresses.iter().any(shared);
+        return if foreign { AddressCheck::Foreign } else { AddressCheck::CountDiffers };
+    }
     // Routers that are configured alike send them in the same order.
     if theirs.iter().eq(expectation.addresses.iter().copied()) {
         return AddressCheck::Match;
     }
-    if expectation.addresses.iter().all(|ours| theirs.iter().any(|address| address == *ours)) {
+    if expectation.addresses.iter().all(shared) {
         AddressCheck::Match
-    } else {
+    } else if expectation.addresses.iter().any(shared) {
         AddressCheck::Missing
+    } else {
+        AddressCheck::Foreign
     }
 }

@@ -43,6 +43,9 @@ pub const TRAFFIC_CLASS: u8 = 0xc0;
 pub const ADVERTISEMENT: u8 = 1;
 /// Octets before the addresses, in both versions.
 pub const HEADER_LEN: usize = 8;
+/// Where the checksum is in a message, in both versions; as the socket option wants it
+/// (`vrrp:C-3`).
+pub const CHECKSUM_AT: i32 = 6;
 /// Octets of authentication data that end a message of version 2 (`vrrp:V2-1`).
 pub const AUTH_DATA_LEN: usize = 8;
 

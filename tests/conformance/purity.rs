@@ -18,6 +18,8 @@ const SHELLS: &[&str] = &[
     "src/netlink/socket.rs",
     "src/netlink/monitor.rs",
     "src/netlink/command.rs",
+    "src/vrrp/process",
+    "src/vrrp/process.rs",
     "src/netlink/firewall.rs",
 ];
 

@@ -18,8 +18,10 @@ use crate::netlink::cache::{Change, What};
 use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
+use crate::netlink::route::Resolved;
+use crate::units::Mac;
 use crate::vrrp::settings::Object;
-use crate::vrrp::{Engine, InstanceId, KernelError, ObjectId};
+use crate::vrrp::{Engine, KernelError, ObjectId};
 
 /// More dirty objects than that are looked up in a set and not one by one.
 const FEW: usize = 32;
@@ -52,6 +54,8 @@ pub struct Kernel {
     commands: Commands<Token>,
     /// Which objects are about an address.
     by_address: BTreeMap<IpAddr, Vec<ObjectId>>,
+    /// Routes and rules.
+    watched: Vec<ObjectId>,
     /// Addresses that are no source for adverts, since they move.
     moving: BTreeSet<IpAddr>,
     in_flight: BTreeMap<ObjectId, u32>,
@@ -76,6 +80,7 @@ impl Kernel {
             monitor,
             commands,
             by_address: BTreeMap::new(),
+            watched: Vec::new(),
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             dirty: BTreeSet::new(),
@@ -87,9 +92,14 @@ impl Kernel {
     }
 
     /// Takes over what a configuration has: which objects there are, and which addresses move.
-    pub fn configure(&mut self, engine: &Engine) {
+    ///
+    /// # Errors
+    /// What the system says when routes and rules can not be watched.
+    pub fn configure(&mut self, engine: &Engine) -> io::Result<()> {
         self.by_address.clear();
         self.moving.clear();
+        self.watched.clear();
+        let (mut routes, mut rules) = (Vec::new(), Vec::new());
         for id in engine.instances() {
             let owner = engine.settings(id).is_some_and(|s| s.priority.is_owner());
             for (object, what) in engine.objects(id) {
@@ -100,9 +110,18 @@ impl Kernel {
                         self.moving.insert(address);
                     }
                 }
+                match what {
+                    Object::Route(route) => routes.push(route.clone()),
+                    Object::Rule(rule) => rules.push(rule.clone()),
+                    Object::Filter | Object::Address(_) | Object::Excluded(_) => {}
+                }
+                if matches!(what, Object::Route(_) | Object::Rule(_)) {
+                    self.watched.push(object);
+                }
                 self.dirty.insert(object);
             }
         }
+        self.monitor.set_watch(&routes, &rules)
     }
 
     /// Whether an address is one that moves, so that no advert comes from it.
@@ -113,6 +132,11 @@ impl Kernel {
     /// The link of an interface.
     pub fn link(&self, name: &str) -> Option<&Link> {
         self.monitor.cache().link_named(name)
+    }
+
+    /// Whether a link has this hardware address.
+    pub fn has_mac(&self, link: LinkIndex, mac: Mac) -> bool {
+        self.monitor.cache().link(link).is_some_and(|link| link.mac == Some(mac))
     }
 
     /// The link that an object is on, if it is an address and the link exists.
@@ -130,28 +154,45 @@ impl Kernel {
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
         let token = Token { object, present };
+        let cache = self.monitor.cache();
         let link = self.link_of(engine, object).map(|link| link.index);
-        let asked = match (engine.object(object), link) {
+        let resolved;
+        let request = match (engine.object(object), link) {
             (Some(Object::Address(address) | Object::Excluded(address)), Some(link)) => {
-                let request = if present {
+                Ok(if present {
                     Request::Add(link, address)
                 } else {
                     Request::Delete(link, address)
-                };
-                self.commands.push(request, token).map_err(|why| match why {
-                    NotTaken::Full => Errno::EAGAIN,
-                    NotTaken::Unencodable => Errno::EINVAL,
                 })
             }
-            (Some(Object::Filter | Object::Route(_) | Object::Rule(_)), _) => {
-                Err(Errno::EOPNOTSUPP)
+            (Some(Object::Route(route)), _) if present => match Resolved::new(route, cache) {
+                Ok(route) => {
+                    resolved = route;
+                    Ok(Request::AddRoute(&resolved))
+                }
+                Err(missing) => Err((Errno::ENODEV, Some(missing.to_string().into()))),
+            },
+            (Some(Object::Route(route)), _) => Ok(Request::DeleteRoute(route)),
+            (Some(Object::Rule(rule)), _) => {
+                Ok(if present { Request::AddRule(rule) } else { Request::DeleteRule(rule) })
             }
-            (Some(_), None) | (None, _) => Err(Errno::ENODEV),
+            // Refused by `steadfast check` as long as it is not built.
+            (Some(Object::Filter), _) => Err((Errno::EOPNOTSUPP, None)),
+            (Some(Object::Address(_) | Object::Excluded(_)), None) | (None, _) => {
+                Err((Errno::ENODEV, None))
+            }
         };
+        let asked = request.and_then(|request| {
+            self.commands.push(request, token).map_err(|why| match why {
+                NotTaken::Full => (Errno::EAGAIN, None),
+                NotTaken::Unencodable => (Errno::EINVAL, None),
+            })
+        });
         match asked {
             Ok(()) => *self.in_flight.entry(object).or_default() += 1,
-            Err(Errno::ENODEV) if !present => self.finish(token, Ok(()), None),
-            Err(errno) => self.finish(token, Err(errno), None),
+            // What it was on is gone, and it with it.
+            Err((Errno::ENODEV, _)) if !present => self.finish(token, Ok(()), None),
+            Err((errno, words)) => self.finish(token, Err(errno), words),
         }
     }
 
@@ -199,11 +240,6 @@ impl Kernel {
         std::mem::take(&mut self.done)
     }
 
-    /// Whether requests wait to be sent or for their answers.
-    pub fn is_busy(&self) -> bool {
-        self.commands.in_flight() > 0
-    }
-
     /// Reads what the monitor has; adds the names of the links that changed.
     ///
     /// # Errors
@@ -223,6 +259,7 @@ impl Kernel {
                         links.extend(link.map(|link| link.name.clone()));
                     }
                 }
+                What::Route { .. } | What::Rule { .. } => self.dirty.extend(&self.watched),
             }
         }
         Ok(left)
@@ -246,11 +283,9 @@ impl Kernel {
         let mut seen = Vec::with_capacity(ready.len());
         for object in ready {
             self.dirty.remove(&object);
-            let held = match &all {
-                Some(all) => {
-                    self.key(engine, object).is_some_and(|key| all.contains(&key))
-                }
-                None => self.holds(engine, object),
+            let held = match (&all, self.key(engine, object)) {
+                (Some(all), Some(key)) => all.contains(&key),
+                (_, _) => self.holds(engine, object),
             };
             if self.is_observed(engine, object) && held != engine.object_present(object) {
                 seen.push((object, held));
@@ -261,7 +296,10 @@ impl Kernel {
 
     /// Whether the cache can tell of an object.
     fn is_observed(&self, engine: &Engine, object: ObjectId) -> bool {
-        engine.object(object).is_some_and(|what| what.announced().is_some())
+        engine.object(object).is_some_and(|what| match what {
+            Object::Address(_) | Object::Excluded(_) | Object::Route(_) | Object::Rule(_) => true,
+            Object::Filter => false,
+        })
     }
 
     fn everything(&self) -> BTreeSet<Key> {
@@ -280,15 +318,16 @@ impl Kernel {
     }
 
     fn holds(&self, engine: &Engine, object: ObjectId) -> bool {
-        self.key(engine, object).is_some_and(|wanted| {
-            let addresses = self.monitor.cache().addresses(wanted.0);
-            addresses.iter().any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
-        })
-    }
-
-    /// Looks again at all objects of an instance.
-    pub fn look_at(&mut self, engine: &Engine, instance: InstanceId) {
-        self.dirty.extend(engine.objects(instance).map(|(id, _)| id));
+        match engine.object(object) {
+            Some(Object::Route(route)) => self.monitor.watch().has_route(route),
+            Some(Object::Rule(rule)) => self.monitor.watch().has_rule(rule),
+            Some(Object::Filter | Object::Address(_) | Object::Excluded(_)) | None => {
+                self.key(engine, object).is_some_and(|wanted| {
+                    let addresses = self.monitor.cache().addresses(wanted.0);
+                    addresses.iter().any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
+                })
+            }
+        }
     }
 }
 

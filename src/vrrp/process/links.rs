@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use nix::errno::Errno;
 use smol::Task;
 
 use super::receive::Receiver;
@@ -15,7 +14,7 @@ use crate::netlink::cache::Interface;
 use crate::netlink::link::LinkIndex;
 use crate::system::clock;
 use crate::units::Family;
-use crate::vrrp::{Engine, Event, InterfaceId, InterfaceState, Received, RouterId};
+use crate::vrrp::{Engine, Event, InterfaceId, InterfaceState};
 
 /// Packets that are read from one socket before others get their turn.
 const TURN: usize = 64;
@@ -48,7 +47,6 @@ pub struct Links {
     known: BTreeMap<InterfaceId, Known>,
     sockets: BTreeMap<(InterfaceId, Family), Socket>,
     by_index: BTreeMap<LinkIndex, InterfaceId>,
-    failed: BTreeMap<RouterId, (Errno, u32)>,
 }
 
 /// Something to report to the engine, in this order.
@@ -86,7 +84,6 @@ impl Links {
         self.sockets.retain(|(id, family), _| {
             known.get(id).is_some_and(|known| known.families.contains(family))
         });
-        self.failed.retain(|router, _| engine.settings(router.instance).is_some());
     }
 
     /// The interfaces of the configuration.
@@ -145,7 +142,7 @@ impl Links {
                 if self.sockets.contains_key(&(id, family)) {
                     continue;
                 }
-                match open(spawner, id, &known.name, index, family) {
+                match open(spawner, id, index, family) {
                     Ok(socket) => {
                         self.sockets.insert((id, family), socket);
                     }
@@ -167,29 +164,15 @@ impl Links {
         let trouble = known.trouble.clone().filter(|now| before.as_ref() != Some(now));
         (reports, trouble)
     }
-
-    /// An advert could not be sent.
-    pub fn send_failed(&mut self, router: Option<RouterId>, error: Errno) {
-        if let Some(router) = router {
-            let entry = self.failed.entry(router).or_insert((error, 0));
-            *entry = (error, entry.1.saturating_add(1));
-        }
-    }
-
-    /// The adverts that could not be sent since the last call.
-    pub fn take_failed(&mut self) -> BTreeMap<RouterId, (Errno, u32)> {
-        std::mem::take(&mut self.failed)
-    }
 }
 
 fn open(
     spawner: &Spawner,
     id: InterfaceId,
-    name: &str,
     index: LinkIndex,
     family: Family,
 ) -> io::Result<Socket> {
-    let receiver = Receiver::open(family, name, index.0)?;
+    let receiver = Receiver::open(index, family)?;
     let task = spawner
         .watch(std::os::fd::AsFd::as_fd(&receiver), move |shell| receive(shell, id, family))?;
     Ok(Socket { receiver, _task: task })
@@ -214,18 +197,7 @@ pub fn receive(shell: &mut Shell, id: InterfaceId, family: Family) -> bool {
             // The link is down or gone: netlink tells.
             Ok(None) | Err(_) => return false,
         };
-        let received = match family {
-            Family::V4 => Received::from_ipv4(id, datagram.octets),
-            Family::V6 => Ok(Received::from_ipv6(
-                id,
-                datagram.source,
-                datagram.destination,
-                datagram.hop_limit,
-                datagram.octets,
-            )),
-        };
-        let Ok(received) = received else { continue };
-        let received = Received { received_len: datagram.len, ..received };
+        let Ok(received) = datagram.received(id) else { continue };
         let now = clock::now();
         // A flood for one virtual router must not keep timers from running (`vrrp:V-24`).
         if shell.engine.burst_is_over(&received) {

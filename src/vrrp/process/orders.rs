@@ -1,6 +1,11 @@
 //! What the supervisor asks for, and the answers.
 
-use crate::control::frame::encode;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
+
+use crate::control::frame::{Decoder, encode};
 use crate::control::link::{FromChild, Ticket, ToChild};
 use crate::control::record::{Kind, Level};
 use crate::control::status::VrrpProcess;
@@ -133,7 +138,9 @@ impl Shell {
 
     /// Everything that follows the engine's configuration.
     fn adopt(&mut self) {
-        self.kernel.configure(&self.engine);
+        if let Err(error) = self.kernel.configure(&self.engine) {
+            self.fail(&format!("cannot hear of routes and rules: {error}"));
+        }
         self.links.configure(&self.engine);
         self.saved.configure(&self.engine);
         for (id, name) in self.links.all() {
@@ -173,7 +180,24 @@ impl Shell {
             Notice::HandOverFailed { instance, resumed: false } => {
                 (instance, Ok("nobody took over; it was given up as --force asks".to_owned()))
             }
-            _ => return,
+            Notice::Transition { .. }
+            | Notice::PriorityChanged { .. }
+            | Notice::FaultChanged { .. }
+            | Notice::Rejected { .. }
+            | Notice::UnknownVrid { .. }
+            | Notice::IntervalDiffers { .. }
+            | Notice::AddressesDiffer { .. }
+            | Notice::LowerPriority { .. }
+            | Notice::SecondOwner { .. }
+            | Notice::SameSender { .. }
+            | Notice::OldChecksum { .. }
+            | Notice::ForeignRemoval { .. }
+            | Notice::KernelRefused { .. }
+            | Notice::AddressTaken { .. }
+            | Notice::HandOverStarted { .. }
+            | Notice::Hold { .. }
+            | Notice::LateWake { .. }
+            | Notice::Lost { .. } => return,
         };
         for waiting in &mut self.waiting {
             let same_group = self.engine.group_of(instance).is_some()
@@ -263,5 +287,54 @@ impl Shell {
         if let Some(failures) = self.announcer_failures() {
             self.say(Level::Warning, Kind::Packet, failures);
         }
+    }
+}
+
+/// Reads what the supervisor sends.
+#[derive(Debug)]
+pub struct Inlet {
+    fd: OwnedFd,
+    decoder: Decoder,
+    buffer: Box<[u8]>,
+}
+
+impl Inlet {
+    /// From this stream socket.
+    pub fn new(fd: OwnedFd) -> Self {
+        Self { fd, decoder: Decoder::default(), buffer: vec![0; 64 * 1024].into() }
+    }
+
+    /// Reads once and does what is asked for; `true`: perhaps there is more.
+    pub fn read(&mut self, shell: &mut Shell) -> bool {
+        let len = match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
+            Ok(0) => return self.gone(shell),
+            Ok(len) => len,
+            Err(Errno::EAGAIN) => return false,
+            Err(Errno::EINTR) => return true,
+            Err(_) => return self.gone(shell),
+        };
+        self.decoder.push(self.buffer.get(..len).unwrap_or_default());
+        loop {
+            match self.decoder.message() {
+                Ok(Some(message)) => shell.order(message),
+                Ok(None) => return true,
+                Err(error) => {
+                    shell.fail(&format!("the supervisor sent {error}"));
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Without a supervisor the addresses go to another router (DESIGN 3).
+    fn gone(&self, shell: &mut Shell) -> bool {
+        shell.stop();
+        false
+    }
+}
+
+impl AsFd for Inlet {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }

@@ -82,7 +82,7 @@ mod tests {
     fn what_does_not_fit_is_refused_and_the_rest_arrives_in_order() {
         let (near, mut far) = UnixStream::pair().unwrap();
         let mut outlet = Outlet::new(near.into(), 1_000_000);
-        let mut expected = Vec::new();
+        let mut expected: Vec<u8> = Vec::new();
         for number in 0..10_u8 {
             let message = vec![number; 100_000];
             expected.extend(&message);
@@ -90,7 +90,7 @@ mod tests {
         }
         assert!(!outlet.push(vec![0]));
         assert!(!outlet.flush().unwrap(), "a socket does not take a megabyte at once");
-        let mut found = Vec::new();
+        let mut found: Vec<u8> = Vec::new();
         let mut part = vec![0; 65536];
         while found.len() < expected.len() {
             let len = far.read(&mut part).unwrap();

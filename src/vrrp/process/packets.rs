@@ -8,8 +8,7 @@ use crate::units::{Centiseconds, Family, Priority, Version};
 use crate::vrrp::settings::{Authentication, InstanceSettings, V3Checksum};
 use crate::vrrp::{Engine, RouterId};
 use crate::wire::checksum::PseudoHeader;
-use crate::wire::vrrp::template::Template;
-use crate::wire::vrrp::{self, Addresses, Format, Repr};
+use crate::wire::vrrp::{self, Addresses, Format, Repr, Template};
 
 /// A packet and where it goes.
 #[derive(Clone, Debug)]
@@ -56,9 +55,8 @@ impl Packets {
         interval: Centiseconds,
     ) -> Option<&Packet> {
         let source = engine.source(router)?;
-        let good = |packet: &Packet| {
-            !packet.stale && packet.source == source && packet.link == link
-        };
+        let good =
+            |packet: &Packet| !packet.stale && packet.source == source && packet.link == link;
         if !self.known.get(&router).is_some_and(good)
             && let Some(template) = build(engine, router, source)
         {

@@ -2,15 +2,12 @@
 
 use crate::control::status::{
     Hold, InstanceStatus, MasterStatus, ObjectStatus, RouterStatus, TimerStatus, TrackerStatus,
-    Warning, WarningKind,
 };
 use crate::units::{Centiseconds, Instant};
 use crate::vrrp::settings::{Object, Preempt};
 use crate::vrrp::timers::Timer;
 use crate::vrrp::validation::Reject;
-use crate::vrrp::{
-    Engine, Heard, InstanceId, ObjectId, RouterId, State, TrackerState,
-};
+use crate::vrrp::{Engine, Heard, InstanceId, ObjectId, RouterId, TrackerState};
 
 use super::warnings::{Warnings, rival};
 use super::words;
@@ -33,7 +30,7 @@ pub fn instance(
         .map(|(id, object)| object_status(engine, id, object, &settings.interface, held(id)))
         .collect();
     let transitions = routers.iter().map(|r| r.become_master + r.release_master).max();
-    let mut status = InstanceStatus {
+    Some(InstanceStatus {
         name: settings.name.to_string(),
         interface: settings.interface.to_string(),
         virtual_router_id: settings.vrid.get(),
@@ -72,61 +69,8 @@ pub fn instance(
             })
             .collect(),
         timers: timers(engine, id, now),
-        warnings: Vec::new(),
-    };
-    status.warnings = present_warnings(engine, id, &status, now);
-    if let Some(warnings) = warnings {
-        status.warnings.extend(warnings.list(&settings.name, now));
-    }
-    Some(status)
-}
-
-/// What is wrong at this moment, whatever was told before.
-fn present_warnings(
-    engine: &Engine,
-    id: InstanceId,
-    status: &InstanceStatus,
-    now: Instant,
-) -> Vec<Warning> {
-    let name = Some(status.name.clone());
-    let warning = |kind, text, from, count, last_age| Warning {
-        kind,
-        instance: name.clone(),
-        text,
-        from,
-        count,
-        last_age,
-    };
-    let mut list = Vec::new();
-    if let Some(rival) = rival(engine, id, now) {
-        let text = format!(
-            "{} is MASTER too (priority {}, ours {}): see whether the routers hear each other",
-            rival.address, rival.priority, status.effective_priority
-        );
-        let count = status.routers.iter().map(|r| u64::from(r.lower_priority_received)).sum();
-        let age = age(rival.at, now);
-        list.push(warning(WarningKind::SplitBrain, text, Some(rival.address), count, age));
-    }
-    if engine.state(id) == Some(State::Fault)
-        && let Some(fault) = &status.fault
-    {
-        list.push(warning(WarningKind::Fault, fault.clone(), None, 1, status.state_age));
-    }
-    let missing: Vec<&str> = status
-        .objects
-        .iter()
-        .filter(|object| object.wanted && !object.present)
-        .map(|object| object.what.as_str())
-        .collect();
-    if let Some(first) = missing.first() {
-        let text = match missing.len() {
-            1 => format!("the kernel does not hold {first}"),
-            more => format!("the kernel does not hold {first} and {} more", more - 1),
-        };
-        let count = u64::try_from(missing.len()).unwrap_or(u64::MAX);
-        list.push(warning(WarningKind::AddressMissing, text, None, count, 0.0));
-    }
-    list
+        warnings: warnings.into_iter().flat_map(|w| w.list(&settings.name, now)).collect(),
+    })
 }
 
 fn router(engine: &Engine, id: RouterId, now: Instant) -> Option<RouterStatus> {
@@ -139,6 +83,7 @@ fn router(engine: &Engine, id: RouterId, now: Instant) -> Option<RouterStatus> {
         family: id.family.to_string(),
         source: engine.source(id),
         master: engine.master(id).map(|heard| master(&heard, now)),
+        rival: rival(engine, id).map(|heard| master(&heard, now)),
         adverts_sent: statistics.adverts_sent,
         last_sent_age: engine.last_advert(id.instance).map(|at| age(at, now)),
         adverts_received: statistics.adverts_received,
@@ -189,7 +134,8 @@ fn object_status(
 }
 
 fn timers(engine: &Engine, id: InstanceId, now: Instant) -> Vec<TimerStatus> {
-    let running = Timer::ALL.into_iter().filter_map(|timer| Some((timer, engine.timer(id, timer)?)));
+    let running =
+        Timer::ALL.into_iter().filter_map(|timer| Some((timer, engine.timer(id, timer)?)));
     running
         .map(|(timer, at)| TimerStatus {
             name: match timer {

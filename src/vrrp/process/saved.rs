@@ -53,11 +53,8 @@ impl Saved {
     /// The instances that a former process left as master, and when it sent the last advert of
     /// each. To be asked before [`Saved::configure`].
     pub fn masters(&self, engine: &Engine) -> Vec<(InstanceId, Instant)> {
-        let left: BTreeMap<_, _> = self
-            .shared
-            .slots()
-            .filter_map(|slot| Some((self.shared.key(slot)?, self.shared.load(slot)?)))
-            .collect();
+        let left: BTreeMap<_, _> =
+            self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))).collect();
         let of = |id| {
             let slot = left.get(&key(engine, id)?)?;
             (slot.state == SavedState::Master).then_some((id, slot.last_advert))

@@ -2,9 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 
+use nix::errno::Errno;
+use smol::channel::Sender;
+
 use super::announce::Announcer;
+use super::forwarding::Forwarding;
 use super::kernel::Kernel;
 use super::links::Links;
 use super::orders::Waiting;
@@ -13,11 +18,14 @@ use super::packets::Packets;
 use super::receive::Buffer;
 use super::records::{Entry, Records};
 use super::saved::Saved;
-use super::transmit::Transmitter;
+use super::silence::Silence;
+use super::tasks::Spawner;
+use super::transmit::{Advert, Transmitter};
 use super::warnings::Warnings;
-use super::words;
+use super::words::{self, Concern};
 use crate::control::link::{FromChild, Ticket};
 use crate::control::record::{Kind, Level, Transition};
+use crate::control::status::WarningKind;
 use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::system::timer::Timer;
@@ -32,7 +40,7 @@ const ANNOUNCEMENTS: usize = 64;
 /// Notices in one slice of work.
 const NOTICES: usize = 64;
 /// Adverts that leave in one call.
-pub const ADVERTS: usize = crate::system::raw::BATCH;
+const ADVERTS: usize = 256;
 
 /// How the process ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,12 +60,16 @@ pub struct Shell {
     /// A configuration came, and waits for the kernel's links and addresses.
     pub(super) generation: Option<u32>,
     pub(super) kernel: Kernel,
+    pub(super) silence: Silence,
     pub(super) links: Links,
     pub(super) changed_links: BTreeSet<Box<str>>,
     packets: Packets,
     due: heapless::Vec<RouterId, ADVERTS>,
     transmitter: Transmitter,
-    announcer: Announcer,
+    pub(super) announcer: Announcer,
+    forwarding: Forwarding,
+    /// Adverts that could not be sent and were not told of yet.
+    failed: BTreeMap<RouterId, (Errno, u32)>,
     pub(super) buffer: Buffer,
     pub(super) timer: Rc<Timer>,
     pub(super) records: Records,
@@ -72,6 +84,10 @@ pub struct Shell {
     pub(super) started_at: Instant,
     pub(super) stopping: bool,
     pub(super) end: Option<End>,
+    ended: Sender<End>,
+    spawner: Option<Spawner>,
+    /// A task waits for the channel, or for the log, to be writable.
+    blocked: [bool; 2],
 }
 
 /// What the shell is made of.
@@ -92,18 +108,22 @@ impl Shell {
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(parts: Parts) -> io::Result<Self> {
-        Ok(Self {
+    pub fn new(parts: Parts, ended: Sender<End>) -> io::Result<Self> {
+        let (silence, missing) = Silence::open();
+        let mut shell = Self {
             engine: Engine::new(&Settings::default()),
             started: false,
             generation: None,
             kernel: Kernel::open()?,
+            silence,
             links: Links::default(),
             changed_links: BTreeSet::new(),
             packets: Packets::default(),
             due: heapless::Vec::new(),
             transmitter: Transmitter::new(),
             announcer: Announcer::open()?,
+            forwarding: Forwarding::default(),
+            failed: BTreeMap::new(),
             buffer: Buffer::default(),
             timer: parts.timer,
             records: parts.records,
@@ -116,7 +136,70 @@ impl Shell {
             started_at: clock::now(),
             stopping: false,
             end: None,
-        })
+            ended,
+            spawner: None,
+            blocked: [false; 2],
+        };
+        if let Some(error) = missing {
+            let text = format!("no packet filter, so planned hand-overs are not silent: {error}");
+            shell.say(Level::Notice, Kind::Kernel, text);
+        }
+        Ok(shell)
+    }
+
+    /// Who starts tasks.
+    pub fn set_spawner(&mut self, spawner: Spawner) {
+        self.links.set_spawner(spawner.clone());
+        self.spawner = Some(spawner);
+    }
+
+    /// A slice of work, and what it has to say to the supervisor. `true`: there is more.
+    pub fn turn(&mut self) -> bool {
+        let more = self.act();
+        let said = self.flush();
+        match self.end {
+            Some(end) if said => {
+                // Full only when it is told already.
+                let _ = self.ended.try_send(end);
+                false
+            }
+            Some(_) => false,
+            None => more,
+        }
+    }
+
+    /// Sends what waits for the supervisor; `true`: nothing waits any more.
+    fn flush(&mut self) -> bool {
+        let (channel, records) = (self.channel.flush(), self.records.flush());
+        let mut said = true;
+        for (place, result) in [channel, records].into_iter().enumerate() {
+            match result {
+                Ok(true) => {}
+                Ok(false) => {
+                    said = false;
+                    self.wait_until_writable(place);
+                }
+                // The supervisor is gone. The reader of the channel sees it, too.
+                Err(_) => {}
+            }
+        }
+        said
+    }
+
+    fn wait_until_writable(&mut self, place: usize) {
+        let Some(blocked) = self.blocked.get_mut(place) else { return };
+        if std::mem::replace(blocked, true) {
+            return;
+        }
+        let fd = if place == 0 { self.channel.as_fd() } else { self.records.as_fd() };
+        let then = move |shell: &mut Self| {
+            if let Some(blocked) = shell.blocked.get_mut(place) {
+                *blocked = false;
+            }
+        };
+        if let Some(Err(error)) = self.spawner.as_ref().map(|s| s.when_writable(fd, then)) {
+            self.fail(&format!("cannot wait for the supervisor: {error}"));
+        }
     }
 
     /// Does a slice of what is to be done. `true`: there is more; call again after others had their
@@ -165,14 +248,19 @@ impl Shell {
         if self.due.is_empty() {
             return;
         }
-        let Self { due, packets, transmitter, links, .. } = self;
-        let packets = due.iter().filter_map(|router| packets.get(*router));
-        let due_of = |place: usize| due.get(place).copied();
-        transmitter.send(
-            packets.map(|packet| (packet.link.0, packet.source, &packet.template)),
-            |place, error| links.send_failed(due_of(place), error),
-        );
-        self.due.clear();
+        let Self { due, packets, transmitter, failed, .. } = self;
+        let adverts = due.iter().filter_map(|router| packets.get(*router)).map(|packet| Advert {
+            link: packet.link,
+            source: packet.source,
+            template: &packet.template,
+        });
+        transmitter.send(adverts, |place, errno| {
+            if let Some(router) = due.get(place) {
+                let (last, count) = failed.entry(*router).or_insert((errno, 0));
+                (*last, *count) = (errno, count.saturating_add(1));
+            }
+        });
+        due.clear();
     }
 
     /// Reads all packets that wait, since the process stood still; not longer than the engine
@@ -207,9 +295,9 @@ impl Shell {
             } else if let Action::Remove(object) = action {
                 self.kernel.ask(&self.engine, object, false);
             } else if let Action::Mute(instance) = action {
-                self.kernel.mute(&self.engine, instance, true);
+                self.silence(instance, true);
             } else if let Action::Unmute(instance) = action {
-                self.kernel.mute(&self.engine, instance, false);
+                self.silence(instance, false);
             }
         }
         match self.kernel.send() {
@@ -219,6 +307,29 @@ impl Shell {
         }
         self.take_answers();
         more
+    }
+
+    fn silence(&mut self, instance: InstanceId, silent: bool) {
+        if let Err(error) = self.silence.set(&self.engine, instance, silent) {
+            let text = format!("cannot ask the packet filter for silence: {error}");
+            self.say(Level::Warning, Kind::Kernel, text);
+        }
+    }
+
+    /// Reads the answers of the packet filter.
+    pub fn read_silence(&mut self) -> bool {
+        match self.silence.read() {
+            Ok(failures) => {
+                for text in failures {
+                    self.say(Level::Warning, Kind::Kernel, text);
+                }
+            }
+            Err(error) => {
+                let text = format!("cannot hear the packet filter: {error}");
+                self.say(Level::Warning, Kind::Kernel, text);
+            }
+        }
+        false
     }
 
     /// Hands the kernel's answers to the engine.
@@ -235,6 +346,7 @@ impl Shell {
     }
 
     fn announce(&mut self) -> bool {
+        let now = clock::now();
         let mut more = true;
         for _ in 0..ANNOUNCEMENTS {
             let Some(action) = self.engine.poll_announcement() else {
@@ -246,7 +358,8 @@ impl Shell {
             let link = self.kernel.link_of(&self.engine, object);
             let (Some(address), Some(link)) = (address, link) else { continue };
             if let Some(mac) = link.mac {
-                self.announcer.push(link.index.0, mac, address);
+                let router = self.forwarding.on(link, now);
+                self.announcer.push(link.index, mac, address, router);
             }
         }
         self.announcer.flush();
@@ -285,13 +398,13 @@ impl Shell {
                 cause: words::cause(&self.engine, *instance, cause),
             });
         }
-        let refused = match notice {
-            Notice::KernelRefused { object, .. } => self.kernel_words.remove(object),
-            _ => None,
+        let refused = if let Notice::KernelRefused { object, .. } = notice {
+            self.kernel_words.remove(object)
+        } else {
+            None
         };
         let told = words::notice(&self.engine, notice, refused.as_deref());
-        let instance =
-            told.instance.map(|id| (id, words::name(&self.engine, id).to_owned()));
+        let instance = told.instance.map(|id| (id, words::name(&self.engine, id).to_owned()));
         if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
             let warnings = self.warnings.entry(*id).or_default();
             warnings.add(&self.engine, concern, told.text.clone(), now);
@@ -316,7 +429,6 @@ impl Shell {
     }
 
     fn stopped(&mut self) {
-        self.kernel.close();
         self.send(&FromChild::Stopped);
         self.end.get_or_insert(End::Stopped);
     }
@@ -326,9 +438,33 @@ impl Shell {
         for (level, text) in super::log::take() {
             self.say(level, Kind::Process, text);
         }
-        for (level, text) in self.links.take_remarks() {
-            self.say(level, Kind::Packet, text);
+        for (router, (errno, count)) in std::mem::take(&mut self.failed) {
+            self.tell_failed(router, errno, count);
         }
+    }
+
+    /// Adverts that could not be sent.
+    fn tell_failed(&mut self, router: RouterId, errno: Errno, count: u32) {
+        // Expected while an interface goes down (`vrrp:X-4`): its state says so.
+        if matches!(errno, Errno::ENETDOWN | Errno::ENETUNREACH | Errno::ENODEV | Errno::ENXIO) {
+            return;
+        }
+        let now = clock::now();
+        let id = router.instance;
+        let text = words::send_failed(router.family, errno);
+        let concern = Concern {
+            kind: WarningKind::SendFailed,
+            router: Some(router),
+            from: None,
+            reject: None,
+        };
+        let warnings = self.warnings.entry(id).or_default();
+        for _ in 0..count {
+            warnings.add(&self.engine, concern.clone(), text.clone(), now);
+        }
+        let instance = Some((id, words::name(&self.engine, id).to_owned()));
+        let (level, kind) = (Level::Warning, Kind::Packet);
+        self.records.add(Entry { level, kind, instance, transition: None, text }, now);
     }
 
     /// After a reload: forgets what is of instances that are gone.

@@ -3,13 +3,12 @@
 //! The engine tells of a thing once and counts each time it happens, so a warning keeps a counter:
 //! as long as that grows, the thing goes on.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::words::Concern;
 use crate::control::status::{self, WarningKind};
 use crate::units::Instant;
-use crate::vrrp::{Engine, InstanceId};
+use crate::vrrp::{Engine, Heard, RouterId, State};
 
 /// The most warnings of one instance; the oldest makes room.
 const MOST: usize = 16;
@@ -98,53 +97,39 @@ fn counter(engine: &Engine, concern: &Concern) -> u32 {
         WarningKind::BadPackets => {
             concern.reject.map_or(0, |reject| statistics.rejected.get(reject))
         }
-        WarningKind::AddressesDiffer => statistics.address_list_errors,
+        WarningKind::AddressesDiffer | WarningKind::VridConflict => statistics.address_list_errors,
         WarningKind::IntervalDiffers => statistics.interval_differs,
         WarningKind::SplitBrain
-        | WarningKind::VridConflict
-        | WarningKind::SecondOwner
-        | WarningKind::SameSender
-        | WarningKind::ForeignRemoval
-        | WarningKind::KernelRefused
-        | WarningKind::AddressTaken
-        | WarningKind::AddressMissing
-        | WarningKind::Fault
-        | WarningKind::SendFailed
-        | WarningKind::ReloadRefused
         | WarningKind::Process
+        | WarningKind::NoMaster
+        | WarningKind::Fault
+        | WarningKind::AddressMissing
+        | WarningKind::LeftBehind
+        | WarningKind::SameSender
+        | WarningKind::SecondOwner
+        | WarningKind::AddressTaken
+        | WarningKind::SendFailed
+        | WarningKind::KernelRefused
+        | WarningKind::ForeignRemoval
+        | WarningKind::ReloadRefused
+        | WarningKind::Empty
+        | WarningKind::Held
+        | WarningKind::PriorityLowered
         | WarningKind::Storage
         | WarningKind::RecordsLost => 0,
     }
 }
 
-/// Another router that is master of the same addresses as we are, now: its adverts come while we
-/// are MASTER and not handing over, and not only the last one of a router that gives way.
-pub fn rival(engine: &Engine, instance: InstanceId, now: Instant) -> Option<Rival> {
-    let settings = engine.settings(instance)?;
-    let (since, _) = engine.since(instance)?;
-    let is_master = engine.state(instance) == Some(crate::vrrp::State::Master);
-    if !is_master || engine.handing_over(instance) {
+/// The other router that last announced itself as master since this one is, and is not handing
+/// over. Not the last word of one that gives way, which comes with or just after our first advert.
+pub fn rival(engine: &Engine, router: RouterId) -> Option<Heard> {
+    let id = router.instance;
+    if engine.state(id) != Some(State::Master) || engine.handing_over(id) {
         return None;
     }
-    let rivals = engine.routers(instance).filter_map(|router| {
-        let heard = engine.statistics(router)?.last_received?;
-        let own = engine.source(router);
-        let wait = heard.interval.duration().max(settings.interval.duration());
-        let lasting = heard.at > since + wait;
-        let fresh = now.since(heard.at) <= wait * u32::from(settings.down_timer_adverts) + wait;
-        (lasting && fresh && !heard.priority.is_stop() && Some(heard.address) != own)
-            .then_some(Rival { address: heard.address, priority: heard.priority.0, at: heard.at })
-    });
-    rivals.max_by_key(|rival| rival.at)
-}
-
-/// See [`rival`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Rival {
-    /// Its address.
-    pub address: IpAddr,
-    /// Its priority.
-    pub priority: u8,
-    /// When it was last heard.
-    pub at: Instant,
+    let heard = engine.statistics(router)?.last_received?;
+    let (since, _) = engine.since(id)?;
+    let lasting = heard.at > since + heard.interval.duration();
+    let other = engine.source(router) != Some(heard.address);
+    (lasting && other && !heard.priority.is_stop()).then_some(heard)
 }

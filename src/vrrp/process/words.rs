@@ -4,8 +4,10 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::config::routes::{Route, RouteKind};
-use crate::control::record::Level;
+use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
 use crate::units::{Centiseconds, Family};
 use crate::vrrp::settings::Object;
@@ -13,6 +15,9 @@ use crate::vrrp::validation::Reject;
 use crate::vrrp::{
     Cause, Engine, FaultReason, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
 };
+
+/// The longest interval of a planned hand-over.
+const HAND_OVER: Centiseconds = Centiseconds(5);
 
 /// The state as the status document names it.
 pub const fn state(state: State) -> status::State {
@@ -103,15 +108,13 @@ pub fn fault(engine: &Engine, instance: InstanceId, reason: FaultReason) -> Stri
             let on = engine.settings(instance).map_or("?", |settings| &settings.interface);
             format!("interface \"{on}\" has no {kind} to send from")
         }
-        FaultReason::Tracked(index) => {
-            match engine.tracked(instance).nth(usize::from(index)) {
-                Some(tracked) if tracked.interface => {
-                    format!("tracked interface \"{}\" is down", tracked.name)
-                }
-                Some(tracked) => format!("tracked {} is down", tracked.name),
-                None => "something tracked is down".into(),
+        FaultReason::Tracked(index) => match engine.tracked(instance).nth(usize::from(index)) {
+            Some(tracked) if tracked.interface => {
+                format!("tracked interface \"{}\" is down", tracked.name)
             }
-        }
+            Some(tracked) => format!("tracked {} is down", tracked.name),
+            None => "something tracked is down".into(),
+        },
     }
 }
 
@@ -181,6 +184,8 @@ pub struct Concern {
 pub struct Told {
     /// How much it matters.
     pub level: Level,
+    /// What it is about.
+    pub kind: Kind,
     /// The instance that it is about.
     pub instance: Option<InstanceId>,
     /// What follows the instance's name.
@@ -190,23 +195,19 @@ pub struct Told {
 }
 
 impl Told {
-    fn new(level: Level, instance: InstanceId, text: String) -> Self {
-        Self { level, instance: Some(instance), text, concern: None }
+    fn new(level: Level, kind: Kind, instance: InstanceId, text: String) -> Self {
+        Self { level, kind, instance: Some(instance), text, concern: None }
     }
 
-    fn of_process(level: Level, text: String) -> Self {
-        Self { level, instance: None, text, concern: None }
+    fn of_process(kind: Kind, text: String) -> Self {
+        Self { level: Level::Warning, kind, instance: None, text, concern: None }
     }
 
-    fn of_router(
-        kind: WarningKind,
-        router: RouterId,
-        from: IpAddr,
-        text: String,
-    ) -> Self {
+    fn of_router(kind: WarningKind, router: RouterId, from: IpAddr, text: String) -> Self {
         let concern = Concern { kind, router: Some(router), from: Some(from), reject: None };
         Self {
             level: Level::Warning,
+            kind: Kind::Packet,
             instance: Some(router.instance),
             text,
             concern: Some(concern),
@@ -215,24 +216,26 @@ impl Told {
 
     fn of_instance(kind: WarningKind, instance: InstanceId, text: String) -> Self {
         let concern = Concern { kind, router: None, from: None, reject: None };
-        Self { level: Level::Warning, instance: Some(instance), text, concern: Some(concern) }
+        let (level, concern) = (Level::Warning, Some(concern));
+        Self { level, kind: Kind::Kernel, instance: Some(instance), text, concern }
     }
 }
 
-/// A notice in words.
-pub fn notice(engine: &Engine, notice: &Notice) -> Told {
+/// A notice in words. `refusal` is what the kernel said when it refused something.
+pub fn notice(engine: &Engine, notice: &Notice, refusal: Option<&str>) -> Told {
     match notice {
         Notice::Transition { instance, from, to, cause: why } => {
             let (from, to) = (state(*from), state(*to));
             let why = cause(engine, *instance, why);
-            Told::new(Level::Notice, *instance, format!("{from} to {to}: {why}"))
+            Told::new(Level::Notice, Kind::Transition, *instance, format!("{from} to {to}: {why}"))
         }
         Notice::PriorityChanged { instance, from, to } => {
-            Told::new(Level::Notice, *instance, format!("effective priority {from} to {to}"))
+            let text = format!("effective priority {from} to {to}");
+            Told::new(Level::Notice, Kind::Priority, *instance, text)
         }
         Notice::FaultChanged { instance, reason } => {
             let why = fault(engine, *instance, *reason);
-            Told::new(Level::Warning, *instance, format!("still FAULT: {why}"))
+            Told::new(Level::Warning, Kind::Fault, *instance, format!("still FAULT: {why}"))
         }
         Notice::Rejected { router, from, reason } => {
             let text = format!("bad packet from {from} dropped: {reason}");
@@ -242,14 +245,22 @@ pub fn notice(engine: &Engine, notice: &Notice) -> Told {
             }
             told
         }
-        Notice::UnknownVrid { interface: id, from, vrid } => Told::of_process(
-            Level::Warning,
-            format!(
-                "{from} announces virtual_router_id {vrid} on {}, which no instance here has: \
-                 another pair of routers",
-                interface(engine, *id)
-            ),
-        ),
+        Notice::UnknownVrid { interface: id, from, vrid } => Told {
+            level: Level::Info,
+            ..Told::of_process(
+                Kind::Packet,
+                format!(
+                    "{from} announces virtual_router_id {vrid} on {}, which no instance here has: \
+                     another pair of routers",
+                    interface(engine, *id)
+                ),
+            )
+        },
+        Notice::IntervalDiffers { router, from, theirs } if theirs.0 <= HAND_OVER.0 => {
+            // So short is what a master announces moments before it hands over (DESIGN 10).
+            let text = format!("{from} announces the interval {}", interval(*theirs));
+            Told::new(Level::Debug, Kind::Packet, router.instance, text)
+        }
         Notice::IntervalDiffers { router, from, theirs } => {
             let own = engine.settings(router.instance).map(|s| interval(s.interval));
             let text = format!(
@@ -260,16 +271,24 @@ pub fn notice(engine: &Engine, notice: &Notice) -> Told {
             );
             Told::of_router(WarningKind::IntervalDiffers, *router, *from, text)
         }
-        Notice::AddressesDiffer { router, from } => {
+        Notice::AddressesDiffer { router, from, foreign: false } => {
             let text = format!(
                 "{from} announces other addresses with this virtual_router_id: set the same \
-                 virtual_addresses on all routers, or another virtual_router_id"
+                 virtual_addresses on all routers"
             );
             Told::of_router(WarningKind::AddressesDiffer, *router, *from, text)
         }
+        Notice::AddressesDiffer { router, from, foreign: true } => {
+            let text = format!(
+                "{from} uses this virtual_router_id for addresses of which none is ours: if it \
+                 belongs to another pair of routers, give one pair another virtual_router_id"
+            );
+            Told::of_router(WarningKind::VridConflict, *router, *from, text)
+        }
         Notice::LowerPriority { router, from, theirs } => {
-            let text = format!("{from} announces itself as master, with the lower priority {theirs}");
-            Told::new(Level::Notice, router.instance, text)
+            let text =
+                format!("{from} announces itself as master, with the lower priority {theirs}");
+            Told::new(Level::Notice, Kind::Packet, router.instance, text)
         }
         Notice::SecondOwner { router, from, yielding } => {
             let then = if *yielding { "we yield to it (254)" } else { "we go on" };
@@ -287,7 +306,7 @@ pub fn notice(engine: &Engine, notice: &Notice) -> Told {
         }
         Notice::OldChecksum { router, from } => {
             let text = format!("{from} computes checksums as keepalived up to 1.3.6; we follow");
-            Told::new(Level::Notice, router.instance, text)
+            Told::new(Level::Notice, Kind::Packet, router.instance, text)
         }
         Notice::ForeignRemoval { object: removed, restore_in } => {
             let what = object(engine, *removed);
@@ -305,9 +324,10 @@ pub fn notice(engine: &Engine, notice: &Notice) -> Told {
         Notice::KernelRefused { object: refused, present, error, retry_in } => {
             let what = object(engine, *refused);
             let verb = if *present { "add" } else { "remove" };
+            let said = refusal.map(|words| format!(" ({words})")).unwrap_or_default();
             let text = format!(
-                "the kernel refused to {verb} {what}: {}; it is tried again in {}",
-                std::io::Error::from_raw_os_error(error.0),
+                "the kernel refused to {verb} {what}: {}{said}; it is tried again in {}",
+                Errno::from_raw(error.0).desc(),
                 seconds(*retry_in)
             );
             Told::of_instance(WarningKind::KernelRefused, refused.instance, text)
@@ -324,12 +344,12 @@ pub fn notice(engine: &Engine, notice: &Notice) -> Told {
             told
         }
         Notice::HandOverStarted { instance } => {
-            Told::new(Level::Info, *instance, "planned hand-over begins".into())
+            Told::new(Level::Info, Kind::HandOver, *instance, "planned hand-over begins".into())
         }
         Notice::HandOverTaken { instance, by, after } => {
             let after = after.as_secs_f64() * 1000.0;
             let text = format!("{by} took over {after:.1} ms after priority 0");
-            Told::new(Level::Notice, *instance, text)
+            Told::new(Level::Notice, Kind::HandOver, *instance, text)
         }
         Notice::HandOverFailed { instance, resumed } => {
             let text = if *resumed {
@@ -337,25 +357,42 @@ pub fn notice(engine: &Engine, notice: &Notice) -> Told {
             } else {
                 "nobody took over; the addresses are given up"
             };
-            Told::new(Level::Warning, *instance, text.into())
+            Told::new(Level::Warning, Kind::HandOver, *instance, text.into())
         }
-        Notice::Hold { instance, held: true } => {
-            Told::new(Level::Notice, *instance, "held as backup until released".into())
-        }
+        Notice::Hold { instance, held: true } => Told::new(
+            Level::Notice,
+            Kind::HandOver,
+            *instance,
+            "held as backup until released".into(),
+        ),
         Notice::Hold { instance, held: false } => {
-            Told::new(Level::Notice, *instance, "released from the hold".into())
+            Told::new(Level::Notice, Kind::HandOver, *instance, "released from the hold".into())
         }
         Notice::LateWake { by } => Told::of_process(
-            Level::Warning,
+            Kind::Process,
             format!(
                 "the process stood still and woke up {} late; packets that waited are read first",
                 seconds(*by)
             ),
         ),
         Notice::Lost { count } => Told::of_process(
-            Level::Warning,
+            Kind::Process,
             format!("{count} notices were lost because there were too many at once"),
         ),
     }
 }
 
+/// Why adverts do not leave, and what to look for.
+pub fn send_failed(family: Family, errno: Errno) -> String {
+    let look = if errno == Errno::EPERM {
+        ": a firewall rule drops them; allow IP protocol 112"
+    } else if errno == Errno::EADDRNOTAVAIL {
+        ": the interface does not have the source address"
+    } else if errno == Errno::EMSGSIZE {
+        ": the packet is longer than the MTU of the interface; use fewer addresses, or move some \
+         to excluded_addresses"
+    } else {
+        ""
+    };
+    format!("cannot send {family} adverts: {}{look}", errno.desc())
+}

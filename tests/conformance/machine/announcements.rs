@@ -65,7 +65,7 @@ fn g_5_refresh() {
     d.hear(&peer(20, 200));
     d.clear();
     d.run_for(ms(2_000));
-    assert_eq!(d.announced(v4(100)), [], "not as backup");
+    assert_eq!(d.announced(v4(100)), NEVER, "not as backup");
 }
 
 /// vrrp:G-5: the smallest time between two on one interface, for each family.
@@ -134,8 +134,8 @@ fn g_5_waiting_announcements_of_addresses_that_go() {
     d.reload_one(with(announce));
     d.run_for(ms(100));
     assert_eq!(d.announced(v4(100)).len(), 1);
-    assert_eq!(d.announced(v4(101)), [], "somebody removed it");
-    assert_eq!(d.announced(v4(102)), [], "the configuration has it no more");
+    assert_eq!(d.announced(v4(101)), NEVER, "somebody removed it");
+    assert_eq!(d.announced(v4(102)), NEVER, "the configuration has it no more");
 }
 
 /// vrrp:S-42: what waits for its turn ends with the mastership, also if that comes back.
@@ -159,7 +159,7 @@ fn s_42_a_backup_announces_nothing() {
     d.hear(&peer(20, 200));
     assert!(d.installed());
     d.command(Command::Announce { instance: d.a() });
-    assert_eq!(d.announced(v4(100)), []);
+    assert_eq!(d.announced(v4(100)), NEVER);
 }
 
 /// vrrp:G-5: the spacing holds over all instances of an interface, and what is no longer wanted
@@ -181,7 +181,7 @@ fn g_5_spacing_over_instances() {
     d.hear(&winner);
     d.run_for(ms(100));
     let at = d.announced(v4(51))[0];
-    assert_eq!(d.announced(v4(52)), []);
+    assert_eq!(d.announced(v4(52)), NEVER);
     assert_eq!(d.announced(v4(53)), [at + ms(10)]);
 }
 
@@ -199,7 +199,7 @@ fn g_5_switched_off() {
     assert_eq!(d.state(), State::Master);
     assert_eq!((d.timer(Timer::SecondBurst), d.timer(Timer::Refresh)), (None, None));
     d.run_for(ms(60_000));
-    assert_eq!(times(&d, 100), []);
+    assert_eq!(times(&d, 100), NEVER);
 }
 
 /// vrrp:G-5: a master that goes on after a hand-over announces, and refreshes a whole interval
@@ -241,7 +241,7 @@ fn announced_when_acknowledged() {
     let mut d = Driver::one(with(plain()));
     d.kernel = Kernel::Silent;
     d.run_for(ms(4_000));
-    assert_eq!(d.announced(v4(100)), []);
+    assert_eq!(d.announced(v4(100)), NEVER);
     d.answer(Ok(()));
     assert_eq!((d.announced(v4(100)).len(), d.announced(v4(101)).len()), (1, 0));
     d.answer(Ok(()));
@@ -254,7 +254,7 @@ fn announcing_by_command() {
     let mut d = Driver::one(with(AnnounceSettings { repeat: 0, ..plain() }));
     let instance = d.a();
     d.command(Command::Announce { instance });
-    assert_eq!(d.announced(v4(100)), []);
+    assert_eq!(d.announced(v4(100)), NEVER);
     d.run_for(ms(4_000));
     d.command(Command::Announce { instance });
     assert_eq!((d.announced(v4(100)).len(), d.announced(v4(101)).len()), (1, 1));
@@ -318,7 +318,7 @@ fn an_announcement_of_another_host_is_not_answered_when_that_is_off() {
         d.clear();
         d.hear_announcement(address);
         d.run_for(ms(60_000));
-        assert_eq!(d.announced(v4(100)), []);
+        assert_eq!(d.announced(v4(100)), NEVER);
         assert_eq!(d.notices(), []);
     }
 }

@@ -289,7 +289,11 @@ fn v3_4_no_addresses() {
     d.run_for(ms(500));
     d.hear(&peer(20, 200).addresses(&[]));
     let router = d.router(Family::V4);
-    assert!(d.notices().contains(&Notice::AddressesDiffer { router, from: v4(20) }));
+    assert!(d.notices().contains(&Notice::AddressesDiffer {
+        router,
+        from: v4(20),
+        foreign: false
+    }));
     assert_eq!(d.down(), Some(FULL));
     assert_eq!(d.engine.statistics(router).unwrap().address_list_errors, 1);
 }

@@ -16,6 +16,9 @@ pub const START: Instant = Instant::from_nanos(1_000_000_000_000);
 /// The last octet (group) of our own addresses: peers may be below and above.
 pub const OWN: u8 = 10;
 
+/// No times at all, with their type: an empty list alone could be of several that compare.
+pub const NEVER: [Duration; 0] = [];
+
 pub const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }

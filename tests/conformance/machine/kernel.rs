@@ -94,7 +94,7 @@ fn a_refusal_is_tried_again() {
         retry_in: ms(seconds * 1_000),
     };
     assert_eq!(d.notices()[2..], [1, 2, 4, 8, 16, 30, 30, 30].map(refused));
-    assert_eq!(d.announced(v4(100)), []);
+    assert_eq!(d.announced(v4(100)), NEVER);
     d.kernel = Kernel::Works;
     d.run_for(ms(30_000));
     assert!(d.installed());
@@ -127,7 +127,7 @@ fn late_answers() {
     d.hear(&peer(20, 200));
     assert_eq!(d.asked.len(), 2);
     d.answer(Ok(()));
-    assert_eq!(d.announced(v4(100)), [], "no longer master");
+    assert_eq!(d.announced(v4(100)), NEVER, "no longer master");
     d.answer(Ok(()));
     assert!(!d.installed() && d.asked.is_empty());
     d.run_for(ms(4_000));

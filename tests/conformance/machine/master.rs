@@ -216,7 +216,7 @@ fn s_29_announcements_after_a_lower_priority() {
     let mut d = Driver::master(reannouncing(true));
     d.hear(&peer(20, 99));
     d.run_for(ms(20_000));
-    assert_eq!(d.announced(v4(100)), []);
+    assert_eq!(d.announced(v4(100)), NEVER);
 }
 
 /// vrrp:S-29: the other members of the group announce as well.
@@ -394,7 +394,7 @@ fn v_36_v_39_v_40_remarks_about_accepted_adverts() {
         d.notices(),
         [
             Notice::IntervalDiffers { router, from: v4(20), theirs },
-            Notice::AddressesDiffer { router, from: v4(20) }
+            Notice::AddressesDiffer { router, from: v4(20), foreign: true }
         ]
     );
     assert_eq!(d.down(), Some(us(1_804_687)), "learned");

@@ -75,6 +75,11 @@ impl Pinger {
         });
     }
 
+    /// How many were sent, and how many of them answered, for other threads.
+    pub fn counter(&self) -> Counter {
+        Counter(Arc::clone(&self.probes))
+    }
+
     /// What was lost of that which was sent from `from` to `to`. Waits until late answers would
     /// be here.
     pub fn loss(&self, from: Duration, to: Duration) -> Loss {
@@ -92,6 +97,18 @@ impl Pinger {
             }
         }
         loss
+    }
+}
+
+/// Counts what a [`Pinger`] did.
+#[derive(Clone, Debug)]
+pub struct Counter(Arc<Mutex<Vec<Probe>>>);
+
+impl Counter {
+    /// Sent, and answered.
+    pub fn get(&self) -> (usize, usize) {
+        let probes = self.0.lock().expect("no panic");
+        (probes.len(), probes.iter().filter(|probe| probe.answered).count())
     }
 }
 

@@ -95,6 +95,11 @@ impl Router {
         self.daemon.as_mut().unwrap_or_else(|| panic!("{name} does not run"))
     }
 
+    /// Whether it was started and not ended again.
+    pub const fn is_running(&self) -> bool {
+        self.daemon.is_some()
+    }
+
     /// Ends all its processes at once, without a word.
     #[track_caller]
     pub fn kill(&mut self) {
@@ -140,12 +145,9 @@ impl Router {
         out
     }
 
-    /// Asks the daemon itself.
-    ///
-    /// # Errors
-    /// What the system says, or the daemon.
-    pub fn request(&self, request: &Request) -> Result<Stream, String> {
-        Stream::open(self, request).map_err(|error| error.to_string())
+    /// The way to the daemon, for other threads.
+    pub fn control(&self) -> Control {
+        Control(self.state().join("control.sock"))
     }
 
     /// The status; an error while nobody answers.
@@ -153,11 +155,7 @@ impl Router {
     /// # Errors
     /// What the system says, or the daemon.
     pub fn status(&self) -> Result<Document, String> {
-        let line = self.request(&Request::Status {})?.line().ok_or("no answer")?;
-        match serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))? {
-            Answer::Ok(document) => Ok(document),
-            Answer::Error(words) => Err(words),
-        }
+        self.control().status()
     }
 
     /// Waits until the status is so.
@@ -199,7 +197,8 @@ impl Router {
     /// Everything that it tells from now on.
     #[track_caller]
     pub fn events(&self) -> Events {
-        Events(until("the daemon answers", || self.request(&Request::Events {}).ok()))
+        let control = self.control();
+        Events(until("the daemon answers", || control.request(&Request::Events {}).ok()))
     }
 }
 
@@ -208,21 +207,44 @@ pub fn find<'a>(document: &'a Document, name: &str) -> Option<&'a InstanceStatus
     document.instances.as_ref()?.iter().find(|instance| instance.name == name)
 }
 
-/// A question to the daemon, and its answers.
-#[derive(Debug)]
-pub struct Stream(BufReader<UnixStream>);
+/// The control socket of a daemon.
+#[derive(Clone, Debug)]
+pub struct Control(PathBuf);
 
-impl Stream {
-    fn open(router: &Router, request: &Request) -> std::io::Result<Self> {
-        let mut stream = UnixStream::connect(router.state().join("control.sock"))?;
+impl Control {
+    /// Asks something.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn request(&self, request: &Request) -> std::io::Result<Stream> {
+        let mut stream = UnixStream::connect(&self.0)?;
         stream.set_read_timeout(Some(ANSWER))?;
         stream.set_write_timeout(Some(ANSWER))?;
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         stream.write_all(line.as_bytes())?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Stream(BufReader::new(stream)))
     }
 
+    /// The status; an error while nobody answers.
+    ///
+    /// # Errors
+    /// What the system says, or the daemon.
+    pub fn status(&self) -> Result<Document, String> {
+        let stream = self.request(&Request::Status {}).map_err(|error| error.to_string());
+        let line = stream?.line().ok_or("no answer")?;
+        match serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))? {
+            Answer::Ok(document) => Ok(document),
+            Answer::Error(words) => Err(words),
+        }
+    }
+}
+
+/// What the daemon answers, line by line.
+#[derive(Debug)]
+pub struct Stream(BufReader<UnixStream>);
+
+impl Stream {
     /// The next line; `None` when there is no more.
     pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();

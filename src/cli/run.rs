@@ -1,0 +1,186 @@
+//! `steadfast run`: the daemon.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser};
+
+use super::output::Output;
+use super::{Exit, Wrong};
+use crate::config::DEFAULT_PATH;
+use crate::config::suggest::nearest;
+use crate::control::record::Level;
+use crate::supervisor::configuration::{self, Accepted};
+use crate::supervisor::detach::{Detached, launch};
+use crate::supervisor::log::Target;
+use crate::supervisor::{self, Options, state_dir};
+
+/// What `--help` shows.
+pub const HELP: &str = "\
+Runs the daemon: holds virtual addresses together with other routers.
+
+Usage: steadfast run [-c FILE] [--state-dir DIR] [--syslog] [--daemon]
+                     [--log-level LEVEL]
+
+It stays in the foreground and logs to standard error, unless told otherwise. A
+configuration with errors is shown as steadfast check shows it, and nothing is
+started. It needs root, or the rights CAP_NET_ADMIN and CAP_NET_RAW.
+
+Options:
+  -c, --config FILE       the file (default: /etc/steadfast/steadfast.toml)
+      --state-dir DIR     where its socket and its process id are
+                          (default: /run/steadfast); several instances run
+                          beside each other, each with its own
+      --syslog            log to syslog
+      --daemon            go into the background once everything works, and log
+                          to syslog
+      --log-level LEVEL   error, warning, notice, info or debug (default: info)
+  -h, --help              show this
+
+Signals:
+  TERM, INT   hand the addresses over and end; a second one does not wait for it
+  HUP         read the configuration again; with errors the one before stays
+  USR1        write the status to status.json in the state directory
+  USR2        log a line of statistics for each instance
+
+Examples:
+  steadfast run
+  steadfast run -c ./steadfast.toml --state-dir /run/steadfast-test
+  steadfast run --daemon --log-level notice
+
+Exit codes:
+  0   stopped by a signal
+  1   it cannot run: no rights, in use already, a file can not be read
+  2   the configuration has errors
+  64  wrong arguments
+";
+
+const OPTIONS: [&str; 6] = ["config", "state-dir", "syslog", "daemon", "log-level", "help"];
+
+/// What the process in the background is called with, and nobody else.
+const DETACHED: &str = "detached";
+
+/// What the arguments say.
+struct Words {
+    file: PathBuf,
+    state_dir: PathBuf,
+    syslog: bool,
+    daemon: bool,
+    detached: bool,
+    level: Level,
+}
+
+/// Runs the command.
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let Some(words) = words(parser)? else {
+        output.out(HELP);
+        return Ok(Exit::Success);
+    };
+    let accepted = match configuration::load(&words.file, output.err_colour()) {
+        Ok(accepted) => accepted,
+        Err(refusal) => {
+            output.err(&refusal.shown);
+            return Ok(if refusal.errors { Exit::Configuration } else { Exit::Failure });
+        }
+    };
+    Ok(if words.daemon { background(output, words) } else { here(output, words, accepted) })
+}
+
+/// In this process.
+fn here(output: &mut Output, words: Words, accepted: Accepted) -> Exit {
+    let detached = match words.detached.then(Detached::begin).transpose() {
+        Ok(detached) => detached,
+        Err(error) => {
+            output.err(&format!("steadfast: cannot go into the background: {error}\n"));
+            return Exit::Failure;
+        }
+    };
+    let options = Options {
+        file: words.file,
+        state_dir: words.state_dir,
+        log: if words.syslog { Target::Syslog } else { Target::Stderr },
+        level: words.level,
+    };
+    match supervisor::run(options, accepted, detached) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            output.err(&format!("steadfast: {}\n  = help: {}\n", failure.what, failure.help));
+            Exit::Failure
+        }
+    }
+}
+
+/// In a process of its own; ours ends when that one works.
+fn background(output: &mut Output, words: Words) -> Exit {
+    let mut again: Vec<OsString> = vec!["run".into(), format!("--{DETACHED}").into()];
+    // It works in another directory.
+    let mut path = |option: &str, path: PathBuf| {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        again.extend([option.into(), path.into_os_string()]);
+    };
+    path("--config", words.file);
+    path("--state-dir", words.state_dir);
+    again.extend(["--log-level".into(), words.level.name().into()]);
+    match launch(&again) {
+        Ok(Ok(())) => Exit::Success,
+        Ok(Err(2)) => Exit::Configuration,
+        Ok(Err(_)) => Exit::Failure,
+        Err(error) => {
+            output.err(&format!("steadfast: cannot go into the background: {error}\n"));
+            Exit::Failure
+        }
+    }
+}
+
+/// Reads the arguments; `None`: they ask for help.
+fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
+    let (mut file, mut state_dir) = (None, None);
+    let (mut syslog, mut daemon, mut detached, mut level) = (false, false, false, Level::Info);
+    let path = |place: &mut Option<PathBuf>, name: &str, value: OsString| {
+        if value.is_empty() {
+            return Err(Wrong::new(
+                format!("the name after {name} is empty"),
+                format!("write {name} NAME"),
+            ));
+        }
+        match place.replace(PathBuf::from(value)) {
+            Some(_) => Err(Wrong::new(format!("{name} is given twice"), "name one")),
+            None => Ok(()),
+        }
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('c') | Arg::Long("config") => path(&mut file, "-c", parser.value()?)?,
+            Arg::Long("state-dir") => path(&mut state_dir, "--state-dir", parser.value()?)?,
+            Arg::Long("syslog") => syslog = true,
+            Arg::Long("daemon") => daemon = true,
+            Arg::Long(DETACHED) => (detached, syslog) = (true, true),
+            Arg::Long("log-level") => level = level_of(&parser.value()?.to_string_lossy())?,
+            Arg::Short('h') | Arg::Long("help") => return Ok(None),
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                return Err(Wrong::unexpected("run", &arg, &OPTIONS));
+            }
+        }
+    }
+    let file = file.unwrap_or_else(|| PathBuf::from(DEFAULT_PATH));
+    if file.as_os_str() == "-" {
+        return Err(Wrong::new(
+            "run does not read its configuration from standard input",
+            "a reload reads it again, so name a file with -c FILE",
+        ));
+    }
+    let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(state_dir::DEFAULT));
+    Ok(Some(Words { file, state_dir, syslog, daemon, detached, level }))
+}
+
+/// A level by its name.
+fn level_of(name: &str) -> Result<Level, Wrong> {
+    Level::ALL.into_iter().find(|level| level.name() == name).ok_or_else(|| {
+        let names = || Level::ALL.iter().map(|level| level.name());
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("the levels are: {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        Wrong::new(format!("there is no log level {name}"), help)
+    })
+}

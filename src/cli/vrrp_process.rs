@@ -1,0 +1,19 @@
+//! `steadfast vrrp-process`: what the supervisor starts. It is in no list of commands, since it is
+//! of no use to a person.
+
+use std::process::ExitCode;
+
+use super::output::Output;
+use crate::supervisor::{LINK, MEMORY, RECORDS};
+use crate::system::inherited::take;
+use crate::vrrp::process::{self, Inherited};
+
+/// Runs it.
+pub fn run(output: &mut Output) -> ExitCode {
+    let inherited =
+        || Ok(Inherited { channel: take(LINK)?, records: take(RECORDS)?, shared: take(MEMORY)? });
+    inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {
+        output.err(&format!("steadfast vrrp-process: {error}\n"));
+        ExitCode::FAILURE
+    })
+}

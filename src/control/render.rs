@@ -1,0 +1,228 @@
+//! A status document as text for a person: first how things stand, then what is wrong, then who
+//! is what; details only as far as they fit a screen.
+
+mod details;
+mod text;
+
+use text::{Page, Paint};
+
+use super::status::{
+    Document, Event, InstanceStatus, State, VerdictLevel, VrrpProcess, Warning, WarningKind,
+};
+use super::verdict::counts;
+use super::words::{length, plural, utc};
+
+/// How many instances are shown with all details, unless one is asked for by its name.
+const DETAILED: usize = 6;
+/// How many changes of state are shown.
+const TRANSITIONS: usize = 10;
+/// How many warnings are shown.
+const WARNINGS: usize = 12;
+/// How many lines of a refused configuration's diagnostics are shown.
+const REASON_LINES: usize = 12;
+
+/// The whole text; `colour` allows escape sequences.
+pub fn document(document: &Document, colour: bool) -> String {
+    let mut page = Page::new(colour);
+    verdict(document, &mut page);
+    warnings(&document.warnings, &mut page);
+    if let Some(instances) = document.instances.as_deref().filter(|all| !all.is_empty()) {
+        page.end();
+        table(instances, &mut page);
+        if instances.len() <= DETAILED {
+            for instance in instances {
+                details::instance(instance, &mut page);
+            }
+            details::legend(instances, &mut page);
+        } else {
+            page.item(Paint::Plain, "", 0, "All about one: steadfast status NAME");
+        }
+    }
+    transitions(&document.transitions, document.time, &mut page);
+    daemon(document, &mut page);
+    page.into_text()
+}
+
+/// One event as one line.
+pub fn event(event: &Event, colour: bool) -> String {
+    let mut page = Page::new(colour);
+    page.put(Paint::Plain, &format!("{} ", utc(event.time)));
+    let paint = match (event.level, event.to) {
+        (super::record::Level::Error, _) | (_, Some(State::Fault)) => Paint::Bad,
+        (super::record::Level::Warning, _) => Paint::Odd,
+        (_, Some(State::Init | State::Backup | State::Master)) => Paint::Strong,
+        (_, None) => Paint::Plain,
+    };
+    page.put(paint, &format!("{:<7}", event.level.name()));
+    page.put(Paint::Plain, &format!(" {}", event.text));
+    if event.left_out > 0 {
+        let left_out = format!(" ({} more like this were left out before)", event.left_out);
+        page.put(Paint::Plain, &left_out);
+    }
+    page.end();
+    page.into_text()
+}
+
+fn verdict(document: &Document, page: &mut Page) {
+    let word = document.verdict.level.name();
+    let rest = document.verdict.text.strip_prefix(word);
+    let paint = match document.verdict.level {
+        VerdictLevel::Ok => Paint::Good,
+        VerdictLevel::Degraded => Paint::Odd,
+        VerdictLevel::Split | VerdictLevel::Dead => Paint::Bad,
+    };
+    page.put(paint, word);
+    // Not broken into lines: monitors and people copy it as one.
+    page.put(Paint::Plain, rest.unwrap_or(&document.verdict.text));
+    page.end();
+}
+
+fn warnings(warnings: &[Warning], page: &mut Page) {
+    if warnings.is_empty() {
+        return;
+    }
+    page.heading("Warnings");
+    for warning in warnings.iter().take(WARNINGS) {
+        let ago = length(warning.last_age);
+        let when = match (warning.kind, warning.count, warning.last_age) {
+            // When they were lost is not known.
+            (WarningKind::RecordsLost, _, _) => String::new(),
+            (_, 2.., _) => format!(" ({} times, the last {ago} ago)", warning.count),
+            (WarningKind::SplitBrain, _, _) | (_, _, ..0.1) => String::new(),
+            (_, _, _) => format!(" ({ago} ago)"),
+        };
+        let (mark, paint) = if counts(warning) { ("!", Paint::Bad) } else { ("-", Paint::Plain) };
+        page.item(paint, &format!("  {mark}"), 4, &format!("{}{when}", warning.text));
+    }
+    if let Some(more) = warnings.len().checked_sub(WARNINGS).filter(|more| *more > 0) {
+        page.item(Paint::Plain, "", 4, &format!("and {more} more: steadfast status --json"));
+    }
+}
+
+fn table(instances: &[InstanceStatus], page: &mut Page) {
+    let heading =
+        ["INSTANCE", "STATE", "SINCE", "PRIORITY", "INTERFACE", "VRID", "MASTER", "ADVERT"];
+    let mut rows = vec![heading.map(|word| (Paint::Strong, word.to_owned())).to_vec()];
+    for instance in instances {
+        let (master, age) = master(instance);
+        rows.push(vec![
+            (Paint::Plain, instance.name.clone()),
+            (paint(instance.state), instance.state.name().to_owned()),
+            (Paint::Plain, length(instance.state_age)),
+            (Paint::Plain, priority(instance, "/")),
+            (Paint::Plain, instance.interface.clone()),
+            (Paint::Plain, instance.virtual_router_id.to_string()),
+            (Paint::Plain, master),
+            (Paint::Plain, age.map_or("-".to_owned(), length)),
+        ]);
+    }
+    page.table(&rows);
+}
+
+/// Who is master, and the age of the oldest last advert of it.
+fn master(instance: &InstanceStatus) -> (String, Option<f64>) {
+    let oldest = |ages: &mut dyn Iterator<Item = f64>| ages.reduce(f64::max);
+    match instance.state {
+        State::Init | State::Fault => ("-".to_owned(), None),
+        State::Master => {
+            let text = if instance.handing_over { "handing over" } else { "this router" };
+            let sent = &mut instance.routers.iter().filter_map(|router| router.last_sent_age);
+            (text.to_owned(), oldest(sent))
+        }
+        State::Backup => {
+            let mut masters = instance.routers.iter().filter_map(|router| router.master.as_ref());
+            let heard = oldest(&mut masters.clone().map(|master| master.heard_age));
+            let text = masters.next().map(|master| master.address.to_string());
+            (text.unwrap_or("none heard".to_owned()), heard)
+        }
+    }
+}
+
+/// The effective priority, and the configured one when it is another.
+fn priority(instance: &InstanceStatus, of: &str) -> String {
+    let (now, base) = (instance.effective_priority, instance.base_priority);
+    if now == base { now.to_string() } else { format!("{now}{of}{base}") }
+}
+
+const fn paint(state: State) -> Paint {
+    match state {
+        State::Master => Paint::Good,
+        State::Backup => Paint::Plain,
+        State::Init => Paint::Odd,
+        State::Fault => Paint::Bad,
+    }
+}
+
+fn transitions(events: &[Event], now: f64, page: &mut Page) {
+    let Some(shown) = events.len().checked_sub(1).map(|last| (last + 1).min(TRANSITIONS)) else {
+        return;
+    };
+    page.heading("Last changes of state");
+    for event in events.iter().skip(events.len() - shown) {
+        let text = format!("{} ({} ago)", event.text, length(now - event.time));
+        page.item(Paint::Plain, &format!("  {}", utc(event.time)), 24, &text);
+    }
+}
+
+fn daemon(document: &Document, page: &mut Page) {
+    let daemon = &document.daemon;
+    page.heading("Daemon");
+    let mut item = |label: &str, text: &str| {
+        page.item(Paint::Plain, &format!("  {label}"), 13, text);
+    };
+    item(
+        "steadfast",
+        &format!(
+            "{} on {}, process {}, up {}, log level {}",
+            daemon.version,
+            daemon.router_id,
+            daemon.pid,
+            length(daemon.uptime),
+            daemon.log_level.name()
+        ),
+    );
+    match &daemon.vrrp {
+        None => item("vrrp", "does not answer"),
+        Some(process) => item("vrrp", &vrrp(process, daemon.vrrp_restarts)),
+    }
+    let configuration = &daemon.configuration;
+    item(
+        "config",
+        &format!(
+            "{}, generation {}, loaded {} ago",
+            configuration.file,
+            configuration.generation,
+            length(configuration.loaded_age)
+        ),
+    );
+    item("state", &daemon.state_dir);
+    if let Some(refused) = &configuration.refused {
+        page.item(Paint::Bad, "  refused", 13, &format!("{} ago:", length(refused.age)));
+        for line in refused.reason.lines().take(REASON_LINES) {
+            page.put(Paint::Plain, &format!("    {line}"));
+            page.end();
+        }
+        if refused.reason.lines().count() > REASON_LINES {
+            let check = format!("all of it: steadfast check -c {}", configuration.file);
+            page.item(Paint::Plain, "", 4, &check);
+        }
+    }
+}
+
+fn vrrp(process: &VrrpProcess, restarts: u32) -> String {
+    let mut text = format!("process {}, up {}", process.pid, length(process.uptime));
+    if restarts > 0 {
+        text += &format!(", started again {}", plural(restarts as usize, "time"));
+    }
+    for (count, what) in [
+        (u64::from(process.too_short), "packets too short"),
+        (u64::from(process.netlink_overruns), "netlink overruns"),
+        (process.records_limited, "records left out by limits"),
+        (process.records_lost, "records lost"),
+    ] {
+        if count > 0 {
+            text += &format!(", {count} {what}");
+        }
+    }
+    text
+}

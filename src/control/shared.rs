@@ -1,0 +1,355 @@
+//! What outlives a child: the memory that it and the supervisor share (DESIGN 3).
+//!
+//! One process writes, the child, by plain stores that never wait; the supervisor and the next
+//! child read. There are only words of 32 bits, since some CPUs have no larger atomic ones.
+//!
+//! ```text
+//! word 0      magic and version of the layout, 0 while nobody has written it
+//! word 1      how many slots were ever in use
+//! word 2 ..   loop counters, one for each process
+//! word 16 ..  slots of 8 words each:
+//!             sequence, key (2), flags, last advert (2), installed, 0
+//! ```
+//!
+//! A slot's sequence is odd while its writer is at work. A reader that finds it odd, or changed,
+//! tries again; after some tries it gives up, since the writer may have died there.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering, fence};
+
+use crate::units::{Instant, Priority, Vrid};
+
+/// Words of the whole: 256 KiB, of which only the touched pages are there.
+pub const WORDS: usize = HEADER + SLOTS * SLOT;
+
+/// The most instances.
+pub const SLOTS: usize = 8192;
+
+/// "SF", and the version of the layout: another number whenever a word gets another meaning.
+const MAGIC: u32 = 0x5346_0001;
+
+/// Words before the slots.
+const HEADER: usize = 16;
+/// Words of a slot.
+const SLOT: usize = 8;
+
+/// How often a reader tries: a write takes a few instructions, so that even one that was
+/// interrupted in the middle is most often over by then.
+const TRIES: usize = 1000;
+
+mod word {
+    pub const MAGIC: usize = 0;
+    pub const USED: usize = 1;
+    pub const COUNTERS: usize = 2;
+}
+
+/// Bits of the word of flags.
+mod flag {
+    pub const STATE: u32 = 0x3;
+    pub const HANDING_OVER: u32 = 0x4;
+    pub const PRIORITY_AT: u32 = 8;
+}
+
+/// A process with a loop counter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Process {
+    /// `steadfast: vrrp`.
+    Vrrp,
+}
+
+impl Process {
+    const fn word(self) -> usize {
+        word::COUNTERS
+            + match self {
+                Self::Vrrp => 0,
+            }
+    }
+}
+
+/// Why the memory cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unusable {
+    /// It is shorter than [`WORDS`].
+    TooShort,
+    /// It was written by a program with another layout.
+    Layout(u32),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort => f.write_str("the shared memory is too short"),
+            Self::Layout(found) => write!(
+                f,
+                "the shared memory has layout {found:08x}, this program knows {MAGIC:08x}: both \
+                 processes have to be of one version"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// Which instance a slot is about: the same in each run as long as these three are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Key(u64);
+
+impl Key {
+    /// FNV-1a over the name of the instance, its interface and its VRID. Not over its families: an
+    /// instance has one state in all of them.
+    pub fn new(instance: &str, interface: &str, vrid: Vrid) -> Self {
+        // Names have no octet 0, so that it parts them.
+        let octets = instance.bytes().chain([0]).chain(interface.bytes()).chain([0, vrid.get()]);
+        let hash = octets.fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+            (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+        });
+        // 0 is the key of a slot that nobody has.
+        Self(hash.max(1))
+    }
+}
+
+/// A slot.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SlotId(u32);
+
+/// State of an instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SavedState {
+    /// Not started, or stopped.
+    Initialize,
+    /// Listening for a master.
+    Backup,
+    /// Holding the addresses.
+    Master,
+    /// Cannot take part.
+    Fault,
+}
+
+impl SavedState {
+    const fn bits(self) -> u32 {
+        match self {
+            Self::Initialize => 0,
+            Self::Backup => 1,
+            Self::Master => 2,
+            Self::Fault => 3,
+        }
+    }
+
+    const fn from_bits(flags: u32) -> Self {
+        match flags & flag::STATE {
+            1 => Self::Backup,
+            2 => Self::Master,
+            3 => Self::Fault,
+            _ => Self::Initialize,
+        }
+    }
+}
+
+/// What is known of an instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Saved {
+    /// Its state.
+    pub state: SavedState,
+    /// When it last sent an advert; the origin: never.
+    pub last_advert: Instant,
+    /// Its effective priority.
+    pub priority: Priority,
+    /// How many of its addresses, routes and rules are in the kernel.
+    pub installed: u32,
+    /// A planned hand-over is under way (DESIGN 10).
+    pub handing_over: bool,
+}
+
+/// The shared memory with its layout.
+#[derive(Debug)]
+pub struct Shared<M> {
+    memory: M,
+}
+
+impl<M: AsRef<[AtomicU32]>> Shared<M> {
+    /// Over memory that is all zero, which becomes usable for [`Shared::open`].
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub fn create(memory: M) -> Result<Self, Unusable> {
+        let shared = Self::over(memory)?;
+        shared.put(word::MAGIC, MAGIC);
+        Ok(shared)
+    }
+
+    /// Over memory that another process has prepared.
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub fn open(memory: M) -> Result<Self, Unusable> {
+        let shared = Self::over(memory)?;
+        match shared.read(word::MAGIC, Ordering::Acquire) {
+            MAGIC => Ok(shared),
+            other => Err(Unusable::Layout(other)),
+        }
+    }
+
+    fn over(memory: M) -> Result<Self, Unusable> {
+        if memory.as_ref().len() < WORDS { Err(Unusable::TooShort) } else { Ok(Self { memory }) }
+    }
+
+    /// Counts one turn of a process's loop.
+    pub fn beat(&self, process: Process) {
+        if let Some(word) = self.word(process.word()) {
+            word.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many turns a process's loop has made, modulo 2^32.
+    pub fn beats(&self, process: Process) -> u32 {
+        self.read(process.word(), Ordering::Relaxed)
+    }
+
+    /// The slot of an instance: the one that it had before, or one that nobody has; `None` when
+    /// all are taken. Only for the writer; not for the hot path, since it looks through all.
+    pub fn claim(&self, key: Key) -> Option<SlotId> {
+        let mut free = None;
+        for id in self.slots() {
+            match self.key(id) {
+                Some(found) if found == key => return Some(id),
+                None if free.is_none() => free = Some(id),
+                Some(_) | None => {}
+            }
+        }
+        let used = self.used();
+        let id =
+            free.or_else(|| (used < SLOTS).then(|| SlotId(u32::try_from(used).unwrap_or(0))))?;
+        self.write(id, Some(key), &Saved::NOTHING);
+        if free.is_none() {
+            // After the slot, so that nobody counts one that is not written.
+            self.put(word::USED, id.0 + 1);
+        }
+        Some(id)
+    }
+
+    /// Writes what is known of an instance. Only for the writer; never waits.
+    pub fn store(&self, id: SlotId, saved: &Saved) {
+        self.write(id, self.key(id), saved);
+    }
+
+    /// What is known of an instance; `None` when nobody has the slot, or its writer died while it
+    /// wrote.
+    pub fn load(&self, id: SlotId) -> Option<Saved> {
+        let [sequence, _, _, flags, low, high, installed, _] = self.slot(id)?;
+        for _ in 0..TRIES {
+            let before = sequence.load(Ordering::Acquire);
+            if before & 1 == 1 {
+                std::hint::spin_loop();
+                continue;
+            }
+            let key = self.key(id);
+            let flags = flags.load(Ordering::Relaxed);
+            let advert = join(low, high);
+            let installed = installed.load(Ordering::Relaxed);
+            // The words are read before the sequence is read again.
+            fence(Ordering::Acquire);
+            if sequence.load(Ordering::Relaxed) == before {
+                key?;
+                let [_, _, priority, _] = flags.to_be_bytes();
+                return Some(Saved {
+                    state: SavedState::from_bits(flags),
+                    last_advert: Instant::from_nanos(advert),
+                    priority: Priority(priority),
+                    installed,
+                    handing_over: flags & flag::HANDING_OVER != 0,
+                });
+            }
+        }
+        None
+    }
+
+    /// All slots that somebody has, with what is in them.
+    pub fn iter(&self) -> impl Iterator<Item = (SlotId, Key, Option<Saved>)> {
+        self.slots().filter_map(|id| Some((id, self.key(id)?, self.load(id))))
+    }
+
+    /// Gives a slot back. Only for the writer.
+    pub fn free(&self, id: SlotId) {
+        self.write(id, None, &Saved::NOTHING);
+    }
+
+    fn write(&self, id: SlotId, key: Option<Key>, saved: &Saved) {
+        let Some([sequence, key_low, key_high, flags, low, high, installed, _]) = self.slot(id)
+        else {
+            return;
+        };
+        // Odd already when a former writer died at work; its words are replaced.
+        let odd = sequence.load(Ordering::Relaxed) | 1;
+        sequence.store(odd, Ordering::Relaxed);
+        // Whoever reads one of the words below sees the odd sequence afterwards.
+        fence(Ordering::Release);
+        split(key.map_or(0, |key| key.0), key_low, key_high);
+        let handing_over = if saved.handing_over { flag::HANDING_OVER } else { 0 };
+        let priority = u32::from(saved.priority.0) << flag::PRIORITY_AT;
+        flags.store(saved.state.bits() | handing_over | priority, Ordering::Relaxed);
+        split(saved.last_advert.as_nanos(), low, high);
+        installed.store(saved.installed, Ordering::Relaxed);
+        sequence.store(odd.wrapping_add(1), Ordering::Release);
+    }
+
+    fn key(&self, id: SlotId) -> Option<Key> {
+        let [_, low, high, ..] = self.slot(id)?;
+        match join(low, high) {
+            0 => None,
+            key => Some(Key(key)),
+        }
+    }
+
+    fn used(&self) -> usize {
+        let used = self.read(word::USED, Ordering::Acquire);
+        usize::try_from(used).unwrap_or(SLOTS).min(SLOTS)
+    }
+
+    /// The slots that were ever in use.
+    fn slots(&self) -> impl Iterator<Item = SlotId> + use<M> {
+        (0..u32::try_from(self.used()).unwrap_or(0)).map(SlotId)
+    }
+
+    fn slot(&self, id: SlotId) -> Option<&[AtomicU32; SLOT]> {
+        let at = HEADER + usize::try_from(id.0).ok()? * SLOT;
+        self.memory.as_ref().get(at..at + SLOT)?.first_chunk()
+    }
+
+    /// A word of the header; it is there, since the length was looked at.
+    fn word(&self, at: usize) -> Option<&AtomicU32> {
+        self.memory.as_ref().get(at)
+    }
+
+    fn read(&self, at: usize, order: Ordering) -> u32 {
+        self.word(at).map_or(0, |word| word.load(order))
+    }
+
+    fn put(&self, at: usize, value: u32) {
+        if let Some(word) = self.word(at) {
+            word.store(value, Ordering::Release);
+        }
+    }
+}
+
+impl Saved {
+    const NOTHING: Self = Self {
+        state: SavedState::Initialize,
+        last_advert: Instant::ORIGIN,
+        priority: Priority::STOP,
+        installed: 0,
+        handing_over: false,
+    };
+}
+
+fn split(value: u64, low: &AtomicU32, high: &AtomicU32) {
+    let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+    low.store(u32::from_le_bytes([a, b, c, d]), Ordering::Relaxed);
+    high.store(u32::from_le_bytes([e, f, g, h]), Ordering::Relaxed);
+}
+
+fn join(low: &AtomicU32, high: &AtomicU32) -> u64 {
+    u64::from(high.load(Ordering::Relaxed)) << 32 | u64::from(low.load(Ordering::Relaxed))
+}

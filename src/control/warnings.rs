@@ -1,0 +1,274 @@
+//! What is wrong, as one list: what the processes reported, and what follows from the document.
+
+use super::status::{
+    Document, InstanceStatus, MasterStatus, ObjectStatus, Refused, RouterStatus, Seconds, State,
+    TrackerStatus, Warning, WarningKind,
+};
+use super::words::{length, plural, some};
+
+/// All warnings of a document, most severe first; the same when it holds them already.
+pub fn warnings(document: &Document) -> Vec<Warning> {
+    let instances = document.instances.iter().flatten();
+    let mut all = Vec::new();
+    // What a process says of its own accord has a count and a time: it comes first.
+    let reported = document.warnings.iter().chain(instances.flat_map(|i| &i.warnings));
+    for warning in reported.cloned().map(named) {
+        let same = |known: &Warning| {
+            (known.kind, &known.instance, known.from, &known.text)
+                == (warning.kind, &warning.instance, warning.from, &warning.text)
+        };
+        if !all.iter().any(same) {
+            all.push(warning);
+        }
+    }
+    for warning in derived(document) {
+        let same = |known: &Warning| {
+            (known.kind, &known.instance, known.from)
+                == (warning.kind, &warning.instance, warning.from)
+        };
+        if !all.iter().any(same) {
+            all.push(warning);
+        }
+    }
+    all.sort_by_key(|warning| warning.kind);
+    all
+}
+
+/// The text names the instance.
+fn named(mut warning: Warning) -> Warning {
+    if let Some(name) = warning.instance.as_ref().filter(|name| !warning.text.starts_with(*name)) {
+        warning.text = format!("{name}: {}", warning.text);
+    }
+    warning
+}
+
+/// What follows from the document itself.
+fn derived(document: &Document) -> Vec<Warning> {
+    let mut found = of_the_daemon(document);
+    for instance in document.instances.iter().flatten() {
+        found.extend(of_an_instance(instance));
+    }
+    found
+}
+
+fn standing(kind: WarningKind, instance: Option<&InstanceStatus>, text: String) -> Warning {
+    let instance = instance.map(|instance| instance.name.clone());
+    Warning { kind, instance, text, from: None, count: 1, last_age: 0.0 }
+}
+
+fn of_the_daemon(document: &Document) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let daemon = &document.daemon;
+    match &document.instances {
+        None => found.push(standing(
+            WarningKind::Process,
+            None,
+            "the process that runs the virtual routers does not answer: see the log".to_owned(),
+        )),
+        Some(instances) if instances.is_empty() => found.push(standing(
+            WarningKind::Empty,
+            None,
+            format!("{} has no instance: no address is kept alive", daemon.configuration.file),
+        )),
+        Some(_) => {}
+    }
+    if let Some(process) = &daemon.vrrp
+        && daemon.vrrp_restarts > 0
+    {
+        let times = plural(daemon.vrrp_restarts as usize, "time");
+        let text = format!(
+            "the process that runs the virtual routers had to be started again {times}: \
+             see the log"
+        );
+        found.push(Warning {
+            count: u64::from(daemon.vrrp_restarts),
+            last_age: process.uptime,
+            ..standing(WarningKind::Process, None, text)
+        });
+    }
+    if let Some(refused) = &daemon.configuration.refused {
+        let text = format!(
+            "the last reload was refused: {}; the former configuration stays, \
+             but a restart would not find it",
+            first_line(refused)
+        );
+        found.push(standing(WarningKind::ReloadRefused, None, text));
+    }
+    let lost = daemon.records_lost + daemon.vrrp.as_ref().map_or(0, |vrrp| vrrp.records_lost);
+    if lost > 0 {
+        let text = format!("{lost} records are missing in the log: it was too slow");
+        // When is not known: some time since the start.
+        let last_age = daemon.uptime;
+        let warning = standing(WarningKind::RecordsLost, None, text);
+        found.push(Warning { count: lost, last_age, ..warning });
+    }
+    found
+}
+
+/// The first line of the diagnostics.
+pub(super) fn first_line(refused: &Refused) -> &str {
+    refused.reason.lines().next().unwrap_or_default()
+}
+
+fn of_an_instance(instance: &InstanceStatus) -> Vec<Warning> {
+    let mut found = Vec::new();
+    let name = &instance.name;
+    let mut add = |kind, text| found.push(standing(kind, Some(instance), text));
+    match instance.state {
+        State::Fault | State::Init => {
+            let (state, reason) = (instance.state, out_of_service(instance));
+            add(WarningKind::Fault, format!("{name}: {state}: {reason}"));
+        }
+        State::Master => {}
+        State::Backup => {
+            for router in instance.routers.iter().filter(|router| masterless(instance, router)) {
+                let family = family(instance, router);
+                let heard = silence(instance, router);
+                let text = format!("{name}{family}: no router is master: {heard}");
+                add(WarningKind::NoMaster, text);
+            }
+        }
+    }
+    if instance.hold.is_some() {
+        add(WarningKind::Held, format!("{name}: {}", held(instance)));
+    } else if instance.effective_priority < instance.base_priority && !yields(instance) {
+        add(WarningKind::PriorityLowered, format!("{name}: {}", lowered(instance)));
+    }
+    let missing: Vec<&ObjectStatus> = missing(instance).collect();
+    if !missing.is_empty() {
+        let what = some(missing.iter().map(|object| object.what.as_str()));
+        add(WarningKind::AddressMissing, format!("{name}: the kernel does not hold {what}"));
+    }
+    let left: Vec<&ObjectStatus> = left_behind(instance).collect();
+    if !left.is_empty() {
+        let what = some(left.iter().map(|object| object.what.as_str()));
+        let state = instance.state;
+        let text = format!("{name}: the kernel still holds {what}, though {name} is {state}");
+        add(WarningKind::LeftBehind, text);
+    }
+    for (router, rival) in rivals(instance) {
+        let family = family(instance, router);
+        let text = format!(
+            "{name}{family}: {}; look for what keeps our adverts from it: \
+             a filter, a switch, another VLAN",
+            too(instance, rival)
+        );
+        found.push(Warning {
+            from: Some(rival.address),
+            last_age: rival.heard_age,
+            ..standing(WarningKind::SplitBrain, Some(instance), text)
+        });
+    }
+    found
+}
+
+/// "192.168.1.3 is MASTER too ...".
+pub(super) fn too(instance: &InstanceStatus, rival: &MasterStatus) -> String {
+    format!(
+        "{} is MASTER too (priority {}, ours {}), heard {} ago",
+        rival.address,
+        rival.priority,
+        instance.effective_priority,
+        length(rival.heard_age)
+    )
+}
+
+/// Why an instance does not take part.
+pub(super) fn out_of_service(instance: &InstanceStatus) -> &str {
+    instance.fault.as_deref().unwrap_or(&instance.cause)
+}
+
+/// " (IPv4)" where there are two families.
+fn family(instance: &InstanceStatus, router: &RouterStatus) -> String {
+    if instance.routers.len() > 1 { format!(" ({})", router.family) } else { String::new() }
+}
+
+/// Routers that are master of the same addresses now: heard within their Master_Down_Interval
+/// (`vrrp:T-2`), while we are master and not giving up. VRRP shows no more than that: a master
+/// cannot hear a backup.
+pub(super) fn rivals(
+    instance: &InstanceStatus,
+) -> impl Iterator<Item = (&RouterStatus, &MasterStatus)> {
+    let master = instance.state == State::Master && !instance.handing_over;
+    let routers = instance.routers.iter().filter(move |_| master);
+    routers
+        .filter_map(|router| Some((router, router.rival.as_ref()?)))
+        .filter(|(_, rival)| rival.priority > 0 && rival.heard_age <= down_time(rival))
+        .filter(|(_, rival)| rival.heard_age <= instance.state_age)
+}
+
+/// Three adverts and the skew time; a few milliseconds of lateness are allowed.
+fn down_time(master: &MasterStatus) -> Seconds {
+    let skew = f64::from(256 - u16::from(master.priority)) / 256.0;
+    master.advertisement_interval * (3.0 + skew) + 0.005
+}
+
+/// How many intervals without an advert are too many for a backup: its own waiting time is less.
+const PATIENCE: Seconds = 4.0;
+
+/// Whether a backup waits for a master longer than the protocol has it.
+pub(super) fn masterless(instance: &InstanceStatus, router: &RouterStatus) -> bool {
+    let (silence, interval) = match &router.master {
+        Some(master) => (master.heard_age, master.advertisement_interval),
+        None => (instance.state_age, instance.advertisement_interval),
+    };
+    silence > PATIENCE * interval.max(instance.advertisement_interval)
+}
+
+fn silence(instance: &InstanceStatus, router: &RouterStatus) -> String {
+    match &router.master {
+        Some(master) => {
+            format!("{} was last heard {} ago", master.address, length(master.heard_age))
+        }
+        None => format!("none was heard for {}", length(instance.state_age)),
+    }
+}
+
+/// Addresses, routes and rules that should be there and are not.
+pub(super) fn missing(instance: &InstanceStatus) -> impl Iterator<Item = &ObjectStatus> {
+    instance.objects.iter().filter(|object| object.wanted && !object.present)
+}
+
+/// Addresses, routes and rules that are there and should not be.
+fn left_behind(instance: &InstanceStatus) -> impl Iterator<Item = &ObjectStatus> {
+    instance.objects.iter().filter(|object| !object.wanted && object.present)
+}
+
+fn held(instance: &InstanceStatus) -> String {
+    match instance.hold.as_ref().and_then(|hold| hold.ends_in) {
+        Some(ends_in) => format!("an operator holds it as backup for {} more", length(ends_in)),
+        None => {
+            format!("an operator holds it as backup until \"steadfast release {}\"", instance.name)
+        }
+    }
+}
+
+/// Whether an owner made room for another one (`vrrp:S-32`), which has a warning of its own.
+const fn yields(instance: &InstanceStatus) -> bool {
+    instance.base_priority == 255 && instance.effective_priority == 254
+}
+
+/// What a tracker adds to the priority now (`vrrp:S-41` and the weights of section 6).
+pub(super) fn points(tracker: &TrackerStatus) -> i16 {
+    match tracker.up {
+        Some(up) if (tracker.weight > 0) == up => {
+            if tracker.reverse {
+                tracker.weight.saturating_neg()
+            } else {
+                tracker.weight
+            }
+        }
+        Some(_) | None => 0,
+    }
+}
+
+fn lowered(instance: &InstanceStatus) -> String {
+    let lowers = |tracker: &&TrackerStatus| points(tracker) < 0;
+    let trackers: Vec<&str> =
+        instance.trackers.iter().filter(lowers).map(|tracker| tracker.name.as_str()).collect();
+    let (now, base) = (instance.effective_priority, instance.base_priority);
+    if trackers.is_empty() {
+        return format!("its priority is {now} instead of {base}");
+    }
+    format!("its priority is {now} instead of {base}, because of {}", some(trackers))
+}

@@ -1,0 +1,155 @@
+//! Starts a child and learns of its end.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use async_io::Async;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+
+use crate::system::pidfd;
+
+/// The hidden command that makes this program a vrrp process.
+pub const VRRP_COMMAND: &str = "vrrp-process";
+
+/// What is executed: the very file that this process was started from, even if another one has
+/// its name by now.
+const SELF: &str = "/proc/self/exe";
+
+/// The number of the descriptor that a child has for messages.
+pub const LINK: RawFd = 3;
+/// For records.
+pub const RECORDS: RawFd = 4;
+/// For the shared memory.
+pub const MEMORY: RawFd = 5;
+
+/// A running child, and our ends of what connects us.
+#[derive(Debug)]
+pub struct Child {
+    pid: Pid,
+    exit: Async<OwnedFd>,
+    /// Messages.
+    pub link: Async<UnixStream>,
+    /// Records, one in a datagram.
+    pub records: Async<OwnedFd>,
+    /// What it writes to standard error: the last words of a panic.
+    pub stderr: Async<io::PipeReader>,
+}
+
+/// Descriptors that this process was started with and knows nothing of. Children do not get them.
+#[derive(Clone, Debug, Default)]
+pub struct Strangers(Vec<RawFd>);
+
+impl Strangers {
+    /// All that are open beyond standard error. To be called before anything is opened.
+    pub fn look() -> Self {
+        let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return Self::default() };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        Self(names.filter(|fd: &RawFd| *fd > nix::libc::STDERR_FILENO).collect())
+    }
+}
+
+impl Child {
+    /// Starts the vrrp process with a socket for messages, one for records and the shared memory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start_vrrp(memory: &impl AsFd, strangers: &Strangers) -> io::Result<Self> {
+        let (link, link_there) = UnixStream::pair()?;
+        let (records, records_there) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        )?;
+        let (stderr, stderr_there) = io::pipe()?;
+        let pid = spawn(
+            &[
+                (nix::libc::STDERR_FILENO, high(&stderr_there)?),
+                (LINK, high(&link_there)?),
+                (RECORDS, high(&records_there)?),
+                (MEMORY, high(memory)?),
+            ],
+            strangers,
+        )?;
+        Ok(Self {
+            pid,
+            exit: Async::new_nonblocking(pidfd::open(pid)?)?,
+            link: Async::new(link)?,
+            records: Async::new_nonblocking(records)?,
+            stderr: Async::new(stderr)?,
+        })
+    }
+
+    /// Its process id.
+    pub const fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Ends it at once.
+    pub fn kill(&self) {
+        // It was not waited for, so the number is still its own.
+        let _ = kill(self.pid, Signal::SIGKILL);
+    }
+
+    /// Waits for its end: how it ended, in words.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn ended(&self) -> io::Result<String> {
+        self.exit.readable().await?;
+        Ok(match waitid(Id::PIDFd(self.exit.as_fd()), WaitPidFlag::WEXITED)? {
+            WaitStatus::Exited(_, status) => format!("ended with exit status {status}"),
+            WaitStatus::Signaled(_, signal, _) => format!("was killed by {signal}"),
+            WaitStatus::Stopped(..)
+            | WaitStatus::PtraceEvent(..)
+            | WaitStatus::PtraceSyscall(_)
+            | WaitStatus::Continued(_)
+            | WaitStatus::StillAlive => "ended".to_owned(),
+        })
+    }
+}
+
+/// A copy of a descriptor with a number that no fixed one has.
+fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
+    let mut low = Vec::new();
+    loop {
+        let copy = fd.as_fd().try_clone_to_owned()?;
+        if copy.as_raw_fd() > MEMORY {
+            return Ok(copy);
+        }
+        // Kept until then, so that the next copy is another number.
+        low.push(copy);
+    }
+}
+
+/// Runs this program again. Each descriptor gets its number; the child has no environment, no
+/// blocked signals, and a process group of its own, so that a Ctrl-C on the terminal reaches the
+/// supervisor alone.
+fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
+    let mut actions = PosixSpawnFileActions::init()?;
+    for stranger in &strangers.0 {
+        actions.add_close(*stranger)?;
+    }
+    for (number, fd) in fds {
+        actions.add_dup2(fd.as_raw_fd(), *number)?;
+    }
+    let mut attributes = PosixSpawnAttr::init()?;
+    attributes.set_pgroup(Pid::from_raw(0))?;
+    attributes.set_sigmask(&SigSet::empty())?;
+    attributes.set_sigdefault(&SigSet::all())?;
+    attributes.set_flags(
+        PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
+            | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
+            | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+    )?;
+    let words = [c"steadfast".to_owned(), CString::new(VRRP_COMMAND)?];
+    let no_environment: [CString; 0] = [];
+    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)
+}

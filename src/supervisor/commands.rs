@@ -1,0 +1,110 @@
+//! What clients ask for, and the answers.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::daemon::Daemon;
+use super::time::within;
+use super::{reload, status};
+use crate::config::suggest::nearest;
+use crate::control::link::{Ticket, ToChild};
+use crate::control::record::Level;
+use crate::control::request::{Answer, Request};
+
+/// Added to what a hand-over may take by the protocol.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// Answers a request with a line, without its end; `None`: it asks for events, which is no single
+/// answer.
+pub async fn answer(daemon: &Daemon, request: Request) -> Option<Vec<u8>> {
+    Some(match request {
+        Request::Status {} => line(&Answer::Ok(status::document(daemon).await)),
+        Request::Reload {} => words(reload::reload(daemon).await),
+        Request::Switchover { instance, hold_for, force } => {
+            words(switchover(daemon, instance, hold_for, force).await)
+        }
+        Request::Release { instance } => words(
+            command(daemon, instance, |ticket, instance| ToChild::Release { ticket, instance })
+                .await,
+        ),
+        Request::Events {} => return None,
+        Request::LogLevel { level } => {
+            if let Some(level) = level {
+                set_log_level(daemon, level);
+            }
+            line(&Answer::Ok(daemon.log.level()))
+        }
+    })
+}
+
+/// An answer as a line of JSON.
+pub fn line<T: Serialize>(answer: &Answer<T>) -> Vec<u8> {
+    serde_json::to_vec(answer)
+        .unwrap_or_else(|_| br#"{"error":"the answer cannot be written as JSON"}"#.to_vec())
+}
+
+/// A refusal as a line of JSON.
+pub fn error(text: impl Into<String>) -> Vec<u8> {
+    line(&Answer::<()>::Error(text.into()))
+}
+
+fn words(result: Result<String, String>) -> Vec<u8> {
+    line(&match result {
+        Ok(text) => Answer::Ok(text),
+        Err(text) => Answer::Error(text),
+    })
+}
+
+fn set_log_level(daemon: &Daemon, level: Level) {
+    daemon.log.set_level(level);
+    daemon.note(Level::Notice, format!("log level: {}", level.name()));
+    if let Some(link) = daemon.link() {
+        // A child that takes no messages hears of it when it is started again.
+        let _ = link.say(ToChild::LogLevel(daemon.log.level_of_children()));
+    }
+}
+
+async fn switchover(
+    daemon: &Daemon,
+    instance: String,
+    hold_for: Option<f64>,
+    force: bool,
+) -> Result<String, String> {
+    let hold_for = match hold_for.map(Duration::try_from_secs_f64).transpose() {
+        Ok(hold_for) => hold_for,
+        Err(error) => return Err(format!("for: {error}; give a number of seconds, such as 600")),
+    };
+    command(daemon, instance, |ticket, instance| ToChild::Switchover {
+        ticket,
+        instance,
+        hold_for,
+        force,
+    })
+    .await
+}
+
+/// Gives the vrrp process a command about an instance.
+async fn command(
+    daemon: &Daemon,
+    instance: String,
+    message: impl FnOnce(Ticket, String) -> ToChild,
+) -> Result<String, String> {
+    let limit = {
+        let current = daemon.current.borrow();
+        let names = || current.model.instances.iter().map(|instance| &*instance.name);
+        if !names().any(|name| name == instance) {
+            let have = names().collect::<Vec<_>>().join(", ");
+            let help = match nearest(&instance, names()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("have: {have}"),
+            };
+            return Err(format!("there is no instance \"{instance}\" ({help})"));
+        }
+        current.longest_down_interval() + SLACK
+    };
+    let silent = || "the vrrp process does not answer; see steadfast status".to_owned();
+    let link = daemon.link().ok_or_else(silent)?;
+    let answer = link.command(|ticket| message(ticket, instance)).map_err(|_| silent())?;
+    within(limit, answer.wait()).await.flatten().ok_or_else(silent)?
+}

@@ -1,0 +1,177 @@
+//! What the tasks of the supervisor share.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use smol::channel::{Receiver, Sender, bounded};
+
+use super::child::Strangers;
+use super::configuration::Accepted;
+use super::link::Link;
+use super::log::Log;
+use super::state_dir::StateDir;
+use super::status::Desk;
+use crate::config::model::Model;
+use crate::control::record::{Kind, Level};
+use crate::system::shared::Region;
+use crate::units::Instant;
+use crate::vrrp::settings::Settings;
+
+/// The daemon: what it has, and how it stands.
+#[derive(Debug)]
+pub struct Daemon {
+    /// The log.
+    pub log: Log,
+    /// The state directory.
+    pub dir: StateDir,
+    /// When this process began to work.
+    pub started: Instant,
+    /// The file of the configuration.
+    pub file: PathBuf,
+    /// The configuration in effect.
+    pub current: RefCell<Current>,
+    /// The last configuration that was refused: when, and why.
+    pub refused: RefCell<Option<(Instant, String)>>,
+    /// Why the group of the control socket could not be set.
+    pub group_refused: RefCell<Option<String>>,
+    /// The vrrp process.
+    pub vrrp: RefCell<Vrrp>,
+    /// Memory that outlives a child.
+    pub memory: Region,
+    /// Descriptors that are not ours.
+    pub strangers: Strangers,
+    /// Those who want to know the status.
+    pub desk: Desk,
+    /// One reload at a time.
+    pub reloading: smol::lock::Mutex<()>,
+    stopping: Stopping,
+}
+
+/// The configuration in effect.
+#[derive(Debug)]
+pub struct Current {
+    /// What it means.
+    pub model: Model,
+    /// Counts them.
+    pub generation: u32,
+    /// Since when.
+    pub since: Instant,
+    /// How often a child is asked whether it works.
+    pub hello_period: Duration,
+}
+
+/// The vrrp process.
+#[derive(Debug, Default)]
+pub struct Vrrp {
+    /// Its connection, while it runs.
+    pub link: Option<Rc<Link>>,
+    /// Its process id, while it runs.
+    pub pid: Option<i32>,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// How and when the last one ended.
+    pub last_end: Option<(Instant, String)>,
+}
+
+#[derive(Debug)]
+struct Stopping {
+    begun: Cell<bool>,
+    /// Closed when it begins, which wakes all who wait for it.
+    begin: Sender<()>,
+    begins: Receiver<()>,
+}
+
+impl Current {
+    /// A configuration that takes effect now.
+    pub fn new(accepted: Accepted, generation: u32, now: Instant) -> Self {
+        let hello_period = super::hello::period(&accepted.model);
+        Self { model: accepted.model, generation, since: now, hello_period }
+    }
+
+    /// The part of the vrrp process, in its encoding.
+    ///
+    /// # Errors
+    /// It cannot be encoded.
+    pub fn for_vrrp(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_allocvec(&Settings::from_model(&self.model))
+    }
+
+    /// The longest time that another router may take to notice that this one is gone.
+    pub fn longest_down_interval(&self) -> Duration {
+        let down = self.model.instances.iter().map(|instance| {
+            // The skew is less than one interval more.
+            instance.interval.duration() * (u32::from(instance.down_timer_adverts) + 1)
+        });
+        down.max().unwrap_or_default()
+    }
+}
+
+impl Daemon {
+    /// Before any task runs.
+    pub fn new(
+        log: Log,
+        dir: StateDir,
+        file: PathBuf,
+        current: Current,
+        memory: Region,
+        strangers: Strangers,
+    ) -> Self {
+        let (begin, begins) = bounded(1);
+        Self {
+            log,
+            dir,
+            started: current.since,
+            file,
+            current: RefCell::new(current),
+            refused: RefCell::default(),
+            group_refused: RefCell::default(),
+            vrrp: RefCell::default(),
+            memory,
+            strangers,
+            desk: Desk::new(),
+            reloading: smol::lock::Mutex::new(()),
+            stopping: Stopping { begun: Cell::new(false), begin, begins },
+        }
+    }
+
+    /// A line about the processes.
+    pub fn note(&self, level: Level, text: impl Into<String>) {
+        self.log.note(level, Kind::Process, text);
+    }
+
+    /// The connection to the vrrp process, while it runs.
+    pub fn link(&self) -> Option<Rc<Link>> {
+        self.vrrp.borrow().link.clone()
+    }
+
+    /// The end begins: no child is started any more.
+    pub fn begin_stop(&self) {
+        self.stopping.begun.set(true);
+        self.stopping.begin.close();
+    }
+
+    /// Whether the end has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.begun.get()
+    }
+
+    /// Waits until the end begins.
+    pub async fn stop_begins(&self) {
+        // Nothing is ever sent.
+        let _ = self.stopping.begins.recv().await;
+    }
+
+    /// Gives the control socket to the group of the configuration.
+    pub fn set_socket_group(&self) {
+        let result = {
+            let current = self.current.borrow();
+            self.dir.give_to(current.model.global.control_socket_group.as_deref())
+        };
+        if let Err(text) = &result {
+            self.log.note(Level::Warning, Kind::Configuration, text.clone());
+        }
+        *self.group_refused.borrow_mut() = result.err();
+    }
+}

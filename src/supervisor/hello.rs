@@ -1,0 +1,107 @@
+//! Whether a child answers.
+
+use std::time::Duration;
+
+use crate::config::model::Model;
+use crate::units::Instant;
+
+/// How often is asked when nothing else is said.
+const USUAL: Duration = Duration::from_secs(1);
+/// The shortest period.
+const SHORTEST: Duration = Duration::from_millis(50);
+/// A child that left so many periods without an answer does not work.
+const PERIODS: u32 = 3;
+
+/// How often to ask: as configured, or once a second, or twice in the shortest advertisement
+/// interval if that is less (DESIGN 3).
+pub fn period(model: &Model) -> Duration {
+    let shortest = model.instances.iter().map(|instance| instance.interval.duration() / 2).min();
+    let usual = shortest.map_or(USUAL, |half| half.clamp(SHORTEST, USUAL));
+    model.global.hello_interval.unwrap_or(usual)
+}
+
+/// The questions and answers of one child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hello {
+    asked: u32,
+    /// When the oldest question was asked that has no answer.
+    waiting_since: Option<Instant>,
+    period: Duration,
+}
+
+impl Hello {
+    /// Of a child that was not asked yet.
+    pub const fn new() -> Self {
+        Self { asked: 0, waiting_since: None, period: USUAL }
+    }
+
+    /// The number of the next question, now that it is asked. The next one follows after `period`.
+    pub fn ask(&mut self, now: Instant, period: Duration) -> u32 {
+        self.asked = self.asked.wrapping_add(1);
+        self.waiting_since = self.waiting_since.or(Some(now));
+        self.period = period;
+        self.asked
+    }
+
+    /// An answer came. Only the one to the last question counts: any other was asked before.
+    pub fn answered(&mut self, number: u32) {
+        if number == self.asked {
+            self.waiting_since = None;
+        }
+    }
+
+    /// Nothing that was asked until now counts: we could not have seen the answer.
+    pub fn excuse(&mut self) {
+        self.waiting_since = None;
+    }
+
+    /// For how long the child has not answered, when that is too long.
+    pub fn silent(&self, now: Instant) -> Option<Duration> {
+        let silent = now.since(self.waiting_since?);
+        (silent >= self.period * PERIODS).then_some(silent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::ORIGIN + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn three_periods_without_an_answer_are_too_long() {
+        let second = Duration::from_secs(1);
+        let mut hello = Hello::new();
+        assert_eq!(hello.silent(at(9_000)), None, "it was not asked");
+        let first = hello.ask(at(0), second);
+        hello.answered(first);
+        assert_eq!(hello.silent(at(9_000)), None);
+        let second_one = hello.ask(at(1_000), second);
+        let third = hello.ask(at(2_000), second);
+        hello.answered(second_one);
+        assert_eq!(hello.silent(at(3_999)), None);
+        assert_eq!(hello.silent(at(4_000)), Some(Duration::from_secs(3)));
+        hello.answered(third);
+        assert_eq!(hello.silent(at(4_000)), None);
+    }
+
+    #[test]
+    fn the_period_follows_the_shortest_interval() {
+        let model = |global: &str, interval: &str| {
+            let text = format!(
+                "[global]\n{global}\n[vrrp.instance.a]\ninterface = \"eth0\"\n\
+                 virtual_router_id = 1\nversion = 3\nvirtual_addresses = [\"10.0.0.1/24\"]\n\
+                 advertisement_interval = \"{interval}\"\n"
+            );
+            crate::config::parse(&text, None).model.unwrap()
+        };
+        let millis = |global, interval| period(&model(global, interval)).as_millis();
+        assert_eq!(millis("", "10s"), 1_000);
+        assert_eq!(millis("", "1s"), 500);
+        assert_eq!(millis("", "50ms"), 50);
+        assert_eq!(millis("hello_interval = \"200ms\"", "1s"), 200);
+        assert_eq!(period(&Model::default()), USUAL);
+    }
+}

@@ -1,0 +1,291 @@
+//! The supervisor: holds the configuration, the log, the control socket and the state directory,
+//! and keeps the process running that speaks VRRP. It sees no packets and knows no protocol.
+//!
+//! One thread runs everything, with one multiplexer; a small one beside it writes the log, since
+//! that may block.
+//!
+//! | module | for |
+//! |---|---|
+//! | [`state_dir`] | who runs here: lock, process id, control socket |
+//! | [`configuration`], `reload` | reading a configuration, and taking another one over |
+//! | `child`, `keeper`, `backoff`, `hello` | starting the child, watching it, starting it again |
+//! | `link` | what is said to it, and its answers |
+//! | [`log`] | the records of all processes |
+//! | `server`, `lines`, `commands`, `status` | the control socket |
+//! | `signals`, [`detach`] | the surroundings |
+
+mod backoff;
+mod child;
+mod commands;
+pub mod configuration;
+mod daemon;
+pub mod detach;
+mod hello;
+mod keeper;
+mod lines;
+mod link;
+pub mod log;
+mod reload;
+mod server;
+mod signals;
+pub mod state_dir;
+mod status;
+mod time;
+
+use std::io;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use smol::LocalExecutor;
+use smol::channel::{Receiver, bounded};
+use smol::future::or;
+
+use crate::control::link::ToChild;
+use crate::control::record::{Kind, Level};
+use crate::control::shared::{self, Shared};
+use crate::system::clock;
+use crate::system::privileges;
+use crate::system::shared::Region;
+use child::Strangers;
+pub use child::{LINK, MEMORY, RECORDS, VRRP_COMMAND};
+use configuration::Accepted;
+use daemon::{Current, Daemon};
+use detach::Detached;
+use log::{Log, Target};
+use signals::{Asked, Signals};
+use state_dir::StateDir;
+use time::within;
+
+/// How long the first start of a child may take before a daemon counts as failed.
+const START: Duration = Duration::from_secs(10);
+/// Added to the time that a hand-over may take by the protocol.
+const SLACK: Duration = Duration::from_secs(2);
+/// How long the end of a killed child is waited for.
+const HURRY: Duration = Duration::from_secs(1);
+
+/// How to run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// The file of the configuration.
+    pub file: PathBuf,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// Where the log goes.
+    pub log: Target,
+    /// How much is logged.
+    pub level: Level,
+}
+
+/// Why it does not run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl Failure {
+    fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: what.into(), help: help.into() }
+    }
+
+    fn system(what: &str) -> impl Fn(io::Error) -> Self {
+        move |error| Self::new(format!("{what}: {error}"), "see what the system is short of")
+    }
+}
+
+/// Runs until it is told to stop. `detached` is told when everything works.
+///
+/// # Errors
+/// [`Failure`]: nothing runs any more.
+pub fn run(
+    options: Options,
+    accepted: Accepted,
+    detached: Option<Detached>,
+) -> Result<(), Failure> {
+    let strangers = Strangers::look();
+    may_run()?;
+    // Before there is a second thread, which would be interrupted instead.
+    signals::block().map_err(Failure::system("cannot take signals"))?;
+    let in_use = |error: state_dir::InUse| {
+        Failure::new(error.to_string(), "several can run beside each other, each with its own")
+    };
+    let mut dir = StateDir::open(&options.state_dir).map_err(in_use)?;
+    let listener = dir.bind().map_err(in_use)?;
+    let log =
+        Log::start(options.log, options.level).map_err(Failure::system("cannot start the log"))?;
+    let memory = Region::create(shared::WORDS)
+        .map_err(Failure::system("cannot make memory for the processes to share"))?;
+    Shared::create(&memory).map_err(|error| {
+        Failure::new(format!("memory for the processes to share: {error}"), "please report it")
+    })?;
+    for warning in &accepted.warnings {
+        log.note(Level::Warning, Kind::Configuration, warning.clone());
+    }
+    let current = Current::new(accepted, 1, clock::now());
+    let daemon = Daemon::new(log, dir, options.file, current, memory, strangers);
+    let daemon = Rc::new(daemon);
+    let result = {
+        let executor = Rc::new(LocalExecutor::new());
+        async_io::block_on(executor.run(work(&daemon, &executor, listener, detached)))
+    };
+    // The tasks ended with the executor, and nobody else has it.
+    if let Some(daemon) = Rc::into_inner(daemon) {
+        daemon.dir.leave();
+        daemon.log.finish();
+    }
+    result
+}
+
+/// Whether this process has the rights that it needs.
+fn may_run() -> Result<(), Failure> {
+    let missing =
+        privileges::missing().map_err(Failure::system("cannot read /proc/self/status"))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> =
+        missing.iter().map(|right| format!("{} to {}", right.name, right.purpose)).collect();
+    let names: Vec<&str> = privileges::NEEDED.iter().map(|right| right.name).collect();
+    Err(Failure::new(
+        format!("this process has no right {}", list.join(", nor ")),
+        format!("run it as root, or with AmbientCapabilities={} in its unit", names.join(" ")),
+    ))
+}
+
+/// Everything from the first start to the last hand-over.
+async fn work(
+    daemon: &Rc<Daemon>,
+    executor: &Rc<LocalExecutor<'_>>,
+    listener: Option<UnixListener>,
+    detached: Option<Detached>,
+) -> Result<(), Failure> {
+    daemon.log.note(
+        Level::Notice,
+        Kind::Process,
+        format!("steadfast {} started with {}", env!("CARGO_PKG_VERSION"), daemon.file.display()),
+    );
+    for loss in daemon.dir.losses() {
+        daemon.note(Level::Warning, loss.clone());
+    }
+    daemon.set_socket_group();
+    let library = daemon.log.of_library();
+    let log = Rc::clone(daemon);
+    let collect = executor.spawn(async move {
+        while let Ok(record) = library.recv().await {
+            log.log.take(record);
+        }
+    });
+    let signals = Signals::open().map_err(Failure::system("cannot take signals"))?;
+    let ask = executor.spawn(status::ask(Rc::clone(daemon)));
+    let serve = listener.map(|listener| {
+        executor.spawn(server::serve(Rc::clone(daemon), Rc::clone(executor), listener))
+    });
+    let (first, went) = bounded(1);
+    let keeper = executor.spawn(keeper::keep(Rc::clone(daemon), move |result| {
+        // Only the first one counts.
+        let _ = first.try_send(result);
+    }));
+    let started = match detached {
+        None => Ok(()),
+        Some(detached) => begin(detached, &went).await,
+    };
+    if started.is_ok() {
+        attend_signals(daemon, executor, &signals).await;
+    }
+    stop(daemon, keeper, &signals).await;
+    // These hold what has to be given back in order.
+    if let Some(serve) = serve {
+        serve.cancel().await;
+    }
+    drop((ask, collect));
+    started
+}
+
+/// Waits for the first start, and tells how it went.
+async fn begin(detached: Detached, went: &Receiver<Result<(), String>>) -> Result<(), Failure> {
+    let help = "run it without --daemon to see the log";
+    match within(START, went.recv()).await {
+        Some(Ok(Ok(()))) => {
+            detached.ready().map_err(Failure::system("cannot leave standard output"))
+        }
+        Some(Ok(Err(end))) => Err(Failure::new(end, help)),
+        Some(Err(_)) | None => Err(Failure::new(
+            format!("the vrrp process did not begin to work within {} s", START.as_secs()),
+            help,
+        )),
+    }
+}
+
+/// Does what signals ask for, until one asks for the end.
+async fn attend_signals(daemon: &Rc<Daemon>, executor: &Rc<LocalExecutor<'_>>, signals: &Signals) {
+    loop {
+        let daemon = Rc::clone(daemon);
+        match signals.next().await {
+            Ok(Asked::Stop) => return,
+            Ok(Asked::Reload) => {
+                // The log and the status tell how it went.
+                executor.spawn(async move { drop(reload::reload(&daemon).await) }).detach();
+            }
+            Ok(Asked::Dump) => executor.spawn(status::dump(daemon)).detach(),
+            Ok(Asked::Statistics) => executor.spawn(status::statistics(daemon)).detach(),
+            Err(error) => {
+                daemon.note(Level::Error, format!("signals cannot be read: {error}; stopping"));
+                return;
+            }
+        }
+    }
+}
+
+/// Lets the child hand over and end. After a second signal nobody waits for it: it hands over and
+/// ends by itself, since its connection does. One that takes longer than the protocol is killed.
+async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals) {
+    daemon.note(Level::Notice, "stopping: addresses are handed over");
+    daemon.begin_stop();
+    let limit = daemon.current.borrow().longest_down_interval() + SLACK;
+    let told = daemon.link().is_none_or(|link| link.say(ToChild::Stop).is_ok());
+    let mut keeper = std::pin::pin!(keeper);
+    let ended = async {
+        keeper.as_mut().await;
+        None
+    };
+    let hurry = async {
+        loop {
+            match signals.next().await {
+                Ok(Asked::Stop) => return Some(Cut::Hurry),
+                Ok(Asked::Reload | Asked::Dump | Asked::Statistics) => {}
+                Err(_) => std::future::pending().await,
+            }
+        }
+    };
+    let cut = match told {
+        true => within(limit, or(ended, hurry)).await.unwrap_or(Some(Cut::Late)),
+        false => Some(Cut::Late),
+    };
+    match cut {
+        None => {}
+        Some(Cut::Hurry) => {
+            daemon.note(Level::Warning, "stopping at once: the vrrp process ends by itself");
+        }
+        Some(Cut::Late) => {
+            daemon.note(Level::Error, "the vrrp process took too long to hand over");
+            if let Some(link) = daemon.link() {
+                link.condemn();
+            }
+            within(HURRY, keeper).await;
+        }
+    }
+    daemon.note(Level::Notice, "stopped");
+}
+
+/// Why the end is not waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cut {
+    /// A second signal.
+    Hurry,
+    /// The child takes too long.
+    Late,
+}

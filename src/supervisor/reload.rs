@@ -1,0 +1,79 @@
+//! A new configuration for a running daemon: read, compare, send. A bad one changes nothing.
+
+use std::time::Duration;
+
+use super::configuration::{self, Accepted};
+use super::daemon::{Current, Daemon};
+use super::time::within;
+use crate::config::diff::Diff;
+use crate::control::record::{Kind, Level};
+use crate::system::clock;
+
+/// How long the vrrp process may take to apply a configuration.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Reads the configuration again: what changed, one line each.
+///
+/// # Errors
+/// Why it was refused, with all diagnostics; or that the vrrp process does not answer.
+pub async fn reload(daemon: &Daemon) -> Result<String, String> {
+    let _one_at_a_time = daemon.reloading.lock().await;
+    let note = |level, text: String| daemon.log.note(level, Kind::Configuration, text);
+    let file = daemon.file.display();
+    let accepted = match configuration::load(&daemon.file, false) {
+        Ok(accepted) => accepted,
+        Err(refusal) => {
+            let brief = refusal.brief();
+            note(Level::Error, format!("{file} is refused, the configuration before stays:"));
+            for line in &brief {
+                note(Level::Error, line.clone());
+            }
+            *daemon.refused.borrow_mut() = Some((clock::now(), brief.join("\n")));
+            return Err(refusal.shown);
+        }
+    };
+    *daemon.refused.borrow_mut() = None;
+    for warning in &accepted.warnings {
+        note(Level::Warning, warning.clone());
+    }
+    let changes = Diff::between(&daemon.current.borrow().model, &accepted.model);
+    if changes.is_empty() {
+        let text = format!("{file} says the same as before, nothing changes");
+        note(Level::Notice, text.clone());
+        return Ok(text);
+    }
+    let changes = changes.to_string();
+    note(Level::Notice, format!("{file} is loaded again:"));
+    for line in changes.lines() {
+        note(Level::Notice, line.to_owned());
+    }
+    put_in_effect(daemon, accepted).await?;
+    Ok(changes)
+}
+
+/// Takes a configuration over, and waits until the vrrp process has it.
+async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String> {
+    let generation = daemon.current.borrow().generation.wrapping_add(1);
+    let current = Current::new(accepted, generation, clock::now());
+    let body = current.for_vrrp().map_err(|error| error.to_string())?;
+    *daemon.current.borrow_mut() = current;
+    daemon.set_socket_group();
+    let Some(link) = daemon.link() else {
+        return Err("the vrrp process is not running; it starts with the new configuration".into());
+    };
+    let applied = match link.configure(generation, body) {
+        Ok(applied) => within(LIMIT, applied.recv()).await,
+        Err(_) => None,
+    };
+    match applied {
+        Some(Ok(())) => Ok(()),
+        Some(Err(_)) => {
+            Err("the vrrp process has ended; it starts again with the new configuration".into())
+        }
+        None => Err(format!(
+            "the new configuration is good, but the vrrp process has not taken it within {} s; see \
+             steadfast status",
+            LIMIT.as_secs()
+        )),
+    }
+}

@@ -1,0 +1,173 @@
+//! The control socket. Nothing that a client does or leaves undone holds up anybody else.
+
+use std::cell::Cell;
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_io::Async;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::{LocalExecutor, Timer};
+
+use super::commands;
+use super::daemon::Daemon;
+use super::lines::{Lines, TooLong};
+use super::time::within;
+use crate::control::record::Level;
+use crate::control::request::{Answer, MAX_LINE, Request};
+
+/// Clients at once.
+pub const CLIENTS: usize = 64;
+/// How long a client may take for a line, and how long it may leave an answer unread.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The wait after the system has refused a connection.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Octets that are read at once.
+const CHUNK: usize = 1_024;
+
+/// Counts a client as long as it is there.
+struct Place(Rc<Cell<usize>>);
+
+impl Place {
+    fn take(taken: &Rc<Cell<usize>>) -> Option<Self> {
+        (taken.get() < CLIENTS).then(|| {
+            taken.set(taken.get() + 1);
+            Self(Rc::clone(taken))
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// Serves clients, for ever.
+pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener: UnixListener) {
+    let listener = match Async::new(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            daemon.note(Level::Error, format!("the control socket does not work: {error}"));
+            return;
+        }
+    };
+    let taken = Rc::new(Cell::new(0));
+    let mut refusing = false;
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                daemon.note(Level::Warning, format!("the control socket takes nobody: {error}"));
+                Timer::after(PAUSE).await;
+                continue;
+            }
+        };
+        match Place::take(&taken) {
+            Some(place) => {
+                refusing = false;
+                let daemon = Rc::clone(&daemon);
+                executor
+                    .spawn(async move {
+                        // Why a client went away matters to nobody.
+                        let _ = attend(&daemon, &stream).await;
+                        drop(place);
+                    })
+                    .detach();
+            }
+            None => {
+                if !refusing {
+                    refusing = true;
+                    let text = format!("control socket: {CLIENTS} clients are there already");
+                    daemon.note(Level::Warning, text);
+                }
+                refuse(&stream);
+            }
+        }
+    }
+}
+
+/// Tells a client that there is no room, if it can be told without waiting.
+fn refuse(stream: &Async<UnixStream>) {
+    use std::io::Write;
+
+    let mut line = commands::error(format!(
+        "too many clients: {CLIENTS} are connected already, try again when one has gone"
+    ));
+    line.push(b'\n');
+    let mut stream = stream.get_ref();
+    // It finds the end of the stream either way.
+    let _ = stream.write(&line);
+}
+
+/// Answers one client, until it goes away or takes too long.
+async fn attend(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
+    let mut lines = Lines::default();
+    loop {
+        let line = match within(PATIENCE, next(&mut lines, stream)).await {
+            None => {
+                let text = format!("no whole line within {} s", PATIENCE.as_secs());
+                return write(stream, commands::error(text)).await;
+            }
+            Some(line) => line?,
+        };
+        let request = match line {
+            Some(Ok(line)) => Request::parse(&line),
+            Some(Err(TooLong)) => {
+                let text = format!("a line has at most {MAX_LINE} octets");
+                return write(stream, commands::error(text)).await;
+            }
+            None => return Ok(()),
+        };
+        match request {
+            Err(text) => write(stream, commands::error(text)).await?,
+            Ok(request) => match commands::answer(daemon, request).await {
+                Some(answer) => write(stream, answer).await?,
+                None => return events(daemon, stream).await,
+            },
+        }
+    }
+}
+
+/// The next line; `None` at the end.
+async fn next(
+    lines: &mut Lines,
+    mut stream: &Async<UnixStream>,
+) -> io::Result<Option<Result<Vec<u8>, TooLong>>> {
+    let mut chunk = [0; CHUNK];
+    loop {
+        if let Some(line) = lines.next().transpose() {
+            return Ok(Some(line));
+        }
+        match stream.read(&mut chunk).await? {
+            0 => return Ok(lines.end().map(Ok)),
+            len => lines.push(chunk.get(..len).unwrap_or_default()),
+        }
+    }
+}
+
+/// Writes a line.
+async fn write(mut stream: &Async<UnixStream>, mut line: Vec<u8>) -> io::Result<()> {
+    line.push(b'\n');
+    let slow = || Err(io::ErrorKind::TimedOut.into());
+    within(PATIENCE, stream.write_all(&line)).await.unwrap_or_else(slow)
+}
+
+/// Tells a client of every event, until it hangs up.
+async fn events(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
+    let subscription = daemon.log.subscribe();
+    let hung_up = async {
+        let (mut stream, mut chunk) = (stream, [0; CHUNK]);
+        // What it says now is not read as requests.
+        while stream.read(&mut chunk).await? > 0 {}
+        Ok(())
+    };
+    let tell = async {
+        while let Some(event) = subscription.next().await {
+            write(stream, commands::line(&Answer::Ok(&*event))).await?;
+        }
+        Ok(())
+    };
+    smol::future::or(hung_up, tell).await
+}

@@ -1,0 +1,319 @@
+//! The state directory: who runs here, and the control socket.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Group, chown};
+
+/// Where it is when nothing else is said.
+pub const DEFAULT: &str = "/run/steadfast";
+/// The control socket in it.
+pub const SOCKET: &str = "control.sock";
+/// The file with the process id, which is the lock as well.
+pub const PID_FILE: &str = "steadfast.pid";
+/// Where SIGUSR1 writes the status to.
+pub const DUMP: &str = "status.json";
+
+/// Nobody but root and the group may talk to us.
+const SOCKET_MASK: Mode = Mode::from_bits_truncate(0o117);
+
+/// Another process has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InUse(String);
+
+impl std::fmt::Display for InUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InUse {}
+
+/// The directory, as far as it could be had.
+#[derive(Debug)]
+pub struct StateDir {
+    path: PathBuf,
+    /// Held as long as the process lives.
+    lock: Option<Flock<File>>,
+    /// Whether our process id is in the file.
+    marked: bool,
+    bound: bool,
+    /// What does not work, and what that means.
+    losses: Vec<String>,
+}
+
+impl StateDir {
+    /// Makes the directory and takes the lock. What the file system refuses becomes a loss.
+    ///
+    /// # Errors
+    /// Another process has the directory.
+    pub fn open(path: &Path) -> Result<Self, InUse> {
+        let mut dir = Self {
+            path: path.to_owned(),
+            lock: None,
+            marked: false,
+            bound: false,
+            losses: Vec::new(),
+        };
+        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
+        match made.and_then(|()| dir.open_lock_file()) {
+            Err(error) => dir.lose_lock(&error),
+            Ok(file) => match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => dir.lock = Some(lock),
+                Err((file, Errno::EWOULDBLOCK)) => return Err(InUse(dir.holder(file))),
+                Err((_, error)) => dir.lose_lock(&error.into()),
+            },
+        }
+        dir.mark();
+        Ok(dir)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What does not work, in words.
+    pub fn losses(&self) -> &[String] {
+        &self.losses
+    }
+
+    /// The file whose lock is the directory's. One that cannot be written can still be locked.
+    fn open_lock_file(&self) -> io::Result<File> {
+        let path = self.path.join(PID_FILE);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o644);
+        options.open(&path).or_else(|error| File::open(&path).map_err(|_| error))
+    }
+
+    /// Writes the process id.
+    fn mark(&mut self) {
+        let Some(lock) = &mut self.lock else { return };
+        let written = (|| {
+            lock.rewind()?;
+            lock.set_len(0)?;
+            writeln!(lock, "{}", std::process::id())
+        })();
+        match written {
+            Ok(()) => self.marked = true,
+            Err(error) => self.losses.push(format!(
+                "{}: cannot write the process id: {error}; tools that read it do not find this \
+                 process",
+                self.path.join(PID_FILE).display()
+            )),
+        }
+    }
+
+    fn lose_lock(&mut self, error: &io::Error) {
+        self.losses.push(format!(
+            "{}: {error}; nothing prevents a second instance, and there is no {PID_FILE}",
+            self.path.display()
+        ));
+    }
+
+    /// Who holds the lock.
+    fn holder(&self, mut file: File) -> String {
+        let mut text = String::new();
+        let pid: Option<u32> =
+            file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+        let who = match pid {
+            None => "another process".to_owned(),
+            Some(pid) => {
+                let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                let words = String::from_utf8_lossy(&words).replace('\0', " ");
+                match words.trim_end() {
+                    "" => format!("process {pid}"),
+                    words => format!("process {pid} (\"{words}\")"),
+                }
+            }
+        };
+        format!("{} is in use by {who}, stop it or give --state-dir DIR", self.path.display())
+    }
+
+    /// Binds the control socket. What the file system refuses becomes a loss.
+    ///
+    /// # Errors
+    /// Another process answers there.
+    pub fn bind(&mut self) -> Result<Option<UnixListener>, InUse> {
+        let path = self.path.join(SOCKET);
+        match self.clear(&path).and_then(|()| bind(&path)) {
+            Ok(listener) => {
+                self.bound = true;
+                Ok(Some(listener))
+            }
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Err(InUse(format!(
+                "{} is in use by another process, stop it or give --state-dir DIR",
+                path.display()
+            ))),
+            Err(error) => {
+                self.losses.push(format!(
+                    "{}: {error}; there is no control socket, so steadfast status and its like do \
+                     not reach this process",
+                    path.display()
+                ));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Removes a socket that nobody listens at.
+    fn clear(&self, path: &Path) -> io::Result<()> {
+        let kind = match fs::symlink_metadata(path) {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if !kind.is_socket() {
+            return Err(io::Error::other("something else than a socket is there"));
+        }
+        match UnixStream::connect(path) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
+            Ok(_) | Err(_) => Err(ErrorKind::AddrInUse.into()),
+        }
+    }
+
+    /// Lets a group use the control socket beside root; `None`: root's own.
+    ///
+    /// # Errors
+    /// There is no such group, or the system refuses: in words.
+    pub fn give_to(&self, group: Option<&str>) -> Result<(), String> {
+        if !self.bound {
+            return Ok(());
+        }
+        let path = self.path.join(SOCKET);
+        let refused =
+            |error: Errno| format!("{}: cannot change the group: {error}", path.display());
+        let gid = match group {
+            None => nix::unistd::getegid(),
+            Some(name) => match Group::from_name(name).map_err(refused)? {
+                Some(group) => group.gid,
+                None => {
+                    return Err(format!(
+                        "control_socket_group: there is no group \"{name}\"; only root can use {}",
+                        path.display()
+                    ));
+                }
+            },
+        };
+        chown(&path, None, Some(gid)).map_err(refused)
+    }
+
+    /// Writes a file, whole or not at all.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(&self, name: &str, octets: &[u8]) -> io::Result<PathBuf> {
+        let (path, new) = (self.path.join(name), self.path.join(format!("{name}.new")));
+        let written = fs::write(&new, octets).and_then(|()| fs::rename(&new, &path));
+        if written.is_err() {
+            // It may not even be there.
+            let _ = fs::remove_file(&new);
+        }
+        written.map(|()| path)
+    }
+
+    /// Removes what is ours; the lock goes with the process.
+    pub fn leave(self) {
+        let files = [(self.bound, SOCKET), (self.marked, PID_FILE)];
+        for (ours, name) in files {
+            if ours {
+                // Nobody is left to tell, and the next start replaces it.
+                let _ = fs::remove_file(self.path.join(name));
+            }
+        }
+    }
+}
+
+/// The mode of the socket is right from its first moment.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let before = umask(SOCKET_MASK);
+    let listener = UnixListener::bind(path);
+    umask(before);
+    listener
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A directory that goes with the test.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("steadfast-{}-{name}", std::process::id()));
+            Self(path)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_second_one_is_told_who_is_first() {
+        let scratch = Scratch::new("second");
+        let first = StateDir::open(&scratch.0).unwrap();
+        assert!(first.losses().is_empty(), "{:?}", first.losses());
+        let told = StateDir::open(&scratch.0).unwrap_err().to_string();
+        let start =
+            format!("{} is in use by process {} (\"", scratch.0.display(), std::process::id());
+        assert!(told.starts_with(&start) && told.ends_with("give --state-dir DIR"), "{told}");
+        first.leave();
+        assert!(!scratch.0.join(PID_FILE).exists());
+    }
+
+    #[test]
+    fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+        let scratch = Scratch::new("stale");
+        let mut dir = StateDir::open(&scratch.0).unwrap();
+        let path = scratch.0.join(SOCKET);
+        let live = UnixListener::bind(&path).unwrap();
+        assert!(dir.bind().is_err());
+        drop(live);
+        let listener = dir.bind().unwrap();
+        assert!(listener.is_some());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+        dir.leave();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_socket_stays_and_is_a_loss() {
+        let scratch = Scratch::new("file");
+        let mut dir = StateDir::open(&scratch.0).unwrap();
+        fs::write(scratch.0.join(SOCKET), "x").unwrap();
+        assert!(dir.bind().unwrap().is_none());
+        assert!(dir.losses().concat().contains("something else than a socket"));
+        dir.leave();
+        assert!(scratch.0.join(SOCKET).exists());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_a_loss() {
+        let mut dir = StateDir::open(Path::new("/proc/version/x")).unwrap();
+        assert!(dir.bind().unwrap().is_none());
+        assert_eq!(dir.losses().len(), 2, "{:?}", dir.losses());
+        assert!(dir.write(DUMP, b"x").is_err());
+    }
+
+    #[test]
+    fn files_are_whole() {
+        let scratch = Scratch::new("whole");
+        let dir = StateDir::open(&scratch.0).unwrap();
+        dir.write(DUMP, b"1").unwrap();
+        assert_eq!(fs::read(scratch.0.join(DUMP)).unwrap(), b"1");
+        assert_eq!(dir.give_to(Some("no such group")), Ok(()), "without a socket there is nothing");
+    }
+}

@@ -1,0 +1,195 @@
+//! The status document: the daemon's part, and what the vrrp process says.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use smol::channel::{Receiver, Sender, bounded};
+
+use super::daemon::Daemon;
+use super::link::Report;
+use super::time::within;
+use crate::control::record::Kind;
+use crate::control::status::{
+    Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Verdict,
+    VerdictLevel, Warning, WarningKind,
+};
+use crate::system::clock;
+use crate::units::Instant;
+
+/// How long a status waits for the vrrp process.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Where all who want to know the status at the same time share one question.
+#[derive(Debug)]
+pub struct Desk {
+    waiting: RefCell<Vec<Sender<Rc<Report>>>>,
+    bell: Sender<()>,
+    rung: Receiver<()>,
+}
+
+impl Desk {
+    /// Without anybody.
+    pub fn new() -> Self {
+        let (bell, rung) = bounded(1);
+        Self { waiting: RefCell::default(), bell, rung }
+    }
+}
+
+/// Asks the vrrp process whenever somebody wants to know: whoever comes while a question is on its
+/// way gets the answer to the next one, never an older one.
+pub async fn ask(daemon: Rc<Daemon>) {
+    while daemon.desk.rung.recv().await.is_ok() {
+        let waiting = daemon.desk.waiting.take();
+        let report = within(LIMIT, async {
+            let link = daemon.link()?;
+            link.ask_status().ok()?.wait().await
+        });
+        if let Some(report) = report.await.flatten().map(Rc::new) {
+            for to in waiting {
+                // Whoever has stopped waiting does not hear it.
+                let _ = to.try_send(Rc::clone(&report));
+            }
+        }
+    }
+}
+
+/// What the vrrp process says now; `None` when it does not answer in time.
+async fn report(daemon: &Daemon) -> Option<Rc<Report>> {
+    let (to, answer) = bounded(1);
+    daemon.desk.waiting.borrow_mut().push(to);
+    // A bell that was not heard yet will be heard for both.
+    let _ = daemon.desk.bell.try_send(());
+    within(LIMIT, answer.recv()).await?.ok()
+}
+
+/// The document as of now.
+pub async fn document(daemon: &Daemon) -> Document {
+    let report = report(daemon).await;
+    let now = clock::now();
+    let mut document = Document {
+        schema: SCHEMA,
+        time: clock::wall().as_secs_f64(),
+        verdict: Verdict { level: VerdictLevel::Ok, text: String::new() },
+        daemon: daemon_status(daemon, report.as_deref(), now),
+        instances: report.map(|report| report.instances.clone()),
+        transitions: daemon.log.transitions(),
+        warnings: warnings(daemon, now),
+    };
+    document.conclude();
+    document
+}
+
+fn age(since: Instant, now: Instant) -> Seconds {
+    now.since(since).as_secs_f64()
+}
+
+fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> DaemonStatus {
+    let current = daemon.current.borrow();
+    let router_id = match &current.model.global.router_id {
+        Some(id) => id.to_string(),
+        None => host_name(),
+    };
+    let refused = daemon.refused.borrow();
+    DaemonStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        router_id,
+        pid: std::process::id(),
+        uptime: age(daemon.started, now),
+        state_dir: daemon.dir.path().display().to_string(),
+        configuration: Configuration {
+            file: daemon.file.display().to_string(),
+            generation: current.generation,
+            loaded_age: age(current.since, now),
+            refused: refused
+                .as_ref()
+                .map(|(at, reason)| Refused { age: age(*at, now), reason: reason.clone() }),
+        },
+        log_level: daemon.log.level(),
+        records_lost: daemon.log.lost(),
+        vrrp: report.map(|report| report.process.clone()),
+        vrrp_restarts: daemon.vrrp.borrow().restarts,
+    }
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned()
+}
+
+/// What is wrong with the daemon itself.
+fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
+    let warning = |kind, text: String, last_age| Warning {
+        kind,
+        instance: None,
+        text,
+        from: None,
+        count: 1,
+        last_age,
+    };
+    let uptime = age(daemon.started, now);
+    let mut warnings: Vec<Warning> = daemon
+        .dir
+        .losses()
+        .iter()
+        .chain(daemon.group_refused.borrow().iter())
+        .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
+        .collect();
+    let vrrp = daemon.vrrp.borrow();
+    if let Some(silent) = vrrp.link.as_ref().and_then(|link| link.silent()) {
+        let silent = silent.as_secs_f64();
+        let text = format!("the vrrp process has not answered for {silent:.1} s");
+        warnings.push(warning(WarningKind::Process, text, 0.0));
+    }
+    if let Some((at, end)) = &vrrp.last_end {
+        let state = if vrrp.link.is_some() { "started again" } else { "not running" };
+        let warning = warning(WarningKind::Process, format!("{end}; {state}"), age(*at, now));
+        warnings.push(Warning { count: u64::from(vrrp.restarts).max(1), ..warning });
+    }
+    warnings
+}
+
+/// Writes the document to a file in the state directory.
+pub async fn dump(daemon: Rc<Daemon>) {
+    let document = document(&daemon).await;
+    let written = serde_json::to_vec_pretty(&document)
+        .map_err(std::io::Error::from)
+        .and_then(|text| daemon.dir.write(super::state_dir::DUMP, &text));
+    let (level, text) = match written {
+        Ok(path) => (super::Level::Notice, format!("status written to {}", path.display())),
+        Err(error) => {
+            let path = daemon.dir.path().display();
+            (super::Level::Warning, format!("the status cannot be written to {path}: {error}"))
+        }
+    };
+    daemon.note(level, text);
+}
+
+/// Logs a line for each instance.
+pub async fn statistics(daemon: Rc<Daemon>) {
+    let Some(report) = report(&daemon).await else {
+        daemon.note(super::Level::Error, "no statistics: the vrrp process does not answer");
+        return;
+    };
+    for instance in &report.instances {
+        let mut text = format!(
+            "{}: {} for {:.0} s, priority {}, {} transitions",
+            instance.name,
+            instance.state,
+            instance.state_age,
+            instance.effective_priority,
+            instance.transitions,
+        );
+        for router in &instance.routers {
+            let rejected: u64 = router.rejected.values().map(|count| u64::from(*count)).sum();
+            text.push_str(&format!(
+                "; {}: {} adverts sent, {} received, {} rejected, {} announcements",
+                router.family,
+                router.adverts_sent,
+                router.adverts_received,
+                rejected,
+                router.announcements_sent,
+            ));
+        }
+        daemon.log.note(super::Level::Notice, Kind::Process, text);
+    }
+}

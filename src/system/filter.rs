@@ -1,0 +1,123 @@
+//! Which packets the kernel should not even hand over: classic BPF programs.
+//!
+//! A filter is a list of tests; what fails one is dropped. Offsets count from where the socket's
+//! packets begin: the IP header for IPv4 raw sockets and for packet sockets without link-layer
+//! header, the message for IPv6 raw sockets.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use heapless::Vec;
+use nix::libc;
+use socket2::{SockFilter, SockRef};
+
+/// The most instructions of a program: more than any list of tests here has.
+const LONGEST: usize = 40;
+
+/// How much of what passes is handed over: all.
+const WHOLE: u32 = u32::MAX;
+
+/// Instructions, see linux/filter.h.
+mod code {
+    pub const LOAD_WORD: u16 = 0x20;
+    pub const LOAD_HALF: u16 = 0x28;
+    pub const LOAD_OCTET: u16 = 0x30;
+    pub const COPY_TO_INDEX: u16 = 0x07;
+    pub const JUMP_EQUAL: u16 = 0x15;
+    pub const JUMP_EQUAL_INDEX: u16 = 0x1d;
+    pub const JUMP_ANY_BIT: u16 = 0x45;
+    pub const RETURN: u16 = 0x06;
+}
+
+/// What a packet has to fulfil.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Test {
+    /// The octet at this offset has this value.
+    Octet(u32, u8),
+    /// None of these bits is set in the octet at this offset.
+    OctetWithout(u32, u8),
+    /// The 16 bits at this offset have this value.
+    Half(u32, u16),
+    /// None of these bits is set in the 16 bits at this offset.
+    HalfWithout(u32, u16),
+    /// The 32 bits at this offset have this value.
+    Word(u32, u32),
+    /// The 32 bits at these two offsets are the same.
+    SameWords(u32, u32),
+    /// It was sent to this host or to a group, and was not merely seen.
+    ForUs,
+}
+
+/// Hands over only what fulfils all tests. Replaces the filter that there was.
+///
+/// # Errors
+/// What the system says.
+pub fn attach(socket: &impl AsFd, tests: &[Test]) -> io::Result<()> {
+    SockRef::from(socket).attach_filter(&program(tests, WHOLE)?)
+}
+
+/// Hands over nothing at all.
+///
+/// # Errors
+/// What the system says.
+pub fn drop_all(socket: &impl AsFd) -> io::Result<()> {
+    SockRef::from(socket).attach_filter(&program(&[], 0)?)
+}
+
+/// The tests, then two ends: for what passed all of them, and for what failed one.
+fn program(tests: &[Test], pass: u32) -> io::Result<Vec<SockFilter, LONGEST>> {
+    let len: usize = tests.iter().map(|test| parts(*test).len()).sum();
+    let too_long = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    let mut program = Vec::new();
+    for test in tests {
+        for (code, jump, value) in parts(*test) {
+            let to_drop = u8::try_from(len - program.len()).unwrap_or(u8::MAX);
+            let (yes, no) = match jump {
+                Jump::No => (0, 0),
+                Jump::DropUnless => (0, to_drop),
+                Jump::DropIf => (to_drop, 0),
+            };
+            program.push(SockFilter::new(code, yes, no, value)).map_err(too_long)?;
+        }
+    }
+    program.push(SockFilter::new(code::RETURN, 0, 0, pass)).map_err(too_long)?;
+    program.push(SockFilter::new(code::RETURN, 0, 0, 0)).map_err(too_long)?;
+    Ok(program)
+}
+
+/// What an instruction does with its result.
+#[derive(Clone, Copy)]
+enum Jump {
+    No,
+    DropUnless,
+    DropIf,
+}
+
+fn parts(test: Test) -> Vec<(u16, Jump, u32), 4> {
+    let equal = |load, at, value| {
+        Vec::from_iter([(load, Jump::No, at), (code::JUMP_EQUAL, Jump::DropUnless, value)])
+    };
+    let without = |load, at, bits| {
+        Vec::from_iter([(load, Jump::No, at), (code::JUMP_ANY_BIT, Jump::DropIf, bits)])
+    };
+    match test {
+        Test::Octet(at, value) => equal(code::LOAD_OCTET, at, value.into()),
+        Test::OctetWithout(at, bits) => without(code::LOAD_OCTET, at, bits.into()),
+        Test::Half(at, value) => equal(code::LOAD_HALF, at, value.into()),
+        Test::HalfWithout(at, bits) => without(code::LOAD_HALF, at, bits.into()),
+        Test::Word(at, value) => equal(code::LOAD_WORD, at, value),
+        Test::SameWords(a, b) => Vec::from_iter([
+            (code::LOAD_WORD, Jump::No, a),
+            (code::COPY_TO_INDEX, Jump::No, 0),
+            (code::LOAD_WORD, Jump::No, b),
+            (code::JUMP_EQUAL_INDEX, Jump::DropUnless, 0),
+        ]),
+        Test::ForUs => {
+            let packet_type = (libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE).cast_unsigned();
+            Vec::from_iter([
+                (code::LOAD_WORD, Jump::No, packet_type),
+                (code::JUMP_EQUAL, Jump::DropIf, u32::from(libc::PACKET_OTHERHOST)),
+            ])
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Descriptors that the parent process left open for us.
+
+use std::io;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::fcntl::{F_GETFD, F_SETFD, FdFlag, fcntl};
+
+/// Takes over a descriptor by its number. No program that this one starts will have it.
+///
+/// Works once for each number: what is inherited is not marked as close-on-exec, what was taken
+/// over or opened by ourselves is.
+///
+/// # Errors
+/// When nothing is open there, or it was not inherited; the words say which.
+pub fn take(number: RawFd) -> io::Result<OwnedFd> {
+    let not_open = || {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "descriptor {number} is not open: this command is started by `steadfast run`, \
+                 not by hand"
+            ),
+        )
+    };
+    if number < 0 {
+        return Err(not_open());
+    }
+    // SAFETY: the number is not -1. Whether it is open is what is asked here; nobody closes it
+    // meanwhile, since what is inherited has no owner yet.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let flags = fcntl(borrowed, F_GETFD).map_err(|_| not_open())?;
+    if FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC) {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("descriptor {number} belongs to this process already"),
+        ));
+    }
+    fcntl(borrowed, F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: it is open, and nobody else in this process owns it: everything that the library
+    // opens is close-on-exec from the start, and what was taken over is since.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsRawFd, IntoRawFd};
+
+    use nix::unistd::pipe;
+
+    use super::*;
+
+    #[test]
+    fn takes_over_once() {
+        let (reader, _writer) = pipe().unwrap();
+        let number = reader.into_raw_fd();
+        let fd = take(number).unwrap();
+        assert_eq!(fd.as_raw_fd(), number);
+        let flags = FdFlag::from_bits_retain(fcntl(&fd, F_GETFD).unwrap());
+        assert!(flags.contains(FdFlag::FD_CLOEXEC));
+        let error = take(number).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{error}");
+    }
+
+    #[test]
+    fn what_is_not_open_is_not_taken() {
+        for number in [-1, RawFd::MAX] {
+            let error = take(number).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
+        }
+    }
+}

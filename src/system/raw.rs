@@ -1,0 +1,320 @@
+//! Many messages in one call, and a message with what the IP layer says about it. Without
+//! allocation, unlike nix.
+
+use std::io;
+use std::mem::{self, MaybeUninit};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+/// The most messages of one [`send_many`].
+pub const BATCH: usize = 64;
+
+/// A message to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// What the socket wants of it.
+    pub octets: &'a [u8],
+    /// Where it goes.
+    pub to: Target,
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// For an IPv4 raw socket.
+    V4 {
+        /// To whom.
+        destination: Ipv4Addr,
+        /// The index of the interface that it leaves by.
+        link: u32,
+    },
+    /// For an IPv6 raw socket.
+    V6 {
+        /// To whom.
+        destination: Ipv6Addr,
+        /// From whom: an address of this host.
+        source: Ipv6Addr,
+        /// The index of the interface that it leaves by.
+        link: u32,
+    },
+    /// For a packet socket: the message is a whole frame.
+    Frame {
+        /// The index of the interface that it leaves by.
+        link: u32,
+        /// Ethernet type.
+        protocol: u16,
+    },
+}
+
+/// What the kernel reads of one message.
+struct Place {
+    name: Name,
+    name_len: usize,
+    control: Control,
+    control_len: usize,
+    part: libc::iovec,
+}
+
+#[repr(C)]
+union Name {
+    v4: libc::sockaddr_in,
+    v6: libc::sockaddr_in6,
+    frame: libc::sockaddr_ll,
+}
+
+#[repr(C)]
+union Control {
+    v4: Ancillary<libc::in_pktinfo>,
+    v6: Ancillary<libc::in6_pktinfo>,
+    none: (),
+}
+
+/// A control message. The data has no greater alignment than the header, so that this is where the
+/// kernel looks for it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Ancillary<T> {
+    header: libc::cmsghdr,
+    data: T,
+}
+
+impl<T: Copy> Ancillary<T> {
+    fn new(level: libc::c_int, kind: libc::c_int, data: T) -> Self {
+        const { assert!(align_of::<T>() <= align_of::<libc::cmsghdr>()) };
+        // SAFETY: the header is integers only; some systems have hidden ones between them.
+        let mut header: libc::cmsghdr = unsafe { mem::zeroed() };
+        header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<T>()) as _;
+        header.cmsg_level = level;
+        header.cmsg_type = kind;
+        Self { header, data }
+    }
+}
+
+fn length(octets: usize) -> libc::socklen_t {
+    libc::socklen_t::try_from(octets).unwrap_or(0)
+}
+
+impl Place {
+    fn new(message: &Outgoing<'_>) -> Self {
+        let part = libc::iovec {
+            iov_base: message.octets.as_ptr().cast_mut().cast(),
+            iov_len: message.octets.len(),
+        };
+        match message.to {
+            Target::V4 { destination, link } => Self {
+                name: Name { v4: address_v4(destination) },
+                name_len: size_of::<libc::sockaddr_in>(),
+                control: Control {
+                    v4: Ancillary::new(
+                        libc::IPPROTO_IP,
+                        libc::IP_PKTINFO,
+                        libc::in_pktinfo {
+                            ipi_ifindex: link as _,
+                            ipi_spec_dst: libc::in_addr { s_addr: 0 },
+                            ipi_addr: libc::in_addr { s_addr: 0 },
+                        },
+                    ),
+                },
+                control_len: size_of::<Ancillary<libc::in_pktinfo>>(),
+                part,
+            },
+            Target::V6 { destination, source, link } => Self {
+                name: Name { v6: address_v6(destination, link) },
+                name_len: size_of::<libc::sockaddr_in6>(),
+                control: Control {
+                    v6: Ancillary::new(
+                        libc::IPPROTO_IPV6,
+                        libc::IPV6_PKTINFO,
+                        libc::in6_pktinfo {
+                            ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
+                            ipi6_ifindex: link as _,
+                        },
+                    ),
+                },
+                control_len: size_of::<Ancillary<libc::in6_pktinfo>>(),
+                part,
+            },
+            Target::Frame { link, protocol } => Self {
+                name: Name { frame: address_of_link(link, protocol) },
+                name_len: size_of::<libc::sockaddr_ll>(),
+                control: Control { none: () },
+                control_len: 0,
+                part,
+            },
+        }
+    }
+
+    /// Points into `self`, which has to stay where it is.
+    fn header(&mut self) -> libc::mmsghdr {
+        // SAFETY: integers and pointers only, for which zero is a value; some systems have hidden
+        // ones between them.
+        let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+        header.msg_hdr.msg_name = (&raw mut self.name).cast();
+        header.msg_hdr.msg_namelen = length(self.name_len);
+        header.msg_hdr.msg_iov = &raw mut self.part;
+        header.msg_hdr.msg_iovlen = 1;
+        if self.control_len > 0 {
+            header.msg_hdr.msg_control = (&raw mut self.control).cast();
+            header.msg_hdr.msg_controllen = self.control_len as _;
+        }
+        header
+    }
+}
+
+/// The number of an address family, in the type that addresses have it in.
+const fn family(number: libc::c_int) -> libc::sa_family_t {
+    let [low, high, ..] = number.to_le_bytes();
+    libc::sa_family_t::from_le_bytes([low, high])
+}
+
+fn address_v4(address: Ipv4Addr) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: family(libc::AF_INET),
+        sin_port: 0,
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
+        sin_zero: [0; 8],
+    }
+}
+
+fn address_v6(address: Ipv6Addr, link: u32) -> libc::sockaddr_in6 {
+    libc::sockaddr_in6 {
+        sin6_family: family(libc::AF_INET6),
+        sin6_port: 0,
+        sin6_flowinfo: 0,
+        sin6_addr: libc::in6_addr { s6_addr: address.octets() },
+        sin6_scope_id: link,
+    }
+}
+
+/// An address of a packet socket. `protocol` is an Ethernet type; `link` 0 is every interface.
+fn address_of_link(link: u32, protocol: u16) -> libc::sockaddr_ll {
+    libc::sockaddr_ll {
+        sll_family: family(libc::AF_PACKET),
+        sll_protocol: protocol.to_be(),
+        sll_ifindex: link.cast_signed(),
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    }
+}
+
+/// Sends the first [`BATCH`] messages and says how many of them went. When that is less than
+/// there are, the reason is learned by sending the rest.
+///
+/// # Errors
+/// Why not even the first one went.
+pub fn send_many(socket: BorrowedFd<'_>, messages: &[Outgoing<'_>]) -> nix::Result<usize> {
+    let mut places = [const { MaybeUninit::<Place>::uninit() }; BATCH];
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
+    let mut count = 0;
+    for ((message, place), header) in messages.iter().zip(&mut places).zip(&mut headers) {
+        header.write(place.write(Place::new(message)).header());
+        count += 1;
+    }
+    // SAFETY: the first `count` headers are written. What they point to, in `places` and
+    // `messages`, stays where it is until after the call; the kernel only reads the octets.
+    let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr().cast(), count, 0) };
+    usize::try_from(Errno::result(sent)?).map_err(|_| Errno::EINVAL)
+}
+
+/// What the IP layer says about a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    /// Octets of the message, even if the buffer was shorter.
+    pub len: usize,
+    /// From whom.
+    pub source: Ipv6Addr,
+    /// To whom, if the socket was asked to tell (`IPV6_RECVPKTINFO`).
+    pub destination: Option<Ipv6Addr>,
+    /// Hop limit, if the socket was asked to tell (`IPV6_RECVHOPLIMIT`).
+    pub hop_limit: Option<u8>,
+}
+
+/// Octets for control messages: twice what the two that are asked for take.
+type ControlBuffer = [u64; 16];
+
+/// Receives one message of an IPv6 raw socket.
+///
+/// # Errors
+/// `EAGAIN` when there is none; else what the system says.
+pub fn receive_v6(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Arrival> {
+    let mut name = address_v6(Ipv6Addr::UNSPECIFIED, 0);
+    let mut control: ControlBuffer = [0; 16];
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: integers and pointers only, for which zero is a value.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_name = (&raw mut name).cast();
+    header.msg_namelen = length(size_of_val(&name));
+    header.msg_iov = &raw mut part;
+    header.msg_iovlen = 1;
+    header.msg_control = (&raw mut control).cast();
+    header.msg_controllen = size_of_val(&control) as _;
+    // SAFETY: name, control and buffer are writable for the lengths given, and outlive the call.
+    let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_TRUNC) };
+    let len = usize::try_from(Errno::result(received)?).map_err(|_| Errno::EINVAL)?;
+    let mut arrival = Arrival {
+        len,
+        source: Ipv6Addr::from(name.sin6_addr.s6_addr),
+        destination: None,
+        hop_limit: None,
+    };
+    // SAFETY: the kernel has filled `control` in and set its length in `header`.
+    let mut next = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
+    while !next.is_null() {
+        // SAFETY: it lies within `control`, which is aligned for it.
+        let found = unsafe { *next };
+        let len = found.cmsg_len as usize;
+        // SAFETY: the data follows the header.
+        let data = unsafe { libc::CMSG_DATA(next) };
+        match (found.cmsg_level, found.cmsg_type) {
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) if holds::<libc::in6_pktinfo>(len) => {
+                // SAFETY: the message is long enough for one.
+                let info = unsafe { data.cast::<libc::in6_pktinfo>().read_unaligned() };
+                arrival.destination = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr));
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) if holds::<libc::c_int>(len) => {
+                // SAFETY: the message is long enough for one.
+                let limit = unsafe { data.cast::<libc::c_int>().read_unaligned() };
+                arrival.hop_limit = u8::try_from(limit).ok();
+            }
+            _ => {}
+        }
+        // SAFETY: `next` is a message within `control`.
+        next = unsafe { libc::CMSG_NXTHDR(&raw const header, next) };
+    }
+    Ok(arrival)
+}
+
+/// Whether a control message of this length holds a `T`.
+fn holds<T>(len: usize) -> bool {
+    len >= size_of::<Ancillary<T>>().min(size_of::<libc::cmsghdr>() + size_of::<T>())
+}
+
+/// A packet socket, non-blocking, for whole frames or for what follows the link-layer header. It
+/// hears nothing until [`listen`].
+///
+/// # Errors
+/// `EPERM` without `CAP_NET_RAW`.
+pub fn packet_socket(kind: SockType) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    Ok(socket(AddressFamily::Packet, kind, flags, None)?)
+}
+
+/// A packet socket hears frames with this Ethernet type from now on, on all interfaces.
+///
+/// # Errors
+/// What the system says.
+pub fn listen(socket: BorrowedFd<'_>, protocol: u16) -> io::Result<()> {
+    let address = address_of_link(0, protocol);
+    // SAFETY: the address is one of the socket's family, with its length.
+    let result = unsafe {
+        libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length(size_of_val(&address)))
+    };
+    Errno::result(result)?;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Waking up at a moment.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+use crate::units::Instant;
+
+/// Later than that is never: what fits into the seconds of a 32-bit system.
+const LATEST: Instant = Instant::from_nanos(i32::MAX as u64 * 1_000_000_000);
+
+/// A descriptor that becomes readable at a moment of [`clock::now`](super::clock::now). It counts
+/// suspended time, so that it fires at once after a long sleep.
+#[derive(Debug)]
+pub struct Timer {
+    fd: TimerFd,
+    /// What the kernel was told; it has not fired since as far as we know.
+    armed: Cell<Option<Instant>>,
+}
+
+impl Timer {
+    /// A timer that is not set.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new() -> io::Result<Self> {
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        Ok(Self { fd: TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?, armed: Cell::new(None) })
+    }
+
+    /// Fires at that moment, at once when it is in the past; `None`: never. Replaces the moment
+    /// set before. Costs nothing when that is the same.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set(&self, at: Option<Instant>) -> io::Result<()> {
+        if self.armed.get() == at {
+            return Ok(());
+        }
+        match at {
+            Some(moment) => {
+                // For the kernel, the origin means never.
+                let moment = moment.clamp(Instant::from_nanos(1), LATEST);
+                let since_boot = TimeSpec::from_duration(moment.since(Instant::ORIGIN));
+                let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME;
+                self.fd.set(Expiration::OneShot(since_boot), flags)?;
+            }
+            None => self.fd.unset()?,
+        }
+        self.armed.set(at);
+        Ok(())
+    }
+
+    /// Makes the descriptor unreadable again; whether it had fired. To be called when it is
+    /// readable: afterwards even the same moment can be set once more.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn consume(&self) -> io::Result<bool> {
+        match self.fd.wait() {
+            Ok(()) => {
+                self.armed.set(None);
+                Ok(true)
+            }
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl AsFd for Timer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    use super::*;
+    use crate::system::clock;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn fires_within(timer: &Timer, milliseconds: u16) -> bool {
+        let mut fds = [PollFd::new(timer.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::from(milliseconds)).unwrap() == 1
+    }
+
+    #[test]
+    fn fires_not_before_its_moment() {
+        let timer = Timer::new().unwrap();
+        let at = clock::now() + Duration::from_millis(20);
+        timer.set(Some(at)).unwrap();
+        assert!(fires_within(&timer, 20_000));
+        assert!(clock::now() >= at);
+        assert!(timer.consume().unwrap());
+        assert!(!timer.consume().unwrap(), "only once");
+        assert!(!fires_within(&timer, 0));
+    }
+
+    #[test]
+    fn the_past_is_at_once_and_each_time() {
+        let timer = Timer::new().unwrap();
+        for at in [Instant::ORIGIN, clock::now() - HOUR, clock::now() - HOUR] {
+            timer.set(Some(at)).unwrap();
+            assert!(fires_within(&timer, 20_000), "{at:?}");
+            assert!(timer.consume().unwrap());
+        }
+        let same = Instant::from_nanos(5);
+        for _ in 0..2 {
+            timer.set(Some(same)).unwrap();
+            assert!(fires_within(&timer, 20_000), "the same moment once more");
+            assert!(timer.consume().unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_set_replaces_what_was_set() {
+        let timer = Timer::new().unwrap();
+        timer.set(Some(Instant::ORIGIN)).unwrap();
+        assert!(fires_within(&timer, 20_000));
+        timer.set(Some(clock::now() + HOUR)).unwrap();
+        assert!(!fires_within(&timer, 0));
+        timer.set(Some(Instant::ORIGIN)).unwrap();
+        timer.set(None).unwrap();
+        assert!(!fires_within(&timer, 0));
+        timer.set(Some(Instant::from_nanos(u64::MAX))).unwrap();
+        assert!(!timer.consume().unwrap());
+    }
+}

@@ -1,0 +1,90 @@
+//! What the kernel tells, on its way to the engine: links, addresses, others' announcements.
+
+use crate::control::record::{Kind, Level};
+use crate::netlink::monitor::Left;
+use crate::system::clock;
+use crate::vrrp::{Event, InterfaceId};
+
+use super::announce::Listener;
+use super::shell::Shell;
+
+/// Announcements of others that are read before others get their turn.
+const HEARD: usize = 64;
+
+impl Shell {
+    /// Reads what the monitor has; `true`: perhaps there is more.
+    pub fn read_netlink(&mut self) -> bool {
+        match self.kernel.read(&mut self.changed_links) {
+            Ok(Left::More) => return true,
+            Ok(Left::Nothing) => {}
+            Err(error) => {
+                self.fail(&format!("cannot hear of links and addresses: {error}"));
+                return false;
+            }
+        }
+        if !self.started {
+            self.changed_links.clear();
+            self.start_when_ready();
+            return false;
+        }
+        // Before the addresses: an interface that is gone takes them along, and then nobody has
+        // removed them.
+        for name in std::mem::take(&mut self.changed_links) {
+            if let Some(id) = self.engine.interface(&name) {
+                self.sync_link(id, &name);
+            }
+        }
+        self.observe();
+        false
+    }
+
+    /// Tells the engine which objects are there, or are not, otherwise than it knows.
+    pub(super) fn observe(&mut self) {
+        let now = clock::now();
+        for (object, present) in self.kernel.observe(&self.engine) {
+            self.engine.handle(Event::Object { object, present }, now);
+        }
+        self.take_answers();
+    }
+
+    /// Sees what an interface is now, and tells the engine.
+    pub(super) fn sync_link(&mut self, id: InterfaceId, name: &str) {
+        let kernel = &self.kernel;
+        let found = kernel.monitor.cache().interface(name, |address| kernel.moves(address));
+        let (reports, trouble) = self.links.sync(id, found.as_ref());
+        let now = clock::now();
+        for state in reports {
+            self.engine.handle(Event::Interface { interface: id, state }, now);
+        }
+        if let Some(text) = trouble {
+            self.say(Level::Error, Kind::Packet, text);
+        }
+    }
+
+    /// Reads others' announcements; `true`: perhaps there are more.
+    pub fn hear(&mut self, listener: &Listener) -> bool {
+        for _ in 0..HEARD {
+            // An error is that of one interface that went away: there is nothing to read.
+            let Ok(Some(heard)) = listener.read() else { return false };
+            let Some(interface) = self.links.interface(heard.link) else { continue };
+            let (address, mac) = (heard.address, heard.mac);
+            // What bridges and switches send back to us is our own.
+            if self.kernel.has_mac(heard.link, mac) {
+                continue;
+            }
+            self.engine.handle(Event::Announced { interface, address, mac }, clock::now());
+        }
+        true
+    }
+
+    /// What became of announcements that could not be sent.
+    pub(super) fn announcer_failures(&mut self) -> Option<String> {
+        let failures = self.announcer.take_failures()?;
+        Some(format!(
+            "{} announcements could not be sent, the last one for {}: {}",
+            failures.count,
+            failures.address,
+            failures.error.desc()
+        ))
+    }
+}
