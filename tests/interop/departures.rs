@@ -67,7 +67,10 @@ impl Departures {
                     What::Address { before: Some(before), after: None } => {
                         Some(Departure { address: before.address, not_before, not_after })
                     }
-                    What::Address { .. } | What::Link { .. } => None,
+                    What::Address { .. }
+                    | What::Link { .. }
+                    | What::Route { .. }
+                    | What::Rule { .. } => None,
                 }));
                 not_before = now;
                 thread::sleep(PAUSE);

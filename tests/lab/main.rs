@@ -18,4 +18,5 @@ mod harness;
 mod harness_itself;
 mod mute;
 mod netlink;
+mod routes;
 mod sockets;
