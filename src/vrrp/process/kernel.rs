@@ -4,7 +4,8 @@
 //! event: events about IPv6 addresses do not say who caused them (`netlink:N-47` can not work for
 //! them). What is compared: an object without a request on its way, against a cache that is
 //! current and read to the end. The kernel queues an event before it answers the request, so such
-//! a cache knows everything that was answered.
+//! a cache knows everything that was answered, but for one thing: the event about a new IPv6
+//! address comes from a work queue, at any time after the answer. Until it comes, the answer counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -61,6 +62,8 @@ pub struct Kernel {
     in_flight: BTreeMap<ObjectId, u32>,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
+    /// IPv6 addresses that were added, and that no event has told of yet.
+    unheard: BTreeSet<ObjectId>,
     /// Requests whose answer is lost: the cache has to tell.
     lost: Vec<Token>,
     changes: Vec<Change>,
@@ -84,6 +87,7 @@ impl Kernel {
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            unheard: BTreeSet::new(),
             lost: Vec::new(),
             changes: Vec::new(),
             answers: Vec::new(),
@@ -121,6 +125,7 @@ impl Kernel {
                 self.dirty.insert(object);
             }
         }
+        self.unheard.retain(|object| engine.object(*object).is_some());
         self.monitor.set_watch(&routes, &rules)
     }
 
@@ -226,6 +231,11 @@ impl Kernel {
             }
         }
         self.dirty.insert(token.object);
+        if token.present && matches!(answer.outcome, Outcome::Done(_)) {
+            self.unheard.insert(token.object);
+        } else {
+            self.unheard.remove(&token.object);
+        }
         match answer.outcome {
             Outcome::Done(_) | Outcome::Unchanged => self.finish(token, Ok(()), None),
             Outcome::Refused(error) => {
@@ -287,7 +297,13 @@ impl Kernel {
                 (Some(all), Some(key)) => all.contains(&key),
                 (_, _) => self.holds(engine, object),
             };
-            if self.is_observed(engine, object) && held != engine.object_present(object) {
+            if held || !self.comes_late(engine, object) {
+                self.unheard.remove(&object);
+            }
+            if self.is_observed(engine, object)
+                && held != engine.object_present(object)
+                && !self.unheard.contains(&object)
+            {
                 seen.push((object, held));
             }
         }
@@ -300,6 +316,12 @@ impl Kernel {
             Object::Address(_) | Object::Excluded(_) | Object::Route(_) | Object::Rule(_) => true,
             Object::Filter => false,
         })
+    }
+
+    /// Whether the event about it comes after the answer.
+    fn comes_late(&self, engine: &Engine, object: ObjectId) -> bool {
+        let address = engine.object(object).and_then(Object::announced);
+        address.is_some_and(|address| address.is_ipv6())
     }
 
     fn everything(&self) -> BTreeSet<Key> {
