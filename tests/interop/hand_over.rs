@@ -6,8 +6,11 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use steadfast::control::request::Request;
 
 use crate::departures::{Departure, Departures};
 use crate::harness::lan::Host;
@@ -22,6 +25,9 @@ use crate::speaker::{Maker, Role};
 const ASKS_EVERY: Duration = Duration::from_millis(2);
 /// How long the client goes on when all is over.
 const AFTER: Duration = Duration::from_millis(200);
+
+/// Held while addresses move.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// What starts the hand-over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -153,18 +159,25 @@ fn one(kind: Kind, scene: &mut Scene, client: &Host) -> Run {
     let ping = Pinger::start(&client.net, &last, ASKS_EVERY);
     ping.until_answered();
 
+    // One at a time: others would only be in the way of the measurement.
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     wire.mark();
     let departures = Departures::start(a.net());
     let from = wall_clock();
     match kind.by {
         By::Stop => a.stop(),
-        By::Switchover => a.ask(&["switchover", INSTANCE]),
+        By::Switchover => a.ask(&Request::Switchover {
+            instance: INSTANCE.to_owned(),
+            hold_for: None,
+            force: false,
+        }),
     }
     b.becomes(Role::Master);
     b.holds(true);
     a.holds(false);
-    thread::sleep(AFTER);
     let departures = departures.finish();
+    thread::sleep(AFTER);
+    drop(alone);
     let loss = ping.loss(from, wall_clock());
     drop(ping);
 
@@ -187,7 +200,7 @@ fn one(kind: Kind, scene: &mut Scene, client: &Host) -> Run {
 
     match kind.by {
         By::Stop => a.start(),
-        By::Switchover => a.ask(&["release", INSTANCE]),
+        By::Switchover => a.ask(&Request::Release { instance: INSTANCE.to_owned() }),
     }
     Run {
         answered: successor - end,
