@@ -177,9 +177,8 @@ impl Receiver {
     /// The next packet; `None` when none waits. Never blocks, allocates nothing.
     ///
     /// # Errors
-    /// What the system says. None of it is about the packet, and none closes the socket: `ENETDOWN`
-    /// is said once when the interface went down, and it is to be read on; the interface's own news
-    /// come by netlink. `ENODEV`: the interface is gone, drop the `Receiver`.
+    /// What the system says; none is known that would come here. That the interface went down
+    /// (`ENETDOWN`) or is gone (`ENODEV`) is not said: there is just nothing to read. Netlink tells.
     pub fn read<'a>(&self, buffer: &'a mut Buffer) -> io::Result<Option<Datagram<'a>>> {
         loop {
             let found = match self.family {
