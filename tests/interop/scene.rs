@@ -1,13 +1,17 @@
 //! Two routers on a switch.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde_json::Value;
+use steadfast::control::request::{Answer, Request};
 use steadfast::units::Family;
 
 use crate::harness::capture::Capture;
 use crate::harness::lan::{Host, Lan};
+use crate::harness::namespace::Namespace;
 use crate::harness::packet::Packet;
-use crate::harness::router::Router;
+use crate::harness::router::{Router, find};
 use crate::harness::scratch::Scratch;
 use crate::harness::until;
 use crate::harness::watch::Watch;
@@ -123,6 +127,30 @@ impl Member {
     #[track_caller]
     pub fn stop(&mut self) {
         self.speaker.stop();
+    }
+
+    /// Asks ours for something; it has to be granted.
+    #[track_caller]
+    pub fn ask(&self, request: &Request) {
+        let mut answers =
+            self.speaker.ours().expect("one of ours").control().request(request).expect("it runs");
+        let line =
+            answers.line().unwrap_or_else(|| panic!("{}: no answer to {request:?}", self.name));
+        let answer: Answer<Value> = serde_json::from_str(&line).expect("an answer");
+        assert!(matches!(answer, Answer::Ok(_)), "{}: {request:?}: {line}", self.name);
+    }
+
+    /// What ours dropped, by reason.
+    #[track_caller]
+    pub fn rejected(&self) -> BTreeMap<String, u32> {
+        let status = self.speaker.ours().expect("one of ours").status().expect("it runs");
+        let found = find(&status, &self.instance().name).expect("its instance");
+        found.routers[0].rejected.clone()
+    }
+
+    /// Its network.
+    pub fn net(&self) -> &Namespace {
+        &self.speaker.host().net
     }
 
     /// What a test is about.

@@ -16,4 +16,7 @@
 mod daemon;
 mod harness;
 mod harness_itself;
+mod mute;
 mod netlink;
+mod routes;
+mod sockets;
