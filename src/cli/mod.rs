@@ -4,8 +4,15 @@
 //! The codes are the same everywhere, see [`Exit`].
 
 mod check;
+mod client;
+mod events;
+mod log_level;
 mod output;
+mod reload;
 mod run;
+mod screen;
+mod status;
+mod switchover;
 mod vrrp_process;
 
 use std::ffi::OsString;
@@ -15,6 +22,7 @@ use lexopt::{Arg, Parser};
 use output::Output;
 
 use crate::config::suggest::nearest;
+use crate::config::values;
 use crate::supervisor::VRRP_COMMAND;
 
 /// How a command ended.
@@ -26,6 +34,12 @@ pub enum Exit {
     Failure,
     /// The configuration has errors.
     Configuration,
+    /// It works, and something needs a look.
+    Degraded,
+    /// Two routers claim the same addresses.
+    Split,
+    /// The daemon does not run, or does not answer.
+    Dead,
     /// The arguments are wrong (EX_USAGE of `sysexits.h`).
     Usage,
 }
@@ -36,6 +50,9 @@ impl From<Exit> for ExitCode {
             Exit::Success => 0,
             Exit::Failure => 1,
             Exit::Configuration => 2,
+            Exit::Degraded => 3,
+            Exit::Split => 4,
+            Exit::Dead => 5,
             Exit::Usage => 64,
         })
     }
@@ -50,6 +67,12 @@ struct Command {
 
 const COMMANDS: &[Command] = &[
     Command { name: "run", help: run::HELP, run: run::run },
+    Command { name: "status", help: status::HELP, run: status::run },
+    Command { name: "events", help: events::HELP, run: events::run },
+    Command { name: "switchover", help: switchover::HELP, run: switchover::run },
+    Command { name: "release", help: switchover::RELEASE_HELP, run: switchover::release },
+    Command { name: "reload", help: reload::HELP, run: reload::run },
+    Command { name: "log-level", help: log_level::HELP, run: log_level::run },
     Command { name: "check", help: check::HELP, run: check::run },
 ];
 
@@ -59,22 +82,33 @@ Keeps a gateway alive: virtual addresses that two or more routers share (VRRP).
 Usage: steadfast COMMAND [OPTIONS]
 
 Commands:
-  run      run the daemon
-  check    look for mistakes in a configuration
+  run          run the daemon
+  status       show how things stand: who is master, and what is wrong
+  events       show what happens, as it happens
+  switchover   hand an instance over to another router
+  release      let an instance take part again after a switchover
+  reload       read the configuration again
+  log-level    show or set how much is logged
+  check        look for mistakes in a configuration
 
 Options:
   -h, --help       show this, or with a command its help
   -V, --version    show the version
 
 Examples:
-  steadfast check
   steadfast run
-  steadfast run --help
+  steadfast status
+  steadfast switchover lan --for 10m
+  steadfast check && steadfast reload
+  steadfast check --help
 
 Exit codes:
   0   done
   1   a file can not be read, the output not be written, or a system call failed
   2   the configuration has errors
+  3   status: it works, and something needs a look (DEGRADED)
+  4   status: two routers claim the same addresses (SPLIT)
+  5   the daemon does not run or does not answer (DEAD)
   64  wrong arguments
 ";
 
@@ -96,10 +130,12 @@ impl Wrong {
             Arg::Long(name) => (format!("--{name}"), (*name).to_owned()),
             Arg::Value(value) => {
                 let value = value.to_string_lossy();
-                return Self::new(
-                    format!("{command} takes no argument {value}"),
-                    format!("name a file with -c: steadfast {command} -c {value}"),
-                );
+                let help = if known.contains(&"config") {
+                    format!("name a file with -c: steadfast {command} -c {value}")
+                } else {
+                    format!("see steadfast {command} --help")
+                };
+                return Self::new(format!("{command} takes no argument {value}"), help);
             }
         };
         let help = match nearest(&bare, known.iter().copied()) {
@@ -107,6 +143,12 @@ impl Wrong {
             None => format!("see steadfast {command} --help"),
         };
         Self::new(format!("{command} has no option {given}"), help)
+    }
+}
+
+impl From<values::Wrong> for Wrong {
+    fn from(wrong: values::Wrong) -> Self {
+        Self::new(wrong.message, wrong.help)
     }
 }
 

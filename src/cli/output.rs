@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 #[derive(Debug, Default)]
 pub struct Output {
     failed: Option<io::Error>,
+    closed: bool,
 }
 
 impl Output {
@@ -14,6 +15,7 @@ impl Output {
     pub fn out(&mut self, text: &str) {
         let mut stream = io::stdout().lock();
         let result = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+        self.closed |= result.is_err();
         self.note(result);
     }
 
@@ -28,15 +30,30 @@ impl Output {
         self.failed.as_ref()
     }
 
+    /// Whether nobody gets what is written to standard output any more.
+    pub const fn closed(&self) -> bool {
+        self.closed
+    }
+
     /// Whether standard error may have colours.
     pub fn err_colour(&self) -> bool {
-        let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        io::stderr().is_terminal() && unset("NO_COLOR") && !dumb
+        colour(&io::stderr())
+    }
+
+    /// Whether standard output may have colours.
+    pub fn out_colour(&self) -> bool {
+        colour(&io::stdout())
     }
 
     fn note(&mut self, result: io::Result<()>) {
         let failed = result.err().filter(|error| error.kind() != ErrorKind::BrokenPipe);
         self.failed = self.failed.take().or(failed);
     }
+}
+
+/// Whether a stream is a terminal that may get colours.
+fn colour(stream: &impl IsTerminal) -> bool {
+    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    stream.is_terminal() && unset("NO_COLOR") && !dumb
 }

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::address::Address;
 use super::event::Event;
 use super::link::{Link, LinkIndex, NoInterface};
+use crate::config::routes::{Route, Rule};
 
 /// Who made a change. The kernel says so for links and IPv4 addresses; events about IPv6
 /// addresses are always [`Origin::Other`].
@@ -47,6 +48,20 @@ pub enum What {
         before: Option<Address>,
         /// As it is; `None`: it is gone.
         after: Option<Address>,
+    },
+    /// A watched route appeared or is gone.
+    Route {
+        /// As it is configured.
+        route: Box<Route>,
+        /// The kernel has it.
+        present: bool,
+    },
+    /// A watched rule appeared or is gone.
+    Rule {
+        /// As it is configured.
+        rule: Box<Rule>,
+        /// The kernel has it.
+        present: bool,
     },
 }
 

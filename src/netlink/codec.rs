@@ -98,6 +98,11 @@ pub(super) const fn family(family: Family) -> RtAddrFamily {
     }
 }
 
+/// The family of a message; `None` when it is another one.
+pub(super) fn family_of(number: u8) -> Option<Family> {
+    Family::ALL.into_iter().find(|family| u8::from(self::family(*family)) == number)
+}
+
 /// The number of a table where it fits into the fixed part of a message; others need an attribute
 /// (`netlink:N-50`).
 pub(super) fn short_table(table: TableId) -> Option<RtTable> {

@@ -17,11 +17,21 @@ pub const RTM_DELLINK: u16 = 17;
 pub const RTM_NEWADDR: u16 = 20;
 /// Message type: an address is gone.
 pub const RTM_DELADDR: u16 = 21;
+/// Message type: a route appeared or changed.
+pub const RTM_NEWROUTE: u16 = 24;
+/// Message type: a route is gone.
+pub const RTM_DELROUTE: u16 = 25;
+/// Message type: a rule appeared.
+pub const RTM_NEWRULE: u16 = 32;
+/// Message type: a rule is gone.
+pub const RTM_DELRULE: u16 = 33;
 
 /// Flag: part of a dump (`netlink:N-5`).
 pub const NLM_F_MULTI: u16 = 2;
 /// Flag: the table changed during the dump (`netlink:N-8`).
 pub const NLM_F_DUMP_INTR: u16 = 0x10;
+/// Flag of news: what is new took the place of something (`netlink:N-5`).
+pub const NLM_F_REPLACE: u16 = 0x100;
 /// Flag of an answer: the request is not repeated in it (`netlink:N-6`).
 pub const NLM_F_CAPPED: u16 = 0x100;
 /// Flag of an answer: attributes follow (`netlink:N-6`).
@@ -38,6 +48,9 @@ pub const NLA_TYPE_MASK: u16 = 0x3fff;
 /// The multicast groups of links and of IPv4 and IPv6 addresses (1, 5, 9), as bits of the address
 /// that a socket is bound to (`netlink:N-2`).
 pub const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+
+/// The multicast groups of IPv4 and IPv6 routes and rules, by number (`netlink:N-2`).
+pub const ROUTE_GROUPS: [u32; 4] = [7, 8, 11, 19];
 
 /// "No statistics" in `IFLA_EXT_MASK` (`netlink:N-20`).
 pub const RTEXT_FILTER_SKIP_STATS: u32 = 8;
@@ -65,6 +78,20 @@ pub const OWN_PROTOCOL: u8 = 18;
 /// Attribute of an address: who made it. Kernels before 5.18 pass over it.
 pub const IFA_PROTO: u16 = 11;
 
+/// Attribute of a route: what it matches.
+pub const RTA_DST: u16 = 1;
+/// Attribute of a route: the link.
+pub const RTA_OIF: u16 = 4;
+/// Attribute of a route: a gateway of its own family.
+pub const RTA_GATEWAY: u16 = 5;
+/// Attribute of a route: its metric.
+pub const RTA_PRIORITY: u16 = 6;
+/// Attribute of a route: the preferred source.
+pub const RTA_PREFSRC: u16 = 7;
+/// Attribute of a route: several ways out.
+pub const RTA_MULTIPATH: u16 = 9;
+/// Attribute of a route: its table.
+pub const RTA_TABLE: u16 = 15;
 /// Attribute of a route: a gateway of the other family.
 pub const RTA_VIA: u16 = 18;
 /// Flag of a next hop: its gateway need not be in a known subnet (`netlink:N-53`).
@@ -94,3 +121,7 @@ pub const FR_ACT_BLACKHOLE: u8 = 6;
 pub const FR_ACT_UNREACHABLE: u8 = 7;
 /// What a rule does: drops with "prohibited".
 pub const FR_ACT_PROHIBIT: u8 = 8;
+/// Flag of a route: a cached exception of another one.
+pub const RTM_F_CLONED: u32 = 0x200;
+/// A rule that suppresses nothing.
+pub const NOT_SUPPRESSED: u32 = u32::MAX;

@@ -21,6 +21,7 @@
 //! that neli gets nothing but whole messages of whole attributes.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::consts;
 
@@ -66,6 +67,11 @@ impl Flags {
     /// The table changed while it was dumped.
     pub const fn dump_interrupted(self) -> bool {
         self.0 & consts::NLM_F_DUMP_INTR != 0
+    }
+
+    /// News of something that took the place of something else.
+    pub const fn replaces(self) -> bool {
+        self.0 & (consts::NLM_F_REPLACE | consts::NLM_F_MULTI) == consts::NLM_F_REPLACE
     }
 
     /// An answer that does not repeat the request.
@@ -121,7 +127,10 @@ fn number<const N: usize>(octets: &[u8], at: usize) -> Result<[u8; N], Malformed
 }
 
 /// A 16-bit number in host order.
-fn u16_at(octets: &[u8], at: usize) -> Result<u16, Malformed> {
+///
+/// # Errors
+/// [`Malformed::Length`] when the octets end before it.
+pub(super) fn u16_at(octets: &[u8], at: usize) -> Result<u16, Malformed> {
     number(octets, at).map(u16::from_ne_bytes)
 }
 
@@ -131,6 +140,18 @@ fn u16_at(octets: &[u8], at: usize) -> Result<u16, Malformed> {
 /// [`Malformed::Length`] when the octets end before it.
 pub(super) fn u32_at(octets: &[u8], at: usize) -> Result<u32, Malformed> {
     number(octets, at).map(u32::from_ne_bytes)
+}
+
+/// An address of 4 or 16 octets.
+///
+/// # Errors
+/// [`Malformed::Body`] when it has another length.
+pub(super) fn address(value: &[u8]) -> Result<IpAddr, Malformed> {
+    match (<[u8; 4]>::try_from(value), <[u8; 16]>::try_from(value)) {
+        (Ok(four), _) => Ok(four.into()),
+        (_, Ok(six)) => Ok(six.into()),
+        (Err(_), Err(_)) => Err(Malformed::Body),
+    }
 }
 
 /// Splits off the first `len` octets and the padding behind them; at the end of the octets the

@@ -37,6 +37,11 @@ impl fmt::Display for LinkIndex {
 pub struct LinkFlags(pub u32);
 
 impl LinkFlags {
+    /// Administratively up, with a carrier or without.
+    pub const fn enabled(self) -> bool {
+        self.0 & IFF_UP != 0
+    }
+
     /// Up and running, which is "up" for VRRP (`netlink:N-21`).
     pub const fn up(self) -> bool {
         self.0 & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING

@@ -10,18 +10,23 @@
 //!             ^                    (overrun, table changed: wanted again)               |
 //!             +-------------------------------- overrun --------------------------------+
 //! ```
+//!
+//! When routes or rules are watched, their tables follow one by one. They are read again, alone,
+//! when routes may have gone without a word (`netlink:N-58`).
 
 use std::fmt;
 
 use nix::errno::Errno;
 
-use super::cache::{Cache, Change, Origin};
+use super::cache::{Cache, Change, Origin, What};
 use super::codec::Unencodable;
 use super::consts;
 use super::error::{KernelError, Verdict};
 use super::event::Event;
 use super::frame::{Malformed, Message, PortId, Sequence};
+use super::watch::{Source, Watch};
 use super::{address, link};
+use crate::config::routes::{Route, Rule};
 
 /// Where the dump is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +39,20 @@ enum Stage {
     Between,
     /// Addresses come.
     Addresses,
+    /// The table with this number is not asked for yet.
+    BeforeTable(usize),
+    /// It comes.
+    Table(usize),
+}
+
+impl Stage {
+    /// Whether the kernel is at it.
+    const fn is_running(self) -> bool {
+        match self {
+            Self::Links | Self::Addresses | Self::Table(_) => true,
+            Self::Idle | Self::Between | Self::BeforeTable(_) => false,
+        }
+    }
 }
 
 /// Why a message could not be used.
@@ -41,7 +60,7 @@ enum Stage {
 pub enum Fault {
     /// It is malformed, and skipped: to read everything again would bring it again.
     Malformed(Malformed),
-    /// The kernel refused to list links or addresses; it can be asked again.
+    /// The kernel refused to list something; it can be asked again.
     Dump(KernelError),
 }
 
@@ -62,7 +81,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(error) => error.fmt(f),
-            Self::Dump(error) => write!(f, "cannot list links and addresses: {error}"),
+            Self::Dump(error) => {
+                write!(f, "cannot list links, addresses, routes or rules: {error}")
+            }
         }
     }
 }
@@ -83,8 +104,13 @@ pub struct Mirror {
     fresh: Cache,
     stage: Stage,
     sequence: Sequence,
+    watch: Watch,
     /// Everything has to be read (again).
     wanted: bool,
+    /// Watched routes and rules have to be read (again).
+    tables_wanted: bool,
+    /// The running dump of routes and rules has holes.
+    tables_torn: bool,
     /// It was read at least once.
     complete: bool,
     port: PortId,
@@ -99,7 +125,10 @@ impl Mirror {
             fresh: Cache::new(),
             stage: Stage::Idle,
             sequence: Sequence(0),
+            watch: Watch::new(),
             wanted: true,
+            tables_wanted: false,
+            tables_torn: false,
             complete: false,
             port,
             own,
@@ -111,9 +140,25 @@ impl Mirror {
         &self.cache
     }
 
+    /// Which of the watched routes and rules there are.
+    pub const fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Watches these routes and rules, and no others any more. The groups that tell of them have
+    /// to be joined before, unless there are none.
+    pub fn set_watch(&mut self, routes: &[Route], rules: &[Rule]) {
+        self.watch.set(routes, rules);
+        self.tables_wanted = !self.watch.tables().is_empty();
+        self.tables_torn = true;
+        if let Stage::BeforeTable(_) = self.stage {
+            self.stage = Stage::Idle;
+        }
+    }
+
     /// Whether everything has been read and nothing was lost since.
     pub const fn is_current(&self) -> bool {
-        self.complete && !self.wanted && matches!(self.stage, Stage::Idle)
+        self.complete && !self.wanted && !self.tables_wanted && matches!(self.stage, Stage::Idle)
     }
 
     /// Events were lost (`netlink:N-10`).
@@ -129,21 +174,38 @@ impl Mirror {
     pub fn request(&mut self) -> Result<Option<Vec<u8>>, Unencodable> {
         let mut octets = Vec::new();
         match self.stage {
-            Stage::Links | Stage::Addresses => return Ok(None),
-            Stage::Idle if !self.wanted => return Ok(None),
-            Stage::Idle => {
+            Stage::Links | Stage::Addresses | Stage::Table(_) => return Ok(None),
+            Stage::Idle if self.wanted => {
                 self.sequence = self.sequence.next();
                 link::encode_dump(&mut octets, self.sequence)?;
                 self.wanted = false;
+                self.tables_wanted = !self.watch.tables().is_empty();
                 self.fresh = Cache::new();
                 self.stage = Stage::Links;
             }
+            Stage::Idle if self.tables_wanted => {
+                self.tables_wanted = false;
+                self.tables_torn = false;
+                self.watch.begin();
+                return self.request_table(0);
+            }
+            Stage::Idle => return Ok(None),
             Stage::Between => {
                 self.sequence = self.sequence.next();
                 address::encode_dump(&mut octets, self.sequence)?;
                 self.stage = Stage::Addresses;
             }
+            Stage::BeforeTable(number) => return self.request_table(number),
         }
+        Ok(Some(octets))
+    }
+
+    fn request_table(&mut self, number: usize) -> Result<Option<Vec<u8>>, Unencodable> {
+        let mut octets = Vec::new();
+        let Some(table) = self.watch.tables().get(number) else { return Ok(None) };
+        self.sequence = self.sequence.next();
+        table.encode_dump(&mut octets, self.sequence)?;
+        self.stage = Stage::Table(number);
         Ok(Some(octets))
     }
 
@@ -155,10 +217,10 @@ impl Mirror {
     pub fn take(&mut self, message: &Message<'_>, changes: &mut Vec<Change>) -> Result<(), Fault> {
         let answer = message.port == self.port
             && message.sequence == self.sequence
-            && matches!(self.stage, Stage::Links | Stage::Addresses);
+            && self.stage.is_running();
         if answer {
             if message.flags.dump_interrupted() {
-                self.wanted = true;
+                self.repeat();
             }
             match message.kind {
                 consts::NLMSG_DONE => {
@@ -175,18 +237,51 @@ impl Mirror {
         if message.kind == consts::NLMSG_OVERRUN {
             self.overrun();
         }
+        let part = answer && message.flags.multi();
+        let is_own = self.own == Some(message.port);
+        let origin = if is_own { Origin::Own } else { Origin::Other };
+        let source = if part { Source::Dump } else { Source::Event(origin) };
+        self.tables_wanted |= self.watch.take(message, source, &self.cache, changes)?;
         let Some(event) = Event::decode(message)? else { return Ok(()) };
-        if answer && message.flags.multi() {
+        if part {
             self.fresh.apply(event, Origin::Other, &mut Vec::new());
             return Ok(());
         }
-        if self.stage != Stage::Idle {
+        if matches!(self.stage, Stage::Links | Stage::Between | Stage::Addresses) {
             self.fresh.apply(event.clone(), Origin::Other, &mut Vec::new());
         }
-        let is_own = self.own == Some(message.port);
-        let origin = if is_own { Origin::Own } else { Origin::Other };
+        let known = changes.len();
         self.cache.apply(event, origin, changes);
+        self.review(changes.get(known..).unwrap_or(&[]));
         Ok(())
+    }
+
+    /// The running dump has holes, or there is none.
+    const fn repeat(&mut self) {
+        match self.stage {
+            Stage::BeforeTable(_) | Stage::Table(_) => {
+                self.tables_wanted = true;
+                self.tables_torn = true;
+            }
+            Stage::Idle | Stage::Links | Stage::Between | Stage::Addresses => self.wanted = true,
+        }
+    }
+
+    /// With a link or address, the kernel takes away routes without a word (`netlink:N-58`).
+    fn review(&mut self, changes: &[Change]) {
+        let takes_routes = |change: &Change| match &change.what {
+            What::Link { before: Some(before), after } => {
+                let enabled = after.as_ref().is_some_and(|after| after.flags.enabled());
+                before.flags.enabled() && !enabled
+            }
+            What::Address { before: Some(_), after: None } => true,
+            What::Link { .. } | What::Address { .. } | What::Route { .. } | What::Rule { .. } => {
+                false
+            }
+        };
+        if self.watch.has_routes() && changes.iter().any(takes_routes) {
+            self.tables_wanted = true;
+        }
     }
 
     /// The running dump has ended.
@@ -195,26 +290,42 @@ impl Mirror {
         end: Result<Verdict, Malformed>,
         changes: &mut Vec<Change>,
     ) -> Result<(), Fault> {
-        let stage = std::mem::replace(&mut self.stage, Stage::Idle);
-        match end {
-            Ok(Verdict::Done(_)) => {}
-            Ok(Verdict::Refused(error)) => {
-                self.wanted = true;
-                return Err(Fault::Dump(error));
-            }
+        let verdict = match end {
+            Ok(verdict) => verdict,
             Err(error) => {
-                self.wanted = true;
+                self.repeat();
+                self.stage = Stage::Idle;
                 return Err(error.into());
             }
+        };
+        if let Verdict::Refused(error) = verdict {
+            let is_table = matches!(self.stage, Stage::Table(_));
+            // There are no routes in a table that there is not.
+            if !is_table || error.errno != Errno::ENOENT {
+                self.repeat();
+                self.stage = Stage::Idle;
+                return Err(Fault::Dump(error));
+            }
         }
+        let stage = std::mem::replace(&mut self.stage, Stage::Idle);
         // When it has to be repeated anyway, the picture has holes.
-        if !self.wanted {
-            if stage == Stage::Links {
-                self.stage = Stage::Between;
-            } else {
+        if self.wanted {
+            return Ok(());
+        }
+        match stage {
+            Stage::Links => self.stage = Stage::Between,
+            Stage::Addresses => {
+                let known = changes.len();
                 self.cache.replace(std::mem::take(&mut self.fresh), changes);
                 self.complete = true;
+                self.review(changes.get(known..).unwrap_or(&[]));
             }
+            Stage::Table(_) if self.tables_torn => {}
+            Stage::Table(number) if number + 1 < self.watch.tables().len() => {
+                self.stage = Stage::BeforeTable(number + 1);
+            }
+            Stage::Table(_) => self.watch.settle(changes),
+            Stage::Idle | Stage::Between | Stage::BeforeTable(_) => {}
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 //! | [`event`] | a message to a piece of news |
 //! | [`error`] | the kernel's answers, with its words |
 //! | [`cache`] | links and addresses, and what is different from before |
+//! | [`watch`] | which of the configured routes and rules there are |
 //! | [`mirror`] | when to read everything, and how events and dumps come together |
 //! | [`batch`] | requests in batches, and whose answer is whose |
 //! | [`monitor`], [`command`] | the two sockets: thin, non-blocking, without a reactor |
@@ -39,5 +40,6 @@ mod nft;
 pub mod route;
 pub mod rule;
 mod socket;
+pub mod watch;
 
 pub use codec::Unencodable;

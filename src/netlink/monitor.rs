@@ -10,6 +10,8 @@ use super::consts;
 use super::frame::{PortId, messages};
 use super::mirror::{Fault, Mirror};
 use super::socket::{Received, Socket};
+use super::watch::Watch;
+use crate::config::routes::{Route, Rule};
 
 /// The kernel's receive buffer, in octets: some thousand events.
 pub const ROOM: usize = 1024 * 1024;
@@ -50,6 +52,23 @@ impl Monitor {
     /// What is known.
     pub const fn cache(&self) -> &Cache {
         self.mirror.cache()
+    }
+
+    /// Which of the watched routes and rules there are.
+    pub const fn watch(&self) -> &Watch {
+        self.mirror.watch()
+    }
+
+    /// Watches these routes and rules, and no others any more: what they are now is read, and
+    /// changes of them are heard of. Without any, the kernel is not asked to tell about routes
+    /// and rules, so that a router's million routes cost nothing.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_watch(&mut self, routes: &[Route], rules: &[Rule]) -> io::Result<()> {
+        self.socket.join(&consts::ROUTE_GROUPS, !routes.is_empty() || !rules.is_empty())?;
+        self.mirror.set_watch(routes, rules);
+        self.ask()
     }
 
     /// Whether everything has been read and nothing was lost since.
@@ -105,7 +124,7 @@ impl Monitor {
         match self.mirror.request().map_err(io::Error::other)? {
             Some(request) if !self.socket.send(&request)? => Err(io::Error::new(
                 io::ErrorKind::OutOfMemory,
-                "no room to ask the kernel for its links and addresses",
+                "no room to ask the kernel what it has",
             )),
             Some(_) | None => Ok(()),
         }

@@ -1,4 +1,5 @@
-//! Routes: the requests to add and delete them (`netlink` rules, section 4).
+//! Routes: the requests to list, add and delete them, and what the kernel says about them
+//! (`netlink` rules, section 4).
 
 use std::net::IpAddr;
 
@@ -11,12 +12,15 @@ use super::address::ScopeNumber;
 use super::cache::Cache;
 use super::codec::{self, Unencodable, address_value};
 use super::consts;
-use super::frame::Sequence;
+use super::frame::{self, Malformed, Sequence, attributes, u16_at, u32_at};
 use super::link::{LinkIndex, NoInterface};
 use crate::config::objects::Scope;
 use crate::config::routes::{NextHop, Prefix, Route, RouteKind, TableId};
 use crate::units::Family;
 
+/// Octets of the fixed part: family, two prefix lengths, type of service, table, protocol, scope,
+/// type, flags.
+const FIXED_LEN: usize = 12;
 /// Octets of a next hop of several, without its attributes.
 const HOP_LEN: usize = 8;
 /// The metric of an IPv6 route that is given none (`netlink:N-57`).
@@ -257,4 +261,148 @@ pub fn encode_delete(
     let body = body(route, ScopeNumber::from(Scope::Nowhere), 0, RtBuffer::new())?;
     let body = body.build().map_err(|_| Unencodable)?;
     codec::encode(octets, Rtm::Delroute, NlmF::REQUEST | NlmF::ACK, sequence, body)
+}
+
+/// Appends the request for our routes in one table; the kernel filters unless it is old
+/// (`netlink:N-3`). That there is no such table is an error (ENOENT).
+///
+/// # Errors
+/// [`Unencodable`], which does not happen: the request has a fixed length.
+pub fn encode_dump(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    family: Family,
+    table: TableId,
+) -> Result<(), Unencodable> {
+    let attribute = codec::attribute(Rta::Table, &table.0.to_ne_bytes())?;
+    let body = RtmsgBuilder::default()
+        .rtm_family(codec::family(family))
+        .rtm_dst_len(0)
+        .rtm_src_len(0)
+        .rtm_tos(0)
+        .rtm_table(RtTable::Unspec)
+        .rtm_protocol(Rtprot::from(consts::OWN_PROTOCOL))
+        .rtm_scope(RtScope::Universe)
+        .rtm_type(Rtn::Unspec)
+        .rtattrs([attribute].into_iter().collect())
+        .build()
+        .map_err(|_| Unencodable)?;
+    codec::encode(octets, Rtm::Getroute, NlmF::REQUEST | NlmF::DUMP, sequence, body)
+}
+
+/// One way out of a route of the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Way {
+    gateway: Option<IpAddr>,
+    link: Option<LinkIndex>,
+}
+
+impl Way {
+    /// Takes an attribute, if it is about a way out.
+    fn take(&mut self, kind: u16, value: &[u8]) -> Result<(), Malformed> {
+        match kind {
+            consts::RTA_OIF => self.link = Some(LinkIndex(u32_at(value, 0)?)),
+            consts::RTA_GATEWAY => self.gateway = Some(frame::address(value)?),
+            consts::RTA_VIA => {
+                self.gateway = Some(frame::address(value.get(2..).unwrap_or(&[]))?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether it is the configured one. What is not configured may be anything.
+    fn is(&self, hop: &NextHop, cache: &Cache) -> bool {
+        let link = |name: &str| self.link == cache.link_named(name).map(|link| link.index);
+        self.gateway == hop.via && hop.interface.as_deref().is_none_or(link)
+    }
+}
+
+/// A route as the kernel tells of it. Nothing is copied, since a router may have a million.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen<'a> {
+    /// Where it stands.
+    pub place: Place,
+    /// Whether we made it: it has our protocol number.
+    pub is_own: bool,
+    kind: u8,
+    source: Option<IpAddr>,
+    way: Way,
+    multipath: Option<&'a [u8]>,
+}
+
+impl<'a> Seen<'a> {
+    /// From the payload of NEWROUTE or DELROUTE; `None` when it is neither IPv4 nor IPv6, only an
+    /// exception of another route, or somebody else's, unless `all` are of interest.
+    ///
+    /// # Errors
+    /// [`Malformed`] when lengths are wrong.
+    pub fn decode(payload: &'a [u8], all: bool) -> Result<Option<Self>, Malformed> {
+        let (fixed, rest) = payload.split_first_chunk::<FIXED_LEN>().ok_or(Malformed::Length)?;
+        let [family, len, _, tos, table, protocol, _, kind, flags @ ..] = *fixed;
+        let is_own = protocol == consts::OWN_PROTOCOL;
+        let family = codec::family_of(family);
+        let cloned = u32::from_ne_bytes(flags) & consts::RTM_F_CLONED != 0;
+        let Some(family) = family.filter(|_| (is_own || all) && !cloned) else { return Ok(None) };
+        let table = TableId(table.into());
+        let destination = Prefix::all(family).address;
+        let place = Place { table, destination, len, tos, metric: 0 };
+        let mut seen =
+            Self { place, is_own, kind, source: None, way: Way::default(), multipath: None };
+        for attribute in attributes(rest) {
+            match attribute? {
+                (consts::RTA_DST, value) => seen.place.destination = frame::address(value)?,
+                (consts::RTA_PRIORITY, value) => seen.place.metric = u32_at(value, 0)?,
+                (consts::RTA_TABLE, value) => seen.place.table = TableId(u32_at(value, 0)?),
+                (consts::RTA_PREFSRC, value) => seen.source = Some(frame::address(value)?),
+                (consts::RTA_MULTIPATH, value) => seen.multipath = Some(value),
+                (kind, value) => seen.way.take(kind, value)?,
+            }
+        }
+        Ok(Some(seen))
+    }
+
+    /// Whether it is a configured one: ours, with its place, kind, source and ways out.
+    ///
+    /// # Errors
+    /// [`Malformed`] when lengths are wrong.
+    pub fn is(&self, route: &Route, cache: &Cache) -> Result<bool, Malformed> {
+        let is_alike = self.is_own
+            && self.place == Place::of(route)
+            && self.kind == kind_number(route.kind)
+            && route.source.is_none_or(|source| self.source == Some(source));
+        if !is_alike {
+            return Ok(false);
+        }
+        match (route.next_hops.as_slice(), self.multipath) {
+            // IPv6 names the loopback interface.
+            ([], None) => Ok(true),
+            ([hop], None) => Ok(self.way.is(hop, cache)),
+            (hops @ [_, _, ..], Some(octets)) => are_ways(octets, hops, cache),
+            ([] | [_], Some(_)) | ([_, _, ..], None) => Ok(false),
+        }
+    }
+}
+
+/// Whether several ways out are the configured ones. IPv6 does not keep their order.
+fn are_ways(octets: &[u8], hops: &[NextHop], cache: &Cache) -> Result<bool, Malformed> {
+    let mut left: Vec<&NextHop> = hops.iter().collect();
+    let mut octets = octets;
+    while !octets.is_empty() {
+        let len = usize::from(u16_at(octets, 0)?);
+        let (hop, _) = octets.split_at_checked(len).ok_or(Malformed::Length)?;
+        let (fixed, rest) = hop.split_first_chunk::<HOP_LEN>().ok_or(Malformed::Length)?;
+        let [_, _, _, weight, link @ ..] = *fixed;
+        let mut way = Way { gateway: None, link: Some(LinkIndex(u32::from_ne_bytes(link))) };
+        for attribute in attributes(rest) {
+            let (kind, value) = attribute?;
+            way.take(kind, value)?;
+        }
+        let weight = u16::from(weight) + 1;
+        let is = |hop: &&NextHop| way.is(hop, cache) && hop.weight.max(1) == weight;
+        let Some(at) = left.iter().position(is) else { return Ok(false) };
+        left.swap_remove(at);
+        octets = octets.get(len.next_multiple_of(4)..).unwrap_or(&[]);
+    }
+    Ok(left.is_empty())
 }

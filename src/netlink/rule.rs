@@ -1,4 +1,5 @@
-//! Policy rules: the requests to add and delete them (`netlink` rules, section 5).
+//! Policy rules: the requests to list, add and delete them, and what the kernel says about them
+//! (`netlink` rules, section 5).
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{FrAct, Frattr, Frf, RtTable, Rtm};
@@ -7,8 +8,14 @@ use neli::types::{Buffer, RtBuffer};
 
 use super::codec::{self, Unencodable, address_value};
 use super::consts;
-use super::frame::Sequence;
-use crate::config::routes::{Prefix, Rule, RuleAction};
+use super::error::string;
+use super::frame::{self, Malformed, Sequence, attributes, u16_at, u32_at};
+use crate::config::routes::{Prefix, Rule, RuleAction, TableId};
+use crate::units::Family;
+
+/// Octets of the fixed part: family, two prefix lengths, type of service, table, two reserved,
+/// action, flags.
+const FIXED_LEN: usize = 12;
 
 /// The whole rule: the kernel compares every selector that a request to delete has
 /// (`netlink:N-60`).
@@ -105,4 +112,129 @@ pub fn encode_delete(
     rule: &Rule,
 ) -> Result<(), Unencodable> {
     codec::encode(octets, Rtm::Delrule, NlmF::REQUEST | NlmF::ACK, sequence, body(rule)?)
+}
+
+/// Appends the request for all rules of a family.
+///
+/// # Errors
+/// [`Unencodable`], which does not happen: the request has a fixed length.
+pub fn encode_dump(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    family: Family,
+) -> Result<(), Unencodable> {
+    let body = FibmsgBuilder::default()
+        .fib_family(codec::family(family))
+        .fib_dst_len(0)
+        .fib_src_len(0)
+        .fib_tos(0)
+        .fib_table(RtTable::Unspec)
+        .fib_action(FrAct::Unspec)
+        .build()
+        .map_err(|_| Unencodable)?;
+    codec::encode(octets, Rtm::Getrule, NlmF::REQUEST | NlmF::DUMP, sequence, body)
+}
+
+/// A rule from the payload of NEWRULE or DELRULE; `None` when it is somebody else's, or has
+/// selectors that none of ours has. Before Linux 4.17 nobody is named: then it may be ours.
+///
+/// # Errors
+/// [`Malformed`] when lengths are wrong.
+pub fn decode(payload: &[u8]) -> Result<Option<Rule>, Malformed> {
+    let (fixed, rest) = payload.split_first_chunk::<FIXED_LEN>().ok_or(Malformed::Length)?;
+    let [family, to_len, from_len, tos, table, _, _, action, flags @ ..] = *fixed;
+    let Some(family) = codec::family_of(family) else { return Ok(None) };
+    let mut rule = Rule {
+        family,
+        priority: 0,
+        invert: u32::from_ne_bytes(flags) & consts::FIB_RULE_INVERT != 0,
+        from: None,
+        to: None,
+        iif: None,
+        oif: None,
+        tos,
+        fwmark: None,
+        ip_protocol: None,
+        source_ports: None,
+        destination_ports: None,
+        uid_range: None,
+        action: RuleAction::Table(TableId(table.into())),
+        suppress_prefix_len: None,
+        track: true,
+    };
+    let prefix = |value, len| Ok(Some(Prefix { address: frame::address(value)?, len }));
+    let octet = |value: &[u8]| value.first().copied().ok_or(Malformed::Body);
+    let ports = |value| Ok(Some((u16_at(value, 0)?, u16_at(value, 2)?)));
+    let (mut table, mut goto) = (u32::from(table), 0);
+    let (mut mark, mut mask) = (None, None);
+    for attribute in attributes(rest) {
+        let (kind, value) = attribute?;
+        let kind = Frattr::from(kind);
+        if kind == Frattr::Dst {
+            rule.to = prefix(value, to_len)?;
+        } else if kind == Frattr::Src {
+            rule.from = prefix(value, from_len)?;
+        } else if kind == Frattr::Iifname {
+            rule.iif = Some(string(value));
+        } else if kind == Frattr::Oifname {
+            rule.oif = Some(string(value));
+        } else if kind == Frattr::Goto {
+            goto = u32_at(value, 0)?;
+        } else if kind == Frattr::Priority {
+            rule.priority = u32_at(value, 0)?;
+        } else if kind == Frattr::Fwmark {
+            mark = Some(u32_at(value, 0)?);
+        } else if kind == Frattr::Fwmask {
+            mask = Some(u32_at(value, 0)?);
+        } else if kind == Frattr::Table {
+            table = u32_at(value, 0)?;
+        } else if kind == Frattr::UidRange {
+            rule.uid_range = Some((u32_at(value, 0)?, u32_at(value, 4)?));
+        } else if kind == Frattr::IpProto {
+            rule.ip_protocol = Some(octet(value)?);
+        } else if kind == Frattr::SportRange {
+            rule.source_ports = ports(value)?;
+        } else if kind == Frattr::DportRange {
+            rule.destination_ports = ports(value)?;
+        } else if kind == Frattr::SuppressPrefixlen {
+            let len = u32_at(value, 0)?;
+            let suppresses = len != consts::NOT_SUPPRESSED;
+            rule.suppress_prefix_len = suppresses.then_some(u8::try_from(len).unwrap_or(u8::MAX));
+        } else if kind == Frattr::Protocol {
+            if octet(value)? != consts::OWN_PROTOCOL {
+                return Ok(None);
+            }
+        } else if kind == Frattr::SportMask || kind == Frattr::DportMask {
+            if u16_at(value, 0)? != u16::MAX {
+                return Ok(None);
+            }
+        } else if kind != Frattr::Pad {
+            return Ok(None);
+        }
+    }
+    if mark.is_some() || mask.is_some() {
+        rule.fwmark = Some((mark.unwrap_or(0), mask.unwrap_or(u32::MAX)));
+    }
+    rule.action = match action {
+        consts::FR_ACT_TO_TBL => RuleAction::Table(TableId(table)),
+        consts::FR_ACT_GOTO => RuleAction::Goto(goto),
+        consts::FR_ACT_BLACKHOLE => RuleAction::Blackhole,
+        consts::FR_ACT_UNREACHABLE => RuleAction::Unreachable,
+        consts::FR_ACT_PROHIBIT => RuleAction::Prohibit,
+        _ => return Ok(None),
+    };
+    Ok(Some(rule))
+}
+
+/// Whether the kernel has no other rule for a configured one than this.
+pub fn is(seen: &Rule, rule: &Rule) -> bool {
+    let some = |prefix: Option<Prefix>| prefix.filter(|prefix| prefix.len > 0);
+    let as_seen = Rule {
+        from: some(rule.from),
+        to: some(rule.to),
+        fwmark: rule.fwmark.filter(|mark| *mark != (0, 0)),
+        track: seen.track,
+        ..rule.clone()
+    };
+    *seen == as_seen
 }

@@ -13,7 +13,8 @@ use nix::sys::socket::{
 
 use super::frame::PortId;
 use crate::system::options::{
-    CappedAcknowledgement, ExtendedAcknowledgement, StrictChecking, if_supported,
+    CappedAcknowledgement, ExtendedAcknowledgement, JoinGroup, LeaveGroup, StrictChecking,
+    if_supported,
 };
 
 /// Octets that fit any datagram of the kernel (`netlink:N-9`).
@@ -67,6 +68,21 @@ impl Socket {
     /// The address of the socket.
     pub const fn port(&self) -> PortId {
         self.port
+    }
+
+    /// Goes into multicast groups, given by their numbers, or out of them.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn join(&self, groups: &[u32], into: bool) -> io::Result<()> {
+        for group in groups {
+            if into {
+                setsockopt(&self.fd, JoinGroup, group)?;
+            } else {
+                setsockopt(&self.fd, LeaveGroup, group)?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends to the kernel; `false` when there is no room at the moment.

@@ -11,6 +11,7 @@
 //! | [`filter`] | which packets the kernel should not even hand over |
 //! | [`pidfd`] | the end of a process, as a descriptor |
 //! | [`privileges`] | what this process may do |
+//! | [`terminal`] | the size of the screen |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
 #![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
@@ -23,4 +24,5 @@ pub mod pidfd;
 pub mod privileges;
 pub mod raw;
 pub mod shared;
+pub mod terminal;
 pub mod timer;

@@ -38,6 +38,22 @@ sockopt_impl!(
     bool
 );
 sockopt_impl!(
+    /// Netlink: into a multicast group, given by its number.
+    JoinGroup,
+    SetOnly,
+    libc::SOL_NETLINK,
+    libc::NETLINK_ADD_MEMBERSHIP,
+    u32
+);
+sockopt_impl!(
+    /// Netlink: out of a multicast group, given by its number.
+    LeaveGroup,
+    SetOnly,
+    libc::SOL_NETLINK,
+    libc::NETLINK_DROP_MEMBERSHIP,
+    u32
+);
+sockopt_impl!(
     /// IPv6 raw sockets: where the checksum is that the kernel writes and checks (`vrrp:C-3`).
     ChecksumAt,
     SetOnly,

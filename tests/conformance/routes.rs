@@ -7,11 +7,11 @@ use steadfast::config::routes::{NextHop, Prefix, Route, RouteKind, Rule, RuleAct
 use steadfast::netlink::cache::{Cache, Origin};
 use steadfast::netlink::event::Event;
 use steadfast::netlink::link::{Link, LinkFlags, LinkIndex};
-use steadfast::netlink::route::{self, Resolved};
+use steadfast::netlink::route::{self, Resolved, Seen};
 use steadfast::netlink::rule;
 use steadfast::units::Family;
 
-use crate::netlink::{FIRST, LINK, Meaning, meaning};
+use crate::netlink::{FIRST, LINK, Meaning, meaning, only};
 use crate::vectors::load;
 
 /// Vectors that these tests reproduce.
@@ -129,6 +129,14 @@ fn first() -> Route {
     }
 }
 
+/// The route of vector nl-09.
+pub fn multipath() -> Route {
+    let interface = Some("hrv0".into());
+    let second = NextHop { interface, weight: 3, ..hop("192.0.2.3") };
+    let first = NextHop { interface: second.interface.clone(), ..hop("192.0.2.2") };
+    plain(RouteKind::Unicast, "203.0.113.0/24", vec![first, second])
+}
+
 /// The rule of vector nl-11.
 fn first_rule() -> Rule {
     Rule {
@@ -148,15 +156,9 @@ fn first_rule() -> Rule {
 #[test]
 fn n_50_to_56_routes_are_as_captured() {
     const PROTOCOL: usize = 5;
-    let hops = |weight| {
-        let interface = Some("hrv0".into());
-        let second = NextHop { interface: interface.clone(), weight, ..hop("192.0.2.3") };
-        vec![NextHop { interface, ..hop("192.0.2.2") }, second]
-    };
-    let multipath = plain(RouteKind::Unicast, "203.0.113.0/24", hops(3));
     let blackhole =
         Route { metric: Some(9), ..plain(RouteKind::Blackhole, "198.18.0.0/15", vec![]) };
-    for (name, route) in ROUTES_AND_RULES.iter().zip([first(), multipath, blackhole]) {
+    for (name, route) in ROUTES_AND_RULES.iter().zip([first(), multipath(), blackhole]) {
         let (ours, mut theirs) = (add(&route), meaning(&load(name)));
         assert_eq!(ours.fixed[PROTOCOL], 18, "{name}");
         theirs.fixed[PROTOCOL] = 18;
@@ -332,6 +334,108 @@ fn n_57_metrics_of_ipv6() {
             assert_eq!(value(&meaning, 6), expected.as_ref().map(|e| &e[..]), "{metric:?}");
         }
     }
+}
+
+/// netlink:N-53, netlink:N-56: a route is known by its place, kind, source and ways out.
+#[test]
+fn n_56_a_route_is_known_again() {
+    let links = links();
+    let is = |told: &Route, route: &Route| {
+        let mut octets = Vec::new();
+        let resolved = Resolved::new(told, &links).unwrap();
+        route::encode_add(&mut octets, FIRST, &resolved).unwrap();
+        let seen = Seen::decode(only(&octets).payload, false).unwrap().unwrap();
+        seen.is(route, &links).unwrap()
+    };
+    let no_source = Route { source: None, ..first() };
+    assert!(is(&first(), &first()) && is(&first(), &no_source));
+    assert!(is(&first(), &Route { mtu: None, track: false, ..first() }));
+    assert!(!is(&no_source, &first()));
+    let hops = |change: fn(&mut NextHop)| {
+        let mut route = first();
+        route.next_hops.iter_mut().for_each(change);
+        route
+    };
+    assert!(is(&first(), &hops(|hop| hop.interface = None)));
+    for other in [
+        Route { metric: Some(51), ..first() },
+        Route { tos: 8, ..first() },
+        Route { table: TableId(101), ..first() },
+        Route { destination: prefix("198.51.100.0/25"), ..first() },
+        hops(|hop| hop.interface = Some("wan".into())),
+        hops(|hop| hop.interface = Some("ppp0".into())),
+        hops(|hop| hop.via = Some([192, 0, 2, 3].into())),
+        hops(|hop| hop.via = None),
+        Route { kind: RouteKind::Blackhole, next_hops: vec![], ..first() },
+        Route { next_hops: multipath().next_hops, ..first() },
+    ] {
+        assert!(!is(&first(), &other), "{other:?}");
+        if let Ok(Some(_)) = Resolved::new(&other, &links).map(|_| other.source) {
+            assert!(!is(&other, &first()), "{other:?}");
+        }
+    }
+    let mut turned = multipath();
+    turned.next_hops.reverse();
+    assert!(is(&turned, &multipath()), "IPv6 keeps no order");
+    turned.next_hops[0].weight = 4;
+    assert!(!is(&turned, &multipath()));
+    turned = multipath();
+    turned.next_hops.push(hop("192.0.2.4"));
+    assert!(!is(&turned, &multipath()) && !is(&multipath(), &turned));
+}
+
+/// netlink:N-60: a rule is known by all that it says.
+#[test]
+fn n_60_a_rule_is_known_again() {
+    let read = |told: &Rule| {
+        let mut octets = Vec::new();
+        rule::encode_add(&mut octets, FIRST, told).unwrap();
+        rule::decode(only(&octets).payload).unwrap().unwrap()
+    };
+    let all = Rule {
+        oif: Some("wan".into()),
+        ip_protocol: Some(6),
+        source_ports: Some((1, 2)),
+        destination_ports: Some((80, 81)),
+        uid_range: Some((5, 6)),
+        tos: 0x10,
+        invert: true,
+        ..first_rule()
+    };
+    assert_eq!(read(&all), all);
+    for action in [
+        RuleAction::Table(TableId(1000)),
+        RuleAction::Goto(5),
+        RuleAction::Blackhole,
+        RuleAction::Unreachable,
+        RuleAction::Prohibit,
+    ] {
+        let rule = bare(Family::V6, 7, action);
+        assert_eq!(read(&rule), rule);
+    }
+    let seen = read(&all);
+    assert!(rule::is(&seen, &Rule { track: false, ..all.clone() }));
+    assert!(!rule::is(&seen, &Rule { to: None, ..all.clone() }));
+    let everything = Rule { from: Some(Prefix::all(Family::V4)), fwmark: Some((0, 0)), ..all };
+    let nothing = Rule { from: None, fwmark: None, ..everything.clone() };
+    assert!(rule::is(&nothing, &everything));
+}
+
+/// netlink:N-50, netlink:N-60: what does not carry our number is not ours.
+#[test]
+fn n_60_what_others_made_is_theirs() {
+    for name in &ROUTES_AND_RULES[1..3] {
+        let theirs = load(name);
+        assert_eq!(Seen::decode(only(&theirs).payload, false), Ok(None), "{name}");
+        assert!(!Seen::decode(only(&theirs).payload, true).unwrap().unwrap().is_own, "{name}");
+    }
+    let mut octets = Vec::new();
+    rule::encode_add(&mut octets, FIRST, &first_rule()).unwrap();
+    // The last attribute but its padding: who made it.
+    let at = octets.len() - 4;
+    assert_eq!(octets[at], 18);
+    octets[at] = 3;
+    assert_eq!(rule::decode(only(&octets).payload), Ok(None));
 }
 
 #[test]

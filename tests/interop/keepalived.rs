@@ -86,3 +86,8 @@ fn password_keepalived_dies_and_returns() {
 fn password_steadfast_dies_and_returns() {
     scenarios::dies_and_returns_with_password(Steadfast, Keepalived);
 }
+
+#[test]
+fn another_password_is_another_pair() {
+    scenarios::other_password();
+}

@@ -17,6 +17,7 @@
 #[path = "../lab/harness/mod.rs"]
 mod harness;
 
+mod departures;
 mod ours;
 mod peers;
 mod scenarios;
@@ -25,5 +26,6 @@ mod settings;
 mod speaker;
 
 mod frr;
+mod hand_over;
 mod keepalived;
 mod peer_alone;

@@ -44,6 +44,10 @@ impl Speaker for Ours {
         self.0.stop();
     }
 
+    fn ours(&self) -> Option<&Router> {
+        Some(&self.0)
+    }
+
     fn role(&self, instance: &Instance) -> Role {
         match self.status(&instance.name, |status| status.state) {
             Some(State::Master) => Role::Master,

@@ -171,6 +171,28 @@ pub fn stops(profile: Profile, master: Maker, backup: Maker) {
     }
 }
 
+/// The passwords differ: neither takes the other one for a router of the same pair.
+#[track_caller]
+pub fn other_password() {
+    let told = |priority, password| {
+        vec![Instance { password: Some(password), ..Instance::new(Profile::V2, priority) }]
+    };
+    let scene = &mut Scene::new(
+        (Maker::Keepalived, told(HIGH, "tr0ub4do")),
+        (Maker::Steadfast, told(LOW, "horse")),
+    );
+    let Scene { wire, a, b, .. } = scene;
+    a.start();
+    b.start();
+    a.becomes(Role::Master);
+    b.becomes(Role::Master);
+    wire.mark();
+    wire.wait_for_many(WHILE, "adverts of ours", |p| b.sent(p));
+    assert_eq!((a.role(), b.role()), (Role::Master, Role::Master));
+    let rejected = b.rejected();
+    assert_eq!(rejected.keys().collect::<Vec<_>>(), ["auth_failed"], "{rejected:?}");
+}
+
 /// The intervals that a master announced, each once, in order.
 fn intervals(heard: &[Packet], of: &Member) -> Vec<Duration> {
     let mut all: Vec<Duration> = heard

@@ -1,13 +1,15 @@
 //! Two routers on a switch.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use steadfast::units::Family;
 
 use crate::harness::capture::Capture;
 use crate::harness::lan::{Host, Lan};
+use crate::harness::namespace::Namespace;
 use crate::harness::packet::Packet;
-use crate::harness::router::Router;
+use crate::harness::router::{Router, find};
 use crate::harness::scratch::Scratch;
 use crate::harness::until;
 use crate::harness::watch::Watch;
@@ -123,6 +125,25 @@ impl Member {
     #[track_caller]
     pub fn stop(&mut self) {
         self.speaker.stop();
+    }
+
+    /// Runs a command of ours, for ours.
+    #[track_caller]
+    pub fn ask(&self, words: &[&str]) {
+        self.speaker.ours().expect("one of ours").ask(words);
+    }
+
+    /// What ours dropped, by reason.
+    #[track_caller]
+    pub fn rejected(&self) -> BTreeMap<String, u32> {
+        let status = self.speaker.ours().expect("one of ours").status().expect("it runs");
+        let found = find(&status, &self.instance().name).expect("its instance");
+        found.routers[0].rejected.clone()
+    }
+
+    /// Its network.
+    pub fn net(&self) -> &Namespace {
+        &self.speaker.host().net
     }
 
     /// What a test is about.

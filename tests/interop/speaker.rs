@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::harness::lan::Host;
+use crate::harness::router::Router;
 use crate::settings::Instance;
 
 /// What a router says that it is.
@@ -53,6 +54,11 @@ pub trait Speaker: Debug {
 
     /// Stops it as its administrator does, and waits for its end.
     fn stop(&mut self);
+
+    /// The daemon, if it is ours.
+    fn ours(&self) -> Option<&Router> {
+        None
+    }
 
     /// What it says that it is now.
     fn role(&self, instance: &Instance) -> Role;

@@ -13,6 +13,10 @@
     reason = "helpers of tests: what is wrong in them has to fail the test"
 )]
 
+mod daemon;
 mod harness;
 mod harness_itself;
+mod mute;
 mod netlink;
+mod routes;
+mod sockets;

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use steadfast::config::objects::{Broadcast, VirtualAddress};
+use steadfast::netlink::address::can_replace;
 use steadfast::netlink::batch::{Answer, NotTaken, Outcome, Request};
 use steadfast::netlink::cache::{Cache, Change, Origin, What};
 use steadfast::netlink::command::Commands;
@@ -19,19 +20,19 @@ const PATIENCE_MS: u16 = 20_000;
 
 /// A namespace with the interface `eth0`, up, one end of a veth pair with `peer0`; and the two
 /// sockets.
-struct Lab {
-    namespace: Namespace,
+pub struct Lab {
+    pub namespace: Namespace,
     commands: Commands<usize>,
-    monitor: Monitor,
-    changes: Vec<Change>,
+    pub monitor: Monitor,
+    pub changes: Vec<Change>,
 }
 
 impl Lab {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with_room(monitor::ROOM)
     }
 
-    fn with_room(room: usize) -> Self {
+    pub fn with_room(room: usize) -> Self {
         let namespace = Namespace::new();
         namespace.ip("link add eth0 type veth peer name peer0");
         namespace.ip("link set peer0 up");
@@ -47,9 +48,15 @@ impl Lab {
     /// Reads until everything is known and `what` is true of it.
     #[track_caller]
     fn until(&mut self, what: &str, is_so: impl Fn(&Cache) -> bool) {
+        self.until_known(what, |monitor| is_so(monitor.cache()));
+    }
+
+    /// The same, of what is watched, too.
+    #[track_caller]
+    pub fn until_known(&mut self, what: &str, is_so: impl Fn(&Monitor) -> bool) {
         loop {
             while self.monitor.read(&mut self.changes).unwrap() == Left::More {}
-            if self.monitor.is_current() && is_so(self.monitor.cache()) {
+            if self.monitor.is_current() && is_so(&self.monitor) {
                 return;
             }
             wait(&self.monitor, what);
@@ -58,7 +65,7 @@ impl Lab {
 
     /// Sends the requests, each with its place as token, and waits for all answers.
     #[track_caller]
-    fn run(&mut self, requests: &[Request<'_>]) -> Vec<Answer<usize>> {
+    pub fn run(&mut self, requests: &[Request<'_>]) -> Vec<Answer<usize>> {
         let mut answers = Vec::new();
         let mut next = 0;
         while answers.len() < requests.len() {
@@ -78,11 +85,11 @@ impl Lab {
 
     /// The outcome of one request.
     #[track_caller]
-    fn one(&mut self, request: Request<'_>) -> Outcome {
+    pub fn one(&mut self, request: Request<'_>) -> Outcome {
         self.run(&[request]).remove(0).outcome
     }
 
-    fn index(&self, name: &str) -> LinkIndex {
+    pub fn index(&self, name: &str) -> LinkIndex {
         self.monitor.cache().link_named(name).expect("the link").index
     }
 }
@@ -113,7 +120,7 @@ fn wait(socket: &impl AsFd, what: &str) {
     );
 }
 
-fn address(text: &str, prefix_len: u8) -> VirtualAddress {
+pub fn address(text: &str, prefix_len: u8) -> VirtualAddress {
     VirtualAddress::new(text.parse().unwrap(), prefix_len)
 }
 
@@ -268,6 +275,40 @@ fn what_is_as_it_should_be_is_no_error_and_refusals_have_words() {
         panic!("{outcomes:?}")
     };
     assert_eq!(error.to_string(), "Invalid argument (ipv4: Invalid prefix length)");
+}
+
+/// netlink:N-43: IPv6 changes an address in place; IPv4 wants it to be deleted first, and one
+/// batch does both.
+#[test]
+fn options_of_an_address_are_changed() {
+    let mut lab = Lab::new();
+    let link = lab.index("eth0");
+    let old = address("2001:db8::100", 64);
+    let new = VirtualAddress { preferred_lifetime: Some(0), home: true, ..old.clone() };
+    assert!(can_replace(&old, &new));
+    assert_eq!(lab.one(Request::Add(link, &old)), Outcome::Done(None));
+    lab.until("it is there", |cache| addresses(cache, "eth0").len() == 1);
+    lab.changes.clear();
+    assert_eq!(lab.one(Request::Replace(link, &new)), Outcome::Done(None));
+    let flags = |cache: &Cache, wanted: IpAddr| {
+        let all = cache.addresses(link).iter();
+        all.filter(|a| a.address == wanted).map(|a| a.flags.0).collect::<Vec<_>>()
+    };
+    // No duplicate detection, home address, deprecated, permanent.
+    lab.until("changed", |cache| flags(cache, new.address) == [0xb2]);
+    let gone = |change: &Change| matches!(change.what, What::Address { after: None, .. });
+    assert!(!lab.changes.iter().any(gone), "it was there all the time");
+
+    let old = VirtualAddress { label: Some("eth0:a".into()), ..address("192.0.2.100", 24) };
+    let new = VirtualAddress { label: Some("eth0:b".into()), ..old.clone() };
+    assert!(!can_replace(&old, &new));
+    assert_eq!(lab.one(Request::Add(link, &old)), Outcome::Done(None));
+    let answers = lab.run(&[Request::Delete(link, &old), Request::Add(link, &new)]);
+    assert!(answers.iter().all(|answer| answer.outcome == Outcome::Done(None)));
+    lab.until("changed", |cache| {
+        let mut labels = cache.addresses(link).iter().filter_map(|a| a.label.as_deref());
+        labels.next() == Some("eth0:b") && labels.next().is_none()
+    });
 }
 
 #[test]

@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
+mod commands;
+mod daemon;
 mod documents;
 mod schema;
 mod texts;

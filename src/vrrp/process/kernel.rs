@@ -54,6 +54,8 @@ pub struct Kernel {
     commands: Commands<Token>,
     /// Which objects are about an address.
     by_address: BTreeMap<IpAddr, Vec<ObjectId>>,
+    /// Routes and rules.
+    watched: Vec<ObjectId>,
     /// Addresses that are no source for adverts, since they move.
     moving: BTreeSet<IpAddr>,
     in_flight: BTreeMap<ObjectId, u32>,
@@ -78,6 +80,7 @@ impl Kernel {
             monitor,
             commands,
             by_address: BTreeMap::new(),
+            watched: Vec::new(),
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             dirty: BTreeSet::new(),
@@ -89,9 +92,14 @@ impl Kernel {
     }
 
     /// Takes over what a configuration has: which objects there are, and which addresses move.
-    pub fn configure(&mut self, engine: &Engine) {
+    ///
+    /// # Errors
+    /// What the system says when routes and rules can not be watched.
+    pub fn configure(&mut self, engine: &Engine) -> io::Result<()> {
         self.by_address.clear();
         self.moving.clear();
+        self.watched.clear();
+        let (mut routes, mut rules) = (Vec::new(), Vec::new());
         for id in engine.instances() {
             let owner = engine.settings(id).is_some_and(|s| s.priority.is_owner());
             for (object, what) in engine.objects(id) {
@@ -102,9 +110,18 @@ impl Kernel {
                         self.moving.insert(address);
                     }
                 }
+                match what {
+                    Object::Route(route) => routes.push(route.clone()),
+                    Object::Rule(rule) => rules.push(rule.clone()),
+                    Object::Filter | Object::Address(_) | Object::Excluded(_) => {}
+                }
+                if matches!(what, Object::Route(_) | Object::Rule(_)) {
+                    self.watched.push(object);
+                }
                 self.dirty.insert(object);
             }
         }
+        self.monitor.set_watch(&routes, &rules)
     }
 
     /// Whether an address is one that moves, so that no advert comes from it.
@@ -242,6 +259,7 @@ impl Kernel {
                         links.extend(link.map(|link| link.name.clone()));
                     }
                 }
+                What::Route { .. } | What::Rule { .. } => self.dirty.extend(&self.watched),
             }
         }
         Ok(left)
@@ -265,9 +283,9 @@ impl Kernel {
         let mut seen = Vec::with_capacity(ready.len());
         for object in ready {
             self.dirty.remove(&object);
-            let held = match &all {
-                Some(all) => self.key(engine, object).is_some_and(|key| all.contains(&key)),
-                None => self.holds(engine, object),
+            let held = match (&all, self.key(engine, object)) {
+                (Some(all), Some(key)) => all.contains(&key),
+                (_, _) => self.holds(engine, object),
             };
             if self.is_observed(engine, object) && held != engine.object_present(object) {
                 seen.push((object, held));
@@ -278,7 +296,10 @@ impl Kernel {
 
     /// Whether the cache can tell of an object.
     fn is_observed(&self, engine: &Engine, object: ObjectId) -> bool {
-        engine.object(object).is_some_and(|what| what.announced().is_some())
+        engine.object(object).is_some_and(|what| match what {
+            Object::Address(_) | Object::Excluded(_) | Object::Route(_) | Object::Rule(_) => true,
+            Object::Filter => false,
+        })
     }
 
     fn everything(&self) -> BTreeSet<Key> {
@@ -297,10 +318,16 @@ impl Kernel {
     }
 
     fn holds(&self, engine: &Engine, object: ObjectId) -> bool {
-        self.key(engine, object).is_some_and(|wanted| {
-            let addresses = self.monitor.cache().addresses(wanted.0);
-            addresses.iter().any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
-        })
+        match engine.object(object) {
+            Some(Object::Route(route)) => self.monitor.watch().has_route(route),
+            Some(Object::Rule(rule)) => self.monitor.watch().has_rule(rule),
+            Some(Object::Filter | Object::Address(_) | Object::Excluded(_)) | None => {
+                self.key(engine, object).is_some_and(|wanted| {
+                    let addresses = self.monitor.cache().addresses(wanted.0);
+                    addresses.iter().any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
+                })
+            }
+        }
     }
 }
 

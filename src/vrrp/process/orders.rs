@@ -138,7 +138,9 @@ impl Shell {
 
     /// Everything that follows the engine's configuration.
     fn adopt(&mut self) {
-        self.kernel.configure(&self.engine);
+        if let Err(error) = self.kernel.configure(&self.engine) {
+            self.fail(&format!("cannot hear of routes and rules: {error}"));
+        }
         self.links.configure(&self.engine);
         self.saved.configure(&self.engine);
         for (id, name) in self.links.all() {

@@ -58,11 +58,12 @@ impl Transmitter {
     /// Sends all adverts, in their order within each family. What cannot be sent is told to
     /// `failed` with its place among `adverts`, counted from 0, and the others go on.
     ///
-    /// What an error means: `ENETDOWN`: the interface is down; `ENODEV`, `ENXIO`: it is gone;
-    /// `EADDRNOTAVAIL`, `EINVAL`: it does not have the IPv6 source address (yet); `EAGAIN`,
-    /// `ENOBUFS`: its queue is full, the advert is lost, and the next one may do; `EMSGSIZE`: the
-    /// packet is longer than its MTU; `EPERM`: a firewall rule dropped it; `EAFNOSUPPORT`: the
-    /// kernel has no IPv6.
+    /// What an error means: `ENETUNREACH`, `ENETDOWN`: the interface is down, which is no news
+    /// when a priority 0 is all that was to be sent (`vrrp:X-4`); `EINVAL`, `EADDRNOTAVAIL`: it
+    /// does not have the IPv6 source address (yet; or any more, since it went down); `ENODEV`,
+    /// `ENXIO`: it is gone; `EAGAIN`, `ENOBUFS`: its queue is full, the advert is lost, and the
+    /// next one may do; `EMSGSIZE`: the packet is longer than its MTU; `EPERM`: a firewall rule
+    /// dropped it; `EAFNOSUPPORT`: the kernel has no IPv6.
     pub fn send<'a>(
         &mut self,
         adverts: impl IntoIterator<Item = Advert<'a>>,

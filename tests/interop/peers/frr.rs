@@ -24,6 +24,8 @@ use crate::speaker::{Master, Role, Speaker};
 
 const ZEBRA: &str = "/usr/lib/frr/zebra";
 const VRRPD: &str = "/usr/lib/frr/vrrpd";
+/// Comes with them.
+const VTYSH: &str = "/usr/bin/vtysh";
 
 /// FRR on a host.
 #[derive(Debug)]
@@ -65,10 +67,10 @@ impl Frr {
     /// What `show vrrp` says about one virtual router.
     fn show(&self, instance: &Instance) -> Option<Value> {
         let directory = self.files.path().to_str().expect("a path");
-        let mut vtysh = Command::new("vtysh");
-        vtysh.args(["--vty_socket", directory, "--config_dir", directory]);
+        let mut vtysh = Command::new("timeout");
+        vtysh.args(["5", VTYSH, "--vty_socket", directory, "--config_dir", directory]);
         vtysh.args(["-d", "vrrpd", "-c", "show vrrp json"]).env("HOME", directory);
-        let output = vtysh.output().expect("vtysh; install it with: apt-get install frr");
+        let output = vtysh.output().expect("timeout of coreutils");
         let all: Vec<Value> = serde_json::from_slice(&output.stdout).ok()?;
         let mut one = all.into_iter().find(|one| one["vrid"] == instance.vrid)?;
         let family = match instance.profile.family() {

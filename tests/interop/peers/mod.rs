@@ -27,8 +27,10 @@ pub fn start(
     );
     let name = Path::new(program).file_name().and_then(OsStr::to_str).expect("a name");
     let own = directory.to_str().expect("a path");
+    // The shell stays: the end of the first process is the end of all, also of those that changed
+    // their user, for which the kernel forgets that they should die with their parent.
     let set_up = "mount --bind \"$1\" /tmp && mount -t tmpfs tmpfs /var/tmp && \
-                  mount -t tmpfs tmpfs /run && cd / && shift && exec \"$@\"";
+                  mount -t tmpfs tmpfs /run && cd / && shift && \"$@\"; exit $?";
     let before = ["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", set_up, "sh", own];
     let all = before.iter().chain([&program]).chain(words);
     let process = Process::start(net, name, "unshare", all, directory);

@@ -7,6 +7,7 @@
 //! | [`process`] | a program in a namespace; killed with the test, its stderr kept |
 //! | [`capture`], [`packet`] | what goes over a switch, in order, with the kernel's times |
 //! | [`watch`] | the links and addresses of a namespace, and every change of them |
+//! | [`inject`] | a host that sends what it should not |
 //! | [`ping`] | a client that never stops asking, and which questions got no answer |
 //! | [`config`] | the text of a configuration |
 //! | [`router`], [`pair`] | `steadfast run` on a host, and two of them with a client |
@@ -22,6 +23,7 @@
 
 pub mod capture;
 pub mod config;
+pub mod inject;
 pub mod lan;
 pub mod namespace;
 pub mod packet;

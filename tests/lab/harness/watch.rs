@@ -76,7 +76,9 @@ impl Watch {
     pub fn removed(&mut self) -> Vec<IpAddr> {
         let gone = self.changes().into_iter().filter_map(|change| match change.what {
             What::Address { before: Some(before), after: None } => Some(before.address),
-            What::Address { .. } | What::Link { .. } => None,
+            What::Address { .. } | What::Link { .. } | What::Route { .. } | What::Rule { .. } => {
+                None
+            }
         });
         gone.collect()
     }

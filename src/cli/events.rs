@@ -1,0 +1,73 @@
+//! `steadfast events`: what happens, as it happens.
+
+use lexopt::{Arg, Parser};
+
+use super::client::{Daemon, LIMIT, Trouble};
+use super::output::Output;
+use super::{Exit, Wrong};
+use crate::control::render;
+use crate::control::request::Request;
+use crate::control::status::Event;
+
+/// What `--help` shows.
+pub const HELP: &str = "\
+Shows what happens from now on, one line for each event: changes of state with
+their causes, faults, hand-overs, reloads, what is odd on the wire.
+
+Usage: steadfast events [--json] [--state-dir DIR]
+
+It ends when the daemon ends, or with Ctrl-C. For what was before, see the log
+and steadfast status.
+
+Options:
+      --json           each line is a JSON object, \"Event\" in status.schema.json
+      --state-dir DIR  the directory of the daemon (default: /run/steadfast)
+  -h, --help           show this
+
+Examples:
+  steadfast events
+  steadfast events --json | jq -r 'select(.to == \"MASTER\") | .instance'
+
+Exit codes:
+  0   nobody reads the output any more
+  1   the daemon can not be asked: no permission, or it is something else
+  5   the daemon does not run, does not answer, or ended
+  64  wrong arguments
+";
+
+/// Runs the command.
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let (mut daemon, mut json) = (Daemon::default(), false);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("json") => json = true,
+            Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
+            Arg::Short('h') | Arg::Long("help") => {
+                output.out(HELP);
+                return Ok(Exit::Success);
+            }
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                return Err(Wrong::unexpected("events", &arg, &["json", "state-dir", "help"]));
+            }
+        }
+    }
+    match follow(&daemon, json, output) {
+        Ok(()) => Ok(Exit::Success),
+        Err(trouble) => Ok(trouble.report(output)),
+    }
+}
+
+/// Shows events until nobody reads them.
+fn follow(daemon: &Daemon, json: bool, output: &mut Output) -> Result<(), Trouble> {
+    let mut events = daemon.begin(&Request::Events {}, LIMIT)?;
+    let colour = output.out_colour();
+    while !output.closed() {
+        let event: Event = events.next()?;
+        let text = match serde_json::to_string(&event) {
+            Ok(text) if json => text + "\n",
+            Ok(_) | Err(_) => render::event(&event, colour),
+        };
+        output.out(&text);
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! `steadfast log-level`: shows or sets how much is logged.
+
+use lexopt::{Arg, Parser};
+
+use super::client::{Daemon, LIMIT};
+use super::output::Output;
+use super::{Exit, Wrong};
+use crate::config::suggest::nearest;
+use crate::control::record::Level;
+use crate::control::request::Request;
+
+/// What `--help` shows.
+pub const HELP: &str = "\
+Shows how much the daemon logs, or sets it until the next start or reload.
+
+Usage: steadfast log-level [LEVEL] [--state-dir DIR]
+
+Levels, each with all before it:
+  error     something does not work, and the network may notice
+  warning   something is wrong, and it goes on
+  notice    changes of state, switchovers, reloads
+  info      what may help
+  debug     for the developer
+
+Options:
+      --state-dir DIR  the directory of the daemon (default: /run/steadfast)
+  -h, --help           show this
+
+Examples:
+  steadfast log-level
+  steadfast log-level debug
+
+Exit codes:
+  0   done; the level in effect is shown
+  1   the daemon can not be asked: no permission, or it is something else
+  5   the daemon does not run or does not answer
+  64  wrong arguments
+";
+
+/// Runs the command.
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let (mut daemon, mut level) = (Daemon::default(), None);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
+            Arg::Short('h') | Arg::Long("help") => {
+                output.out(HELP);
+                return Ok(Exit::Success);
+            }
+            Arg::Value(word) if level.is_none() => level = Some(named(&word.to_string_lossy())?),
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                return Err(Wrong::unexpected("log-level", &arg, &["state-dir", "help"]));
+            }
+        }
+    }
+    match daemon.ask::<Level>(&Request::LogLevel { level }, LIMIT) {
+        Ok(level) => {
+            output.out(&format!("{}\n", level.name()));
+            Ok(Exit::Success)
+        }
+        Err(trouble) => Ok(trouble.report(output)),
+    }
+}
+
+fn named(word: &str) -> Result<Level, Wrong> {
+    Level::ALL.into_iter().find(|level| level.name() == word).ok_or_else(|| {
+        let names = Level::ALL.map(Level::name);
+        let help = match nearest(word, names) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("write one of: {}", names.join(", ")),
+        };
+        Wrong::new(format!("there is no level {word}"), help)
+    })
+}

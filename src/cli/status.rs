@@ -1,0 +1,199 @@
+//! `steadfast status`: how things stand.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, stdout};
+use std::time::Duration;
+
+use lexopt::{Arg, Parser};
+
+use super::client::{Daemon, Trouble, unknown};
+use super::output::Output;
+use super::{Exit, Wrong, screen};
+use crate::config::values::duration;
+use crate::control::render;
+use crate::control::status::{Document, VerdictLevel};
+use crate::system::terminal::{self, Size};
+
+/// What `--help` shows.
+pub const HELP: &str = "\
+Shows how things stand. The first line says it all:
+
+  OK        all is as it should be
+  DEGRADED  it works, and something needs a look: an instance in FAULT, an
+            address that the kernel does not hold, an operator's hold, a
+            refused reload, or anything else that was wrong in the last minute
+  SPLIT     two routers claim the same addresses
+  DEAD      the daemon does not run or does not answer
+
+Then come the warnings, a table of the instances, all about each instance (when
+there are few, or one is named), the last changes of state, and the daemon. When
+all this is longer than the screen, the first line comes once more at the end.
+
+Usage: steadfast status [NAME] [--json] [--watch [TIME]] [--state-dir DIR]
+
+Options:
+      --json           one line of JSON: conf/status.schema.json describes it
+      --watch [TIME]   show it again and again, every second or every TIME,
+                       until Ctrl-C
+      --state-dir DIR  the directory of the daemon (default: /run/steadfast)
+  -h, --help           show this
+
+Examples:
+  steadfast status
+  steadfast status lan
+  steadfast status --watch 500ms
+  steadfast status --json | jq -r .verdict.text
+
+Exit codes, with NAME of that instance alone:
+  0   OK
+  1   the daemon can not be asked: no permission, or it is something else
+  3   DEGRADED
+  4   SPLIT
+  5   DEAD; with --json nothing is shown when no daemon answers
+  64  wrong arguments, or there is no such instance
+";
+
+const OPTIONS: [&str; 4] = ["json", "watch", "state-dir", "help"];
+
+/// How often `--watch` looks.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Not more often than this.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+#[derive(Default)]
+struct Options {
+    daemon: Daemon,
+    name: Option<String>,
+    json: bool,
+    watch: Option<Duration>,
+}
+
+/// Runs the command.
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let mut options = Options::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("json") => options.json = true,
+            Arg::Long("watch") => options.watch = Some(period(parser)?),
+            Arg::Long("state-dir") => options.daemon.set_state_dir(parser)?,
+            Arg::Short('h') | Arg::Long("help") => {
+                output.out(HELP);
+                return Ok(Exit::Success);
+            }
+            Arg::Value(name) if options.name.is_none() => {
+                options.name = Some(name.to_string_lossy().into_owned());
+            }
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                return Err(Wrong::unexpected("status", &arg, &OPTIONS));
+            }
+        }
+    }
+    match options.watch {
+        None => once(&options, output),
+        Some(period) => watch(&options, period, output),
+    }
+}
+
+/// The time after `--watch`, if there is one.
+fn period(parser: &mut Parser) -> Result<Duration, Wrong> {
+    let given: Option<OsString> = match parser.optional_value() {
+        Some(given) => Some(given),
+        None => parser.try_raw_args().and_then(|mut rest| {
+            rest.next_if(|next| next.to_str().is_some_and(|next| duration(next).is_ok()))
+        }),
+    };
+    let Some(given) = given else { return Ok(PERIOD) };
+    let period = duration(&given.to_string_lossy())?;
+    if period < SHORTEST {
+        return Err(Wrong::new(
+            format!("--watch {} is too often", given.to_string_lossy()),
+            "write 100ms or more",
+        ));
+    }
+    Ok(period)
+}
+
+fn once(options: &Options, output: &mut Output) -> Result<Exit, Wrong> {
+    match ask(options)? {
+        Ok(document) => {
+            let text = text(&document, options.json, output.out_colour());
+            output.out(&match screen(options) {
+                Some(size) => screen::with_verdict(&text, size),
+                None => text,
+            });
+            Ok(exit(document.verdict.level))
+        }
+        Err(trouble) => {
+            if let (Trouble::Dead(fault), false) = (&trouble, options.json) {
+                output.out(&format!("DEAD: {}\n", fault.what));
+                output.err(&format!("  = help: {}\n", fault.help));
+                return Ok(Exit::Dead);
+            }
+            Ok(trouble.report(output))
+        }
+    }
+}
+
+/// Shows it until nobody reads it. A daemon that ended may come back.
+fn watch(options: &Options, period: Duration, output: &mut Output) -> Result<Exit, Wrong> {
+    while !output.closed() {
+        let shown = match ask(options)? {
+            Ok(document) => text(&document, options.json, output.out_colour()),
+            Err(Trouble::Dead(fault)) if !options.json => {
+                format!("DEAD: {}\n  = help: {}\n", fault.what, fault.help)
+            }
+            Err(trouble @ Trouble::Dead(_)) => {
+                trouble.report(output);
+                String::new()
+            }
+            Err(trouble @ (Trouble::Refused(_) | Trouble::Failed(_))) => {
+                return Ok(trouble.report(output));
+            }
+        };
+        output.out(&match screen(options) {
+            Some(size) => screen::fitted(&shown, size),
+            None => shown,
+        });
+        std::thread::sleep(period);
+    }
+    Ok(Exit::Success)
+}
+
+/// The screen that a person reads the text from.
+fn screen(options: &Options) -> Option<Size> {
+    let stdout = stdout();
+    if options.json || !stdout.is_terminal() { None } else { terminal::size(&stdout) }
+}
+
+/// The document that was asked for.
+fn ask(options: &Options) -> Result<Result<Document, Trouble>, Wrong> {
+    let document = match options.daemon.status() {
+        Ok(document) => document,
+        Err(trouble) => return Ok(Err(trouble)),
+    };
+    match &options.name {
+        // Nothing is known about any instance then: the whole says so.
+        Some(_) if document.instances.is_none() => Ok(Ok(document)),
+        Some(name) => {
+            let one = document.clone().only(name);
+            one.map(Ok).ok_or_else(|| unknown(&document, name))
+        }
+        None => Ok(Ok(document)),
+    }
+}
+
+fn text(document: &Document, json: bool, colour: bool) -> String {
+    match serde_json::to_string(document) {
+        Ok(text) if json => text + "\n",
+        Ok(_) | Err(_) => render::document(document, colour),
+    }
+}
+
+const fn exit(level: VerdictLevel) -> Exit {
+    match level {
+        VerdictLevel::Ok => Exit::Success,
+        VerdictLevel::Degraded => Exit::Degraded,
+        VerdictLevel::Split => Exit::Split,
+        VerdictLevel::Dead => Exit::Dead,
+    }
+}

@@ -1,0 +1,159 @@
+//! `steadfast switchover` and `steadfast release`: who is master, by hand.
+
+use std::time::Duration;
+
+use lexopt::{Arg, Parser};
+
+use super::client::{Daemon, LIMIT, unknown};
+use super::output::Output;
+use super::{Exit, Wrong};
+use crate::config::values::duration;
+use crate::control::request::Request;
+use crate::control::status::InstanceStatus;
+
+/// What `--help` shows.
+pub const HELP: &str = "\
+Hands an instance over to another router without a gap, and holds it as backup
+until it is released. It still takes over when no other router is there.
+
+Usage: steadfast switchover NAME [--for TIME] [--force] [--state-dir DIR]
+
+It ends when it is known how it went. When no other router takes over, this one
+goes on as master, and nothing has changed.
+
+Options:
+      --for TIME       release it by itself after this time: 90s, 10m, 2h
+      --force          give up the addresses even if nobody takes over
+      --state-dir DIR  the directory of the daemon (default: /run/steadfast)
+  -h, --help           show this
+
+Examples:
+  steadfast switchover lan
+  steadfast switchover lan --for 10m
+  steadfast release lan
+
+Exit codes:
+  0   another router is master now, or the instance was no master
+  1   nobody took over, or the daemon can not be asked
+  5   the daemon does not run or does not answer
+  64  wrong arguments, or there is no such instance
+";
+
+/// What `--help` shows for `release`.
+pub const RELEASE_HELP: &str = "\
+Ends the hold of a switchover: the instance takes part in elections again with
+its own priority.
+
+Usage: steadfast release NAME [--state-dir DIR]
+
+Options:
+      --state-dir DIR  the directory of the daemon (default: /run/steadfast)
+  -h, --help           show this
+
+Examples:
+  steadfast release lan
+
+Exit codes:
+  0   done
+  1   it was not held, or the daemon can not be asked
+  5   the daemon does not run or does not answer
+  64  wrong arguments, or there is no such instance
+";
+
+/// How many of its intervals a hand-over takes at most: it waits for a successor as long as a
+/// backup may wait, and another round for the addresses.
+const INTERVALS: f64 = 16.0;
+
+/// Runs `switchover`.
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let (mut daemon, mut name, mut hold_for, mut force) = (Daemon::default(), None, None, false);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("for") => hold_for = Some(time(&parser.value()?.to_string_lossy())?),
+            Arg::Long("force") => force = true,
+            Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
+            Arg::Short('h') | Arg::Long("help") => {
+                output.out(HELP);
+                return Ok(Exit::Success);
+            }
+            Arg::Value(value) if name.is_none() => name = Some(value),
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                let known = ["for", "force", "state-dir", "help"];
+                return Err(Wrong::unexpected("switchover", &arg, &known));
+            }
+        }
+    }
+    let instance = named("switchover", name)?;
+    let request = Request::Switchover { instance: instance.clone(), hold_for, force };
+    command(&daemon, &instance, &request, output)
+}
+
+/// Runs `release`.
+pub fn release(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let (mut daemon, mut name) = (Daemon::default(), None);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
+            Arg::Short('h') | Arg::Long("help") => {
+                output.out(RELEASE_HELP);
+                return Ok(Exit::Success);
+            }
+            Arg::Value(value) if name.is_none() => name = Some(value),
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                return Err(Wrong::unexpected("release", &arg, &["state-dir", "help"]));
+            }
+        }
+    }
+    let instance = named("release", name)?;
+    let request = Request::Release { instance: instance.clone() };
+    command(&daemon, &instance, &request, output)
+}
+
+fn named(command: &str, name: Option<std::ffi::OsString>) -> Result<String, Wrong> {
+    let name = name.ok_or_else(|| {
+        Wrong::new(
+            format!("{command} of which instance?"),
+            format!("write steadfast {command} NAME; steadfast status shows the names"),
+        )
+    })?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
+fn time(text: &str) -> Result<f64, Wrong> {
+    let time = duration(text)?;
+    if time.is_zero() {
+        return Err(Wrong::new("--for 0 would hold nothing", "write a time such as --for 10m"));
+    }
+    Ok(time.as_secs_f64())
+}
+
+/// Asks for something that is done with one instance.
+fn command(
+    daemon: &Daemon,
+    name: &str,
+    request: &Request,
+    output: &mut Output,
+) -> Result<Exit, Wrong> {
+    let document = match daemon.status() {
+        Ok(document) => document,
+        Err(trouble) => return Ok(trouble.report(output)),
+    };
+    let Some(instances) = &document.instances else {
+        output.err(&format!("steadfast: {}\n", document.verdict.text));
+        return Ok(Exit::Dead);
+    };
+    let instance = instances.iter().find(|instance| instance.name == name);
+    let instance = instance.ok_or_else(|| unknown(&document, name))?;
+    match daemon.ask::<String>(request, limit(instance)) {
+        Ok(text) => {
+            output.out(&format!("{}\n", text.trim_end()));
+            Ok(Exit::Success)
+        }
+        Err(trouble) => Ok(trouble.report(output)),
+    }
+}
+
+fn limit(instance: &InstanceStatus) -> Duration {
+    let wait = Duration::try_from_secs_f64(instance.advertisement_interval * INTERVALS);
+    LIMIT + wait.unwrap_or_default()
+}

@@ -1,0 +1,203 @@
+//! The planned hand-over (DESIGN.md section 10) to a backup that is keepalived, with a client that
+//! asks every 2 ms.
+//!
+//! `STEADFAST_RUNS` is how often each kind is done.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::thread;
+use std::time::Duration;
+
+use crate::departures::{Departure, Departures};
+use crate::harness::lan::Host;
+use crate::harness::packet::Packet;
+use crate::harness::ping::Pinger;
+use crate::harness::wall_clock;
+use crate::scene::Scene;
+use crate::settings::{INSTANCE, INTERFACE, Instance, Profile};
+use crate::speaker::{Maker, Role};
+
+/// Between two questions of the client.
+const ASKS_EVERY: Duration = Duration::from_millis(2);
+/// How long the client goes on when all is over.
+const AFTER: Duration = Duration::from_millis(200);
+
+/// What starts the hand-over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum By {
+    Stop,
+    Switchover,
+}
+
+/// What is done several times.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    by: By,
+    profile: Profile,
+    addresses: u8,
+}
+
+/// What was seen in one run.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// From priority 0 to the successor's advert.
+    answered: Duration,
+    /// From there until the first of our addresses was still there at least, and until it was gone.
+    first_gone: (Duration, Duration),
+    /// Until the last one was gone.
+    last_gone: Duration,
+    sent: usize,
+    lost: usize,
+}
+
+#[test]
+fn the_successor_speaks_before_our_addresses_go() {
+    let runs = std::env::var("STEADFAST_RUNS").map_or(3, |runs| {
+        runs.parse::<usize>().unwrap_or_else(|_| panic!("STEADFAST_RUNS={runs} is no number"))
+    });
+    let kinds: Vec<Kind> = [(Profile::V3Ipv4, 1), (Profile::V3Ipv4, 100), (Profile::V3Ipv6, 2)]
+        .into_iter()
+        .flat_map(|(profile, addresses)| {
+            [By::Stop, By::Switchover].map(|by| Kind { by, profile, addresses })
+        })
+        .collect();
+    let mut table = format!(
+        "\nhand-over to keepalived, v3 at 1 s, {runs} runs each; times in ms: median (worst)\n\
+         {:<10} {:<6} {:>9}  {:>16}  {:>16}  {:>16}  {:>11}\n",
+        "by",
+        "family",
+        "addresses",
+        "0 to successor",
+        "first addr. goes",
+        "last addr. gone",
+        "lost pings",
+    );
+    let all: Vec<(Kind, Vec<Run>)> = thread::scope(|scope| {
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        let started: Vec<_> = kinds
+            .iter()
+            .map(|&kind| {
+                let name = format!("{name} {kind:?}");
+                let work = thread::Builder::new().name(name);
+                (kind, work.spawn_scoped(scope, move || several(kind, runs)).expect("a thread"))
+            })
+            .collect();
+        let join = |(kind, work): (Kind, thread::ScopedJoinHandle<'_, Vec<Run>>)| match work.join()
+        {
+            Ok(runs) => (kind, runs),
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        started.into_iter().map(join).collect()
+    });
+    for (kind, runs) in &all {
+        let column = |of: fn(&Run) -> Duration| {
+            let mut all: Vec<f64> = runs.iter().map(|run| of(run).as_secs_f64() * 1e3).collect();
+            all.sort_by(f64::total_cmp);
+            (all[all.len() / 2], all[0], all[all.len() - 1])
+        };
+        let (answered, _, slowest) = column(|run| run.answered);
+        let (goes, earliest, _) = column(|run| run.first_gone.0);
+        let (gone, _, latest) = column(|run| run.last_gone);
+        let (sent, lost) =
+            runs.iter().fold((0, 0), |(sent, lost), run| (sent + run.sent, lost + run.lost));
+        writeln!(
+            table,
+            "{:<10} {:<6} {:>9}  {:>16}  {:>16}  {:>16}  {:>11}",
+            format!("{:?}", kind.by).to_lowercase(),
+            kind.profile.family().to_string(),
+            kind.addresses,
+            format!("{answered:.1} ({slowest:.1})"),
+            format!("{goes:.2} ({earliest:.2})"),
+            format!("{gone:.1} ({latest:.1})"),
+            format!("{lost} of {sent}"),
+        )
+        .unwrap();
+    }
+    // Past the test runner, which shows only what failed tests print.
+    let _ = std::io::stderr().write_all(table.as_bytes());
+}
+
+/// So many runs between the same two routers.
+fn several(kind: Kind, runs: usize) -> Vec<Run> {
+    let told = |priority, backups| {
+        let addresses = match kind.profile {
+            Profile::V2 | Profile::V3Ipv4 => {
+                (0..kind.addresses).map(|n| format!("192.0.2.{}/24", 100 + n)).collect()
+            }
+            Profile::V3Ipv6 => {
+                let global = (1..kind.addresses).map(|n| format!("2001:db8::{}/64", 100 + n));
+                ["fe80::51/64".to_owned()].into_iter().chain(global).collect()
+            }
+        };
+        let interval = Duration::from_secs(1);
+        vec![Instance { addresses, interval, backups, ..Instance::new(kind.profile, priority) }]
+    };
+    let mut scene = Scene::new((Maker::Steadfast, told(150, 1)), (Maker::Keepalived, told(100, 0)));
+    let client = Host::new("client");
+    scene.lan.attach(&client, INTERFACE, &["192.0.2.250/24", "2001:db8::250/64"]);
+    scene.a.start();
+    scene.a.becomes(Role::Master);
+    scene.b.start();
+    (0..runs).map(|_| one(kind, &mut scene, &client)).collect()
+}
+
+fn one(kind: Kind, scene: &mut Scene, client: &Host) -> Run {
+    let Scene { wire, a, b, .. } = scene;
+    a.becomes(Role::Master);
+    a.holds(true);
+    b.follows(a);
+    b.holds(false);
+    let addresses: Vec<IpAddr> = a.instance().addresses.iter().map(|text| address(text)).collect();
+    let last = addresses.last().expect("one").to_string();
+    let ping = Pinger::start(&client.net, &last, ASKS_EVERY);
+    ping.until_answered();
+
+    wire.mark();
+    let departures = Departures::start(a.net());
+    let from = wall_clock();
+    match kind.by {
+        By::Stop => a.stop(),
+        By::Switchover => a.ask(&["switchover", INSTANCE]),
+    }
+    b.becomes(Role::Master);
+    b.holds(true);
+    a.holds(false);
+    thread::sleep(AFTER);
+    let departures = departures.finish();
+    let loss = ping.loss(from, wall_clock());
+    drop(ping);
+
+    let heard = wire.packets();
+    let find = |what, is_it: &dyn Fn(&Packet) -> bool| {
+        heard.iter().find(|p| is_it(p)).unwrap_or_else(|| panic!("not on the wire: {what}")).at
+    };
+    let end = find("priority 0", &|p| a.gave_up(p));
+    let successor = find("the successor's advert", &|p| b.sent(p));
+    assert!(end < successor, "priority 0 came after the successor's advert");
+    let ours = |departure: &&Departure| addresses.contains(&departure.address);
+    let gone: Vec<_> = departures.iter().filter(ours).collect();
+    assert_eq!(gone.len(), addresses.len(), "all left: {gone:?}");
+    let first = gone.iter().min_by_key(|departure| departure.not_after).expect("one");
+    assert!(
+        successor < first.not_before,
+        "{first:?}; the successor spoke at {successor:?}, priority 0 was at {end:?}"
+    );
+    let last = gone.iter().map(|departure| departure.not_after).max().expect("one");
+
+    match kind.by {
+        By::Stop => a.start(),
+        By::Switchover => a.ask(&["release", INSTANCE]),
+    }
+    Run {
+        answered: successor - end,
+        first_gone: (first.not_before - successor, first.not_after - successor),
+        last_gone: last - successor,
+        sent: loss.sent,
+        lost: loss.lost,
+    }
+}
+
+fn address(text: &str) -> IpAddr {
+    text.split_once('/').expect("a prefix").0.parse().expect("an address")
+}

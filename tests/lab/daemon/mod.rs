@@ -1,0 +1,9 @@
+//! `steadfast run` on real interfaces.
+
+mod bad_input;
+mod failover;
+mod foreign;
+mod interfaces;
+mod overrun;
+mod reload;
+mod strangers;

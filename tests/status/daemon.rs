@@ -1,0 +1,93 @@
+//! A daemon of a test: a socket, and answers that the test writes.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+
+use steadfast::control::status::Document;
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// A state directory that goes with the test.
+pub struct StateDir(pub PathBuf);
+
+impl StateDir {
+    pub fn new() -> Self {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("steadfast-status-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("control.sock")
+    }
+
+    /// Runs `steadfast ARGS --state-dir` this.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
+        command.args(args).arg("--state-dir").arg(&self.0);
+        command
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Listens, and gives each connection with its question to `answer` until the test ends.
+pub fn listen(
+    directory: &StateDir,
+    answer: impl Fn(&str, UnixStream) + Send + 'static,
+) -> Receiver<String> {
+    let listener = UnixListener::bind(directory.socket()).unwrap();
+    let (asked, questions) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            let mut question = String::new();
+            BufReader::new(&stream).read_line(&mut question).unwrap();
+            let question = question.trim_end().to_owned();
+            answer(&question, stream);
+            if asked.send(question).is_err() {
+                return;
+            }
+        }
+    });
+    questions
+}
+
+/// A daemon that shows a document and otherwise answers with one line.
+pub fn well(directory: &StateDir, document: &Document, line: &str) -> Receiver<String> {
+    let document = serde_json::to_string(document).unwrap();
+    let line = line.to_owned();
+    listen(directory, move |question, mut stream| {
+        let text = match question {
+            r#"{"method":"status"}"# => format!("{{\"ok\":{document}}}\n"),
+            _ => format!("{line}\n"),
+        };
+        // The client may have gone.
+        let _ = stream.write_all(text.as_bytes());
+    })
+}
+
+/// What a run says and how it ends.
+pub fn shown(output: &Output) -> (i32, String, String) {
+    let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A connection that never was read from.
+pub fn stale(path: &Path) {
+    drop(UnixListener::bind(path).unwrap());
+}
