@@ -62,7 +62,7 @@ pub struct Kernel {
     in_flight: BTreeMap<ObjectId, u32>,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
-    /// IPv6 addresses that were added, and that no event has told of yet.
+    /// IPv6 addresses that are to be added or were, and that no event has told of since.
     unheard: BTreeSet<ObjectId>,
     /// Requests whose answer is lost: the cache has to tell.
     lost: Vec<Token>,
@@ -194,7 +194,14 @@ impl Kernel {
             })
         });
         match asked {
-            Ok(()) => *self.in_flight.entry(object).or_default() += 1,
+            Ok(()) => {
+                *self.in_flight.entry(object).or_default() += 1;
+                if present && self.comes_late(engine, object) {
+                    self.unheard.insert(object);
+                } else {
+                    self.unheard.remove(&object);
+                }
+            }
             // What it was on is gone, and it with it.
             Err((Errno::ENODEV, _)) if !present => self.finish(token, Ok(()), None),
             Err((errno, words)) => self.finish(token, Err(errno), words),
@@ -231,9 +238,7 @@ impl Kernel {
             }
         }
         self.dirty.insert(token.object);
-        if token.present && matches!(answer.outcome, Outcome::Done(_)) {
-            self.unheard.insert(token.object);
-        } else {
+        if !matches!(answer.outcome, Outcome::Done(_)) {
             self.unheard.remove(&token.object);
         }
         match answer.outcome {
@@ -262,6 +267,10 @@ impl Kernel {
                     links.extend([before, after].into_iter().flatten().map(|link| link.name));
                 }
                 What::Address { before, after } => {
+                    let heard = after.as_ref().and_then(|a| self.by_address.get(&a.address));
+                    for object in heard.into_iter().flatten() {
+                        self.unheard.remove(object);
+                    }
                     for address in [before, after].into_iter().flatten() {
                         let objects = self.by_address.get(&address.address);
                         self.dirty.extend(objects.into_iter().flatten());
@@ -297,7 +306,7 @@ impl Kernel {
                 (Some(all), Some(key)) => all.contains(&key),
                 (_, _) => self.holds(engine, object),
             };
-            if held || !self.comes_late(engine, object) {
+            if held {
                 self.unheard.remove(&object);
             }
             if self.is_observed(engine, object)
