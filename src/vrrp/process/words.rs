@@ -95,15 +95,14 @@ pub fn cause(engine: &Engine, links: &Cache, instance: InstanceId, cause: &Cause
 }
 
 /// Why an instance cannot take part.
-pub fn fault(
-    engine: &Engine,
-    links: &Cache,
-    instance: InstanceId,
-    reason: FaultReason,
-) -> String {
+pub fn fault(engine: &Engine, links: &Cache, instance: InstanceId, reason: FaultReason) -> String {
     match reason {
         FaultReason::InterfaceMissing(id) => {
-            format!("interface \"{}\" does not exist (have: {})", interface(engine, id), have(links))
+            format!(
+                "interface \"{}\" does not exist (have: {})",
+                interface(engine, id),
+                have(links)
+            )
         }
         FaultReason::InterfaceDown(id) => {
             format!("interface \"{}\" is down", interface(engine, id))
@@ -240,12 +239,7 @@ impl Told {
 }
 
 /// A notice in words. `refusal` is what the kernel said when it refused something.
-pub fn notice(
-    engine: &Engine,
-    links: &Cache,
-    notice: &Notice,
-    refusal: Option<&str>,
-) -> Told {
+pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&str>) -> Told {
     match notice {
         Notice::Transition { instance, from, to, cause: why } => {
             let (from, to) = (state(*from), state(*to));
