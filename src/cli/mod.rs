@@ -10,6 +10,7 @@ mod log_level;
 mod output;
 mod reload;
 mod run;
+mod screen;
 mod status;
 mod switchover;
 mod vrrp_process;

@@ -8,11 +8,11 @@ use lexopt::{Arg, Parser};
 
 use super::client::{Daemon, Trouble, unknown};
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, Wrong, screen};
 use crate::config::values::duration;
 use crate::control::render;
 use crate::control::status::{Document, VerdictLevel};
-use crate::system::terminal;
+use crate::system::terminal::{self, Size};
 
 /// What `--help` shows.
 pub const HELP: &str = "\
@@ -26,7 +26,8 @@ Shows how things stand. The first line says it all:
   DEAD      the daemon does not run or does not answer
 
 Then come the warnings, a table of the instances, all about each instance (when
-there are few, or one is named), the last changes of state, and the daemon.
+there are few, or one is named), the last changes of state, and the daemon. When
+all this is longer than the screen, the first line comes once more at the end.
 
 Usage: steadfast status [NAME] [--json] [--watch [TIME]] [--state-dir DIR]
 
@@ -115,7 +116,11 @@ fn period(parser: &mut Parser) -> Result<Duration, Wrong> {
 fn once(options: &Options, output: &mut Output) -> Result<Exit, Wrong> {
     match ask(options)? {
         Ok(document) => {
-            output.out(&text(&document, options.json, output.out_colour()));
+            let text = text(&document, options.json, output.out_colour());
+            output.out(&match screen(options) {
+                Some(size) => screen::with_verdict(&text, size),
+                None => text,
+            });
             Ok(exit(document.verdict.level))
         }
         Err(trouble) => {
@@ -131,7 +136,6 @@ fn once(options: &Options, output: &mut Output) -> Result<Exit, Wrong> {
 
 /// Shows it until nobody reads it. A daemon that ended may come back.
 fn watch(options: &Options, period: Duration, output: &mut Output) -> Result<Exit, Wrong> {
-    let screen = stdout().is_terminal() && !options.json;
     while !output.closed() {
         let shown = match ask(options)? {
             Ok(document) => text(&document, options.json, output.out_colour()),
@@ -146,27 +150,19 @@ fn watch(options: &Options, period: Duration, output: &mut Output) -> Result<Exi
                 return Ok(trouble.report(output));
             }
         };
-        output.out(&if screen { fitted(&shown) } else { shown });
+        output.out(&match screen(options) {
+            Some(size) => screen::fitted(&shown, size),
+            None => shown,
+        });
         std::thread::sleep(period);
     }
     Ok(Exit::Success)
 }
 
-/// The beginning of a text, in place of what is on the screen.
-fn fitted(text: &str) -> String {
-    let rows = terminal::rows(&stdout()).map_or(usize::MAX, usize::from);
-    let lines: Vec<&str> = text.lines().collect();
-    let mut screen = "\x1b[H".to_owned();
-    let room = if lines.len() < rows { lines.len() } else { rows.saturating_sub(2) };
-    for line in lines.iter().take(room) {
-        screen.push_str(line);
-        screen.push_str("\x1b[K\n");
-    }
-    if room < lines.len() {
-        screen.push_str(&format!("... {} more lines\x1b[K", lines.len() - room));
-    }
-    screen.push_str("\x1b[J");
-    screen
+/// The screen that a person reads the text from.
+fn screen(options: &Options) -> Option<Size> {
+    let stdout = stdout();
+    if options.json || !stdout.is_terminal() { None } else { terminal::size(&stdout) }
 }
 
 /// The document that was asked for.

@@ -173,7 +173,6 @@ notification_email = ["root@example.org"]
 enable_traps = true
 vrrp_rt_priority = 50
 vrrp_cpu_affinity = [0, 1]
-hello_interval = "500ms"
 
 [vrrp.instance.a]
 interface = "eth0"
@@ -211,7 +210,7 @@ rules = ["from all table 5 priority 5"]
     let messages = messages(text);
     let other: Vec<&String> = messages.iter().filter(|m| !m.contains("not built yet")).collect();
     assert!(other.is_empty(), "{other:#?}");
-    assert_eq!(messages.len(), 9 + 13 + 4 + 1, "{messages:#?}");
+    assert_eq!(messages.len(), 8 + 13 + 4 + 1, "{messages:#?}");
 }
 
 /// Bytes that look random, from a seed (xorshift).

@@ -13,7 +13,7 @@ use super::verdict::counts;
 use super::words::{length, plural, utc};
 
 /// How many instances are shown with all details, unless one is asked for by its name.
-const DETAILED: usize = 6;
+const DETAILED: usize = 4;
 /// How many changes of state are shown.
 const TRANSITIONS: usize = 10;
 /// How many warnings are shown.

@@ -38,7 +38,7 @@ impl Document {
     /// Fills in what follows from the rest: [`Document::warnings`] and [`Document::verdict`].
     pub fn conclude(&mut self) {
         self.warnings = warnings(self);
-        self.verdict = verdict(self);
+        self.verdict = from_warnings(self, &self.warnings);
     }
 
     /// The same about one instance only; `None` when there is no such instance.
@@ -59,17 +59,17 @@ impl Document {
 
 /// How things stand.
 pub fn verdict(document: &Document) -> Verdict {
+    from_warnings(document, &warnings(document))
+}
+
+/// How things stand, with all warnings of the document.
+fn from_warnings(document: &Document, warnings: &[Warning]) -> Verdict {
     let (level, text) = match &document.instances {
         None => (VerdictLevel::Dead, dead(document)),
-        Some(instances) => {
-            let warnings = warnings(document);
-            split(instances, &warnings)
-                .map(|text| (VerdictLevel::Split, text))
-                .or_else(|| {
-                    Some((VerdictLevel::Degraded, degraded(document, instances, &warnings)?))
-                })
-                .unwrap_or_else(|| (VerdictLevel::Ok, roles(instances)))
-        }
+        Some(instances) => split(instances, warnings)
+            .map(|text| (VerdictLevel::Split, text))
+            .or_else(|| Some((VerdictLevel::Degraded, degraded(document, instances, warnings)?)))
+            .unwrap_or_else(|| (VerdictLevel::Ok, roles(instances))),
     };
     Verdict { level, text: format!("{}: {text}", level.name()) }
 }

@@ -1,5 +1,8 @@
 //! What is wrong, as one list: what the processes reported, and what follows from the document.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use super::status::{
     Document, InstanceStatus, MasterStatus, ObjectStatus, Refused, RouterStatus, Seconds, State,
     TrackerStatus, Warning, WarningKind,
@@ -9,29 +12,26 @@ use super::words::{length, plural, some};
 /// All warnings of a document, most severe first; the same when it holds them already.
 pub fn warnings(document: &Document) -> Vec<Warning> {
     let instances = document.instances.iter().flatten();
-    let mut all = Vec::new();
-    // What a process says of its own accord has a count and a time: it comes first.
     let reported = document.warnings.iter().chain(instances.flat_map(|i| &i.warnings));
+    let mut all: Vec<Warning> = Vec::new();
+    let mut texts = BTreeSet::new();
+    let mut known = BTreeSet::new();
+    // What a process says of its own accord has a count and a time: it comes first.
     for warning in reported.cloned().map(named) {
-        let same = |known: &Warning| {
-            (known.kind, &known.instance, known.from, &known.text)
-                == (warning.kind, &warning.instance, warning.from, &warning.text)
-        };
-        if !all.iter().any(same) {
+        let key = key(&warning);
+        if texts.insert((key.clone(), warning.text.clone())) {
+            known.insert(key);
             all.push(warning);
         }
     }
-    for warning in derived(document) {
-        let same = |known: &Warning| {
-            (known.kind, &known.instance, known.from)
-                == (warning.kind, &warning.instance, warning.from)
-        };
-        if !all.iter().any(same) {
-            all.push(warning);
-        }
-    }
+    all.extend(derived(document).into_iter().filter(|warning| !known.contains(&key(warning))));
     all.sort_by_key(|warning| warning.kind);
     all
+}
+
+/// What tells one warning from another.
+fn key(warning: &Warning) -> (WarningKind, Option<String>, Option<IpAddr>) {
+    (warning.kind, warning.instance.clone(), warning.from)
 }
 
 /// The text names the instance.

@@ -227,9 +227,12 @@ pub fn send_many(socket: BorrowedFd<'_>, messages: &[Outgoing<'_>]) -> nix::Resu
 pub struct Arrival {
     /// Octets of the message, even if the buffer was shorter.
     pub len: usize,
-    /// From whom.
+    /// The index of the interface that it came in by, if the socket was asked to tell
+    /// (`IP_PKTINFO`, `IPV6_RECVPKTINFO`).
+    pub link: Option<u32>,
+    /// IPv6: from whom.
     pub source: Ipv6Addr,
-    /// To whom, if the socket was asked to tell (`IPV6_RECVPKTINFO`).
+    /// IPv6: to whom, if the socket was asked to tell (`IPV6_RECVPKTINFO`).
     pub destination: Option<Ipv6Addr>,
     /// Hop limit, if the socket was asked to tell (`IPV6_RECVHOPLIMIT`).
     pub hop_limit: Option<u8>,
@@ -238,11 +241,12 @@ pub struct Arrival {
 /// Octets for control messages: twice what the two that are asked for take.
 type ControlBuffer = [u64; 16];
 
-/// Receives one message of an IPv6 raw socket.
+/// Receives one message of a raw socket.
 ///
 /// # Errors
 /// `EAGAIN` when there is none; else what the system says.
-pub fn receive_v6(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Arrival> {
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Arrival> {
+    // Longer than the other family's, whose is not looked at.
     let mut name = address_v6(Ipv6Addr::UNSPECIFIED, 0);
     let mut control: ControlBuffer = [0; 16];
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -259,6 +263,7 @@ pub fn receive_v6(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Arri
     let len = usize::try_from(Errno::result(received)?).map_err(|_| Errno::EINVAL)?;
     let mut arrival = Arrival {
         len,
+        link: None,
         source: Ipv6Addr::from(name.sin6_addr.s6_addr),
         destination: None,
         hop_limit: None,
@@ -276,6 +281,12 @@ pub fn receive_v6(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Arri
                 // SAFETY: the message is long enough for one.
                 let info = unsafe { data.cast::<libc::in6_pktinfo>().read_unaligned() };
                 arrival.destination = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr));
+                arrival.link = Some(info.ipi6_ifindex);
+            }
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) if holds::<libc::in_pktinfo>(len) => {
+                // SAFETY: the message is long enough for one.
+                let info = unsafe { data.cast::<libc::in_pktinfo>().read_unaligned() };
+                arrival.link = u32::try_from(info.ipi_ifindex).ok();
             }
             (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) if holds::<libc::c_int>(len) => {
                 // SAFETY: the message is long enough for one.

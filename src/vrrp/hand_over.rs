@@ -92,6 +92,12 @@ impl Instance {
             && !self.settings.strict
     }
 
+    /// The short interval, while it is announced.
+    pub fn hand_over_interval(&self) -> Option<Centiseconds> {
+        let hand_over = self.hand_over.filter(|hand_over| hand_over.gave_up_at.is_none())?;
+        Some(hand_over.short)
+    }
+
     /// Starts it. The first short advert leaves at once.
     pub fn start_hand_over(&mut self, goal: Goal, context: &mut Context<'_>) {
         for timer in [Timer::SecondBurst, Timer::Refresh, Timer::LowerBurst] {

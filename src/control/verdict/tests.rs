@@ -321,6 +321,25 @@ fn warnings_come_once_and_the_worst_first() {
 }
 
 #[test]
+fn each_family_has_its_warning() {
+    let mut document = base(State::Backup);
+    let instance = &mut document.instances.as_mut().unwrap()[0];
+    instance.routers.push(instance.routers[0].clone());
+    instance.routers[1].family = "IPv6".to_owned();
+    instance.routers[1].master = master("fe80::3", 30.0);
+    instance.routers[0].master = None;
+    document.conclude();
+    let texts: Vec<_> = document.warnings.iter().map(|warning| warning.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "lan (IPv4): no router is master: none was heard for 2 d 3 h",
+            "lan (IPv6): no router is master: fe80::3 was last heard 30 s ago"
+        ]
+    );
+}
+
+#[test]
 fn one_instance_alone() {
     let mut document = base(State::Master);
     document.instances.as_mut().unwrap()[0].state = State::Fault;

@@ -4,17 +4,20 @@
 use std::io;
 use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::{Ipv6RecvHopLimit, Ipv6RecvPacketInfo, RcvBuf, RcvBufForce};
+use nix::sys::socket::sockopt::{
+    Ipv4PacketInfo, Ipv6RecvHopLimit, Ipv6RecvPacketInfo, RcvBuf, RcvBufForce,
+};
 use nix::sys::socket::{MsgFlags, recv, setsockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 
 use crate::netlink::link::LinkIndex;
 use crate::system::filter::{self, Test};
 use crate::system::options::{self, ChecksumAt};
-use crate::system::raw;
-use crate::units::Family;
+use crate::system::{clock, raw};
+use crate::units::{Family, Instant};
 use crate::vrrp::validation::Reject;
 use crate::vrrp::{InterfaceId, Received};
 use crate::wire::vrrp::{CHECKSUM_AT, GROUP_V4, GROUP_V6, PROTOCOL};
@@ -26,6 +29,10 @@ const ROOM: usize = 2 * 1024 * 1024;
 /// Octets of the longest packet that can be valid: 255 addresses of IPv6 with their header; an
 /// IPv4 header with all its options and 255 addresses take less.
 const LONGEST: usize = 8 + 255 * 16;
+
+/// How long a packet may take from where the kernel looks for sockets to the socket's queue: a
+/// thousand times what is usual.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// Octets of the IPv4 header where filters look.
 mod field {
@@ -112,7 +119,10 @@ impl<'a> Datagram<'a> {
 #[derive(Debug)]
 pub struct Receiver {
     socket: Socket,
+    link: LinkIndex,
     family: Family,
+    /// Until then, a packet of another interface may come out of it.
+    settled: Instant,
 }
 
 impl Receiver {
@@ -138,6 +148,7 @@ impl Receiver {
         match family {
             Family::V4 => {
                 socket.set_multicast_all_v4(false)?;
+                setsockopt(&socket, Ipv4PacketInfo, &true)?;
                 socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(link.0))?;
                 socket.bind(&SockAddr::from(std::net::SocketAddrV4::new(GROUP_V4, 0)))?;
             }
@@ -151,7 +162,7 @@ impl Receiver {
                 socket.bind(&SockAddr::from(group))?;
             }
         }
-        let receiver = Self { socket, family };
+        let receiver = Self { socket, link, family, settled: clock::now() + SETTLING };
         receiver.drain()?;
         match family {
             Family::V4 => filter::attach(
@@ -181,12 +192,9 @@ impl Receiver {
     /// (`ENETDOWN`) or is gone (`ENODEV`) is not said: there is just nothing to read. Netlink tells.
     pub fn read<'a>(&self, buffer: &'a mut Buffer) -> io::Result<Option<Datagram<'a>>> {
         loop {
-            let found = match self.family {
-                Family::V4 => self.read_v4(&mut buffer.0),
-                Family::V6 => self.read_v6(&mut buffer.0),
-            };
-            return match found {
-                Ok(arrival) => Ok(Some(arrival.datagram(&buffer.0))),
+            return match raw::receive(self.socket.as_fd(), &mut buffer.0) {
+                Ok(arrival) if self.is_foreign(&arrival) => continue,
+                Ok(arrival) => Ok(Some(self.datagram(&arrival, &buffer.0))),
                 Err(Errno::EINTR) => continue,
                 Err(Errno::EAGAIN) => Ok(None),
                 Err(error) => Err(error.into()),
@@ -194,13 +202,27 @@ impl Receiver {
         }
     }
 
-    fn read_v4(&self, octets: &mut [u8]) -> nix::Result<Arrival> {
-        // With this flag the length is the packet's, whatever fits.
-        recv(self.socket.as_raw_fd(), octets, MsgFlags::MSG_TRUNC).map(Arrival::V4)
+    /// Whether a packet found the socket before it was bound, and was on its way to it while all
+    /// others were thrown away. Later the kernel's word is taken for it: what it tells as the
+    /// interface need not be the one that the socket is bound to.
+    fn is_foreign(&self, arrival: &raw::Arrival) -> bool {
+        arrival.link.is_some_and(|link| link != self.link.0) && clock::now() < self.settled
     }
 
-    fn read_v6(&self, octets: &mut [u8]) -> nix::Result<Arrival> {
-        raw::receive_v6(self.socket.as_fd(), octets).map(Arrival::V6)
+    fn datagram<'a>(&self, arrival: &raw::Arrival, buffer: &'a [u8]) -> Datagram<'a> {
+        let len = arrival.len;
+        let octets = buffer.get(..len).unwrap_or(buffer);
+        match self.family {
+            Family::V4 => Datagram::V4 { octets, len },
+            Family::V6 => Datagram::V6 {
+                octets,
+                len,
+                source: arrival.source,
+                // The socket asked for both; what is missing would be refused later.
+                destination: arrival.destination.unwrap_or(Ipv6Addr::UNSPECIFIED),
+                hop_limit: arrival.hop_limit.unwrap_or(0),
+            },
+        }
     }
 
     /// Throws away what waits; nothing more comes in meanwhile.
@@ -219,30 +241,6 @@ impl Receiver {
 impl AsFd for Receiver {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-/// What a read found; the octets are in the buffer.
-enum Arrival {
-    V4(usize),
-    V6(raw::Arrival),
-}
-
-impl Arrival {
-    fn datagram(self, buffer: &[u8]) -> Datagram<'_> {
-        let octets = |len| buffer.get(..len).unwrap_or(buffer);
-        match self {
-            Self::V4(len) => Datagram::V4 { octets: octets(len), len },
-            Self::V6(arrival) => Datagram::V6 {
-                octets: octets(arrival.len),
-                len: arrival.len,
-                source: arrival.source,
-                // The socket is bound to the group, and is told both; what is missing would be
-                // refused later.
-                destination: arrival.destination.unwrap_or(Ipv6Addr::UNSPECIFIED),
-                hop_limit: arrival.hop_limit.unwrap_or(0),
-            },
-        }
     }
 }
 

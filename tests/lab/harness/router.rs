@@ -270,7 +270,7 @@ impl Events {
         let mut seen = Vec::new();
         while Instant::now() < deadline {
             let Some(line) = self.0.line() else { break };
-            if let Ok(event) = serde_json::from_str::<Event>(&line)
+            if let Ok(Answer::Ok(event)) = serde_json::from_str::<Answer<Event>>(&line)
                 && is_it(&event)
             {
                 return event;

@@ -75,7 +75,8 @@ fn cables(count: u8) -> (Side, Side) {
     for (side, net) in [(1, here), (2, there)] {
         for n in 0..count {
             net.ip(&format!("link set eth{n} up"));
-            net.ip(&format!("address add fe80::{side}/64 dev eth{n}"));
+            // Without `nodad` it is of use only some time later, even where nothing is detected.
+            net.ip(&format!("address add fe80::{side}/64 dev eth{n} nodad"));
         }
         net.ip(&format!("address add 192.0.2.{side}/24 dev eth0"));
         // Packets that are not for a group need not wait for the address of the other side.
