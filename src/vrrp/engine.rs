@@ -274,11 +274,14 @@ impl Engine {
             }
             return;
         }
-        if let Some((due, _)) = self.schedule.first() {
+        if let Some((due, id)) = self.schedule.first() {
             let late = self.now.since(due);
-            if late > self.shortest {
+            // Whoever learned the interval of a hand-over waits no longer than that says.
+            let short = self.get(InstanceId(id)).and_then(Instance::hand_over_interval);
+            let limit = short.map_or(self.shortest, |short| self.shortest.min(short.duration()));
+            if late > limit {
                 // The process stood still. What others sent meanwhile comes first.
-                self.drain_until = Some(self.now + self.shortest.min(DRAIN_LIMIT));
+                self.drain_until = Some(self.now + limit.min(DRAIN_LIMIT));
                 self.out.drain = true;
                 if self.late_told.is_none_or(|told| self.now.since(told) >= LATE_TOLD) {
                     self.late_told = Some(self.now);

@@ -16,7 +16,7 @@ use super::{Cause, Notice, State};
 use crate::units::{Centiseconds, Family, Instant, Priority, Version};
 
 /// Adverts with the short interval; more than one, since one may be lost.
-const SHORT_ADVERTS: u8 = 3;
+pub(super) const SHORT_ADVERTS: u8 = 3;
 /// Between two of them.
 const SHORT_SPACING: Duration = Duration::from_millis(5);
 /// From the successor's first advert until the addresses go, if its announcements were not seen.
@@ -90,6 +90,12 @@ impl Instance {
             && self.settings.version == Version::V3
             && self.settings.hand_over
             && !self.settings.strict
+    }
+
+    /// The short interval, while it is announced.
+    pub fn hand_over_interval(&self) -> Option<Centiseconds> {
+        let hand_over = self.hand_over.filter(|hand_over| hand_over.gave_up_at.is_none())?;
+        Some(hand_over.short)
     }
 
     /// Starts it. The first short advert leaves at once.

@@ -15,7 +15,7 @@ use crate::harness::namespace::Namespace;
 use crate::harness::{PATIENCE, readable, wall_clock};
 
 /// Pause between two looks.
-const PAUSE: Duration = Duration::from_micros(20);
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// An address that left. Netlink does not say when: it was there at one look and not at the next.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde_json::Value;
+use steadfast::control::request::{Answer, Request};
 use steadfast::units::Family;
 
 use crate::harness::capture::Capture;
@@ -127,10 +129,15 @@ impl Member {
         self.speaker.stop();
     }
 
-    /// Runs a command of ours, for ours.
+    /// Asks ours for something; it has to be granted.
     #[track_caller]
-    pub fn ask(&self, words: &[&str]) {
-        self.speaker.ours().expect("one of ours").ask(words);
+    pub fn ask(&self, request: &Request) {
+        let mut answers =
+            self.speaker.ours().expect("one of ours").control().request(request).expect("it runs");
+        let line =
+            answers.line().unwrap_or_else(|| panic!("{}: no answer to {request:?}", self.name));
+        let answer: Answer<Value> = serde_json::from_str(&line).expect("an answer");
+        assert!(matches!(answer, Answer::Ok(_)), "{}: {request:?}: {line}", self.name);
     }
 
     /// What ours dropped, by reason.

@@ -4,7 +4,8 @@
 //! event: events about IPv6 addresses do not say who caused them (`netlink:N-47` can not work for
 //! them). What is compared: an object without a request on its way, against a cache that is
 //! current and read to the end. The kernel queues an event before it answers the request, so such
-//! a cache knows everything that was answered.
+//! a cache knows everything that was answered, but for one thing: the event about a new IPv6
+//! address comes from a work queue, at any time after the answer. Until it comes, the answer counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -61,6 +62,8 @@ pub struct Kernel {
     in_flight: BTreeMap<ObjectId, u32>,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
+    /// IPv6 addresses that are to be added or were, and that no event has told of since.
+    unheard: BTreeSet<ObjectId>,
     /// Requests whose answer is lost: the cache has to tell.
     lost: Vec<Token>,
     changes: Vec<Change>,
@@ -84,6 +87,7 @@ impl Kernel {
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            unheard: BTreeSet::new(),
             lost: Vec::new(),
             changes: Vec::new(),
             answers: Vec::new(),
@@ -121,6 +125,7 @@ impl Kernel {
                 self.dirty.insert(object);
             }
         }
+        self.unheard.retain(|object| engine.object(*object).is_some());
         self.monitor.set_watch(&routes, &rules)
     }
 
@@ -189,7 +194,14 @@ impl Kernel {
             })
         });
         match asked {
-            Ok(()) => *self.in_flight.entry(object).or_default() += 1,
+            Ok(()) => {
+                *self.in_flight.entry(object).or_default() += 1;
+                if present && self.comes_late(engine, object) {
+                    self.unheard.insert(object);
+                } else {
+                    self.unheard.remove(&object);
+                }
+            }
             // What it was on is gone, and it with it.
             Err((Errno::ENODEV, _)) if !present => self.finish(token, Ok(()), None),
             Err((errno, words)) => self.finish(token, Err(errno), words),
@@ -226,6 +238,9 @@ impl Kernel {
             }
         }
         self.dirty.insert(token.object);
+        if !matches!(answer.outcome, Outcome::Done(_)) {
+            self.unheard.remove(&token.object);
+        }
         match answer.outcome {
             Outcome::Done(_) | Outcome::Unchanged => self.finish(token, Ok(()), None),
             Outcome::Refused(error) => {
@@ -252,6 +267,10 @@ impl Kernel {
                     links.extend([before, after].into_iter().flatten().map(|link| link.name));
                 }
                 What::Address { before, after } => {
+                    let heard = after.as_ref().and_then(|a| self.by_address.get(&a.address));
+                    for object in heard.into_iter().flatten() {
+                        self.unheard.remove(object);
+                    }
                     for address in [before, after].into_iter().flatten() {
                         let objects = self.by_address.get(&address.address);
                         self.dirty.extend(objects.into_iter().flatten());
@@ -287,7 +306,13 @@ impl Kernel {
                 (Some(all), Some(key)) => all.contains(&key),
                 (_, _) => self.holds(engine, object),
             };
-            if self.is_observed(engine, object) && held != engine.object_present(object) {
+            if held {
+                self.unheard.remove(&object);
+            }
+            if self.is_observed(engine, object)
+                && held != engine.object_present(object)
+                && !self.unheard.contains(&object)
+            {
                 seen.push((object, held));
             }
         }
@@ -300,6 +325,12 @@ impl Kernel {
             Object::Address(_) | Object::Excluded(_) | Object::Route(_) | Object::Rule(_) => true,
             Object::Filter => false,
         })
+    }
+
+    /// Whether the event about it comes after the answer.
+    fn comes_late(&self, engine: &Engine, object: ObjectId) -> bool {
+        let address = engine.object(object).and_then(Object::announced);
+        address.is_some_and(|address| address.is_ipv6())
     }
 
     fn everything(&self) -> BTreeSet<Key> {

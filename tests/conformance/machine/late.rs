@@ -1,7 +1,7 @@
 //! DESIGN 3: a process that was paused reads its sockets empty before it runs any timer.
 
 use steadfast::units::{Centiseconds, Family, Vrid};
-use steadfast::vrrp::settings::InstanceSettings;
+use steadfast::vrrp::settings::{Backups, InstanceSettings};
 use steadfast::vrrp::{Action, Event, Notice, State};
 
 use super::driver::*;
@@ -66,6 +66,38 @@ fn what_counts_as_late() {
             assert!(d.engine.next_deadline().unwrap() > d.now);
         }
     }
+}
+
+/// DESIGN 10: during a hand-over others wait for the short interval. Who is late by more than that
+/// may have a successor already, and says nothing more.
+#[test]
+fn in_a_hand_over_the_short_interval_counts() {
+    for over in [0, 1] {
+        let a = InstanceSettings { backups: Backups::One, ..instance("a") };
+        let mut d = Driver::master(a);
+        d.switchover(None, false);
+        d.clear();
+        d.drains = false;
+        d.stall(ms(5 + 10) + us(over));
+        d.event(Event::Wake);
+        assert_eq!(d.deeds().contains(&"drain".to_owned()), over == 1);
+        assert_eq!(d.adverts().is_empty(), over == 1);
+        d.hear(&peer(20, 90));
+        d.event(Event::SocketsDrained);
+        assert_eq!(d.adverts().is_empty(), over == 1, "not even priority 0");
+    }
+    // After priority 0 there is nothing to say that could be too late.
+    let a = InstanceSettings { backups: Backups::One, ..instance("a") };
+    let mut d = Driver::master(a);
+    d.switchover(None, false);
+    d.run_for(ms(20));
+    d.clear();
+    let due = d.engine.next_deadline().unwrap();
+    d.run_until(due - us(1));
+    d.drains = false;
+    d.stall(us(1) + ms(1_000));
+    d.event(Event::Wake);
+    assert!(!d.deeds().contains(&"drain".to_owned()));
 }
 
 /// More than one packet for a VRID may be handed over while the sockets are read empty.

@@ -31,6 +31,30 @@ fn a_removed_address_is_put_back_and_announced_with_a_warning() {
     assert_eq!(find(&pair.b.status().unwrap(), "lan").unwrap().state, State::Backup);
 }
 
+/// The kernel tells of a new IPv6 address after it said that it added it.
+#[test]
+fn what_is_just_added_was_not_removed_by_anybody() {
+    let mut pair = Pair::new();
+    let four = (0..80).map(|n| format!("198.51.100.{n}/32"));
+    let six = (1..80).map(|n| format!("fe80::2:{n:x}/64"));
+    let all: Vec<String> = VIRTUAL.map(str::to_owned).into_iter().chain(four).chain(six).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    pair.a.configure(&Instance::lan(150, &all).to_string());
+    pair.a.start();
+    for _ in 0..3 {
+        let document = pair.a.until("all are there", |document| {
+            find(document, "lan").is_some_and(|lan| {
+                lan.state == State::Master && lan.objects.iter().all(|object| object.present)
+            })
+        });
+        assert_eq!(document.warnings, []);
+        pair.a.ask(&["switchover", "lan", "--force"]);
+        pair.a.until_state("lan", State::Backup);
+        pair.a.ask(&["release", "lan"]);
+    }
+    assert!(!pair.a.words().contains("somebody else"), "{}", pair.a.words());
+}
+
 #[test]
 fn an_endless_fight_is_slow_and_ends_in_the_right_state() {
     let mut pair = Pair::running(&["192.0.2.1/24"]);
@@ -62,11 +86,16 @@ fn an_endless_fight_is_slow_and_ends_in_the_right_state() {
 
 #[test]
 fn who_wants_to_gives_way_instead() {
-    let mut pair = Pair::running_with(|priority| {
-        let lan = Instance::lan(priority, &VIRTUAL);
+    let mut pair = Pair::new();
+    for (router, priority) in [(&pair.a, 150), (&pair.b, 100)] {
+        let lan = Instance::lan(priority, &VIRTUAL).with("on_foreign_removal = \"backup\"");
         // Otherwise it would be master again at once.
-        lan.with("on_foreign_removal = \"backup\"").with("preempt = false").to_string()
-    });
+        router.configure(&lan.with("preempt = false").to_string());
+    }
+    pair.a.start();
+    pair.a.until_state("lan", State::Master);
+    pair.b.start();
+    pair.settle();
     pair.capture.mark();
     pair.a.host.net.ip("address del 192.0.2.1/24 dev eth0");
     pair.b.until_state("lan", State::Master);

@@ -64,6 +64,7 @@ fn a_second_owner_is_named() {
     let mut pair = Pair::new();
     for router in [&pair.a, &pair.b] {
         // Owners have the address on the interface all the time.
+        router.host.net.ip("address add 192.0.2.1/24 dev eth0");
         router.configure(&Instance::lan(255, &["192.0.2.1/24"]).to_string());
     }
     pair.a.start();

@@ -146,7 +146,9 @@ impl Work {
                 // What cannot be sent, as the neighbour is not known, is lost.
                 let _ = self.socket.write(&self.request(number));
                 number += 1;
-                next += self.interval;
+                // What was missed while this process had to wait is not made up for: many questions
+                // at once are lost for other reasons than those that are looked for.
+                next = (next + self.interval).max(Instant::now());
             }
         }
     }

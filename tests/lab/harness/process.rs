@@ -80,10 +80,12 @@ impl Process {
     pub fn kill_all(&mut self) {
         let everyone: Vec<Pid> = std::iter::once(self.id()).chain(self.offspring()).collect();
         // Nobody may hear of the end of another one and act.
-        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
-            for &one in &everyone {
-                let _ = kill(one, signal);
-            }
+        for &one in &everyone {
+            let _ = kill(one, Signal::SIGSTOP);
+        }
+        // Children first: when a parent ends, the kernel lets stopped children go on.
+        for &one in everyone.iter().rev() {
+            let _ = kill(one, Signal::SIGKILL);
         }
         self.ended = self.child.wait().ok();
         for one in everyone {
