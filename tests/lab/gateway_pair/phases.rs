@@ -1,5 +1,6 @@
 //! What happens to the two routers, and what is seen of it.
 
+use std::thread;
 use std::time::Duration;
 
 use steadfast::control::status::State;
@@ -19,6 +20,8 @@ const B: &str = "gw-b";
 const PRIORITY_A: u8 = 150;
 const PRIORITY_B: u8 = 100;
 const PING: Duration = Duration::from_millis(2);
+/// How long pings still count after a phase.
+const AFTERWARDS: Duration = Duration::from_millis(300);
 /// Of a router that is on hold.
 const PRIORITY_ON_HOLD: u8 = 1;
 
@@ -35,8 +38,7 @@ pub fn run(interval: Centiseconds) -> Vec<Row> {
     let down_a = Own::master_down("gw-a", PRIORITY_A, interval);
     let down_b = Own::master_down("gw-b", PRIORITY_B, interval);
     let skew_b = Own::skew("gw-b", PRIORITY_B, interval);
-    let down_on_hold =
-        Own::master_down("gw-a, at the priority 1 of a hold", PRIORITY_ON_HOLD, interval);
+    let down_on_hold = Own::master_down("a hold (priority 1)", PRIORITY_ON_HOLD, interval);
 
     demo.phase("both start", None, A, Since::Backup, &down_a, |pair| {
         pair.a.start();
@@ -121,6 +123,8 @@ impl Demo {
             Since::Backup => self.entry_into_backup(to),
         };
         self.ping.until_answered();
+        // What goes wrong just afterwards belongs to it.
+        thread::sleep(AFTERWARDS);
         let loss = from.map(|_| self.ping.loss(begin, wall_clock()));
         let row = Row {
             phase: name,

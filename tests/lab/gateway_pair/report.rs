@@ -45,7 +45,7 @@ impl Since {
     const fn text(self) -> &'static str {
         match self {
             Self::LastAdvert => "the last advert",
-            Self::AdvertBefore => "the last advert before the command",
+            Self::AdvertBefore => "the advert before the release",
             Self::GaveUp => "priority 0",
             Self::Backup => "its entry into BACKUP",
         }
