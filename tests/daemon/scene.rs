@@ -90,7 +90,8 @@ impl Alone {
         words.extend(more.iter().map(OsStr::new));
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        self.router.host.net.run(|| command.output()).expect(&format!("{:?}", words[0]))
+        let output = self.router.host.net.run(|| command.output());
+        output.unwrap_or_else(|error| panic!("{}: {error}", words[0].display()))
     }
 
     /// Starts the daemon in a mount namespace of its own, after a line of shell there, with

@@ -275,7 +275,7 @@ const NEWRULE: u16 = 32;
 const REPLACE: u16 = 0x100;
 
 /// A route that drops 10.N.0.0/16, in this table.
-fn dropped(n: u8, table: u32) -> Route {
+pub fn dropped(n: u8, table: u32) -> Route {
     Route {
         kind: RouteKind::Blackhole,
         destination: Prefix { address: [10, n, 0, 0].into(), len: 16 },
@@ -295,7 +295,7 @@ fn dropped(n: u8, table: u32) -> Route {
     }
 }
 
-fn prohibit(priority: u32) -> Rule {
+pub fn prohibit(priority: u32) -> Rule {
     Rule {
         family: Family::V6,
         priority,
