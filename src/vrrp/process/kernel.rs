@@ -219,6 +219,9 @@ impl Kernel {
     /// # Errors
     /// What the system says.
     pub fn send(&mut self) -> io::Result<Left> {
+        if self.commands.in_flight() == 0 {
+            return Ok(Left::Nothing);
+        }
         let left = self.commands.send()?;
         self.commands.read(&mut self.answers)?;
         let mut answers = std::mem::take(&mut self.answers);
