@@ -60,6 +60,8 @@ pub struct Kernel {
     /// Addresses that are no source for adverts, since they move.
     moving: BTreeSet<IpAddr>,
     in_flight: BTreeMap<ObjectId, u32>,
+    /// The link that an address was put on: that may have another name when it is removed.
+    places: BTreeMap<ObjectId, LinkIndex>,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
@@ -86,6 +88,7 @@ impl Kernel {
             watched: Vec::new(),
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
+            places: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unheard: BTreeSet::new(),
             lost: Vec::new(),
@@ -155,12 +158,23 @@ impl Kernel {
         }
     }
 
+    /// The link that an object is on, or is to be put on: a rename does not take it away.
+    fn place(&self, engine: &Engine, object: ObjectId) -> Option<LinkIndex> {
+        let put = self.places.get(&object).copied();
+        put.filter(|link| self.monitor.cache().link(*link).is_some())
+            .or_else(|| self.link_of(engine, object).map(|link| link.index))
+    }
+
     /// Asks the kernel to add or remove an object; [`Kernel::send`] sends it. What can not be asked
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
         let token = Token { object, present };
         let cache = self.monitor.cache();
-        let link = self.link_of(engine, object).map(|link| link.index);
+        let link = if present {
+            self.link_of(engine, object).map(|link| link.index)
+        } else {
+            self.place(engine, object)
+        };
         let resolved;
         let request = match (engine.object(object), link) {
             (Some(Object::Address(address) | Object::Excluded(address)), Some(link)) => {
@@ -196,6 +210,9 @@ impl Kernel {
         match asked {
             Ok(()) => {
                 *self.in_flight.entry(object).or_default() += 1;
+                if let Some(link) = link.filter(|_| present) {
+                    self.places.insert(object, link);
+                }
                 if present && self.comes_late(engine, object) {
                     self.unheard.insert(object);
                 } else {
@@ -203,7 +220,10 @@ impl Kernel {
                 }
             }
             // What it was on is gone, and it with it.
-            Err((Errno::ENODEV, _)) if !present => self.finish(token, Ok(()), None),
+            Err((Errno::ENODEV, _)) if !present => {
+                self.places.remove(&object);
+                self.finish(token, Ok(()), None);
+            }
             Err((errno, words)) => self.finish(token, Err(errno), words),
         }
     }
@@ -245,7 +265,12 @@ impl Kernel {
             self.unheard.remove(&token.object);
         }
         match answer.outcome {
-            Outcome::Done(_) | Outcome::Unchanged => self.finish(token, Ok(()), None),
+            Outcome::Done(_) | Outcome::Unchanged => {
+                if !token.present {
+                    self.places.remove(&token.object);
+                }
+                self.finish(token, Ok(()), None);
+            }
             Outcome::Refused(error) => {
                 self.finish(token, Err(error.errno), error.text);
             }
@@ -344,7 +369,7 @@ impl Kernel {
     }
 
     fn key(&self, engine: &Engine, object: ObjectId) -> Option<Key> {
-        let link = self.link_of(engine, object)?.index;
+        let link = self.place(engine, object)?;
         match engine.object(object)? {
             Object::Address(address) | Object::Excluded(address) => Some(key(link, address)),
             Object::Filter | Object::Route(_) | Object::Rule(_) => None,

@@ -1,5 +1,6 @@
 //! Interfaces go, come back, have other names and other indices; each time without a restart.
 
+use nix::sys::signal::{Signal, kill};
 use steadfast::control::status::State;
 
 use crate::harness::config::Instance;
@@ -85,12 +86,23 @@ fn deleted_and_made_again_at_once() {
 #[test]
 fn renamed_away_and_back() {
     let mut pair = Pair::running(&VIRTUAL);
-    pair.a.host.net.ip_batch("link set eth0 down\nlink set eth0 name wan0\nlink set wan0 up\n");
-    is_out(&mut pair, "interface \"eth0\" does not exist");
-    // What has another name now is not ours, so nothing of ours is on it.
-    pair.watch_a().until_address("wan0", VIRTUAL_4, false);
-    pair.a.host.net.ip_batch("link set wan0 down\nlink set wan0 name eth0\nlink set eth0 up\n");
-    is_back(&mut pair);
+    let child = pair.a.status().unwrap().daemon.vrrp.unwrap().pid;
+    let child = nix::unistd::Pid::from_raw(child.cast_signed());
+    for all_at_once in [false, true] {
+        // Down and renamed in one go: who sees only the end of it must not look for the old name.
+        if all_at_once {
+            kill(child, Signal::SIGSTOP).unwrap();
+        }
+        pair.a.host.net.ip_batch("link set eth0 down\nlink set eth0 name wan0\nlink set wan0 up\n");
+        if all_at_once {
+            kill(child, Signal::SIGCONT).unwrap();
+        }
+        is_out(&mut pair, "interface \"eth0\" does not exist");
+        // What has another name now is not ours, so nothing of ours is on it.
+        pair.watch_a().until_address("wan0", VIRTUAL_4, false);
+        pair.a.host.net.ip_batch("link set wan0 down\nlink set wan0 name eth0\nlink set eth0 up\n");
+        is_back(&mut pair);
+    }
 }
 
 #[test]
