@@ -10,6 +10,8 @@ use crate::vrrp::process::{self, Inherited};
 
 /// Runs it.
 pub fn run(output: &mut Output) -> ExitCode {
+    // Only for those who look at a list of processes.
+    let _ = nix::sys::prctl::set_name(c"steadfast: vrrp");
     let inherited =
         || Ok(Inherited { channel: take(LINK)?, records: take(RECORDS)?, shared: take(MEMORY)? });
     inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {

@@ -142,6 +142,7 @@ mod tests {
         octets
     }
 
+    /// netlink:N-6
     #[test]
     fn an_acknowledgement_may_warn() {
         assert_eq!(verdict(&answer(0, 0x100, &[], &[])), Ok(Some(Verdict::Done(None))));
@@ -152,6 +153,7 @@ mod tests {
         assert_eq!(verdict(&long), Ok(Some(Verdict::Done(Some("old".into())))));
     }
 
+    /// netlink:N-6
     #[test]
     fn an_error_says_why_and_where() {
         let mut attributes = text("no such");

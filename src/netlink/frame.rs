@@ -221,6 +221,7 @@ mod tests {
         messages(datagram).collect()
     }
 
+    /// netlink:N-9: one datagram may hold many messages.
     #[test]
     fn a_datagram_is_split_by_length_and_padding() {
         let mut datagram = message(&[1, 2, 3, 4, 5, 0, 0, 0], 21);

@@ -332,4 +332,4 @@ impl Mirror {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

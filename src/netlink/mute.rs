@@ -279,3 +279,6 @@ impl Mute {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

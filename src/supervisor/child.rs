@@ -1,6 +1,7 @@
 //! Starts a child and learns of its end.
 
 use std::ffi::CString;
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -69,8 +70,12 @@ impl Child {
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
         )?;
         let (stderr, stderr_there) = io::pipe()?;
+        // Whoever waits for the end of our standard output does not wait for the child's.
+        let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         let pid = spawn(
             &[
+                (nix::libc::STDIN_FILENO, high(&nothing)?),
+                (nix::libc::STDOUT_FILENO, high(&nothing)?),
                 (nix::libc::STDERR_FILENO, high(&stderr_there)?),
                 (LINK, high(&link_there)?),
                 (RECORDS, high(&records_there)?),

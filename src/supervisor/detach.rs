@@ -22,14 +22,14 @@ const READY: &[u8] = b"ready\n";
 /// # Errors
 /// What the system says.
 pub fn launch(words: &[OsString]) -> io::Result<Result<(), u8>> {
-    let (mut reader, writer) = io::pipe()?;
+    let (reader, writer) = io::pipe()?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("steadfast").args(words).stdin(Stdio::null()).stdout(writer);
     let mut child = command.spawn()?;
     // It holds the writing end, and the end of the pipe would never come.
     drop(command);
     let mut said = Vec::new();
-    reader.read_to_end(&mut said)?;
+    reader.take(READY.len() as u64).read_to_end(&mut said)?;
     if said == READY {
         return Ok(Ok(()));
     }

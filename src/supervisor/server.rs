@@ -165,7 +165,11 @@ async fn events(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
     };
     let tell = async {
         while let Some(event) = subscription.next().await {
-            write(stream, commands::line(&Answer::Ok(&*event))).await?;
+            let mut line = commands::line(&Answer::Ok(&*event));
+            line.push(b'\n');
+            let mut stream = stream;
+            // However slow it is: what it misses meanwhile is only counted.
+            stream.write_all(&line).await?;
         }
         Ok(())
     };

@@ -16,7 +16,7 @@ use super::{Cause, Notice, State};
 use crate::units::{Centiseconds, Family, Instant, Priority, Version};
 
 /// Adverts with the short interval; more than one, since one may be lost.
-const SHORT_ADVERTS: u8 = 3;
+pub(super) const SHORT_ADVERTS: u8 = 3;
 /// Between two of them.
 const SHORT_SPACING: Duration = Duration::from_millis(5);
 /// From the successor's first advert until the addresses go, if its announcements were not seen.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::engine::{Engine, Key};
+use super::hand_over::SHORT_ADVERTS;
 use super::instance::{Context, Instance};
 use super::router::Remark;
 use super::statistics::count;
@@ -154,10 +155,14 @@ fn remark(instance: &mut Instance, family: Family, advert: &Advert, context: &mu
     }
     if advert.interval != own_interval {
         count(&mut router.statistics.interval_differs);
-        if router.note(Remark::Interval) {
+        router.odd_intervals = router.odd_intervals.saturating_add(1);
+        // A master that hands over announces a short interval so many times: nothing is wrong.
+        if router.odd_intervals > SHORT_ADVERTS && router.note(Remark::Interval) {
             let theirs = advert.interval;
             context.out.notice(Notice::IntervalDiffers { router: id, from, theirs });
         }
+    } else {
+        router.odd_intervals = 0;
     }
     match advert.addresses {
         AddressCheck::Match | AddressCheck::NotCompared => {}

@@ -104,6 +104,8 @@ pub struct Router {
     pub pending: Option<Pending>,
     /// The peer computes unicast checksums in the old way (`vrrp:C-5`).
     pub old_checksum: bool,
+    /// Adverts in a row whose interval is not ours.
+    pub odd_intervals: u8,
     /// Another owner.
     pub conflict: Option<Conflict>,
     /// When a router of equal priority was last heard while master.
@@ -135,6 +137,7 @@ impl Router {
             last_sent: None,
             pending: None,
             old_checksum: false,
+            odd_intervals: 0,
             conflict: None,
             contested_at: None,
             contested_since: None,

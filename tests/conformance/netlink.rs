@@ -185,13 +185,13 @@ fn a_label_that_is_too_long_for_an_attribute_is_refused() {
     assert_eq!(octets, [1]);
 }
 
+/// netlink:N-4, netlink:N-5, netlink:N-20.
 #[test]
 fn dumps_ask_for_everything() {
     let mut octets = Vec::new();
     link::encode_dump(&mut octets, FIRST).unwrap();
     let message = only(&octets);
     assert_eq!((message.kind, message.flags), (18, Flags(0x301)));
-    // netlink:N-20
     let found: Vec<_> = attributes(&message.payload[16..]).map(Result::unwrap).collect();
     assert_eq!(found, [(29, &8_u32.to_ne_bytes()[..])]);
     let mut octets = Vec::new();

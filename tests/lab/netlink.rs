@@ -139,6 +139,7 @@ fn many(count: u16) -> Vec<VirtualAddress> {
         .collect()
 }
 
+/// netlink:N-11, netlink:N-46
 #[test]
 fn what_there_is_at_the_start_is_known() {
     let mut lab = Lab::new();
@@ -249,7 +250,7 @@ fn options_of_an_address_are_what_the_kernel_has() {
     lab.until("none is there", |cache| addresses(cache, "eth0").is_empty());
 }
 
-// netlink:N-43, netlink:N-44
+/// netlink:N-3, netlink:N-6, netlink:N-43, netlink:N-44
 #[test]
 fn what_is_as_it_should_be_is_no_error_and_refusals_have_words() {
     let mut lab = Lab::new();
@@ -433,4 +434,20 @@ fn after_an_overrun_the_state_is_right_again() {
         matches!(&change.what, What::Address { before: Some(before), after: None }
             if before.address == IpAddr::from([192, 0, 2, 1]))
     }));
+}
+
+/// netlink:N-1: what the monitor misses costs no answer.
+#[test]
+fn a_flood_of_events_loses_no_answer() {
+    let mut lab = Lab::with_room(2_048);
+    let link = lab.index("eth0");
+    let all = many(1_000);
+    let add: Vec<_> = all.iter().map(|address| Request::Add(link, address)).collect();
+    // Nobody reads the monitor meanwhile.
+    let answers = lab.run(&add);
+    assert!(answers.iter().map(|answer| answer.token).eq(0..all.len()));
+    assert!(answers.iter().all(|answer| answer.outcome == Outcome::Done(None)));
+    lab.until("all are there", |cache| addresses(cache, "eth0").len() == all.len());
+    let other = lab.changes.iter().filter(|change| change.origin == Origin::Other);
+    assert!(other.count() > 500, "there was no overrun: what a dump tells has no origin");
 }

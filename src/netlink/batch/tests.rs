@@ -2,8 +2,11 @@ use nix::errno::Errno;
 
 use super::{Answer, BATCH, Batch, IN_FLIGHT, NotTaken, Outcome, Request};
 use crate::config::objects::VirtualAddress;
+use crate::netlink::cache::Cache;
 use crate::netlink::frame::{PortId, messages};
 use crate::netlink::link::LinkIndex;
+use crate::netlink::mirror::tests::{dropped, prohibit};
+use crate::netlink::route::Resolved;
 
 const PORT: u32 = 100;
 
@@ -77,12 +80,15 @@ fn requests_are_sent_by_batches_and_bounded() {
     assert_eq!(add(&mut batch, 0), Ok(()));
 }
 
-// netlink:N-43, netlink:N-44
+/// netlink:N-43, netlink:N-44, netlink:N-56, netlink:N-60
 #[test]
 fn the_state_that_was_asked_for_is_no_error() {
     let address = address();
     let add = Request::Add(LinkIndex(2), &address);
+    let replace = Request::Replace(LinkIndex(2), &address);
     let delete = Request::Delete(LinkIndex(2), &address);
+    let (route, rule) = (dropped(1, 254), prohibit(5));
+    let resolved = Resolved::new(&route, &Cache::new()).unwrap();
     for (request, errno, satisfied) in [
         (add, Errno::EEXIST, true),
         (add, Errno::ENODEV, false),
@@ -91,6 +97,14 @@ fn the_state_that_was_asked_for_is_no_error() {
         (delete, Errno::ENODEV, true),
         (delete, Errno::EADDRNOTAVAIL, true),
         (delete, Errno::EPERM, false),
+        (replace, Errno::EEXIST, false),
+        (Request::AddRoute(&resolved), Errno::EEXIST, true),
+        (Request::AddRoute(&resolved), Errno::ENETUNREACH, false),
+        (Request::DeleteRoute(&route), Errno::ESRCH, true),
+        (Request::DeleteRoute(&route), Errno::ENOENT, false),
+        (Request::AddRule(&rule), Errno::EEXIST, true),
+        (Request::DeleteRule(&rule), Errno::ENOENT, true),
+        (Request::DeleteRule(&rule), Errno::ESRCH, false),
     ] {
         let mut batch = batch();
         batch.push(request, 7).unwrap();

@@ -1,6 +1,8 @@
 use super::{Fault, Mirror};
+use crate::config::routes::{Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use crate::netlink::cache::{Change, Origin, What};
 use crate::netlink::frame::{Malformed, PortId, messages};
+use crate::units::Family;
 
 const MONITOR: u32 = 100;
 const COMMAND: u32 = 101;
@@ -265,4 +267,227 @@ fn other_families_and_types_are_ignored() {
     lab.event(DELADDR, &other);
     lab.event(24, &[1, 2, 3]);
     assert_eq!(lab.changes, []);
+}
+
+const NEWROUTE: u16 = 24;
+const DELROUTE: u16 = 25;
+const NEWRULE: u16 = 32;
+const REPLACE: u16 = 0x100;
+
+/// A route that drops 10.N.0.0/16, in this table.
+pub fn dropped(n: u8, table: u32) -> Route {
+    Route {
+        kind: RouteKind::Blackhole,
+        destination: Prefix { address: [10, n, 0, 0].into(), len: 16 },
+        tos: 0,
+        table: TableId(table),
+        metric: None,
+        source: None,
+        scope: None,
+        mtu: None,
+        mtu_locked: false,
+        advmss: None,
+        initcwnd: None,
+        initrwnd: None,
+        hop_limit: None,
+        next_hops: Vec::new(),
+        track: true,
+    }
+}
+
+pub fn prohibit(priority: u32) -> Rule {
+    Rule {
+        family: Family::V6,
+        priority,
+        invert: false,
+        from: None,
+        to: None,
+        iif: None,
+        oif: None,
+        tos: 0,
+        fwmark: None,
+        ip_protocol: None,
+        source_ports: None,
+        destination_ports: None,
+        uid_range: None,
+        action: RuleAction::Prohibit,
+        suppress_prefix_len: None,
+        track: true,
+    }
+}
+
+/// The same as the kernel tells of it.
+fn told(n: u8, table: u8, protocol: u8) -> Vec<u8> {
+    let mut octets = vec![2, 16, 0, 0, table, protocol, 0, 6, 0, 0, 0, 0];
+    octets.extend(attribute(1, &[10, n, 0, 0]));
+    octets
+}
+
+fn told_rule(priority: u32) -> Vec<u8> {
+    let mut octets = vec![10, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0];
+    octets.extend(attribute(6, &priority.to_ne_bytes()));
+    octets.extend(attribute(21, &[18]));
+    octets
+}
+
+impl Lab {
+    /// Watches two routes in two tables and a rule; all is read, and none of them is there.
+    fn watching() -> Self {
+        let mut lab = Self::new();
+        lab.dump(&[1]);
+        lab.changes.clear();
+        lab.mirror.set_watch(&[dropped(1, 100), dropped(2, 254)], &[prohibit(5)]);
+        assert!(!lab.mirror.is_current());
+        lab.tables(|_, _| {});
+        assert!(lab.presence().is_empty());
+        lab
+    }
+
+    /// The dump of the watched tables, each with what `parts` says of it by number.
+    fn tables(&mut self, mut parts: impl FnMut(&mut Self, (usize, u32))) {
+        for (number, asked) in [26, 26, 34].into_iter().enumerate() {
+            let sequence = self.asks(asked);
+            parts(self, (number, sequence));
+            self.done(sequence);
+        }
+        assert_eq!(self.asked(), None);
+        assert!(self.mirror.is_current());
+    }
+
+    /// What was reported of routes and rules since the last call.
+    fn presence(&mut self) -> Vec<bool> {
+        let changes = std::mem::take(&mut self.changes).into_iter();
+        changes
+            .filter_map(|change| match change.what {
+                What::Route { present, .. } | What::Rule { present, .. } => Some(present),
+                What::Link { .. } | What::Address { .. } => None,
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn watched_routes_and_rules_are_known_by_dump_and_event() {
+    let mut lab = Lab::watching();
+    lab.event(NEWROUTE, &told(1, 100, 18));
+    lab.event(NEWROUTE, &told(1, 100, 18));
+    lab.event(NEWROUTE, &told(2, 254, 3));
+    lab.event(NEWROUTE, &told(3, 254, 18));
+    assert_eq!(lab.presence(), [true], "once, and nobody else's");
+    assert!(lab.mirror.watch().has_route(&dropped(1, 100)));
+    lab.mirror.overrun();
+    let sequence = lab.asks(18);
+    lab.part(NEWLINK, sequence, &link(1, "a"));
+    lab.done(sequence);
+    let sequence = lab.asks(22);
+    lab.part(NEWADDR, sequence, &address(1));
+    lab.done(sequence);
+    lab.tables(|lab, (number, sequence)| match number {
+        1 => lab.part(NEWROUTE, sequence, &told(2, 254, 18)),
+        2 => lab.part(NEWRULE, sequence, &told_rule(5)),
+        _ => {}
+    });
+    assert_eq!(lab.presence(), [false, true, true]);
+    lab.event(DELROUTE, &told(2, 254, 18));
+    assert_eq!(lab.presence(), [false]);
+    // What stays in the configuration is still known.
+    lab.mirror.set_watch(&[], &[prohibit(5)]);
+    assert!(lab.mirror.watch().has_rule(&prohibit(5)));
+    lab.mirror.set_watch(&[], &[]);
+    assert_eq!(lab.asked(), None, "nothing to read");
+    lab.event(NEWROUTE, &[1, 2, 3]);
+    assert!(lab.mirror.is_current());
+}
+
+#[test]
+fn an_event_during_the_dump_of_routes_counts() {
+    let mut lab = Lab::watching();
+    lab.event(NEWROUTE, &told(1, 100, 18));
+    lab.mirror.set_watch(&[dropped(1, 100), dropped(2, 254)], &[prohibit(5)]);
+    lab.tables(|lab, (number, sequence)| {
+        if number == 0 {
+            lab.part(NEWROUTE, sequence, &told(1, 100, 18));
+            lab.event(DELROUTE, &told(1, 100, 18));
+            lab.event(NEWROUTE, &told(2, 254, 18));
+        }
+    });
+    // The second was dumped before it was added.
+    assert_eq!(lab.presence(), [true, false, true]);
+    assert!(lab.mirror.watch().has_route(&dropped(2, 254)));
+}
+
+/// netlink:N-8: the others know already; only the tables are read again.
+#[test]
+fn an_interrupted_dump_of_routes_is_repeated() {
+    let mut lab = Lab::watching();
+    lab.event(NEWROUTE, &told(1, 100, 18));
+    lab.event(NEWRULE, &told_rule(5));
+    lab.presence();
+    lab.mirror.set_watch(&[dropped(1, 100), dropped(2, 254)], &[prohibit(5)]);
+    let sequence = lab.asks(26);
+    lab.take(DONE, MULTI | INTERRUPTED, sequence, MONITOR, &[0; 4]).unwrap();
+    assert!(lab.presence().is_empty());
+    lab.tables(|lab, (number, sequence)| {
+        if number == 0 {
+            lab.part(NEWROUTE, sequence, &told(1, 100, 18));
+        }
+    });
+    assert_eq!(lab.presence(), [false], "the rule is gone");
+}
+
+#[test]
+fn a_table_that_there_is_not_has_no_routes() {
+    let mut lab = Lab::watching();
+    lab.mirror.set_watch(&[dropped(1, 100)], &[prohibit(5)]);
+    let sequence = lab.asks(26);
+    let missing = (-2_i32).to_ne_bytes();
+    lab.take(DONE, MULTI, sequence, MONITOR, &missing).unwrap();
+    let sequence = lab.asks(34);
+    let fault = lab.take(DONE, MULTI, sequence, MONITOR, &missing).map(|()| lab.asked());
+    assert_eq!(fault, Ok(None));
+    lab.mirror.set_watch(&[dropped(1, 100)], &[]);
+    let sequence = lab.asks(26);
+    let refused = (-1_i32).to_ne_bytes();
+    let fault = lab.take(DONE, MULTI, sequence, MONITOR, &refused).unwrap_err();
+    assert!(!fault.is_transient(), "{fault}");
+    assert!(!lab.mirror.is_current());
+}
+
+/// netlink:N-58
+#[test]
+fn what_takes_routes_along_makes_them_read_again() {
+    let mut lab = Lab::watching();
+    let mut without_carrier = link(1, "a");
+    without_carrier[8..12].copy_from_slice(&1_u32.to_ne_bytes());
+    lab.event(NEWLINK, &without_carrier);
+    lab.event(NEWADDR, &address(2));
+    assert!(lab.mirror.is_current());
+    let mut down = link(1, "a");
+    down[8..12].copy_from_slice(&0_u32.to_ne_bytes());
+    lab.event(NEWLINK, &down);
+    lab.tables(|_, _| {});
+    lab.event(DELADDR, &address(2));
+    lab.tables(|_, _| {});
+    lab.event(DELLINK, &down);
+    // It was down, yet its address went with it.
+    lab.tables(|_, _| {});
+    lab.mirror.set_watch(&[], &[]);
+    lab.event(NEWLINK, &link(1, "a"));
+    lab.event(DELLINK, &down);
+    assert!(lab.mirror.is_current(), "nothing is watched");
+}
+
+/// netlink:N-58: somebody's route may have taken the place of ours.
+#[test]
+fn what_is_done_at_the_place_of_a_route_makes_it_read_again() {
+    let mut lab = Lab::watching();
+    lab.take(NEWROUTE, REPLACE, 0, 0, &told(1, 100, 3)).unwrap();
+    assert!(lab.mirror.is_current(), "ours is not there anyway");
+    lab.event(NEWROUTE, &told(1, 100, 18));
+    lab.event(NEWROUTE, &told(1, 100, 3));
+    assert!(lab.mirror.is_current(), "beside ours");
+    lab.take(NEWROUTE, REPLACE, 0, 0, &told(1, 100, 3)).unwrap();
+    assert_eq!(lab.presence(), [true]);
+    lab.tables(|_, _| {});
+    assert_eq!(lab.presence(), [false]);
 }

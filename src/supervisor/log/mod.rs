@@ -16,7 +16,7 @@ use smol::channel::{Receiver, Sender, TrySendError, bounded};
 use crate::control::record::{Kind, Level, Record};
 use crate::control::status::Event;
 use crate::system::clock;
-use line::{Clocks, Line};
+use line::Clocks;
 pub use writer::Target;
 use writer::Writer;
 
@@ -36,10 +36,6 @@ pub struct Log {
     level: Cell<Level>,
     transitions: RefCell<VecDeque<Record>>,
     listeners: RefCell<Vec<Listener>>,
-    /// Records that did not get out.
-    lost: Cell<u64>,
-    /// How many of them the log has no line about yet.
-    unsaid: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -66,8 +62,6 @@ impl Log {
             level: Cell::new(level),
             transitions: RefCell::default(),
             listeners: RefCell::default(),
-            lost: Cell::new(0),
-            unsaid: Cell::new(0),
         })
     }
 
@@ -102,7 +96,7 @@ impl Log {
     pub fn take(&self, record: Record) {
         let clocks = Clocks { now: clock::now(), wall: clock::wall() };
         if record.level <= self.level.get() {
-            self.write(line::line(&record, &clocks));
+            self.writer.put(line::line(&record, &clocks));
         }
         self.tell(&record, &clocks);
         if record.transition.is_some() {
@@ -125,25 +119,6 @@ impl Log {
             text: text.into(),
             left_out: 0,
         });
-    }
-
-    fn write(&self, line: Line) {
-        self.lose(self.writer.take_unwritten().into());
-        let unsaid = self.unsaid.get();
-        if unsaid > 0 {
-            let text = format!("{unsaid} records were lost: the log was away or too slow");
-            if self.writer.put(Line { time: line.time, level: Level::Warning, text }) {
-                self.unsaid.set(0);
-            }
-        }
-        if !self.writer.put(line) {
-            self.lose(1);
-        }
-    }
-
-    fn lose(&self, count: u64) {
-        self.lost.set(self.lost.get() + count);
-        self.unsaid.set(self.unsaid.get() + count);
     }
 
     fn tell(&self, record: &Record, clocks: &Clocks) {
@@ -178,8 +153,7 @@ impl Log {
 
     /// Records that were lost because the log was too slow.
     pub fn lost(&self) -> u64 {
-        self.lose(self.writer.take_unwritten().into());
-        self.lost.get()
+        self.writer.lost().into()
     }
 
     /// Waits until all is written, unless that takes too long.

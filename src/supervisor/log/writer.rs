@@ -34,8 +34,8 @@ pub enum Target {
 pub struct Writer {
     queue: SyncSender<Line>,
     ended: Receiver<()>,
-    /// Lines that the thread could not write.
-    unwritten: Arc<AtomicU32>,
+    /// Lines that did not get out: there was no room for them, or they could not be written.
+    lost: Arc<AtomicU32>,
 }
 
 impl Writer {
@@ -44,43 +44,50 @@ impl Writer {
     /// # Errors
     /// What the system says.
     pub fn start(target: Target) -> io::Result<Self> {
-        Self::with(QUEUE, move |line, unwritten| match target {
-            Target::Stderr => {
-                let written = io::stderr().lock().write_all(line.with_time().as_bytes());
-                count(written.is_ok(), unwritten);
-            }
-            Target::Syslog => SYSTEM_LOG.with_borrow_mut(|log| log.write(line, unwritten)),
+        Self::with(QUEUE, move |line| match target {
+            Target::Stderr => io::stderr().lock().write_all(line.with_time().as_bytes()).is_ok(),
+            Target::Syslog => SYSTEM_LOG.with_borrow_mut(|log| log.write(line)),
         })
     }
 
-    fn with(room: usize, write: impl Fn(&Line, &AtomicU32) + Send + 'static) -> io::Result<Self> {
+    /// `write` tells whether a line got out.
+    fn with(room: usize, write: impl Fn(&Line) -> bool + Send + 'static) -> io::Result<Self> {
         let (queue, lines) = sync_channel::<Line>(room);
         let (ending, ended) = sync_channel::<()>(0);
-        let unwritten = Arc::new(AtomicU32::new(0));
-        let counter = Arc::clone(&unwritten);
-        thread::Builder::new().name("steadfast: log".to_owned()).stack_size(STACK).spawn(
-            move || {
-                // Dropping it tells the other end.
-                let _ending = ending;
-                for line in lines {
-                    write(&line, &counter);
+        let lost = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&lost);
+        let work = move || {
+            // Dropping it tells the other end.
+            let _ending = ending;
+            let mut said = 0;
+            for line in lines {
+                let total = counter.load(Ordering::Relaxed);
+                if total != said && write(&about_loss(total.wrapping_sub(said), line.time)) {
+                    said = total;
                 }
-            },
-        )?;
-        Ok(Self { queue, ended, unwritten })
+                if !write(&line) {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("steadfast: log".to_owned()).stack_size(STACK);
+        thread.spawn(work)?;
+        Ok(Self { queue, ended, lost })
     }
 
-    /// Puts a line in the queue; `false` when there is no room.
-    pub fn put(&self, line: Line) -> bool {
+    /// Puts a line in the queue; without room it is lost.
+    pub fn put(&self, line: Line) {
         match self.queue.try_send(line) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
-    /// How many lines could not be written since the last call.
-    pub fn take_unwritten(&self) -> u32 {
-        self.unwritten.swap(0, Ordering::Relaxed)
+    /// How many lines did not get out.
+    pub fn lost(&self) -> u32 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Waits until all is written, but not for longer than `limit`.
@@ -90,10 +97,10 @@ impl Writer {
     }
 }
 
-fn count(written: bool, unwritten: &AtomicU32) {
-    if !written {
-        unwritten.fetch_add(1, Ordering::Relaxed);
-    }
+/// What the log says when it is back.
+fn about_loss(count: u32, time: Duration) -> Line {
+    let text = format!("{count} records were lost: the log was away or too slow");
+    Line { time, level: Level::Warning, text }
 }
 
 thread_local! {
@@ -112,10 +119,9 @@ impl SystemLog {
         Self { logger: None, missed: None }
     }
 
-    fn write(&mut self, line: &Line, unwritten: &AtomicU32) {
+    fn write(&mut self, line: &Line) -> bool {
         // A log that was restarted is found only by connecting again.
-        let written = self.try_write(line) || self.try_write(line);
-        count(written, unwritten);
+        self.try_write(line) || self.try_write(line)
     }
 
     fn try_write(&mut self, line: &Line) -> bool {
@@ -159,31 +165,48 @@ mod tests {
     fn a_slow_log_fills_the_queue_and_no_more() {
         let (began, begins) = channel();
         let (go, may_go) = channel::<()>();
-        let writer = Writer::with(2, move |line, _| {
+        let writer = Writer::with(2, move |line| {
             began.send(line.text.clone()).unwrap();
             may_go.recv().unwrap();
+            true
         });
         let writer = writer.unwrap();
-        assert!(writer.put(line("a")));
+        writer.put(line("a"));
         assert_eq!(begins.recv().unwrap(), "a");
-        // The first is being written, two wait.
-        assert!(writer.put(line("b")) && writer.put(line("c")));
-        assert!(!writer.put(line("d")));
-        assert!(!writer.put(line("e")));
-        for _ in 0..3 {
+        // The first is being written, two wait, and there is no room for more.
+        for text in ["b", "c", "d", "e"] {
+            writer.put(line(text));
+        }
+        assert_eq!(writer.lost(), 2);
+        for _ in 0..4 {
             go.send(()).unwrap();
         }
         assert!(writer.finish(Duration::from_secs(60)));
-        assert_eq!(begins.iter().collect::<Vec<_>>(), ["b", "c"]);
+        let said = about_loss(2, Duration::ZERO).text;
+        assert_eq!(begins.iter().collect::<Vec<_>>(), [&*said, "b", "c"]);
     }
 
     #[test]
-    fn what_cannot_be_written_is_counted() {
-        let writer = Writer::with(8, |line, unwritten| count(line.text == "ok", unwritten));
+    fn what_was_lost_is_said_when_the_log_is_back() {
+        let (written, read) = channel();
+        let (turn, turns) = channel::<bool>();
+        let writer = Writer::with(8, move |line| {
+            let works = turns.recv().unwrap();
+            written.send((works, line.text.clone())).unwrap();
+            works
+        });
         let writer = writer.unwrap();
-        let unwritten = Arc::clone(&writer.unwritten);
-        assert!(writer.put(line("ok")) && writer.put(line("no")) && writer.put(line("no")));
+        // The second one fails with the line about the first.
+        for works in [false, false, false, true, true] {
+            turn.send(works).unwrap();
+        }
+        for text in ["a", "b", "c"] {
+            writer.put(line(text));
+        }
+        let lost = Arc::clone(&writer.lost);
         assert!(writer.finish(Duration::from_secs(60)));
-        assert_eq!(unwritten.load(Ordering::Relaxed), 2);
+        assert_eq!(lost.load(Ordering::Relaxed), 2);
+        let out: Vec<String> = read.iter().filter(|(works, _)| *works).map(|(_, t)| t).collect();
+        assert_eq!(out, [&*about_loss(2, Duration::ZERO).text, "c"]);
     }
 }

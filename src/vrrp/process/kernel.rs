@@ -69,7 +69,7 @@ pub struct Kernel {
     opened: bool,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
-    /// IPv6 addresses that were added, and that no event has told of yet.
+    /// IPv6 addresses that are to be added or were, and that no event has told of since.
     unheard: BTreeSet<ObjectId>,
     /// Requests whose answer is lost: the cache has to tell.
     lost: Vec<Token>,
@@ -218,6 +218,11 @@ impl Kernel {
                 if let Some((link, address)) = opens {
                     self.opening.expect(object, link, address);
                 }
+                if present && self.comes_late(engine, object) {
+                    self.unheard.insert(object);
+                } else {
+                    self.unheard.remove(&object);
+                }
             }
             // What it was on is gone, and it with it.
             Err((Errno::ENODEV, _)) if !present => self.finish(token, Ok(()), None),
@@ -289,9 +294,7 @@ impl Kernel {
             }
         }
         self.dirty.insert(token.object);
-        if token.present && matches!(answer.outcome, Outcome::Done(_)) {
-            self.unheard.insert(token.object);
-        } else {
+        if !token.asks && !matches!(answer.outcome, Outcome::Done(_)) {
             self.unheard.remove(&token.object);
         }
         match answer.outcome {
@@ -332,6 +335,10 @@ impl Kernel {
                     links.extend([before, after].into_iter().flatten().map(|link| link.name));
                 }
                 What::Address { before, after } => {
+                    let heard = after.as_ref().and_then(|a| self.by_address.get(&a.address));
+                    for object in heard.into_iter().flatten() {
+                        self.unheard.remove(object);
+                    }
                     for address in [before, after].into_iter().flatten() {
                         let objects = self.by_address.get(&address.address);
                         self.dirty.extend(objects.into_iter().flatten());
@@ -369,7 +376,7 @@ impl Kernel {
                 (Some(all), Some(key)) => all.contains(&key),
                 (_, _) => self.holds(engine, object),
             };
-            if held || !self.comes_late(engine, object) {
+            if held {
                 self.unheard.remove(&object);
             }
             if self.is_observed(engine, object)

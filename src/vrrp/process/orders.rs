@@ -252,7 +252,14 @@ impl Shell {
             told += 1;
             let present = |object| self.engine.object_present(object);
             let warnings = self.warnings.get(&id);
-            if let Some(status) = report::instance(&self.engine, id, warnings, present, now) {
+            if let Some(status) = report::instance(
+                &self.engine,
+                self.kernel.monitor.cache(),
+                id,
+                warnings,
+                present,
+                now,
+            ) {
                 self.send(&FromChild::Instance { ticket, status: Box::new(status) });
             }
         }

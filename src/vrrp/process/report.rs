@@ -3,6 +3,7 @@
 use crate::control::status::{
     Hold, InstanceStatus, MasterStatus, ObjectStatus, RouterStatus, TimerStatus, TrackerStatus,
 };
+use crate::netlink::cache::Cache;
 use crate::units::{Centiseconds, Instant};
 use crate::vrrp::settings::{Object, Preempt};
 use crate::vrrp::timers::Timer;
@@ -16,6 +17,7 @@ use super::words;
 /// `held` says whether the kernel really has an object.
 pub fn instance(
     engine: &Engine,
+    links: &Cache,
     id: InstanceId,
     warnings: Option<&Warnings>,
     held: impl Fn(ObjectId) -> bool,
@@ -37,8 +39,8 @@ pub fn instance(
         version: settings.version.number(),
         state: words::state(engine.state(id)?),
         state_age: age(since, now),
-        cause: words::cause(engine, id, &cause),
-        fault: engine.fault(id).map(|reason| words::fault(engine, id, reason)),
+        cause: words::cause(engine, links, id, &cause),
+        fault: engine.fault(id).map(|reason| words::fault(engine, links, id, reason)),
         group: engine.group_of(id).map(str::to_owned),
         base_priority: settings.priority.0,
         effective_priority: engine.effective_priority(id)?.0,

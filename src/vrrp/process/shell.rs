@@ -393,13 +393,14 @@ impl Shell {
     fn tell_notice(&mut self, notice: &Notice) {
         let now = clock::now();
         self.note_for_waiting(notice);
+        let links = self.kernel.monitor.cache();
         let mut transition = None;
         if let Notice::Transition { instance, from, to, cause } = notice {
             self.saved.state(&self.engine, *instance);
             transition = Some(Transition {
                 from: words::state(*from),
                 to: words::state(*to),
-                cause: words::cause(&self.engine, *instance, cause),
+                cause: words::cause(&self.engine, links, *instance, cause),
             });
         }
         let refused = if let Notice::KernelRefused { object, .. } = notice {
@@ -407,7 +408,7 @@ impl Shell {
         } else {
             None
         };
-        let told = words::notice(&self.engine, notice, refused.as_deref());
+        let told = words::notice(&self.engine, links, notice, refused.as_deref());
         let instance = told.instance.map(|id| (id, words::name(&self.engine, id).to_owned()));
         if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
             let warnings = self.warnings.entry(*id).or_default();

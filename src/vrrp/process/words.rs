@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use crate::config::routes::{Route, RouteKind};
 use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
+use crate::netlink::cache::Cache;
 use crate::units::{Centiseconds, Family};
 use crate::vrrp::settings::Object;
 use crate::vrrp::validation::Reject;
@@ -16,6 +17,8 @@ use crate::vrrp::{
     Cause, Engine, FaultReason, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
 };
 
+/// Interfaces that are named where one is missing.
+const NAMED: usize = 8;
 /// The longest interval of a planned hand-over.
 const HAND_OVER: Centiseconds = Centiseconds(5);
 
@@ -49,7 +52,7 @@ fn interval(interval: Centiseconds) -> String {
 }
 
 /// Why an instance changed its state.
-pub fn cause(engine: &Engine, instance: InstanceId, cause: &Cause) -> String {
+pub fn cause(engine: &Engine, links: &Cache, instance: InstanceId, cause: &Cause) -> String {
     match cause {
         Cause::Started => "started".into(),
         Cause::Owner => "priority 255: it owns the addresses".into(),
@@ -74,7 +77,7 @@ pub fn cause(engine: &Engine, instance: InstanceId, cause: &Cause) -> String {
         }
         Cause::Group { member } if *member == instance => "with its sync group".into(),
         Cause::Group { member } => format!("with {} of its sync group", name(engine, *member)),
-        Cause::Fault(reason) => fault(engine, instance, *reason),
+        Cause::Fault(reason) => fault(engine, links, instance, *reason),
         Cause::Recovered => "what was missing is there again".into(),
         Cause::Switchover { successor: Some(successor) } => {
             format!("switchover: {successor} took over")
@@ -92,10 +95,14 @@ pub fn cause(engine: &Engine, instance: InstanceId, cause: &Cause) -> String {
 }
 
 /// Why an instance cannot take part.
-pub fn fault(engine: &Engine, instance: InstanceId, reason: FaultReason) -> String {
+pub fn fault(engine: &Engine, links: &Cache, instance: InstanceId, reason: FaultReason) -> String {
     match reason {
         FaultReason::InterfaceMissing(id) => {
-            format!("interface \"{}\" does not exist", interface(engine, id))
+            format!(
+                "interface \"{}\" does not exist (have: {})",
+                interface(engine, id),
+                have(links)
+            )
         }
         FaultReason::InterfaceDown(id) => {
             format!("interface \"{}\" is down", interface(engine, id))
@@ -116,6 +123,16 @@ pub fn fault(engine: &Engine, instance: InstanceId, reason: FaultReason) -> Stri
             None => "something tracked is down".into(),
         },
     }
+}
+
+/// The interfaces that there are; not more than fit on a line.
+fn have(links: &Cache) -> String {
+    let mut names: Vec<&str> = links.links().take(NAMED + 1).map(|link| &*link.name).collect();
+    if names.len() > NAMED {
+        names.truncate(NAMED);
+        names.push("...");
+    }
+    names.join(", ")
 }
 
 /// An address, route or rule as the configuration has it.
@@ -222,11 +239,11 @@ impl Told {
 }
 
 /// A notice in words. `refusal` is what the kernel said when it refused something.
-pub fn notice(engine: &Engine, notice: &Notice, refusal: Option<&str>) -> Told {
+pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&str>) -> Told {
     match notice {
         Notice::Transition { instance, from, to, cause: why } => {
             let (from, to) = (state(*from), state(*to));
-            let why = cause(engine, *instance, why);
+            let why = cause(engine, links, *instance, why);
             Told::new(Level::Notice, Kind::Transition, *instance, format!("{from} to {to}: {why}"))
         }
         Notice::PriorityChanged { instance, from, to } => {
@@ -234,7 +251,7 @@ pub fn notice(engine: &Engine, notice: &Notice, refusal: Option<&str>) -> Told {
             Told::new(Level::Notice, Kind::Priority, *instance, text)
         }
         Notice::FaultChanged { instance, reason } => {
-            let why = fault(engine, *instance, *reason);
+            let why = fault(engine, links, *instance, *reason);
             Told::new(Level::Warning, Kind::Fault, *instance, format!("still FAULT: {why}"))
         }
         Notice::Rejected { router, from, reason } => {

@@ -41,7 +41,7 @@ fn a_stolen_address_is_restored_with_back_off() {
     assert_eq!(d.notices(), [Notice::ForeignRemoval { object, restore_in }], "forgotten");
 }
 
-/// keepalived's policy: step down.
+/// netlink:N-45: keepalived's policy is to step down.
 #[test]
 fn a_stolen_address_may_cost_the_mastership() {
     let s = InstanceSettings {

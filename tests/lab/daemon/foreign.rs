@@ -86,11 +86,16 @@ fn an_endless_fight_is_slow_and_ends_in_the_right_state() {
 
 #[test]
 fn who_wants_to_gives_way_instead() {
-    let mut pair = Pair::running_with(|priority| {
-        let lan = Instance::lan(priority, &VIRTUAL);
+    let mut pair = Pair::new();
+    for (router, priority) in [(&pair.a, 150), (&pair.b, 100)] {
+        let lan = Instance::lan(priority, &VIRTUAL).with("on_foreign_removal = \"backup\"");
         // Otherwise it would be master again at once.
-        lan.with("on_foreign_removal = \"backup\"").with("preempt = false").to_string()
-    });
+        router.configure(&lan.with("preempt = false").to_string());
+    }
+    pair.a.start();
+    pair.a.until_state("lan", State::Master);
+    pair.b.start();
+    pair.settle();
     pair.capture.mark();
     pair.a.host.net.ip("address del 192.0.2.1/24 dev eth0");
     pair.b.until_state("lan", State::Master);

@@ -46,6 +46,19 @@ fn another_address_list_is_one_line_and_a_warning() {
 }
 
 #[test]
+fn another_pair_with_the_same_identifier_is_named() {
+    let mut pair = Pair::new();
+    pair.a.configure(&Instance::lan(150, &["192.0.2.1/24"]).to_string());
+    pair.b.configure(&Instance::lan(100, &["192.0.2.77/24"]).to_string());
+    pair.a.start();
+    pair.b.start();
+    warned(&mut pair.b, WarningKind::VridConflict, "192.0.2.2");
+    pair.capture.mark();
+    pair.capture.wait_for_many(20, "adverts", |p| p.is_of_master("gw-a"));
+    assert_eq!(lines(&mut pair.b, "virtual_router_id"), 1);
+}
+
+#[test]
 fn another_interval_is_followed_with_a_warning() {
     let mut pair = Pair::new();
     pair.a.configure(&Instance::lan(150, &["192.0.2.1/24"]).every("50ms").to_string());

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let rows = phases::run(interval);
-    print!("{}", report::table(&rows, interval));
+    print!("{}", report::table(&rows));
     ExitCode::SUCCESS
 }
 

@@ -1,5 +1,6 @@
 //! What happens to the two routers, and what is seen of it.
 
+use std::thread;
 use std::time::Duration;
 
 use steadfast::control::status::State;
@@ -11,7 +12,7 @@ use crate::harness::pair::{Pair, VIRTUAL_4};
 use crate::harness::ping::Pinger;
 use crate::harness::router::{Router, find};
 use crate::harness::wall_clock;
-use crate::report::{Own, Row, Since, length};
+use crate::report::{Own, Row, Since, length, seconds};
 use crate::screen::{Screen, Shown};
 
 const A: &str = "gw-a";
@@ -19,6 +20,8 @@ const B: &str = "gw-b";
 const PRIORITY_A: u8 = 150;
 const PRIORITY_B: u8 = 100;
 const PING: Duration = Duration::from_millis(2);
+/// How long pings still count after a phase.
+const AFTERWARDS: Duration = Duration::from_millis(300);
 /// Of a router that is on hold.
 const PRIORITY_ON_HOLD: u8 = 1;
 
@@ -32,10 +35,10 @@ pub fn run(interval: Centiseconds) -> Vec<Row> {
         length(PING)
     );
     let mut demo = Demo::new(interval);
-    let down_a = Own::master_down(PRIORITY_A, interval);
-    let down_b = Own::master_down(PRIORITY_B, interval);
-    let skew_b = Own::skew(PRIORITY_B, interval);
-    let down_on_hold = Own::master_down(PRIORITY_ON_HOLD, interval);
+    let down_a = Own::master_down("gw-a", PRIORITY_A, interval);
+    let down_b = Own::master_down("gw-b", PRIORITY_B, interval);
+    let skew_b = Own::skew("gw-b", PRIORITY_B, interval);
+    let down_on_hold = Own::master_down("a hold (priority 1)", PRIORITY_ON_HOLD, interval);
 
     demo.phase("both start", None, A, Since::Backup, &down_a, |pair| {
         pair.a.start();
@@ -60,7 +63,7 @@ pub fn run(interval: Centiseconds) -> Vec<Row> {
     demo.phase("steadfast switchover lan", Some(A), B, Since::GaveUp, &skew_b, |pair| {
         pair.a.ask(&["switchover", "lan"]);
     });
-    demo.phase("steadfast release lan", Some(B), A, Since::LastAdvert, &down_on_hold, |pair| {
+    demo.phase("steadfast release lan", Some(B), A, Since::AdvertBefore, &down_on_hold, |pair| {
         pair.a.ask(&["release", "lan"]);
     });
     demo.rows
@@ -102,6 +105,8 @@ impl Demo {
         self.screen.now(name);
         let begin = wall_clock();
         act(&mut self.pair);
+        // First, since this sees at once when a daemon ended.
+        self.settle(to);
         let capture = &mut self.pair.capture;
         let first = capture.wait_for("the first advert of the new master", |packet| {
             packet.at >= begin && packet.is_of_master(to)
@@ -109,13 +114,17 @@ impl Demo {
         let announced = capture.wait_for("the announcement of the address", |packet| {
             packet.at >= begin && is_announcement(packet, to)
         });
+        let old = |packet: &Packet| from.is_some_and(|from| packet.is_of_master(from));
+        let stop = |packet: &Packet| from.is_some_and(|from| packet.is_stop(from));
         let start = match since {
-            Since::LastAdvert => self.last_before(first.at, |p| p.is_of_master(from.unwrap_or(""))),
-            Since::GaveUp => self.last_before(first.at, |p| p.is_stop(from.unwrap_or(""))),
+            Since::LastAdvert => self.last_before(first.at, old),
+            Since::AdvertBefore => self.last_before(begin, old),
+            Since::GaveUp => self.last_before(first.at, stop),
             Since::Backup => self.entry_into_backup(to),
         };
-        self.settle(to);
         self.ping.until_answered();
+        // What goes wrong just afterwards belongs to it.
+        thread::sleep(AFTERWARDS);
         let loss = from.map(|_| self.ping.loss(begin, wall_clock()));
         let row = Row {
             phase: name,
@@ -128,10 +137,8 @@ impl Demo {
             loss,
         };
         let lost = loss.map_or(String::new(), |l| format!(", {} of {} pings lost", l.lost, l.sent));
-        let takeover = length(Duration::from_micros(
-            u64::try_from(row.takeover.as_micros()).unwrap_or(u64::MAX),
-        ));
-        self.screen.say(&format!("{name:<28} {to} is master after {takeover}{lost}"));
+        let takeover = seconds(row.takeover);
+        self.screen.say(&format!("{name:<26} {to} is master after {takeover}{lost}"));
         self.rows.push(row);
     }
 

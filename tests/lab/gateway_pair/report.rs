@@ -33,6 +33,8 @@ pub struct Row {
 pub enum Since {
     /// The last advert of the old master.
     LastAdvert,
+    /// Its last advert before the command, which is the last one that the other one followed.
+    AdvertBefore,
     /// Its priority 0.
     GaveUp,
     /// The new master's entry into BACKUP.
@@ -42,9 +44,10 @@ pub enum Since {
 impl Since {
     const fn text(self) -> &'static str {
         match self {
-            Self::LastAdvert => "last advert",
+            Self::LastAdvert => "the last advert",
+            Self::AdvertBefore => "the advert before the release",
             Self::GaveUp => "priority 0",
-            Self::Backup => "BACKUP",
+            Self::Backup => "its entry into BACKUP",
         }
     }
 }
@@ -54,79 +57,83 @@ impl Since {
 pub struct Own {
     /// How long.
     pub time: Duration,
-    /// How it is computed.
+    /// Its name, and how it is computed.
     pub formula: String,
 }
 
 impl Own {
     /// Master_Down_Interval of a router of this priority.
-    pub fn master_down(priority: u8, interval: Centiseconds) -> Self {
-        let skew = Self::skew(priority, interval);
-        Self {
-            time: 3 * interval.duration() + skew.time,
-            formula: format!("3 x {} + {}", length(interval.duration()), skew.formula),
-        }
+    pub fn master_down(router: &str, priority: u8, interval: Centiseconds) -> Self {
+        let rank = 256 - u32::from(priority);
+        let text = length(interval.duration());
+        let formula = format!("Master_Down_Interval of {router}: 3 x {text} + {rank}/256 x {text}");
+        Self { time: (3 * 256 + rank) * interval.duration() / 256, formula }
     }
 
     /// Skew_Time of a router of this priority.
-    pub fn skew(priority: u8, interval: Centiseconds) -> Self {
+    pub fn skew(router: &str, priority: u8, interval: Centiseconds) -> Self {
         let rank = 256 - u32::from(priority);
-        let formula = format!("{rank}/256 x {}", length(interval.duration()));
-        Self { time: interval.duration() * rank / 256, formula }
+        let text = length(interval.duration());
+        let formula = format!("Skew_Time of {router}: {rank}/256 x {text}");
+        Self { time: rank * interval.duration() / 256, formula }
     }
 }
 
 /// The table, with what its words mean.
-pub fn table(rows: &[Row], interval: Centiseconds) -> String {
-    let mut text = String::from("\n");
-    let _ = writeln!(
-        text,
-        "{:<28} {:<12} {:>9}  {:<16} {:>9}  {:<22} {:>9}  {:>13}",
-        "", "master", "takeover", "counted from", "protocol", "", "announced", "pings lost"
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!(
+        "\n{:<26} {:<11}  {:>9}  {:>9}    {:>9}  {:>12}\n",
+        "", "master", "takeover", "protocol", "announced", "pings lost"
     );
+    let mut notes: Vec<String> = Vec::new();
     for row in rows {
         let way = row.from.map_or(row.to.to_owned(), |from| format!("{from} > {}", row.to));
         let lost = row.loss.map_or("-".to_owned(), |l| format!("{} of {}", l.lost, l.sent));
+        let note = format!("{}, since {}", row.own.formula, row.since.text());
+        let number = notes.iter().position(|known| *known == note).unwrap_or(notes.len());
+        if number == notes.len() {
+            notes.push(note);
+        }
         let _ = writeln!(
             text,
-            "{:<28} {:<12} {:>9}  {:<16} {:>9}  {:<22} {:>9}  {:>13}",
+            "{:<26} {way:<11}  {:>9}  {:>9} {}  {:>9}  {lost:>12}",
             row.phase,
-            way,
-            time(row.takeover),
-            row.since.text(),
-            time(row.own.time),
-            row.own.formula,
-            format!("+{}", length(row.announced)),
-            lost
+            seconds(row.takeover),
+            seconds(row.own.time),
+            letter(number),
+            format!("+{:.1} ms", row.announced.as_secs_f64() * 1_000.0),
         );
     }
-    let _ = write!(
-        text,
+    text.push('\n');
+    for (number, note) in notes.iter().enumerate() {
+        let _ = writeln!(text, "{}  {note}", letter(number));
+    }
+    text.push_str(
         "\n\
-         takeover   until the first advert of the new master, on the switch, by the kernel's clock\n\
-         protocol   Master_Down_Interval = 3 x interval + Skew_Time;\n\
-         \u{20}          Skew_Time = (256 - priority) / 256 x interval; the interval is {}\n\
-         announced  after that advert: the first gratuitous ARP for the address\n\
-         \n\
+         takeover: until the first advert of the new master, as the switch saw it, by the clock\n\
+         of the kernel. announced: after that, the first gratuitous ARP for the address.\n\
          A killed daemon leaves its address in the kernel, which goes on answering; a router\n\
-         whose cable is pulled does not. A planned hand-over shortens Skew_Time for the\n\
-         successor by announcing an interval of 0.01 s before priority 0.\n",
-        length(interval.duration())
+         whose cable is pulled does not. Who is stopped or switched over hands over: it announces\n\
+         an interval of 0.01 s before priority 0, and the successor's Skew_Time is short.\n",
     );
     text
 }
 
-/// In seconds, for a column.
-pub fn time(time: Duration) -> String {
+/// The mark of a note.
+fn letter(number: usize) -> char {
+    ('a'..='z').nth(number).unwrap_or('?')
+}
+
+/// For a column.
+pub fn seconds(time: Duration) -> String {
     format!("{:.4} s", time.as_secs_f64())
 }
 
-/// As short as it can be said.
+/// A configured time, as short as it can be said.
 pub fn length(length: Duration) -> String {
-    if length >= Duration::from_secs(1) {
-        format!("{} s", length.as_secs_f64())
+    if length.subsec_nanos() == 0 {
+        format!("{} s", length.as_secs())
     } else {
-        let micros = length.as_micros();
-        format!("{} ms", f64::from(u32::try_from(micros).unwrap_or(u32::MAX)) / 1_000.0)
+        format!("{} ms", length.as_millis())
     }
 }

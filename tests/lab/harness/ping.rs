@@ -105,10 +105,11 @@ impl Pinger {
 pub struct Counter(Arc<Mutex<Vec<Probe>>>);
 
 impl Counter {
-    /// Sent, and answered.
+    /// Sent since the first one that was answered, and answered.
     pub fn get(&self) -> (usize, usize) {
         let probes = self.0.lock().expect("no panic");
-        (probes.len(), probes.iter().filter(|probe| probe.answered).count())
+        let sent = probes.iter().skip_while(|probe| !probe.answered);
+        (sent.clone().count(), sent.filter(|probe| probe.answered).count())
     }
 }
 

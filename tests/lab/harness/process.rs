@@ -147,7 +147,7 @@ fn children(parent: Pid) -> Vec<Pid> {
 }
 
 /// Whether a process runs; one that nobody has waited for yet does not.
-fn is_alive(id: Pid) -> bool {
+pub fn is_alive(id: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }

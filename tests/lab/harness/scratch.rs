@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::unistd::Pid;
+
+use super::process::is_alive;
+
 /// How their names begin; the process id follows.
 const NAME: &str = "steadfast-lab";
 /// Lines of a log that [`logs`] gives.
@@ -62,7 +66,7 @@ pub fn remove_all() {
 
 /// Removes what others left.
 fn sweep() {
-    remove(|id| !Path::new("/proc").join(id.to_string()).exists());
+    remove(|id| !is_alive(Pid::from_raw(id.cast_signed())));
 }
 
 fn remove(is_wanted: impl Fn(u32) -> bool) {

@@ -1,0 +1,90 @@
+//! The control socket, and clients that are no good.
+
+use crate::harness::router::find;
+use crate::scene::{Alone, Client, error};
+
+const STATUS: &str = r#"{"method":"status"}"#;
+
+#[test]
+fn garbage_is_answered_with_what_there_is() {
+    let alone = Alone::master();
+    let mut client = alone.client();
+    for garbage in ["GET / HTTP/1.1", "", "{}", r#"{"method":"stauts"}"#, "\u{1}\u{2}", "[[[["] {
+        let told = client.ask(garbage);
+        let text = error(&told);
+        assert!(text.contains("the methods are: status, reload"), "{garbage:?}: {text}");
+    }
+    let told = client.ask(r#"{"method":"release","instance":"lna"}"#);
+    assert!(error(&told).contains("did you mean lan?"), "{told}");
+    let told = client.ask(r#"{"method":"switchover","instance":"lan","for":-1}"#);
+    assert!(error(&told).starts_with("for: "), "{told}");
+    assert_eq!(client.ask(STATUS)["ok"]["schema"], 1, "the same client can go on");
+
+    let mut client = alone.client();
+    client.send(&[b'x'; 10_000]);
+    assert!(error(&client.answer()).contains("at most 4096 octets"));
+    assert_eq!(client.line(), "", "and the end");
+}
+
+#[test]
+fn a_request_without_an_end_is_answered_at_the_end() {
+    let alone = Alone::master();
+    let mut client = alone.client();
+    assert!(client.send(STATUS.as_bytes()));
+    client.half_close();
+    assert_eq!(client.answer()["ok"]["schema"], 1);
+    assert_eq!(client.line(), "");
+}
+
+#[test]
+fn whoever_says_nothing_is_sent_away() {
+    let alone = Alone::master();
+    let (mut silent, mut half) = (alone.client(), alone.client());
+    assert!(half.send(br#"{"method":"sta"#));
+    for client in [&mut silent, &mut half] {
+        assert!(error(&client.answer()).contains("no whole line within 10 s"));
+        assert_eq!(client.line(), "");
+    }
+}
+
+#[test]
+fn a_hundred_clients_do_not_disturb_the_adverts() {
+    let mut alone = Alone::master();
+    let before = adverts(&mut alone);
+    let mut clients: Vec<Client> = (0..100).map(|_| alone.client()).collect();
+    // Those who found no room were told so without having asked.
+    for client in &mut clients[64..] {
+        let told = client.answer();
+        assert!(error(&told).contains("too many clients"), "{told}");
+        assert_eq!(client.line(), "");
+    }
+    let (asking, refused) = clients.split_at_mut(64);
+    for client in asking.iter_mut() {
+        assert!(client.send(format!("{STATUS}\n").as_bytes()));
+    }
+    for client in asking {
+        assert_eq!(client.answer()["ok"]["verdict"]["level"], "OK");
+    }
+    assert_eq!(refused.len(), 36);
+    drop(clients);
+    alone.router.until("adverts go on", |document| {
+        find(document, "lan").is_some_and(|lan| lan.routers[0].adverts_sent >= before + 10)
+    });
+}
+
+#[test]
+fn the_log_level_changes_at_run_time() {
+    let alone = Alone::master();
+    let mut client = alone.client();
+    assert_eq!(client.ask(r#"{"method":"log_level"}"#)["ok"], "info");
+    assert_eq!(client.ask(r#"{"method":"log_level","level":"error"}"#)["ok"], "error");
+    assert_eq!(client.ask(STATUS)["ok"]["daemon"]["log_level"], "error");
+    let told = client.ask(r#"{"method":"log_level","level":"loud"}"#);
+    assert!(error(&told).contains("unknown variant"), "{told}");
+    assert_eq!(client.ask(r#"{"method":"log_level"}"#)["ok"], "error");
+}
+
+fn adverts(alone: &mut Alone) -> u32 {
+    let document = alone.router.status().unwrap();
+    find(&document, "lan").unwrap().routers[0].adverts_sent
+}

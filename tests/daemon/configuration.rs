@@ -1,0 +1,92 @@
+//! Configurations, good and bad, at the start and later.
+
+use std::fs;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use steadfast::control::status::State;
+
+use crate::harness::config::Instance;
+use crate::harness::router::{find, program};
+use crate::scene::{Alone, VIRTUAL, error, said, until_said};
+
+const BAD: &str = "[vrrp.instance.lan]\ninterface = \"eth0\"\nprioritty = 7\n";
+
+#[test]
+fn errors_are_shown_as_check_shows_them_and_nothing_starts() {
+    let alone = Alone::new();
+    alone.router.configure(BAD);
+    let state = alone.router.state();
+    let ran = alone.run(&state, &[]);
+    assert_eq!(ran.status.code(), Some(2), "{}", said(&ran));
+    let mut check = Command::new(program());
+    check.arg("check").arg("-c").arg(alone.router.file());
+    let checked = alone.router.host.net.run(|| check.output()).unwrap();
+    assert_eq!(checked.status.code(), Some(2));
+    assert_eq!(said(&ran), said(&checked));
+    assert!(said(&ran).contains("did you mean"), "{}", said(&ran));
+    assert!(!state.exists());
+    for more in [&["--daemon"][..], &["--syslog"]] {
+        let ran = alone.run(&state, more);
+        assert_eq!((ran.status.code(), said(&ran)), (Some(2), said(&checked)), "{more:?}");
+    }
+    fs::remove_file(alone.router.file()).unwrap();
+    let ran = alone.run(&state, &[]);
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(said(&ran).contains("there is no such file"), "{}", said(&ran));
+}
+
+#[test]
+fn a_bad_file_changes_nothing_and_is_remembered() {
+    let mut alone = Alone::master();
+    let good = fs::read_to_string(alone.router.file()).unwrap();
+    alone.router.configure(BAD);
+    alone.router.daemon().signal(Signal::SIGHUP);
+    let document = alone
+        .router
+        .until("it is refused", |document| document.daemon.configuration.refused.is_some());
+    assert_eq!(document.daemon.configuration.generation, 1);
+    assert_eq!(find(&document, "lan").unwrap().state, State::Master);
+    let reason = document.daemon.configuration.refused.unwrap().reason;
+    let place = format!("{}:6:1: error: ", alone.router.file().display());
+    assert!(reason.contains(&place) && reason.contains("prioritty"), "{reason}");
+    until_said(alone.router.daemon(), &place);
+
+    let told = alone.client().ask(r#"{"method":"reload"}"#);
+    assert!(error(&told).contains("6 | prioritty = 7"), "all of it, with the line: {told}");
+
+    fs::write(alone.router.file(), good).unwrap();
+    let told = alone.client().ask(r#"{"method":"reload"}"#);
+    assert!(told["ok"].as_str().unwrap().contains("nothing changes"), "{told}");
+    let document = alone.router.status().unwrap();
+    assert_eq!(document.daemon.configuration.refused, None);
+    assert_eq!(document.daemon.configuration.generation, 1);
+}
+
+#[test]
+fn a_good_file_is_in_effect_when_the_answer_comes() {
+    let mut alone = Alone::master();
+    let events = alone.client();
+    let mut events = events;
+    assert!(events.send(b"{\"method\":\"events\"}\n"));
+    alone.configure(&Instance::lan(170, &[VIRTUAL, "192.0.2.9/24"]));
+    let told = alone.client().ask(r#"{"method":"reload"}"#);
+    assert_eq!(told["ok"], "instance lan changed: priority, virtual_addresses\n");
+    let document = alone.router.status().unwrap();
+    let lan = find(&document, "lan").unwrap();
+    assert_eq!((lan.base_priority, lan.state), (170, State::Master));
+    assert_eq!(document.daemon.configuration.generation, 2);
+    loop {
+        let event = events.answer();
+        if event["ok"]["text"].as_str().unwrap().starts_with("instance lan changed") {
+            assert_eq!(event["ok"]["kind"], "configuration");
+            break;
+        }
+    }
+    // A child that is started later has it as well.
+    alone.signal_child(Signal::SIGKILL);
+    alone.router.until("the new child has it", |document| {
+        find(document, "lan").is_some_and(|lan| lan.base_priority == 170)
+            && document.daemon.vrrp_restarts == 1
+    });
+}

@@ -1,0 +1,111 @@
+//! State directories that are in use, read-only, full; missing rights.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use steadfast::control::status::WarningKind;
+
+use crate::scene::{Alone, Client, said, until_said};
+
+#[test]
+fn a_second_instance_is_told_about_the_first() {
+    let mut alone = Alone::master();
+    let state = alone.router.state();
+    let pid = alone.router.daemon().id();
+    let second = alone.run(&state, &[]);
+    assert_eq!(second.status.code(), Some(1));
+    let words = format!("{} is in use by process {pid} (\"", state.display());
+    let told = said(&second);
+    assert!(told.contains(&words) && told.contains(" run -c "), "{told}");
+    assert!(told.contains("stop it or give --state-dir DIR"), "{told}");
+    let third = alone.run(&state, &["--daemon"]);
+    assert_eq!((third.status.code(), said(&third)), (Some(1), told));
+    alone.router.status().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&state), mode(&state.join("control.sock"))), (0o755, 0o660));
+    let file = fs::read_to_string(state.join("steadfast.pid")).unwrap();
+    assert_eq!(file, format!("{pid}\n"));
+}
+
+#[test]
+fn what_a_killed_one_left_is_no_obstacle() {
+    let mut alone = Alone::master();
+    alone.router.kill();
+    assert!(alone.router.state().join("control.sock").exists());
+    alone.router.start();
+    alone.router.until("it answers", |document| document.instances.is_some());
+    alone.router.stop();
+}
+
+#[test]
+fn a_read_only_directory_does_not_keep_it_from_its_work() {
+    let alone = Alone::new();
+    let mut daemon = alone.start_after("mount -t tmpfs -o ro none $STATE");
+    until_said(&daemon, "lan: BACKUP to MASTER");
+    let words = daemon.words();
+    for loss in ["nothing prevents a second instance", "there is no control socket"] {
+        assert!(words.contains(loss), "{words}");
+    }
+    assert!(words.contains("Read-only file system"), "{words}");
+    daemon.signal(Signal::SIGUSR1);
+    until_said(&daemon, "the status cannot be written");
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
+    assert!(!alone.holds_address());
+}
+
+#[test]
+fn a_full_disk_is_said_in_the_status() {
+    let alone = Alone::new();
+    let shell = "mount -t tmpfs -o size=4k none $STATE; head -c 4096 /dev/zero > $STATE/full";
+    let mut daemon = alone.start_after(shell);
+    until_said(&daemon, "lan: BACKUP to MASTER");
+    assert!(daemon.words().contains("cannot write the process id"), "{}", daemon.words());
+    // Its directory is seen by itself only.
+    let socket =
+        format!("/proc/{}/root{}/control.sock", daemon.id(), alone.router.state().display());
+    let told = Client::connect(Path::new(&socket)).ask(r#"{"method":"status"}"#);
+    let warnings = told["ok"]["warnings"].as_array().unwrap();
+    let kind = serde_json::to_value(WarningKind::Storage).unwrap();
+    let storage = warnings.iter().find(|warning| warning["kind"] == kind).expect("a warning");
+    assert!(storage["text"].as_str().unwrap().contains("No space left"), "{storage}");
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait().success());
+}
+
+#[test]
+fn missing_rights_are_named() {
+    let alone = Alone::new();
+    let state = alone.router.state();
+    let drop = ["setpriv", "--bounding-set", "-net_raw", "--"];
+    let ran = alone.run_through(&drop, &state, &[]);
+    assert_eq!(ran.status.code(), Some(1));
+    let told = said(&ran);
+    assert!(told.contains("no right CAP_NET_RAW to send and receive adverts"), "{told}");
+    assert!(told.contains("run it as root") && !told.contains("no right CAP_NET_ADMIN"), "{told}");
+    assert!(!state.exists());
+}
+
+#[test]
+fn the_socket_goes_to_the_group_of_the_configuration() {
+    use std::os::unix::fs::MetadataExt;
+
+    let mut alone = Alone::new();
+    let instance = crate::harness::config::Instance::lan(150, &[crate::scene::VIRTUAL]);
+    let with = |group: &str| {
+        format!("control_socket_group = \"{group}\"\nhello_interval = \"100ms\"\n{instance}")
+    };
+    alone.router.configure(&with("daemon"));
+    alone.router.start();
+    alone.router.until("it answers", |document| document.instances.is_some());
+    let group = nix::unistd::Group::from_name("daemon").unwrap().expect("a group").gid;
+    let path = alone.router.state().join("control.sock");
+    assert_eq!(fs::metadata(&path).unwrap().gid(), group.as_raw());
+    alone.router.configure(&with("no-such-group"));
+    alone.client().ask(r#"{"method":"reload"}"#);
+    let document = alone.router.status().unwrap();
+    let storage = document.warnings.iter().find(|w| w.kind == WarningKind::Storage);
+    assert!(storage.expect("a warning").text.contains("there is no group \"no-such-group\""));
+}
