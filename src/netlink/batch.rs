@@ -5,6 +5,7 @@
 //! at most [`IN_FLIGHT`] wait for their answers, as these need room in the socket.
 
 use std::collections::VecDeque;
+use std::net::Ipv6Addr;
 
 use nix::errno::Errno;
 
@@ -12,7 +13,7 @@ use super::codec::Unencodable;
 use super::error::{KernelError, Verdict};
 use super::frame::{Malformed, Message, PortId, Sequence};
 use super::link::LinkIndex;
-use super::{address, route, rule};
+use super::{address, consts, lookup, route, rule};
 use crate::config::objects::VirtualAddress;
 use crate::config::routes::{Route, Rule};
 
@@ -39,6 +40,9 @@ pub enum Request<'a> {
     AddRule(&'a Rule),
     /// Delete a rule.
     DeleteRule(&'a Rule),
+    /// Does a packet to this address, coming in by this link, end here ([`lookup`])? When it does
+    /// not, the answer is [`Outcome::Refused`].
+    Ask(LinkIndex, Ipv6Addr),
 }
 
 impl Request<'_> {
@@ -64,6 +68,9 @@ impl Request<'_> {
             Self::DeleteRule(rule) => {
                 rule::encode_delete(octets, sequence, rule).map(|()| Verb::DeleteRule)
             }
+            Self::Ask(link, address) => {
+                lookup::encode(octets, sequence, link, address).map(|()| Verb::Ask)
+            }
         }
     }
 }
@@ -76,6 +83,7 @@ enum Verb {
     Delete,
     DeleteRoute,
     DeleteRule,
+    Ask,
 }
 
 impl Verb {
@@ -84,7 +92,7 @@ impl Verb {
     fn is_satisfied(self, errno: Errno) -> bool {
         match self {
             Self::Add => errno == Errno::EEXIST,
-            Self::Replace => false,
+            Self::Replace | Self::Ask => false,
             Self::Delete => matches!(errno, Errno::EADDRNOTAVAIL | Errno::ENODEV),
             Self::DeleteRoute => errno == Errno::ESRCH,
             Self::DeleteRule => errno == Errno::ENOENT,
@@ -128,6 +136,14 @@ impl From<Unencodable> for NotTaken {
     fn from(_: Unencodable) -> Self {
         Self::Unencodable
     }
+}
+
+/// What a route says to [`Request::Ask`].
+const fn verdict(is_local: bool) -> Verdict {
+    if is_local {
+        return Verdict::Done(None);
+    }
+    Verdict::Refused(KernelError { errno: Errno::EADDRNOTAVAIL, text: None, offset: None })
 }
 
 /// A request without an answer.
@@ -205,7 +221,12 @@ impl<T> Batch<T> {
         if message.port != self.port {
             return Ok(None);
         }
-        let Some(verdict) = Verdict::of_answer(message)? else { return Ok(None) };
+        let verdict = if message.kind == consts::RTM_NEWROUTE {
+            Some(verdict(lookup::is_local(message.payload)?))
+        } else {
+            Verdict::of_answer(message)?
+        };
+        let Some(verdict) = verdict else { return Ok(None) };
         let sent = self.waiting.len() - self.lengths.len();
         let mut sent = self.waiting.iter().take(sent);
         let Some(at) = sent.position(|waiting| waiting.sequence == message.sequence) else {

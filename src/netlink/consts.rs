@@ -26,6 +26,9 @@ pub const RTM_NEWRULE: u16 = 32;
 /// Message type: a rule is gone.
 pub const RTM_DELRULE: u16 = 33;
 
+/// Type of a route: to this machine.
+pub const RTN_LOCAL: u8 = 2;
+
 /// Flag: part of a dump (`netlink:N-5`).
 pub const NLM_F_MULTI: u16 = 2;
 /// Flag: the table changed during the dump (`netlink:N-8`).

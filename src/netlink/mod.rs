@@ -12,6 +12,7 @@
 //! | [`mirror`] | when to read everything, and how events and dumps come together |
 //! | [`batch`] | requests in batches, and whose answer is whose |
 //! | [`monitor`], [`command`] | the two sockets: thin, non-blocking, without a reactor |
+//! | [`lookup`] | whether packets to an IPv6 address are taken already |
 //! | [`mute`], [`firewall`] | silence about addresses during a planned hand-over, and its socket |
 //!
 //! The two sockets are apart so that a flood of events does not cost an answer (`netlink:N-1`).
@@ -33,6 +34,7 @@ pub mod event;
 pub mod firewall;
 pub mod frame;
 pub mod link;
+pub mod lookup;
 pub mod mirror;
 pub mod monitor;
 pub mod mute;

@@ -12,6 +12,7 @@
 //! | `links` | interfaces and the sockets on them |
 //! | `inputs` | what the kernel tells |
 //! | `kernel`, `silence` | requests to netlink and nf_tables, and what is really there |
+//! | `opening` | IPv6 addresses that are not open for packets yet |
 //! | `receive`, `transmit`, `announce`, `forwarding` | packets |
 //! | `packets` | the packet of each virtual router |
 //! | `saved` | what the next process has to know |
@@ -29,6 +30,7 @@ mod kernel;
 mod limit;
 mod links;
 mod log;
+mod opening;
 mod orders;
 mod outlet;
 mod packets;

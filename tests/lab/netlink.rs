@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use steadfast::config::objects::{Broadcast, VirtualAddress};
@@ -367,6 +368,28 @@ fn a_link_goes_down_and_is_renamed_and_made_again() {
     lab.namespace.ip("link add eth0 type veth peer name peer0");
     lab.until("made again", |cache| cache.link_named("eth0").is_some());
     assert_ne!(lab.index("eth0"), first);
+}
+
+/// The kernel acknowledges an IPv6 address before it takes packets to it; in the end it does.
+#[test]
+fn an_ipv6_address_opens_after_it_was_added() {
+    let mut lab = Lab::new();
+    let index = lab.index("eth0");
+    let (here, elsewhere) = (address("2001:db8::1", 64), "2001:db8::2".parse().unwrap());
+    let ask = |address| Request::Ask(index, address);
+    let own = "2001:db8::1".parse().unwrap();
+    assert!(matches!(lab.one(ask(own)), Outcome::Refused(_)), "there is no route at all");
+    assert!(matches!(lab.one(Request::Add(index, &here)), Outcome::Done(_)));
+    let deadline = Instant::now() + Duration::from_millis(PATIENCE_MS.into());
+    while lab.one(ask(own)) != Outcome::Done(None) {
+        assert!(Instant::now() < deadline, "it never opens");
+    }
+    assert!(matches!(lab.one(ask(elsewhere)), Outcome::Refused(_)), "that is a neighbour");
+    // Another request's answer is not taken for this one's.
+    let answers = lab.run(&[ask(elsewhere), Request::Delete(index, &here), ask(own)]);
+    let refused: Vec<bool> =
+        answers.iter().map(|answer| matches!(answer.outcome, Outcome::Refused(_))).collect();
+    assert_eq!(refused, [true, false, true]);
 }
 
 // netlink:N-24

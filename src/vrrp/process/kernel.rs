@@ -9,10 +9,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use nix::errno::Errno;
 
+use super::opening::Opening;
 use crate::config::objects::VirtualAddress;
 use crate::netlink::batch::{Answer, NotTaken, Outcome, Request};
 use crate::netlink::cache::{Change, What};
@@ -20,7 +21,8 @@ use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
 use crate::netlink::route::Resolved;
-use crate::units::Mac;
+use crate::system::clock;
+use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, KernelError, ObjectId};
 
@@ -32,6 +34,8 @@ const FEW: usize = 32;
 struct Token {
     object: ObjectId,
     present: bool,
+    /// It asks whether the address, which is there, is open.
+    asks: bool,
 }
 
 /// The answer to a request: what [`Event::Acknowledged`](crate::vrrp::Event::Acknowledged) wants.
@@ -62,6 +66,9 @@ pub struct Kernel {
     in_flight: BTreeMap<ObjectId, u32>,
     /// The link that an address was put on: that may have another name when it is removed.
     places: BTreeMap<ObjectId, LinkIndex>,
+    opening: Opening,
+    /// Since an address opened, or was given up, nobody looked at what there is.
+    opened: bool,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
@@ -89,6 +96,8 @@ impl Kernel {
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             places: BTreeMap::new(),
+            opening: Opening::default(),
+            opened: false,
             dirty: BTreeSet::new(),
             unheard: BTreeSet::new(),
             lost: Vec::new(),
@@ -168,7 +177,10 @@ impl Kernel {
     /// Asks the kernel to add or remove an object; [`Kernel::send`] sends it. What can not be asked
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
-        let token = Token { object, present };
+        let token = Token { object, present, asks: false };
+        if self.opening.forget(object) {
+            self.finish(Token { present: true, ..token }, Ok(()), None);
+        }
         let cache = self.monitor.cache();
         let link = if present {
             self.link_of(engine, object).map(|link| link.index)
@@ -201,6 +213,13 @@ impl Kernel {
                 Err((Errno::ENODEV, None))
             }
         };
+        let opens = match (engine.object(object), link) {
+            (Some(Object::Address(one) | Object::Excluded(one)), Some(link)) if present => {
+                // With duplicate detection it opens when that is over.
+                opens_late(one).map(|address| (link, address))
+            }
+            (Some(_), _) | (None, _) => None,
+        };
         let asked = request.and_then(|request| {
             self.commands.push(request, token).map_err(|why| match why {
                 NotTaken::Full => (Errno::EAGAIN, None),
@@ -212,6 +231,9 @@ impl Kernel {
                 *self.in_flight.entry(object).or_default() += 1;
                 if let Some(link) = link.filter(|_| present) {
                     self.places.insert(object, link);
+                }
+                if let Some((link, address)) = opens {
+                    self.opening.expect(object, link, address);
                 }
                 if present && self.comes_late(engine, object) {
                     self.unheard.insert(object);
@@ -230,7 +252,7 @@ impl Kernel {
 
     fn finish(&mut self, token: Token, result: Result<(), Errno>, words: Option<Box<str>>) {
         let result = result.map_err(|errno| KernelError(errno as i32));
-        let Token { object, present } = token;
+        let Token { object, present, asks: _ } = token;
         self.done.push(Done { object, present, result, words });
     }
 
@@ -239,20 +261,54 @@ impl Kernel {
     /// # Errors
     /// What the system says.
     pub fn send(&mut self) -> io::Result<Left> {
-        if self.commands.in_flight() == 0 {
+        if self.commands.in_flight() == 0 && self.opening.next().is_none() {
             return Ok(Left::Nothing);
         }
-        let left = self.commands.send()?;
+        let now = clock::now();
+        self.ask_whether_open(now);
+        let mut left = self.commands.send()?;
         self.commands.read(&mut self.answers)?;
         let mut answers = std::mem::take(&mut self.answers);
         for answer in answers.drain(..) {
-            self.answered(answer);
+            self.answered(answer, now);
         }
         self.answers = answers;
+        if self.opening.next().is_some_and(|at| at <= now) {
+            left = Left::More;
+        }
         Ok(left)
     }
 
-    fn answered(&mut self, answer: Answer<Token>) {
+    /// When [`Kernel::send`] has to be called again, if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.opening.next()
+    }
+
+    /// Whether the monitor has to be read, as events about an address did not count while it was
+    /// not open.
+    pub fn take_opened(&mut self) -> bool {
+        std::mem::take(&mut self.opened)
+    }
+
+    fn ask_whether_open(&mut self, now: Instant) {
+        while let Some((object, link, address)) = self.opening.take_due(now) {
+            let token = Token { object, present: true, asks: true };
+            match self.commands.push(Request::Ask(link, address), token) {
+                Ok(()) => *self.in_flight.entry(object).or_default() += 1,
+                // Too much to do: later.
+                Err(_) => self.open_or_not(token, false, now),
+            }
+        }
+    }
+
+    fn open_or_not(&mut self, token: Token, open: bool, now: Instant) {
+        if self.opening.answered(token.object, open, now) {
+            self.opened = true;
+            self.finish(token, Ok(()), None);
+        }
+    }
+
+    fn answered(&mut self, answer: Answer<Token>, now: Instant) {
         let token = answer.token;
         if let Some(count) = self.in_flight.get_mut(&token.object) {
             *count -= 1;
@@ -261,20 +317,30 @@ impl Kernel {
             }
         }
         self.dirty.insert(token.object);
-        if !matches!(answer.outcome, Outcome::Done(_)) {
+        if !token.asks && !matches!(answer.outcome, Outcome::Done(_)) {
             self.unheard.remove(&token.object);
         }
         match answer.outcome {
+            Outcome::Done(_) if token.asks => self.open_or_not(token, true, now),
+            Outcome::Unchanged | Outcome::Refused(_) | Outcome::Lost if token.asks => {
+                self.open_or_not(token, false, now);
+            }
             Outcome::Done(_) | Outcome::Unchanged => {
                 if !token.present {
                     self.places.remove(&token.object);
                 }
-                self.finish(token, Ok(()), None);
+                if !token.present || !self.opening.added(token.object, now) {
+                    self.finish(token, Ok(()), None);
+                }
             }
             Outcome::Refused(error) => {
+                self.opening.forget(token.object);
                 self.finish(token, Err(error.errno), error.text);
             }
-            Outcome::Lost => self.lost.push(token),
+            Outcome::Lost => {
+                self.opening.forget(token.object);
+                self.lost.push(token);
+            }
         }
     }
 
@@ -324,7 +390,9 @@ impl Kernel {
             let result = if held == token.present { Ok(()) } else { Err(Errno::EAGAIN) };
             self.finish(token, result, None);
         }
-        let ready = |object: &ObjectId| !self.in_flight.contains_key(object);
+        let ready = |object: &ObjectId| {
+            !self.in_flight.contains_key(object) && !self.opening.contains(*object)
+        };
         let ready: Vec<ObjectId> = self.dirty.iter().copied().filter(ready).collect();
         let all = (ready.len() > FEW).then(|| self.everything());
         let mut seen = Vec::with_capacity(ready.len());
@@ -387,6 +455,14 @@ impl Kernel {
                 })
             }
         }
+    }
+}
+
+/// The address, if the kernel takes packets to it some time after it was added.
+const fn opens_late(address: &VirtualAddress) -> Option<Ipv6Addr> {
+    match address.address {
+        IpAddr::V6(own) if !address.dad => Some(own),
+        IpAddr::V6(_) | IpAddr::V4(_) => None,
     }
 }
 

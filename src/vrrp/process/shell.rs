@@ -217,7 +217,8 @@ impl Shell {
         self.answer_waiting();
         more |= self.report();
         self.pass_log();
-        if let Err(error) = self.timer.set(self.engine.next_deadline()) {
+        let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline()];
+        if let Err(error) = self.timer.set(deadlines.into_iter().flatten().min()) {
             self.fail(&format!("cannot set the timer: {error}"));
         }
         more
@@ -308,6 +309,9 @@ impl Shell {
             Err(error) => self.fail(&format!("cannot ask the kernel for addresses: {error}")),
         }
         self.take_answers();
+        if self.kernel.take_opened() {
+            more |= self.read_netlink();
+        }
         more
     }
 
