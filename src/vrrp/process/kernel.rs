@@ -571,6 +571,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_was_removed_unless_something_is_still_to_come() {
+        let (mut engine, mut kernel, address, _) = scene();
+        let known = crate::vrrp::Event::Object { object: address, present: true };
+        engine.handle(known, Instant::ORIGIN);
+        let look = |kernel: &mut Kernel| {
+            kernel.dirty.insert(address);
+            kernel.observe(&engine)
+        };
+        assert_eq!(look(&mut kernel), [(address, false)]);
+        assert_eq!(kernel.observe(&engine), [], "nothing happened since");
+        kernel.in_flight.insert(address, 1);
+        assert_eq!(look(&mut kernel), [], "the answer is not here yet");
+        kernel.in_flight.clear();
+        kernel.unheard.insert(address);
+        assert_eq!(look(&mut kernel), [], "the event about a new IPv6 address comes late");
+        kernel.unheard.clear();
+        kernel.opening.expect(address, LinkIndex(1), Ipv6Addr::LOCALHOST);
+        assert_eq!(look(&mut kernel), [], "it is not open yet");
+        kernel.opening.forget(address);
+        assert_eq!(kernel.observe(&engine), [(address, false)], "it was not forgotten");
+    }
+
+    #[test]
     fn a_lost_answer_is_what_there_is() {
         let (engine, mut kernel, address, _) = scene();
         assert_eq!(errno(&answer(&mut kernel, address, false, Outcome::Lost)), []);

@@ -54,8 +54,8 @@ impl Saved {
         }
         if left > 0 {
             words.push(format!(
-                "the vrrp process before this one was MASTER of {left} instances that are no \
-                 longer configured; their addresses may still be there: look at ip address"
+                "the vrrp process before this one was MASTER of instances that are no longer \
+                 configured ({left}); their addresses may still be there: look at ip address"
             ));
         }
         self.slots.retain(|id, place| keys.get(id) == Some(&place.key));
@@ -160,8 +160,12 @@ mod tests {
             let slot = former.claim(Key::new(name, "eth0", Vrid::new(1).unwrap())).unwrap();
             former.store(slot, &master);
         }
+        let backup = Slot { state: SavedState::Backup, ..master };
+        former.store(former.claim(Key::new("b", "eth0", Vrid::new(2).unwrap())).unwrap(), &backup);
         let text = "[vrrp.instance.lan]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
-                    virtual_addresses = [\"192.0.2.1/24\"]\n";
+                    virtual_addresses = [\"192.0.2.1/24\"]\n\
+                    [vrrp.instance.b]\ninterface = \"eth0\"\nvirtual_router_id = 2\n\
+                    virtual_addresses = [\"192.0.2.2/24\"]\n";
         let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
         let engine = Engine::new(&settings);
         let id = engine.instance("lan").unwrap();
@@ -170,8 +174,8 @@ mod tests {
         let mut saved = Saved::new(Shared::open(Region::open(fd, WORDS).unwrap()).unwrap());
         assert_eq!(saved.masters(&engine), [(id, Instant::from_nanos(7))]);
         let words = saved.configure(&engine);
-        assert!(words.len() == 1 && words[0].contains("MASTER of 1 instances"), "{words:?}");
-        assert_eq!(former.iter().count(), 1);
+        assert!(words.len() == 1 && words[0].contains("no longer configured (1)"), "{words:?}");
+        assert_eq!(former.iter().count(), 2);
         assert!(saved.configure(&engine).is_empty(), "it is said once");
         assert!(saved.configure(&Engine::new(&Settings::default())).is_empty(), "it was our own");
         assert_eq!(former.iter().count(), 0);
