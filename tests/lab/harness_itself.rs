@@ -34,8 +34,11 @@ fn a_capture_sees_each_frame_once_with_its_sender() {
     let answer = capture.wait_for("the answer", is_arp("two"));
     assert!(from < question.at && question.at < answer.at && answer.at < wall_clock());
     assert_eq!(question.mac.to_string(), "02:00:00:00:00:01");
-    let questions = capture.packets().iter().filter(|p| is_arp("one")(p)).count();
-    assert_eq!(questions, 1, "seen by one port only");
+    // The kernel may ask again, after a second.
+    let asked: Vec<_> =
+        capture.packets().iter().filter(|p| is_arp("one")(p)).map(|p| p.at).collect();
+    let again = asked.windows(2).all(|two| two[1] - two[0] > Duration::from_millis(500));
+    assert!(again, "seen by one port only: {asked:?}");
     drop(two);
 }
 

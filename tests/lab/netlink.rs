@@ -41,7 +41,13 @@ impl Lab {
         let commands = namespace.run(|| Commands::open().unwrap());
         let monitor = namespace.run(|| Monitor::open(Some(commands.port()), room).unwrap());
         let mut lab = Self { namespace, commands, monitor, changes: Vec::new() };
-        lab.until("eth0 is up", |cache| cache.link_named("eth0").is_some_and(|l| l.flags.up()));
+        // The kernel gives each its link-local address a little later.
+        lab.until("both ends are up", |cache| {
+            ["eth0", "peer0"].into_iter().all(|name| {
+                let link = cache.link_named(name).filter(|link| link.flags.up());
+                link.is_some_and(|link| !cache.addresses(link.index).is_empty())
+            })
+        });
         lab.changes.clear();
         lab
     }

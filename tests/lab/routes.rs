@@ -1,7 +1,7 @@
 //! Routes and rules against the kernel.
 
 use std::fmt::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use steadfast::config::routes::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use steadfast::netlink::batch::{Outcome, Request};
@@ -316,7 +316,10 @@ fn after_an_overrun_watched_routes_are_right_again() {
 #[test]
 fn without_a_watch_routes_cost_nothing() {
     let mut lab = lab(monitor::ROOM);
-    lab.until_known("all is known", |_| true);
+    // News of a new link's state come up to a second later.
+    while readable(&lab.monitor, Instant::now() + Duration::from_millis(1_200)) {
+        lab.until_known("all is known", |_| true);
+    }
     let touch = |lab: &Lab| {
         lab.namespace.ip("route replace blackhole 10.1.0.0/16");
         lab.namespace.ip("-6 route replace blackhole 2001:db8:9::/48");

@@ -6,7 +6,7 @@ use crate::system::clock;
 use crate::vrrp::{Event, InterfaceId};
 
 use super::announce::Listener;
-use super::shell::Shell;
+use super::shell::{Shell, is_of_link};
 
 /// Announcements of others that are read before others get their turn.
 const HEARD: usize = 64;
@@ -79,7 +79,7 @@ impl Shell {
 
     /// What became of announcements that could not be sent.
     pub(super) fn announcer_failures(&mut self) -> Option<String> {
-        let failures = self.announcer.take_failures()?;
+        let failures = self.announcer.take_failures().filter(|f| !is_of_link(f.error))?;
         Some(format!(
             "{} announcements could not be sent, the last one for {}: {}",
             failures.count,

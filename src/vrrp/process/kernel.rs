@@ -67,6 +67,8 @@ pub struct Kernel {
     opening: Opening,
     /// Since an address opened, or was given up, nobody looked at what there is.
     opened: bool,
+    /// The link that an address was put on: that may have another name when it is removed.
+    places: BTreeMap<ObjectId, LinkIndex>,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
@@ -95,6 +97,7 @@ impl Kernel {
             in_flight: BTreeMap::new(),
             opening: Opening::default(),
             opened: false,
+            places: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unheard: BTreeSet::new(),
             lost: Vec::new(),
@@ -164,6 +167,13 @@ impl Kernel {
         }
     }
 
+    /// The link that an object is on, or is to be put on: a rename does not take it away.
+    fn place(&self, engine: &Engine, object: ObjectId) -> Option<LinkIndex> {
+        let put = self.places.get(&object).copied();
+        put.filter(|link| self.monitor.cache().link(*link).is_some())
+            .or_else(|| self.link_of(engine, object).map(|link| link.index))
+    }
+
     /// Asks the kernel to add or remove an object; [`Kernel::send`] sends it. What can not be asked
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
@@ -172,7 +182,11 @@ impl Kernel {
             self.finish(Token { present: true, ..token }, Ok(()), None);
         }
         let cache = self.monitor.cache();
-        let link = self.link_of(engine, object).map(|link| link.index);
+        let link = if present {
+            self.link_of(engine, object).map(|link| link.index)
+        } else {
+            self.place(engine, object)
+        };
         let resolved;
         let request = match (engine.object(object), link) {
             (Some(Object::Address(address) | Object::Excluded(address)), Some(link)) => {
@@ -218,6 +232,9 @@ impl Kernel {
                 if let Some((link, address)) = opens {
                     self.opening.expect(object, link, address);
                 }
+                if let Some(link) = link.filter(|_| present) {
+                    self.places.insert(object, link);
+                }
                 if present && self.comes_late(engine, object) {
                     self.unheard.insert(object);
                 } else {
@@ -225,7 +242,10 @@ impl Kernel {
                 }
             }
             // What it was on is gone, and it with it.
-            Err((Errno::ENODEV, _)) if !present => self.finish(token, Ok(()), None),
+            Err((Errno::ENODEV, _)) if !present => {
+                self.places.remove(&object);
+                self.finish(token, Ok(()), None);
+            }
             Err((errno, words)) => self.finish(token, Err(errno), words),
         }
     }
@@ -243,6 +263,9 @@ impl Kernel {
     pub fn send(&mut self) -> io::Result<Left> {
         let now = clock::now();
         self.ask_whether_open(now);
+        if self.commands.in_flight() == 0 {
+            return Ok(Left::Nothing);
+        }
         let mut left = self.commands.send()?;
         self.commands.read(&mut self.answers)?;
         let mut answers = std::mem::take(&mut self.answers);
@@ -303,6 +326,9 @@ impl Kernel {
                 self.open_or_not(token, false, now);
             }
             Outcome::Done(_) | Outcome::Unchanged => {
+                if !token.present {
+                    self.places.remove(&token.object);
+                }
                 if !token.present || !self.opening.added(token.object, now) {
                     self.finish(token, Ok(()), None);
                 }
@@ -411,7 +437,7 @@ impl Kernel {
     }
 
     fn key(&self, engine: &Engine, object: ObjectId) -> Option<Key> {
-        let link = self.link_of(engine, object)?.index;
+        let link = self.place(engine, object)?;
         match engine.object(object)? {
             Object::Address(address) | Object::Excluded(address) => Some(key(link, address)),
             Object::Filter | Object::Route(_) | Object::Rule(_) => None,

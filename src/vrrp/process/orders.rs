@@ -291,6 +291,7 @@ impl Shell {
                 self.sync_link(id, &name);
             }
         }
+        self.tell_failures();
         if let Some(failures) = self.announcer_failures() {
             self.say(Level::Warning, Kind::Packet, failures);
         }

@@ -7,11 +7,21 @@ use crate::system::shared::Region;
 use crate::units::Instant;
 use crate::vrrp::{Engine, InstanceId, State};
 
+/// The slot of an instance.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    key: Key,
+    slot: SlotId,
+    /// How many objects the kernel had when that was last counted: not for each advert, since there
+    /// may be thousands.
+    installed: u32,
+}
+
 /// The process's part of the shared memory.
 #[derive(Debug)]
 pub struct Saved {
     shared: Shared<Region>,
-    slots: BTreeMap<InstanceId, (Key, SlotId)>,
+    slots: BTreeMap<InstanceId, Place>,
 }
 
 impl Saved {
@@ -30,10 +40,10 @@ impl Saved {
         let keys: BTreeMap<InstanceId, Key> =
             engine.instances().filter_map(|id| Some((id, key(engine, id)?))).collect();
         let shared = &self.shared;
-        self.slots.retain(|id, (key, slot)| {
-            let stays = keys.get(id) == Some(key);
+        self.slots.retain(|id, place| {
+            let stays = keys.get(id) == Some(&place.key);
             if !stays {
-                shared.free(*slot);
+                shared.free(place.slot);
             }
             stays
         });
@@ -41,7 +51,7 @@ impl Saved {
             if !self.slots.contains_key(&id)
                 && let Some(slot) = self.shared.claim(key)
             {
-                self.slots.insert(id, (key, slot));
+                self.slots.insert(id, Place { key, slot, installed: 0 });
             }
         }
         let ids: Vec<InstanceId> = self.slots.keys().copied().collect();
@@ -67,13 +77,16 @@ impl Saved {
         self.store(engine, id, Some(now));
     }
 
-    /// The state may have changed.
-    pub fn state(&self, engine: &Engine, id: InstanceId) {
+    /// The state, or what the kernel has, may have changed.
+    pub fn state(&mut self, engine: &Engine, id: InstanceId) {
+        if let Some(place) = self.slots.get_mut(&id) {
+            place.installed = engine.installed(id);
+        }
         self.store(engine, id, None);
     }
 
     fn store(&self, engine: &Engine, id: InstanceId, advert: Option<Instant>) {
-        let (Some((_, slot)), Some(state), Some(priority)) =
+        let (Some(place), Some(state), Some(priority)) =
             (self.slots.get(&id), engine.state(id), engine.effective_priority(id))
         else {
             return;
@@ -87,10 +100,10 @@ impl Saved {
             },
             last_advert: advert.or_else(|| engine.last_advert(id)).unwrap_or_default(),
             priority,
-            installed: engine.installed(id),
+            installed: place.installed,
             handing_over: engine.handing_over(id),
         };
-        self.shared.store(*slot, &saved);
+        self.shared.store(place.slot, &saved);
     }
 }
 

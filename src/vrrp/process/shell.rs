@@ -31,7 +31,9 @@ use crate::system::clock;
 use crate::system::timer::Timer;
 use crate::units::{Family, Instant};
 use crate::vrrp::settings::Settings;
-use crate::vrrp::{Action, Engine, Event, InstanceId, InterfaceId, Notice, ObjectId, RouterId};
+use crate::vrrp::{
+    Action, Engine, Event, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
+};
 
 /// Requests to the kernel in one slice of work: one netlink batch.
 const REQUESTS: usize = 32;
@@ -339,6 +341,7 @@ impl Shell {
     /// Hands the kernel's answers to the engine.
     pub(super) fn take_answers(&mut self) {
         let now = clock::now();
+        let mut touched: Option<InstanceId> = None;
         for done in self.kernel.take_done() {
             let object = done.object;
             if let Some(words) = done.words {
@@ -346,6 +349,14 @@ impl Shell {
             }
             let (present, result) = (done.present, done.result);
             self.engine.handle(Event::Acknowledged { object, present, result }, now);
+            if let Some(former) = touched.replace(object.instance)
+                && former != object.instance
+            {
+                self.saved.state(&self.engine, former);
+            }
+        }
+        if let Some(last) = touched {
+            self.saved.state(&self.engine, last);
         }
     }
 
@@ -443,17 +454,19 @@ impl Shell {
         for (level, text) in super::log::take() {
             self.say(level, Kind::Process, text);
         }
+    }
+
+    /// Tells of adverts that could not be sent. Some time later, because an interface that goes
+    /// down fails first and is heard of then (`vrrp:X-4`): that is no fault of the sending.
+    pub(super) fn tell_failures(&mut self) {
         for (router, (errno, count)) in std::mem::take(&mut self.failed) {
-            self.tell_failed(router, errno, count);
+            if self.engine.state(router.instance) == Some(State::Master) && !is_of_link(errno) {
+                self.tell_failed(router, errno, count);
+            }
         }
     }
 
-    /// Adverts that could not be sent.
     fn tell_failed(&mut self, router: RouterId, errno: Errno, count: u32) {
-        // Expected while an interface goes down (`vrrp:X-4`): its state says so.
-        if matches!(errno, Errno::ENETDOWN | Errno::ENETUNREACH | Errno::ENODEV | Errno::ENXIO) {
-            return;
-        }
         let now = clock::now();
         let id = router.instance;
         let text = words::send_failed(router.family, errno);
@@ -482,4 +495,9 @@ impl Shell {
         self.warnings.retain(|id, _| exists(*id));
         self.kernel_words.retain(|object, _| exists(object.instance));
     }
+}
+
+/// Whether an error says no more than that the interface is down or gone.
+pub(super) const fn is_of_link(errno: Errno) -> bool {
+    matches!(errno, Errno::ENETDOWN | Errno::ENETUNREACH | Errno::ENODEV | Errno::ENXIO)
 }

@@ -19,8 +19,6 @@ use crate::vrrp::{
 
 /// Interfaces that are named where one is missing.
 const NAMED: usize = 8;
-/// The longest interval of a planned hand-over.
-const HAND_OVER: Centiseconds = Centiseconds(5);
 
 /// The state as the status document names it.
 pub const fn state(state: State) -> status::State {
@@ -273,11 +271,6 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
                 ),
             )
         },
-        Notice::IntervalDiffers { router, from, theirs } if theirs.0 <= HAND_OVER.0 => {
-            // So short is what a master announces moments before it hands over (DESIGN 10).
-            let text = format!("{from} announces the interval {}", interval(*theirs));
-            Told::new(Level::Debug, Kind::Packet, router.instance, text)
-        }
         Notice::IntervalDiffers { router, from, theirs } => {
             let own = engine.settings(router.instance).map(|s| interval(s.interval));
             let text = format!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::namespace::Namespace;
+use super::until;
 
 /// A host: a namespace with a name for messages and captures.
 #[derive(Debug)]
@@ -69,6 +70,10 @@ impl Lan {
             host.net.ip(&format!("address add {address} dev {interface}"));
         }
         host.net.ip(&format!("link set {interface} up"));
+        until("the port forwards", || {
+            let words = self.net.try_ip(&format!("-d -o link show dev {port}")).unwrap_or_default();
+            words.contains("state forwarding").then_some(())
+        });
     }
 
     /// Pulls the cable of a host, or puts it in again.
