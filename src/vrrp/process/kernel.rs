@@ -64,11 +64,11 @@ pub struct Kernel {
     /// Addresses that are no source for adverts, since they move.
     moving: BTreeSet<IpAddr>,
     in_flight: BTreeMap<ObjectId, u32>,
+    /// The link that an address was put on: that may have another name when it is removed.
+    places: BTreeMap<ObjectId, LinkIndex>,
     opening: Opening,
     /// Since an address opened, or was given up, nobody looked at what there is.
     opened: bool,
-    /// The link that an address was put on: that may have another name when it is removed.
-    places: BTreeMap<ObjectId, LinkIndex>,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
@@ -95,9 +95,9 @@ impl Kernel {
             watched: Vec::new(),
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
+            places: BTreeMap::new(),
             opening: Opening::default(),
             opened: false,
-            places: BTreeMap::new(),
             dirty: BTreeSet::new(),
             unheard: BTreeSet::new(),
             lost: Vec::new(),
@@ -229,11 +229,11 @@ impl Kernel {
         match asked {
             Ok(()) => {
                 *self.in_flight.entry(object).or_default() += 1;
-                if let Some((link, address)) = opens {
-                    self.opening.expect(object, link, address);
-                }
                 if let Some(link) = link.filter(|_| present) {
                     self.places.insert(object, link);
+                }
+                if let Some((link, address)) = opens {
+                    self.opening.expect(object, link, address);
                 }
                 if present && self.comes_late(engine, object) {
                     self.unheard.insert(object);
@@ -261,11 +261,11 @@ impl Kernel {
     /// # Errors
     /// What the system says.
     pub fn send(&mut self) -> io::Result<Left> {
-        let now = clock::now();
-        self.ask_whether_open(now);
-        if self.commands.in_flight() == 0 {
+        if self.commands.in_flight() == 0 && self.opening.next().is_none() {
             return Ok(Left::Nothing);
         }
+        let now = clock::now();
+        self.ask_whether_open(now);
         let mut left = self.commands.send()?;
         self.commands.read(&mut self.answers)?;
         let mut answers = std::mem::take(&mut self.answers);
