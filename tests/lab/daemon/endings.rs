@@ -33,6 +33,31 @@ fn a_stop_just_after_a_crash_removes_the_addresses() {
     }
 }
 
+/// Each advert is written down, so that the next process knows that nobody has taken over yet.
+#[test]
+fn a_process_that_is_killed_is_master_again_at_once() {
+    let mut pair =
+        Pair::running_with(|priority| Instance::lan(priority, &VIRTUAL).every("1s").to_string());
+    // Longer than after the first advert alone it would be too late.
+    pair.capture.mark();
+    pair.capture.wait_for_many(8, "adverts of gw-a", |p| p.is_of_master("gw-a"));
+    let mut other = pair.watch_b();
+    other.changes();
+    let crashed = child(&mut pair);
+    kill(crashed, Signal::SIGKILL).unwrap();
+    let document = pair.a.until("it is master again", |document| {
+        let another = document
+            .daemon
+            .vrrp
+            .as_ref()
+            .is_some_and(|vrrp| vrrp.pid != crashed.as_raw().cast_unsigned());
+        another && find(document, "lan").is_some_and(|lan| lan.state == State::Master)
+    });
+    let cause = &find(&document, "lan").unwrap().cause;
+    assert!(cause.starts_with("resumed after a restart"), "{cause}");
+    assert_eq!(other.changes(), [], "the other one has noticed nothing");
+}
+
 /// The process that lost its supervisor waits for its successor; it does not turn round and round.
 #[test]
 fn without_its_supervisor_it_hands_over_and_ends() {
