@@ -51,7 +51,8 @@ impl Outlet {
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
             match send(self.fd.as_raw_fd(), rest, flags) {
                 Ok(len) if len < rest.len() => self.sent += len,
-                Ok(_) => {
+                // What no socket ever takes must not keep back what follows.
+                Ok(_) | Err(Errno::EMSGSIZE) => {
                     self.octets = self.octets.saturating_sub(first.len());
                     self.sent = 0;
                     self.queue.pop_front();
@@ -76,7 +77,22 @@ mod tests {
     use std::io::Read;
     use std::os::unix::net::UnixStream;
 
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, recv, socketpair};
+
     use super::*;
+
+    #[test]
+    fn a_datagram_that_is_too_long_keeps_nothing_back() {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (near, far) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).unwrap();
+        let mut outlet = Outlet::new(near, 8_000_000);
+        assert!(outlet.push(vec![1; 4_000_000]) && outlet.push(vec![2]));
+        assert!(outlet.flush().unwrap());
+        let mut found = [0; 8];
+        assert_eq!(recv(far.as_raw_fd(), &mut found, MsgFlags::MSG_DONTWAIT), Ok(1));
+        assert_eq!((found[0], outlet.waiting()), (2, 0));
+    }
 
     #[test]
     fn what_does_not_fit_is_refused_and_the_rest_arrives_in_order() {

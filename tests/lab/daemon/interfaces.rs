@@ -243,3 +243,20 @@ fn two_links_are_independent() {
     let here = find(&status, "lan").unwrap();
     assert_eq!((here.state, here.transitions), (State::Master, before));
 }
+
+// vrrp:G-4
+#[test]
+fn where_there_is_no_arp_nothing_is_announced() {
+    let mut pair = Pair::new();
+    pair.a.host.net.ip("link set eth0 arp off");
+    for (router, priority) in [(&mut pair.a, 150), (&mut pair.b, 100)] {
+        router.configure(&Instance::lan(priority, &["192.0.2.1/24"]).to_string());
+        router.start();
+    }
+    pair.settle();
+    pair.watch_a().until_address("eth0", VIRTUAL_4, true);
+    pair.capture.mark();
+    pair.capture.wait_for_many(5, "adverts of gw-a", |p| p.is_of_master("gw-a"));
+    let packets = pair.capture.packets();
+    assert!(!packets.iter().any(|p| p.host == "gw-a" && p.announces().is_some()), "{packets:#?}");
+}

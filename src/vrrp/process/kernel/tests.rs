@@ -1,0 +1,94 @@
+use super::*;
+use crate::vrrp::settings::Settings;
+
+/// An engine that wants an address and a route, and what there is of them: nothing.
+fn scene() -> (Engine, Kernel, ObjectId, ObjectId) {
+    let text = "[vrrp.instance.lan]\ninterface = \"lo\"\nvirtual_router_id = 1\n\
+                virtual_addresses = [\"192.0.2.251/32\"]\n\
+                virtual_routes = [\"198.51.100.0/24 dev lo\"]\n";
+    let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
+    let engine = Engine::new(&settings);
+    let mut kernel = Kernel::open().unwrap();
+    kernel.configure(&engine).unwrap();
+    let lan = engine.instance("lan").unwrap();
+    let of = |wanted: fn(&Object) -> bool| {
+        engine.objects(lan).find(|(_, object)| wanted(object)).unwrap().0
+    };
+    let address = of(|object| matches!(object, Object::Address(_)));
+    let route = of(|object| matches!(object, Object::Route(_)));
+    while !kernel.monitor.is_current() {
+        kernel.read(&mut BTreeSet::new()).unwrap();
+    }
+    kernel.observe(&engine);
+    (engine, kernel, address, route)
+}
+
+fn answer(kernel: &mut Kernel, object: ObjectId, route: bool, outcome: Outcome) -> Vec<Done> {
+    let token = Token { object, present: true, route, asks: false };
+    kernel.answered(Answer { token, outcome }, Instant::ORIGIN);
+    kernel.take_done()
+}
+
+fn errno(done: &[Done]) -> Vec<Option<i32>> {
+    done.iter().map(|done| done.result.err().map(|error| error.0)).collect()
+}
+
+// netlink:N-56
+#[test]
+fn a_route_that_exists_already_may_be_somebody_else_s() {
+    let (engine, mut kernel, address, route) = scene();
+    assert_eq!(errno(&answer(&mut kernel, address, false, Outcome::Unchanged)), [None]);
+    assert!(!kernel.has_doubts());
+    assert_eq!(errno(&answer(&mut kernel, route, true, Outcome::Unchanged)), []);
+    assert!(kernel.has_doubts());
+    kernel.observe(&engine);
+    let done = kernel.take_done();
+    assert_eq!(errno(&done), [Some(Errno::EEXIST as i32)]);
+    assert_eq!(done[0].words.as_deref(), Some(IN_THE_WAY));
+    assert!(!kernel.has_doubts());
+}
+
+#[test]
+fn what_is_missing_was_removed_unless_something_is_still_to_come() {
+    let (mut engine, mut kernel, address, _) = scene();
+    let known = crate::vrrp::Event::Object { object: address, present: true };
+    engine.handle(known, Instant::ORIGIN);
+    let look = |kernel: &mut Kernel| {
+        kernel.dirty.insert(address);
+        kernel.observe(&engine)
+    };
+    assert_eq!(look(&mut kernel), [(address, false)]);
+    assert_eq!(kernel.observe(&engine), [], "nothing happened since");
+    kernel.in_flight.insert(address, 1);
+    assert_eq!(look(&mut kernel), [], "the answer is not here yet");
+    kernel.in_flight.clear();
+    kernel.unheard.insert(address);
+    assert_eq!(look(&mut kernel), [], "the event about a new IPv6 address comes late");
+    kernel.unheard.clear();
+    kernel.opening.expect(address, LinkIndex(1), Ipv6Addr::LOCALHOST);
+    assert_eq!(look(&mut kernel), [], "it is not open yet");
+    kernel.opening.forget(address);
+    assert_eq!(kernel.observe(&engine), [(address, false)], "it was not forgotten");
+}
+
+#[test]
+fn a_lost_answer_is_what_there_is() {
+    let (engine, mut kernel, address, _) = scene();
+    assert_eq!(errno(&answer(&mut kernel, address, false, Outcome::Lost)), []);
+    kernel.observe(&engine);
+    assert_eq!(errno(&kernel.take_done()), [Some(Errno::EAGAIN as i32)]);
+}
+
+#[test]
+fn what_can_not_be_asked_is_answered_once() {
+    let (_, mut kernel, address, _) = scene();
+    let text = "[vrrp.instance.lan]\ninterface = \"none0\"\nvirtual_router_id = 1\n\
+                virtual_addresses = [\"192.0.2.251/32\"]\n";
+    let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
+    let engine = Engine::new(&settings);
+    kernel.configure(&engine).unwrap();
+    kernel.ask(&engine, address, true);
+    assert_eq!(errno(&kernel.take_done()), [Some(Errno::ENODEV as i32)]);
+    kernel.ask(&engine, address, false);
+    assert_eq!(errno(&kernel.take_done()), [None], "it is gone with its interface");
+}
