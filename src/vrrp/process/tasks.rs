@@ -11,6 +11,9 @@ use smol::{LocalExecutor, Task};
 
 use super::shell::Shell;
 
+/// Work on the shell; `true`: there is more.
+type Read = dyn Fn(&mut Shell) -> bool;
+
 /// Starts tasks that work on the shell.
 #[derive(Clone, Debug)]
 pub struct Spawner {
@@ -35,6 +38,11 @@ impl Spawner {
         fd: BorrowedFd<'_>,
         read: impl Fn(&mut Shell) -> bool + 'static,
     ) -> io::Result<Task<()>> {
+        self.watch_boxed(fd, Box::new(read))
+    }
+
+    /// One task for all kinds: the machinery of a task is several kilobytes for each type.
+    fn watch_boxed(&self, fd: BorrowedFd<'_>, read: Box<Read>) -> io::Result<Task<()>> {
         let fd = duplicate(fd)?;
         let shell = self.shell.clone();
         Ok(self.executor.spawn(async move {
