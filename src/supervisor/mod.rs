@@ -230,8 +230,10 @@ async fn attend_signals(daemon: &Rc<Daemon>, executor: &Rc<LocalExecutor<'_>>, s
         match signals.next().await {
             Ok(Asked::Stop) => return,
             Ok(Asked::Reload) => {
-                // The log and the status tell how it went.
-                start(executor, async move { drop(reload::reload(&daemon).await) }).detach();
+                if !daemon.reload_asked.replace(true) {
+                    // The log and the status tell how it went.
+                    start(executor, async move { drop(reload::reload(&daemon).await) }).detach();
+                }
             }
             Ok(Asked::Dump) => start(executor, status::dump(daemon)).detach(),
             Ok(Asked::Statistics) => start(executor, status::statistics(daemon)).detach(),

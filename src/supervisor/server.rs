@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_io::Async;
+use smol::future::yield_now;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{LocalExecutor, Timer};
 
@@ -126,6 +127,8 @@ async fn attend(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
                 None => return events(daemon, stream).await,
             },
         }
+        // However fast it asks, others have their turn.
+        yield_now().await;
     }
 }
 
@@ -159,7 +162,10 @@ async fn events(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
     let hung_up = async {
         let (mut stream, mut chunk) = (stream, [0; CHUNK]);
         // What it says now is not read as requests.
-        while stream.read(&mut chunk).await? > 0 {}
+        while stream.read(&mut chunk).await? > 0 {
+            // However much it says, others have their turn.
+            yield_now().await;
+        }
         Ok(())
     };
     let tell = async {

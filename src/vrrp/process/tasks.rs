@@ -11,8 +11,8 @@ use smol::{LocalExecutor, Task};
 
 use super::shell::Shell;
 
-/// Work on the shell; `true`: there is more.
-type Read = dyn Fn(&mut Shell) -> bool;
+/// Work on the shell; `Some(true)`: there is more; `None`: there never will be.
+type Read = dyn Fn(&mut Shell) -> Option<bool>;
 
 /// Starts tasks that work on the shell.
 #[derive(Clone, Debug)]
@@ -38,6 +38,19 @@ impl Spawner {
         fd: BorrowedFd<'_>,
         read: impl Fn(&mut Shell) -> bool + 'static,
     ) -> io::Result<Task<()>> {
+        self.watch_until_end(fd, move |shell| Some(read(shell)))
+    }
+
+    /// As [`Spawner::watch`], until `read` gives `None`: a stream that has ended stays readable for
+    /// ever.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn watch_until_end(
+        &self,
+        fd: BorrowedFd<'_>,
+        read: impl Fn(&mut Shell) -> Option<bool> + 'static,
+    ) -> io::Result<Task<()>> {
         self.watch_boxed(fd, Box::new(read))
     }
 
@@ -46,12 +59,14 @@ impl Spawner {
         let fd = duplicate(fd)?;
         let shell = self.shell.clone();
         Ok(self.executor.spawn(async move {
-            while fd.readable().await.is_ok() {
+            let mut open = true;
+            while open && fd.readable().await.is_ok() {
                 while let Some(shell) = shell.upgrade() {
                     let more = {
                         let mut shell = shell.borrow_mut();
-                        let more = read(&mut shell);
-                        shell.turn() || more
+                        let more = if open { read(&mut shell) } else { None };
+                        open = more.is_some();
+                        shell.turn() || more == Some(true)
                     };
                     if !more {
                         break;
