@@ -14,7 +14,7 @@ use smol::{LocalExecutor, Timer};
 use super::commands;
 use super::daemon::Daemon;
 use super::lines::{Lines, TooLong};
-use super::time::within;
+use super::time::{start, within};
 use crate::control::record::Level;
 use crate::control::request::{Answer, MAX_LINE, Request};
 
@@ -69,13 +69,12 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
             Some(place) => {
                 refusing = false;
                 let daemon = Rc::clone(&daemon);
-                executor
-                    .spawn(async move {
-                        // Why a client went away matters to nobody.
-                        let _ = attend(&daemon, &stream).await;
-                        drop(place);
-                    })
-                    .detach();
+                let work = async move {
+                    // Why a client went away matters to nobody.
+                    let _ = attend(&daemon, &stream).await;
+                    drop(place);
+                };
+                start(&executor, work).detach();
             }
             None => {
                 if !refusing {

@@ -217,7 +217,7 @@ impl Shell {
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
         let mut more = self.ask_kernel();
-        more |= self.announce();
+        more |= self.announce(more);
         let untold = self.tell();
         more |= untold;
         // What there is to tell says how a command ended.
@@ -372,11 +372,18 @@ impl Shell {
         }
     }
 
-    fn announce(&mut self) -> bool {
+    /// Announces what there is; while addresses are still `installing`, only those that were not
+    /// announced yet.
+    fn announce(&mut self, installing: bool) -> bool {
         let now = clock::now();
         let mut more = true;
         for _ in 0..ANNOUNCEMENTS {
-            let Some(action) = self.engine.poll_announcement() else {
+            let action = if installing {
+                self.engine.poll_first_announcement()
+            } else {
+                self.engine.poll_announcement()
+            };
+            let Some(action) = action else {
                 more = false;
                 break;
             };

@@ -11,6 +11,9 @@ use smol::{LocalExecutor, Task};
 
 use super::shell::Shell;
 
+/// Work on the shell; `Some(true)`: there is more; `None`: there never will be.
+type Read = dyn Fn(&mut Shell) -> Option<bool>;
+
 /// Starts tasks that work on the shell.
 #[derive(Clone, Debug)]
 pub struct Spawner {
@@ -48,6 +51,11 @@ impl Spawner {
         fd: BorrowedFd<'_>,
         read: impl Fn(&mut Shell) -> Option<bool> + 'static,
     ) -> io::Result<Task<()>> {
+        self.watch_boxed(fd, Box::new(read))
+    }
+
+    /// One task for all kinds: the machinery of a task is several kilobytes for each type.
+    fn watch_boxed(&self, fd: BorrowedFd<'_>, read: Box<Read>) -> io::Result<Task<()>> {
         let fd = duplicate(fd)?;
         let shell = self.shell.clone();
         Ok(self.executor.spawn(async move {
