@@ -13,8 +13,9 @@ use crate::system::clock;
 use crate::vrrp::settings::Settings;
 use crate::vrrp::{Command, Event, InstanceId, Notice, State};
 
-use super::report;
 use super::shell::{End, Shell};
+use super::tasks::Next;
+use super::{report, words};
 
 /// Instances of a status that are told in one slice of work.
 const REPORTS: usize = 16;
@@ -52,7 +53,7 @@ impl Shell {
             ToChild::Release { ticket, instance } => {
                 self.with_instance(ticket, &instance, |shell, id| {
                     let result = match shell.engine.held(id) {
-                        Some(_) => Ok(format!("{instance}: released")),
+                        Some(_) => Ok(format!("{instance}: released{}", shell.held_with(id))),
                         None => Err(format!("{instance} is not held: there is nothing to release")),
                     };
                     let command = Command::Release { instance: id };
@@ -109,6 +110,22 @@ impl Shell {
                 self.send(&FromChild::Answer { ticket, result });
             }
         }
+    }
+
+    /// The other held members of an instance's group: a release is for all of them.
+    fn held_with(&self, id: InstanceId) -> String {
+        let engine = &self.engine;
+        let group = engine.group_of(id);
+        let others: Vec<&str> = engine
+            .instances()
+            .filter(|other| *other != id && group.is_some() && engine.group_of(*other) == group)
+            .filter(|other| engine.held(*other).is_some())
+            .map(|other| words::name(engine, other))
+            .collect();
+        if others.is_empty() {
+            return String::new();
+        }
+        format!(", with {} of its sync group", others.join(", "))
     }
 
     fn configure(&mut self, generation: u32, body: &[u8]) {
@@ -312,32 +329,32 @@ impl Inlet {
         Self { fd, decoder: Decoder::default(), buffer: vec![0; 64 * 1024].into() }
     }
 
-    /// Reads once and does what is asked for; `true`: perhaps there is more.
-    pub fn read(&mut self, shell: &mut Shell) -> bool {
+    /// Reads once and does what is asked for.
+    pub fn read(&mut self, shell: &mut Shell) -> Next {
         let len = match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
             Ok(0) => return self.gone(shell),
             Ok(len) => len,
-            Err(Errno::EAGAIN) => return false,
-            Err(Errno::EINTR) => return true,
+            Err(Errno::EAGAIN) => return Next::Wait,
+            Err(Errno::EINTR) => return Next::Read,
             Err(_) => return self.gone(shell),
         };
         self.decoder.push(self.buffer.get(..len).unwrap_or_default());
         loop {
             match self.decoder.message() {
                 Ok(Some(message)) => shell.order(message),
-                Ok(None) => return true,
+                Ok(None) => return Next::Read,
                 Err(error) => {
                     shell.fail(&format!("the supervisor sent {error}"));
-                    return false;
+                    return Next::End;
                 }
             }
         }
     }
 
     /// Without a supervisor the addresses go to another router (DESIGN 3).
-    fn gone(&self, shell: &mut Shell) -> bool {
+    fn gone(&self, shell: &mut Shell) -> Next {
         shell.stop();
-        false
+        Next::End
     }
 }
 

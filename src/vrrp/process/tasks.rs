@@ -11,6 +11,24 @@ use smol::{LocalExecutor, Task};
 
 use super::shell::Shell;
 
+/// What a task does after a read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// Reads again: perhaps there is more.
+    Read,
+    /// Waits until there is something.
+    Wait,
+    /// Ends: the other side is gone, so that the descriptor is readable for ever.
+    End,
+}
+
+impl From<bool> for Next {
+    /// `true`: perhaps there is more.
+    fn from(more: bool) -> Self {
+        if more { Self::Read } else { Self::Wait }
+    }
+}
+
 /// Starts tasks that work on the shell.
 #[derive(Clone, Debug)]
 pub struct Spawner {
@@ -26,24 +44,28 @@ impl Spawner {
 
     /// Whenever the descriptor is readable, calls `read` and lets the shell act, again and again
     /// as long as one of them has more to do, with others getting their turn in between. The task
-    /// ends when it is dropped. It waits on a duplicate, so the shell keeps the descriptor.
+    /// ends when it is dropped, or when `read` says so. It waits on a duplicate, so the shell keeps
+    /// the descriptor.
     ///
     /// # Errors
     /// What the system says.
-    pub fn watch(
+    pub fn watch<N: Into<Next>>(
         &self,
         fd: BorrowedFd<'_>,
-        read: impl Fn(&mut Shell) -> bool + 'static,
+        read: impl Fn(&mut Shell) -> N + 'static,
     ) -> io::Result<Task<()>> {
         let fd = duplicate(fd)?;
         let shell = self.shell.clone();
         Ok(self.executor.spawn(async move {
-            while fd.readable().await.is_ok() {
+            let mut next = Next::Wait;
+            while next != Next::End && fd.readable().await.is_ok() {
                 while let Some(shell) = shell.upgrade() {
                     let more = {
                         let mut shell = shell.borrow_mut();
-                        let more = read(&mut shell);
-                        shell.turn() || more
+                        if next != Next::End {
+                            next = read(&mut shell).into();
+                        }
+                        shell.turn() || next == Next::Read
                     };
                     if !more {
                         break;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::config::routes::{Route, RouteKind};
+use crate::config::routes::{Route, RouteKind, TableId};
 use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
+use crate::control::words::length;
 use crate::netlink::cache::Cache;
 use crate::units::{Centiseconds, Family};
 use crate::vrrp::settings::Object;
@@ -178,6 +179,12 @@ fn route_words(route: &Route) -> String {
             let _ = write!(words, " dev {interface}");
         }
     }
+    if let Some(metric) = route.metric {
+        let _ = write!(words, " metric {metric}");
+    }
+    if route.table != TableId::MAIN {
+        let _ = write!(words, " table {}", route.table.0);
+    }
     words
 }
 
@@ -260,6 +267,17 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             }
             told
         }
+        Notice::UnknownVrid { interface: id, from, vrid: 0 } => Told {
+            level: Level::Info,
+            ..Told::of_process(
+                Kind::Packet,
+                format!(
+                    "{from} announces virtual_router_id 0 on {}, which nobody may have: the \
+                     sender is broken",
+                    interface(engine, *id)
+                ),
+            )
+        },
         Notice::UnknownVrid { interface: id, from, vrid } => Told {
             level: Level::Info,
             ..Told::of_process(
@@ -369,13 +387,19 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             };
             Told::new(Level::Warning, Kind::HandOver, *instance, text.into())
         }
-        Notice::Hold { instance, held: true } => Told::new(
-            Level::Notice,
-            Kind::HandOver,
-            *instance,
-            "held as backup until released".into(),
-        ),
-        Notice::Hold { instance, held: false } => {
+        Notice::Hold { instance, held: true, hold_for } => {
+            let text = match hold_for {
+                Some(hold_for) => {
+                    format!(
+                        "held as backup for {}, or until released",
+                        length(hold_for.as_secs_f64())
+                    )
+                }
+                None => "held as backup until released".to_owned(),
+            };
+            Told::new(Level::Notice, Kind::HandOver, *instance, text)
+        }
+        Notice::Hold { instance, held: false, .. } => {
             Told::new(Level::Notice, Kind::HandOver, *instance, "released from the hold".into())
         }
         Notice::LateWake { by } => Told::of_process(
@@ -405,4 +429,24 @@ pub fn send_failed(family: Family, errno: Errno) -> String {
         ""
     };
     format!("cannot send {family} adverts: {}{look}", errno.desc())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::vrrp::settings::Settings;
+
+    #[test]
+    fn no_pair_of_routers_has_the_identifier_0() {
+        let engine = Engine::new(&Settings::default());
+        let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let text = |vrid| {
+            let stranger = Notice::UnknownVrid { interface: InterfaceId(0), from, vrid };
+            notice(&engine, &Cache::default(), &stranger, None).text
+        };
+        assert!(text(0).ends_with("which nobody may have: the sender is broken"), "{}", text(0));
+        assert!(text(9).ends_with("another pair of routers"), "{}", text(9));
+    }
 }
