@@ -299,6 +299,7 @@ impl Shell {
     /// What has to be done now and then; the supervisor's hello is the clock.
     fn housekeeping(&mut self) {
         let now = clock::now();
+        self.records.catch_up(now);
         for warnings in self.warnings.values_mut() {
             warnings.refresh(&self.engine, now);
         }

@@ -34,6 +34,9 @@ pub struct Records {
     outlet: Outlet,
     level: Level,
     limits: BTreeMap<(Option<InstanceId>, Kind), Limit>,
+    /// The last change of state of an instance, when a limit left it out: what was told before it
+    /// is not how things stand.
+    withheld: BTreeMap<InstanceId, (Entry, Instant)>,
     /// Left out by limits.
     pub limited: u64,
     /// Lost because the supervisor did not take them.
@@ -47,6 +50,7 @@ impl Records {
             outlet: Outlet::new(fd, ROOM),
             level: Level::Info,
             limits: BTreeMap::new(),
+            withheld: BTreeMap::new(),
             limited: 0,
             lost: 0,
         }
@@ -64,17 +68,49 @@ impl Records {
         }
         let sort = (entry.instance.as_ref().map(|(id, _)| *id), entry.kind);
         let limit = self.limits.entry(sort).or_insert_with(|| Limit::new(now));
-        let Some(left_out) = limit.take(now) else {
-            self.limited += 1;
-            return;
-        };
+        let changed = entry.instance.as_ref().filter(|_| entry.transition.is_some());
+        let changed = changed.map(|(id, _)| *id);
+        match (limit.take(now), changed) {
+            (None, changed) => {
+                self.limited += 1;
+                if let Some(id) = changed {
+                    self.withheld.insert(id, (entry, now));
+                }
+            }
+            (Some(left_out), changed) => {
+                if let Some(id) = changed {
+                    self.withheld.remove(&id);
+                }
+                self.push(entry, now, left_out);
+            }
+        }
+    }
+
+    /// Tells the changes of state that were left out and that nothing followed, as far as the
+    /// limits allow by now.
+    pub fn catch_up(&mut self, now: Instant) {
+        let ids: Vec<InstanceId> = self.withheld.keys().copied().collect();
+        for id in ids {
+            let Some((entry, _)) = self.withheld.get(&id) else { continue };
+            let limit = self.limits.get_mut(&(Some(id), entry.kind));
+            let limit = limit.filter(|limit| limit.allows(now));
+            let Some(left_out) = limit.and_then(|limit| limit.take(now)) else { continue };
+            if let Some((entry, at)) = self.withheld.remove(&id) {
+                self.limited = self.limited.saturating_sub(1);
+                // It counted as left out itself.
+                self.push(entry, at, left_out.saturating_sub(1));
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry, at: Instant, left_out: u32) {
         let name = entry.instance.map(|(_, name)| name);
         let text = match &name {
             Some(name) => format!("{name}: {}", entry.text),
             None => entry.text,
         };
         let record = Record {
-            at: now,
+            at,
             level: entry.level,
             kind: entry.kind,
             instance: name,
@@ -91,6 +127,7 @@ impl Records {
     /// Forgets the limits of instances that are gone.
     pub fn retain(&mut self, exists: impl Fn(InstanceId) -> bool) {
         self.limits.retain(|(instance, _), _| instance.is_none_or(&exists));
+        self.withheld.retain(|instance, _| exists(*instance));
     }
 
     /// See [`Outlet::flush`].
@@ -105,5 +142,55 @@ impl Records {
 impl AsFd for Records {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.outlet.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::control::status::State;
+
+    #[test]
+    fn the_last_change_of_state_is_told_in_the_end() {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        far.set_nonblocking(true).unwrap();
+        let mut records = Records::new(near.into());
+        let start = Instant::ORIGIN + Duration::from_secs(100);
+        let change = |number: u32| Entry {
+            level: Level::Notice,
+            kind: Kind::Transition,
+            instance: Some((InstanceId(0), "lan".to_owned())),
+            transition: Some(Transition {
+                from: State::Backup,
+                to: State::Fault,
+                cause: String::new(),
+            }),
+            text: number.to_string(),
+        };
+        let told = |records: &mut Records| {
+            let mut texts = Vec::new();
+            let mut octets = [0; 4096];
+            assert!(records.flush().is_ok());
+            while let Ok(len) = far.recv(&mut octets) {
+                let record: Record = postcard::from_bytes(&octets[..len]).unwrap();
+                texts.push((record.text, record.left_out));
+            }
+            texts
+        };
+        let mut last = Vec::new();
+        for number in 0..50 {
+            records.add(change(number), start);
+            last.extend(told(&mut records));
+        }
+        assert_eq!(last.last(), Some(&("lan: 19".to_owned(), 0)));
+        records.catch_up(start + Duration::from_secs(1));
+        assert_eq!(told(&mut records), []);
+        records.catch_up(start + Duration::from_secs(10));
+        assert_eq!(told(&mut records), [("lan: 49".to_owned(), 29)]);
+        records.catch_up(start + Duration::from_secs(60));
+        assert_eq!((told(&mut records), records.limited), (vec![], 29));
     }
 }
