@@ -13,14 +13,19 @@ macro_rules! changed_keys {
     ($type:ident, $old:expr, $new:expr, { $($field:ident: $key:literal),* $(,)? }) => {{
         let (old, new): (&$type, &$type) = ($old, $new);
         let $type { $($field: _),* } = old;
-        let mut keys: Vec<&'static str> = Vec::new();
-        $(
-            if old.$field != new.$field && !keys.contains(&$key) {
-                keys.push($key);
-            }
-        )*
-        keys
+        once(&[$(($key, old.$field != new.$field)),*])
     }};
+}
+
+/// The keys with `true`, each once.
+fn once(differ: &[(&'static str, bool)]) -> Vec<&'static str> {
+    let mut keys = Vec::new();
+    for (key, differs) in differ {
+        if *differs && !keys.contains(key) {
+            keys.push(*key);
+        }
+    }
+    keys
 }
 
 /// The differences between two models.

@@ -16,6 +16,8 @@ use crate::units::Mac;
 /// Octets of the fixed part: family, padding, hardware type, index, flags, change mask.
 const FIXED_LEN: usize = 16;
 
+/// Has no address resolution.
+const IFF_NOARP: u32 = 0x80;
 /// Administratively up.
 const IFF_UP: u32 = 0x1;
 /// Has a carrier and is not dormant.
@@ -40,6 +42,11 @@ impl LinkFlags {
     /// Administratively up, with a carrier or without.
     pub const fn enabled(self) -> bool {
         self.0 & IFF_UP != 0
+    }
+
+    /// Hosts on it ask each other for link-layer addresses (ARP, neighbour discovery).
+    pub const fn resolves(self) -> bool {
+        self.0 & IFF_NOARP == 0
     }
 
     /// Up and running, which is "up" for VRRP (`netlink:N-21`).

@@ -15,6 +15,7 @@ use super::state_dir::StateDir;
 use super::status::Desk;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
+use crate::control::shared::{SavedState, Shared};
 use crate::system::shared::Region;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
@@ -46,6 +47,8 @@ pub struct Daemon {
     pub desk: Desk,
     /// One reload at a time.
     pub reloading: smol::lock::Mutex<()>,
+    /// A signal asks for a reload that has not begun yet: more of them ask for the same.
+    pub reload_asked: Cell<bool>,
     stopping: Stopping,
 }
 
@@ -132,6 +135,7 @@ impl Daemon {
             strangers,
             desk: Desk::new(),
             reloading: smol::lock::Mutex::new(()),
+            reload_asked: Cell::new(false),
             stopping: Stopping { begun: Cell::new(false), begin, begins },
         }
     }
@@ -155,6 +159,14 @@ impl Daemon {
     /// Whether the end has begun.
     pub fn is_stopping(&self) -> bool {
         self.stopping.begun.get()
+    }
+
+    /// Whether the vrrp process held addresses when that was last known.
+    pub fn holds_addresses(&self) -> bool {
+        Shared::open(&self.memory).is_ok_and(|shared| {
+            let mut slots = shared.iter().filter_map(|(_, _, saved)| saved);
+            slots.any(|saved| saved.state == SavedState::Master || saved.installed > 0)
+        })
     }
 
     /// Waits until the end begins.

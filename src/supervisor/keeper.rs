@@ -38,6 +38,7 @@ const LINE: usize = 1_024;
 /// the first start went.
 pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
     let mut back_off = BackOff::default();
+    let mut cleaned = false;
     loop {
         let began = clock::now();
         let end = match Child::start_vrrp(&daemon.memory, &daemon.strangers) {
@@ -63,10 +64,9 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
             vrrp.last_end = Some((now, end.clone()));
         }
         if daemon.is_stopping() {
-            daemon.note(
-                Level::Error,
-                format!("{end} before it had handed over; addresses of it may still be there"),
-            );
+            if clean_up(&daemon, &end, &mut cleaned) {
+                continue;
+            }
             return;
         }
         let wait = back_off.wait(now.since(began));
@@ -76,11 +76,25 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
         };
         daemon.note(Level::Error, format!("{end}; it is started again {when}"));
         within(wait, daemon.stop_begins()).await;
-        if daemon.is_stopping() {
+        if daemon.is_stopping() && !clean_up(&daemon, &end, &mut cleaned) {
             return;
         }
         daemon.vrrp.borrow_mut().restarts += 1;
     }
+}
+
+/// Whether to start the process once more, although all is to end: the one before held addresses,
+/// and nobody else removes them.
+fn clean_up(daemon: &Daemon, end: &str, cleaned: &mut bool) -> bool {
+    let held = daemon.holds_addresses();
+    let again = held && !std::mem::replace(cleaned, true);
+    let then = match (held, again) {
+        (false, _) => "",
+        (true, true) => "; it is started once more to give its addresses up",
+        (true, false) => "; its addresses may still be there: look at ip address",
+    };
+    daemon.note(Level::Error, format!("{end} before it had handed over{then}"));
+    again
 }
 
 /// All that has to do with a running child; how it ended.
@@ -146,7 +160,11 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
     let body = current.for_vrrp().map_err(|error| error.to_string())?;
     let busy = |_| "the queue is full".to_owned();
     link.say(ToChild::LogLevel(daemon.log.level_of_children())).map_err(busy)?;
-    link.configure(current.generation, body).map_err(busy)
+    let applied = link.configure(current.generation, body).map_err(busy)?;
+    if daemon.is_stopping() {
+        link.say(ToChild::Stop).map_err(busy)?;
+    }
+    Ok(applied)
 }
 
 /// Asks again and again whether it works.

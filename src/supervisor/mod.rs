@@ -56,7 +56,7 @@ use detach::Detached;
 use log::{Log, Target};
 use signals::{Asked, Signals};
 use state_dir::StateDir;
-use time::within;
+use time::{start, within};
 
 /// How long the first start of a child may take before a daemon counts as failed.
 const START: Duration = Duration::from_secs(10);
@@ -174,21 +174,24 @@ async fn work(
     daemon.set_socket_group();
     let library = daemon.log.of_library();
     let log = Rc::clone(daemon);
-    let collect = executor.spawn(async move {
+    let collect = start(executor, async move {
         while let Ok(record) = library.recv().await {
             log.log.take(record);
         }
     });
     let signals = Signals::open().map_err(Failure::system("cannot take signals"))?;
-    let ask = executor.spawn(status::ask(Rc::clone(daemon)));
+    let ask = start(executor, status::ask(Rc::clone(daemon)));
     let serve = listener.map(|listener| {
-        executor.spawn(server::serve(Rc::clone(daemon), Rc::clone(executor), listener))
+        start(executor, server::serve(Rc::clone(daemon), Rc::clone(executor), listener))
     });
     let (first, went) = bounded(1);
-    let keeper = executor.spawn(keeper::keep(Rc::clone(daemon), move |result| {
-        // Only the first one counts.
-        let _ = first.try_send(result);
-    }));
+    let keeper = start(
+        executor,
+        keeper::keep(Rc::clone(daemon), move |result| {
+            // Only the first one counts.
+            let _ = first.try_send(result);
+        }),
+    );
     let started = match detached {
         None => Ok(()),
         Some(detached) => begin(detached, &went).await,
@@ -227,11 +230,13 @@ async fn attend_signals(daemon: &Rc<Daemon>, executor: &Rc<LocalExecutor<'_>>, s
         match signals.next().await {
             Ok(Asked::Stop) => return,
             Ok(Asked::Reload) => {
-                // The log and the status tell how it went.
-                executor.spawn(async move { drop(reload::reload(&daemon).await) }).detach();
+                if !daemon.reload_asked.replace(true) {
+                    // The log and the status tell how it went.
+                    start(executor, async move { drop(reload::reload(&daemon).await) }).detach();
+                }
             }
-            Ok(Asked::Dump) => executor.spawn(status::dump(daemon)).detach(),
-            Ok(Asked::Statistics) => executor.spawn(status::statistics(daemon)).detach(),
+            Ok(Asked::Dump) => start(executor, status::dump(daemon)).detach(),
+            Ok(Asked::Statistics) => start(executor, status::statistics(daemon)).detach(),
             Err(error) => {
                 daemon.note(Level::Error, format!("signals cannot be read: {error}; stopping"));
                 return;

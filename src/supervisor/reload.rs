@@ -18,6 +18,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Why it was refused, with all diagnostics; or that the vrrp process does not answer.
 pub async fn reload(daemon: &Daemon) -> Result<String, String> {
     let _one_at_a_time = daemon.reloading.lock().await;
+    // Whoever asks from now on may have changed the file after it is read.
+    daemon.reload_asked.set(false);
     let note = |level, text: String| daemon.log.note(level, Kind::Configuration, text);
     let file = daemon.file.display();
     let accepted = match configuration::load(&daemon.file, false) {

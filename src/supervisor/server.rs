@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_io::Async;
+use smol::future::yield_now;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{LocalExecutor, Timer};
 
 use super::commands;
 use super::daemon::Daemon;
 use super::lines::{Lines, TooLong};
-use super::time::within;
+use super::time::{start, within};
 use crate::control::record::Level;
 use crate::control::request::{Answer, MAX_LINE, Request};
 
@@ -68,13 +69,12 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
             Some(place) => {
                 refusing = false;
                 let daemon = Rc::clone(&daemon);
-                executor
-                    .spawn(async move {
-                        // Why a client went away matters to nobody.
-                        let _ = attend(&daemon, &stream).await;
-                        drop(place);
-                    })
-                    .detach();
+                let work = async move {
+                    // Why a client went away matters to nobody.
+                    let _ = attend(&daemon, &stream).await;
+                    drop(place);
+                };
+                start(&executor, work).detach();
             }
             None => {
                 if !refusing {
@@ -127,6 +127,8 @@ async fn attend(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
                 None => return events(daemon, stream).await,
             },
         }
+        // However fast it asks, others have their turn.
+        yield_now().await;
     }
 }
 
@@ -160,7 +162,10 @@ async fn events(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
     let hung_up = async {
         let (mut stream, mut chunk) = (stream, [0; CHUNK]);
         // What it says now is not read as requests.
-        while stream.read(&mut chunk).await? > 0 {}
+        while stream.read(&mut chunk).await? > 0 {
+            // However much it says, others have their turn.
+            yield_now().await;
+        }
         Ok(())
     };
     let tell = async {

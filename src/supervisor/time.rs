@@ -1,9 +1,14 @@
-//! Waiting with an end.
+//! Tasks, and waiting with an end.
 
 use std::time::Duration;
 
-use smol::Timer;
-use smol::future::or;
+use smol::future::{FutureExt, or};
+use smol::{LocalExecutor, Task, Timer};
+
+/// Starts a task. All are of one type: the machinery of a task is several kilobytes for each.
+pub fn start<'a>(executor: &LocalExecutor<'a>, work: impl Future<Output = ()> + 'a) -> Task<()> {
+    executor.spawn(work.boxed_local())
+}
 
 /// What the future gives, or `None` when it takes longer than `limit`.
 pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {

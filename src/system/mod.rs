@@ -19,6 +19,7 @@
 pub mod clock;
 pub mod filter;
 pub mod inherited;
+pub mod limits;
 pub mod options;
 pub mod pidfd;
 pub mod privileges;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::instance::{Context, Instance};
 use super::objects::Slot;
+use super::outbox::Outbox;
 use super::statistics::count;
 use super::timers::Timer;
 use super::{Action, InterfaceId, Notice, ObjectId, State};
@@ -148,7 +149,23 @@ impl Instance {
 impl Engine {
     /// The third lane of [`Engine::poll_action`] alone: announcements that may leave now.
     pub fn poll_announcement(&mut self) -> Option<Action> {
-        while let Some(object) = self.out.announcements.pop_front() {
+        self.poll_first_announcement()
+            .or_else(|| self.poll_paced())
+            .or_else(|| self.poll_queued(|out| &mut out.repeats))
+    }
+
+    /// Of the third lane, addresses that were not announced in this burst yet. For a driver that
+    /// still has addresses to install: each of them is to be announced once before others are
+    /// again.
+    pub fn poll_first_announcement(&mut self) -> Option<Action> {
+        self.poll_queued(|out| &mut out.announcements)
+    }
+
+    fn poll_queued(
+        &mut self,
+        queue: impl Fn(&mut Outbox) -> &mut VecDeque<ObjectId>,
+    ) -> Option<Action> {
+        while let Some(object) = queue(&mut self.out).pop_front() {
             match self.spacing(object) {
                 Some((interface, family, spacing)) if !spacing.is_zero() => {
                     self.pacers.push(interface, family, object);
@@ -156,13 +173,17 @@ impl Engine {
                 Some(_) | None => {
                     if let Some(again) = self.take_announcement(object) {
                         if again {
-                            self.out.announcements.push_back(object);
+                            self.out.repeats.push_back(object);
                         }
                         return Some(Action::Announce(object));
                     }
                 }
             }
         }
+        None
+    }
+
+    fn poll_paced(&mut self) -> Option<Action> {
         for index in 0..self.pacers.list.len() {
             while let Some(object) = self.take_paced(index) {
                 let spacing = self.spacing(object).map_or(Duration::ZERO, |(_, _, s)| s);

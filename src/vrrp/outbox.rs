@@ -21,8 +21,10 @@ pub struct Outbox {
     pub removals: VecDeque<InstanceId>,
     /// Instances that may have kernel objects to install.
     pub kernel: VecDeque<InstanceId>,
-    /// Addresses to announce.
+    /// Addresses to announce for the first time in a burst.
     pub announcements: VecDeque<ObjectId>,
+    /// Addresses to announce once more.
+    pub repeats: VecDeque<ObjectId>,
     notices: VecDeque<Notice>,
     notice_limit: usize,
     lost: u32,
@@ -36,6 +38,7 @@ impl Default for Outbox {
             removals: VecDeque::new(),
             kernel: VecDeque::new(),
             announcements: VecDeque::new(),
+            repeats: VecDeque::new(),
             notices: VecDeque::with_capacity(NOTICES),
             notice_limit: NOTICES,
             lost: 0,
@@ -50,6 +53,7 @@ impl Outbox {
         self.removals.reserve(instances);
         self.kernel.reserve(instances);
         self.announcements.reserve(objects);
+        self.repeats.reserve(objects);
         self.notice_limit = NOTICES.max(instances.saturating_mul(NOTICES_PER_INSTANCE));
     }
 

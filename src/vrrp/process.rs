@@ -51,6 +51,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::rc::Rc;
 
+use nix::errno::Errno;
 use smol::LocalExecutor;
 use smol::future::yield_now;
 
@@ -61,6 +62,7 @@ use self::saved::Saved;
 use self::shell::{End, Parts, Shell};
 use self::tasks::Spawner;
 use crate::control::shared::{Shared, WORDS};
+use crate::system::limits::raise_descriptors;
 use crate::system::shared::Region;
 use crate::system::timer::Timer;
 use crate::units::Family;
@@ -79,12 +81,23 @@ pub struct Inherited {
     pub shared: OwnedFd,
 }
 
+/// Says what is missing when there are no packet sockets.
+fn without_packet_sockets(error: io::Error) -> io::Error {
+    let help = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAFNOSUPPORT) => ": the kernel was built without CONFIG_PACKET",
+        Some(_) | None => "",
+    };
+    io::Error::new(error.kind(), format!("cannot open a packet socket: {error}{help}"))
+}
+
 /// Runs until the supervisor says stop, or is gone.
 ///
 /// # Errors
 /// What the process can not work without: shared memory, timer, netlink, packet sockets.
 pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     log::install();
+    // Each interface takes two for each family. Should it fail, there are as many as there were.
+    let _ = raise_descriptors();
     let memory = Region::open(inherited.shared, WORDS)?;
     let shared = Shared::open(memory).map_err(io::Error::other)?;
     let timer = Rc::new(Timer::new()?);
@@ -104,7 +117,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         let inlet = orders::Inlet::new(inherited.channel);
         let fd = inlet.as_fd().try_clone_to_owned()?;
         let inlet = RefCell::new(inlet);
-        spawner.watch(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
+        spawner.watch_until_end(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
     };
     let alarm = spawner.watch(timer.as_fd(), |shell| {
         if let Err(error) = shell.timer.consume() {
@@ -122,7 +135,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     };
     let mut listeners = Vec::new();
     for family in Family::ALL {
-        let listener = Listener::open(family)?;
+        let listener = Listener::open(family).map_err(without_packet_sockets)?;
         let fd = listener.as_fd().try_clone_to_owned()?;
         listeners.push(spawner.watch(fd.as_fd(), move |shell| shell.hear(&listener))?);
     }

@@ -73,7 +73,19 @@ impl Line {
             self.text
         )
     }
+
+    /// For the system's log: `Nov  1 23:40:12`, UTC (RFC 3164, section 4.1.2).
+    pub fn short_time(&self) -> String {
+        let seconds = self.time.as_secs();
+        let (_, month, day) = date(seconds / 86_400);
+        let month = (1..).zip(MONTHS).find(|(number, _)| *number == month).map_or("", |(_, m)| m);
+        let (hour, minute) = (seconds / 3_600 % 24, seconds / 60 % 60);
+        format!("{month} {day:2} {hour:02}:{minute:02}:{:02}", seconds % 60)
+    }
 }
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Year, month and day of a number of days since 1970 in the Gregorian calendar: years are counted
 /// from a first of March, so that the leap day is the last one.
@@ -108,6 +120,17 @@ mod tests {
         assert_eq!(shown(1_795_304_412, 345), "2026-11-21T23:40:12.345Z notice x\n");
         assert_eq!(shown(4_107_542_399, 0), "2100-02-28T23:59:59.000Z notice x\n");
         assert_eq!(shown(4_107_542_400, 0), "2100-03-01T00:00:00.000Z notice x\n");
+    }
+
+    #[test]
+    fn short_times_have_no_year_and_are_of_one_length() {
+        let shown = |seconds: u64| {
+            let time = Duration::from_secs(seconds);
+            Line { time, level: Level::Notice, text: "x".to_owned() }.short_time()
+        };
+        assert_eq!(shown(0), "Jan  1 00:00:00");
+        assert_eq!(shown(1_795_304_412), "Nov 21 23:40:12");
+        assert_eq!(shown(4_133_980_799), "Dec 31 23:59:59");
     }
 
     #[test]

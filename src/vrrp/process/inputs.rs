@@ -10,6 +10,9 @@ use super::shell::{Shell, is_of_link};
 
 /// Announcements of others that are read before others get their turn.
 const HEARD: usize = 64;
+/// Slices of news from the kernel that are read at once at the most: more than its queue has. What
+/// comes after is left to the task that waits for it.
+const LOOKS: usize = 64;
 
 impl Shell {
     /// Reads what the monitor has; `true`: perhaps there is more.
@@ -24,8 +27,14 @@ impl Shell {
         }
         if !self.started {
             self.changed_links.clear();
+            self.kernel.take_gone();
             self.start_when_ready();
             return false;
+        }
+        for link in self.kernel.take_gone() {
+            if let Some((interface, state)) = self.links.lose(link) {
+                self.engine.handle(Event::Interface { interface, state }, clock::now());
+            }
         }
         // Before the addresses: an interface that is gone takes them along, and then nobody has
         // removed them.
@@ -38,8 +47,19 @@ impl Shell {
         false
     }
 
-    /// Tells the engine which objects are there, or are not, otherwise than it knows.
-    pub(super) fn observe(&mut self) {
+    /// Sees what the kernel has now. What it has told meanwhile is read first: only then the cache
+    /// knows all that was answered.
+    pub(super) fn look(&mut self) {
+        for _ in 0..LOOKS {
+            if !self.read_netlink() {
+                return;
+            }
+        }
+    }
+
+    /// Tells the engine which objects are there, or are not, otherwise than it knows. To be called
+    /// when the monitor is read to the end.
+    fn observe(&mut self) {
         let now = clock::now();
         for (object, present) in self.kernel.observe(&self.engine) {
             self.engine.handle(Event::Object { object, present }, now);

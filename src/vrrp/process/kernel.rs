@@ -15,7 +15,7 @@ use nix::errno::Errno;
 
 use super::opening::Opening;
 use crate::config::objects::VirtualAddress;
-use crate::netlink::batch::{Answer, NotTaken, Outcome, Request};
+use crate::netlink::batch::{Answer, BATCH, IN_FLIGHT, NotTaken, Outcome, Request};
 use crate::netlink::cache::{Change, What};
 use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
@@ -26,6 +26,9 @@ use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, KernelError, ObjectId};
 
+/// Why a route can not be added.
+const IN_THE_WAY: &str = "another route with this destination and metric is in its place";
+
 /// More dirty objects than that are looked up in a set and not one by one.
 const FEW: usize = 32;
 
@@ -34,6 +37,8 @@ const FEW: usize = 32;
 struct Token {
     object: ObjectId,
     present: bool,
+    /// A route: "exists already" may mean another one in its place.
+    route: bool,
     /// It asks whether the address, which is there, is open.
     asks: bool,
 }
@@ -73,8 +78,11 @@ pub struct Kernel {
     dirty: BTreeSet<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
     unheard: BTreeSet<ObjectId>,
-    /// Requests whose answer is lost: the cache has to tell.
-    lost: Vec<Token>,
+    /// Requests whose answer is lost, or does not say enough: the cache has to tell. With what to
+    /// say when it is not as asked for.
+    lost: Vec<(Token, Errno)>,
+    /// Links that were deleted. One of the same number that comes later is another one.
+    gone: BTreeSet<LinkIndex>,
     changes: Vec<Change>,
     answers: Vec<Answer<Token>>,
     done: Vec<Done>,
@@ -101,6 +109,7 @@ impl Kernel {
             dirty: BTreeSet::new(),
             unheard: BTreeSet::new(),
             lost: Vec::new(),
+            gone: BTreeSet::new(),
             changes: Vec::new(),
             answers: Vec::new(),
             done: Vec::new(),
@@ -138,6 +147,7 @@ impl Kernel {
             }
         }
         self.unheard.retain(|object| engine.object(*object).is_some());
+        self.places.retain(|object, _| engine.object(*object).is_some());
         self.monitor.set_watch(&routes, &rules)
     }
 
@@ -177,7 +187,8 @@ impl Kernel {
     /// Asks the kernel to add or remove an object; [`Kernel::send`] sends it. What can not be asked
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
-        let token = Token { object, present, asks: false };
+        let route = matches!(engine.object(object), Some(Object::Route(_)));
+        let token = Token { object, present, route, asks: false };
         if self.opening.forget(object) {
             self.finish(Token { present: true, ..token }, Ok(()), None);
         }
@@ -252,7 +263,7 @@ impl Kernel {
 
     fn finish(&mut self, token: Token, result: Result<(), Errno>, words: Option<Box<str>>) {
         let result = result.map_err(|errno| KernelError(errno as i32));
-        let Token { object, present, asks: _ } = token;
+        let Token { object, present, .. } = token;
         self.done.push(Done { object, present, result, words });
     }
 
@@ -279,6 +290,21 @@ impl Kernel {
         Ok(left)
     }
 
+    /// Whether the queue takes no more requests for now.
+    pub fn is_full(&self) -> bool {
+        self.commands.in_flight() >= IN_FLIGHT
+    }
+
+    /// Whether there are requests that only [`Kernel::observe`] can answer.
+    pub const fn has_doubts(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
+    /// The links that were deleted since this was asked last.
+    pub fn take_gone(&mut self) -> BTreeSet<LinkIndex> {
+        std::mem::take(&mut self.gone)
+    }
+
     /// When [`Kernel::send`] has to be called again, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.opening.next()
@@ -291,8 +317,10 @@ impl Kernel {
     }
 
     fn ask_whether_open(&mut self, now: Instant) {
-        while let Some((object, link, address)) = self.opening.take_due(now) {
-            let token = Token { object, present: true, asks: true };
+        // Not all of thousands at once.
+        for _ in 0..BATCH {
+            let Some((object, link, address)) = self.opening.take_due(now) else { return };
+            let token = Token { object, present: true, route: false, asks: true };
             match self.commands.push(Request::Ask(link, address), token) {
                 Ok(()) => *self.in_flight.entry(object).or_default() += 1,
                 // Too much to do: later.
@@ -325,6 +353,10 @@ impl Kernel {
             Outcome::Unchanged | Outcome::Refused(_) | Outcome::Lost if token.asks => {
                 self.open_or_not(token, false, now);
             }
+            // What the mirror does not know as ours is somebody else's.
+            Outcome::Unchanged if token.route && token.present => {
+                self.lost.push((token, Errno::EEXIST));
+            }
             Outcome::Done(_) | Outcome::Unchanged => {
                 if !token.present {
                     self.places.remove(&token.object);
@@ -339,7 +371,7 @@ impl Kernel {
             }
             Outcome::Lost => {
                 self.opening.forget(token.object);
-                self.lost.push(token);
+                self.lost.push((token, Errno::EAGAIN));
             }
         }
     }
@@ -358,6 +390,17 @@ impl Kernel {
         for change in self.changes.drain(..) {
             match change.what {
                 What::Link { before, after } => {
+                    match (&before, &after) {
+                        (Some(before), None) => {
+                            self.gone.insert(before.index);
+                        }
+                        // What was put on it is still there, and now nobody wants it.
+                        (Some(before), Some(after)) if before.name != after.name => {
+                            let put = self.places.iter().filter(|(_, on)| **on == after.index);
+                            self.dirty.extend(put.map(|(object, _)| *object));
+                        }
+                        (Some(_) | None, _) => {}
+                    }
                     links.extend([before, after].into_iter().flatten().map(|link| link.name));
                 }
                 What::Address { before, after } => {
@@ -385,10 +428,11 @@ impl Kernel {
         if !self.monitor.is_current() {
             return Vec::new();
         }
-        for token in std::mem::take(&mut self.lost) {
+        for (token, errno) in std::mem::take(&mut self.lost) {
             let held = self.holds(engine, token.object);
-            let result = if held == token.present { Ok(()) } else { Err(Errno::EAGAIN) };
-            self.finish(token, result, None);
+            let result = if held == token.present { Ok(()) } else { Err(errno) };
+            let in_the_way = result == Err(Errno::EEXIST);
+            self.finish(token, result, in_the_way.then(|| IN_THE_WAY.into()));
         }
         let ready = |object: &ObjectId| {
             !self.in_flight.contains_key(object) && !self.opening.contains(*object)
@@ -472,4 +516,102 @@ type Key = (LinkIndex, IpAddr, u8, Option<IpAddr>);
 fn key(link: LinkIndex, address: &VirtualAddress) -> Key {
     let peer = address.peer.filter(|peer| *peer != address.address);
     (link, address.address, address.prefix_len, peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vrrp::settings::Settings;
+
+    /// An engine that wants an address and a route, and what there is of them: nothing.
+    fn scene() -> (Engine, Kernel, ObjectId, ObjectId) {
+        let text = "[vrrp.instance.lan]\ninterface = \"lo\"\nvirtual_router_id = 1\n\
+                    virtual_addresses = [\"192.0.2.251/32\"]\n\
+                    virtual_routes = [\"198.51.100.0/24 dev lo\"]\n";
+        let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
+        let engine = Engine::new(&settings);
+        let mut kernel = Kernel::open().unwrap();
+        kernel.configure(&engine).unwrap();
+        let lan = engine.instance("lan").unwrap();
+        let of = |wanted: fn(&Object) -> bool| {
+            engine.objects(lan).find(|(_, object)| wanted(object)).unwrap().0
+        };
+        let address = of(|object| matches!(object, Object::Address(_)));
+        let route = of(|object| matches!(object, Object::Route(_)));
+        while !kernel.monitor.is_current() {
+            kernel.read(&mut BTreeSet::new()).unwrap();
+        }
+        kernel.observe(&engine);
+        (engine, kernel, address, route)
+    }
+
+    fn answer(kernel: &mut Kernel, object: ObjectId, route: bool, outcome: Outcome) -> Vec<Done> {
+        let token = Token { object, present: true, route, asks: false };
+        kernel.answered(Answer { token, outcome }, Instant::ORIGIN);
+        kernel.take_done()
+    }
+
+    fn errno(done: &[Done]) -> Vec<Option<i32>> {
+        done.iter().map(|done| done.result.err().map(|error| error.0)).collect()
+    }
+
+    // netlink:N-56
+    #[test]
+    fn a_route_that_exists_already_may_be_somebody_else_s() {
+        let (engine, mut kernel, address, route) = scene();
+        assert_eq!(errno(&answer(&mut kernel, address, false, Outcome::Unchanged)), [None]);
+        assert!(!kernel.has_doubts());
+        assert_eq!(errno(&answer(&mut kernel, route, true, Outcome::Unchanged)), []);
+        assert!(kernel.has_doubts());
+        kernel.observe(&engine);
+        let done = kernel.take_done();
+        assert_eq!(errno(&done), [Some(Errno::EEXIST as i32)]);
+        assert_eq!(done[0].words.as_deref(), Some(IN_THE_WAY));
+        assert!(!kernel.has_doubts());
+    }
+
+    #[test]
+    fn what_is_missing_was_removed_unless_something_is_still_to_come() {
+        let (mut engine, mut kernel, address, _) = scene();
+        let known = crate::vrrp::Event::Object { object: address, present: true };
+        engine.handle(known, Instant::ORIGIN);
+        let look = |kernel: &mut Kernel| {
+            kernel.dirty.insert(address);
+            kernel.observe(&engine)
+        };
+        assert_eq!(look(&mut kernel), [(address, false)]);
+        assert_eq!(kernel.observe(&engine), [], "nothing happened since");
+        kernel.in_flight.insert(address, 1);
+        assert_eq!(look(&mut kernel), [], "the answer is not here yet");
+        kernel.in_flight.clear();
+        kernel.unheard.insert(address);
+        assert_eq!(look(&mut kernel), [], "the event about a new IPv6 address comes late");
+        kernel.unheard.clear();
+        kernel.opening.expect(address, LinkIndex(1), Ipv6Addr::LOCALHOST);
+        assert_eq!(look(&mut kernel), [], "it is not open yet");
+        kernel.opening.forget(address);
+        assert_eq!(kernel.observe(&engine), [(address, false)], "it was not forgotten");
+    }
+
+    #[test]
+    fn a_lost_answer_is_what_there_is() {
+        let (engine, mut kernel, address, _) = scene();
+        assert_eq!(errno(&answer(&mut kernel, address, false, Outcome::Lost)), []);
+        kernel.observe(&engine);
+        assert_eq!(errno(&kernel.take_done()), [Some(Errno::EAGAIN as i32)]);
+    }
+
+    #[test]
+    fn what_can_not_be_asked_is_answered_once() {
+        let (_, mut kernel, address, _) = scene();
+        let text = "[vrrp.instance.lan]\ninterface = \"none0\"\nvirtual_router_id = 1\n\
+                    virtual_addresses = [\"192.0.2.251/32\"]\n";
+        let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
+        let engine = Engine::new(&settings);
+        kernel.configure(&engine).unwrap();
+        kernel.ask(&engine, address, true);
+        assert_eq!(errno(&kernel.take_done()), [Some(Errno::ENODEV as i32)]);
+        kernel.ask(&engine, address, false);
+        assert_eq!(errno(&kernel.take_done()), [None], "it is gone with its interface");
+    }
 }

@@ -38,6 +38,8 @@ struct Known {
     families: Vec<Family>,
     /// A socket could not be opened, then.
     trouble: Option<String>,
+    /// The families whose socket could not be opened.
+    deaf: heapless::Vec<Family, 2>,
 }
 
 /// The interfaces of the configuration.
@@ -111,6 +113,16 @@ impl Links {
         self.known.values().any(|known| known.trouble.is_some())
     }
 
+    /// A link was deleted; the interface that it was is not there, and the engine has to know.
+    pub fn lose(&mut self, index: LinkIndex) -> Option<(InterfaceId, InterfaceState)> {
+        let id = self.by_index.remove(&index)?;
+        self.sockets.retain(|(of, _), _| *of != id);
+        let known = self.known.get_mut(&id)?;
+        known.index = None;
+        let was_present = known.state.is_some_and(|state| state.present);
+        was_present.then(|| (id, *known.state.insert(InterfaceState::default())))
+    }
+
     /// Sees what an interface is now, opens and closes its sockets, and says what the engine has
     /// to know; with words when a socket can not be opened.
     pub fn sync(
@@ -123,7 +135,10 @@ impl Links {
         let index = found.map(|found| found.link.index);
         if known.index != index {
             if let Some(old) = known.index.take() {
-                self.by_index.remove(&old);
+                // Another interface may have it already: names can be exchanged.
+                if self.by_index.get(&old) == Some(&id) {
+                    self.by_index.remove(&old);
+                }
                 if known.state.is_some_and(|state| state.present) {
                     known.state = Some(InterfaceState::default());
                     // Both fit.
@@ -137,6 +152,7 @@ impl Links {
             }
         }
         let before = known.trouble.take();
+        known.deaf.clear();
         if let (Some(index), Some(spawner)) = (index, &self.spawner) {
             for family in known.families.clone() {
                 if self.sockets.contains_key(&(id, family)) {
@@ -146,16 +162,21 @@ impl Links {
                     Ok(socket) => {
                         self.sockets.insert((id, family), socket);
                     }
-                    Err(error) => known.trouble = Some(remedy(&known.name, family, &error)),
+                    Err(error) => {
+                        known.trouble = Some(remedy(&known.name, family, &error));
+                        // Both fit.
+                        let _ = known.deaf.push(family);
+                    }
                 }
             }
         }
         let state = found.map_or_else(InterfaceState::default, |found| InterfaceState {
             present: true,
-            // An instance that can not hear others must not become master.
-            up: found.link.flags.up() && known.trouble.is_none(),
-            ipv4: found.ipv4,
-            ipv6: found.ipv6,
+            up: found.link.flags.up(),
+            // A router that can not hear others must not become master; those of the other family
+            // can.
+            ipv4: found.ipv4.filter(|_| !known.deaf.contains(&Family::V4)),
+            ipv6: found.ipv6.filter(|_| !known.deaf.contains(&Family::V6)),
         });
         if known.state != Some(state) {
             known.state = Some(state);
@@ -206,4 +227,69 @@ pub fn receive(shell: &mut Shell, id: InterfaceId, family: Family) -> bool {
         shell.engine.handle(Event::Received(received), now);
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::link::{Link, LinkFlags};
+    use crate::vrrp::settings::Settings;
+
+    fn link(index: u32, name: &str) -> Link {
+        Link {
+            index: LinkIndex(index),
+            name: name.into(),
+            flags: LinkFlags(0x41),
+            mac: None,
+            mtu: None,
+            master: None,
+            kind: None,
+        }
+    }
+
+    fn sync(links: &mut Links, id: InterfaceId, link: &Link) -> Vec<(bool, bool)> {
+        let found = Interface { link, ipv4: None, ipv6: None };
+        let (reports, trouble) = links.sync(id, Some(&found));
+        assert_eq!(trouble, None);
+        reports.iter().map(|state| (state.present, state.up)).collect()
+    }
+
+    fn two() -> (Links, InterfaceId, InterfaceId) {
+        let text = "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
+                    virtual_addresses = [\"192.0.2.1/24\"]\n\
+                    [vrrp.instance.b]\ninterface = \"eth1\"\nvirtual_router_id = 1\n\
+                    virtual_addresses = [\"198.51.100.1/24\"]\n";
+        let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
+        let engine = Engine::new(&settings);
+        let mut links = Links::default();
+        links.configure(&engine);
+        (links, engine.interface("eth0").unwrap(), engine.interface("eth1").unwrap())
+    }
+
+    // netlink:N-23
+    #[test]
+    fn names_can_be_exchanged() {
+        let (mut links, a, b) = two();
+        sync(&mut links, a, &link(1, "eth0"));
+        sync(&mut links, b, &link(2, "eth1"));
+        assert_eq!(sync(&mut links, a, &link(2, "eth0")), [(false, false), (true, true)]);
+        assert_eq!(sync(&mut links, b, &link(1, "eth1")), [(false, false), (true, true)]);
+        assert_eq!(
+            (links.interface(LinkIndex(1)), links.interface(LinkIndex(2))),
+            (Some(b), Some(a))
+        );
+    }
+
+    // netlink:N-23
+    #[test]
+    fn a_link_that_is_made_again_with_its_old_number_was_gone() {
+        let (mut links, a, _) = two();
+        assert_eq!(sync(&mut links, a, &link(1, "eth0")), [(true, true)]);
+        assert_eq!(sync(&mut links, a, &link(1, "eth0")), []);
+        assert_eq!(links.lose(LinkIndex(7)), None);
+        assert_eq!(links.lose(LinkIndex(1)), Some((a, InterfaceState::default())));
+        assert_eq!(links.lose(LinkIndex(1)), None);
+        assert_eq!(links.index(a), None);
+        assert_eq!(sync(&mut links, a, &link(1, "eth0")), [(true, true)]);
+    }
 }

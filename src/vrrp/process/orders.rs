@@ -14,7 +14,6 @@ use crate::vrrp::settings::Settings;
 use crate::vrrp::{Command, Event, InstanceId, Notice, State};
 
 use super::shell::{End, Shell};
-use super::tasks::Next;
 use super::{report, words};
 
 /// Instances of a status that are told in one slice of work.
@@ -73,10 +72,11 @@ impl Shell {
         }
         if self.started {
             self.engine.handle(Event::Shutdown, clock::now());
-        } else {
+        } else if self.generation.is_none() {
             self.send(&FromChild::Stopped);
             self.end.get_or_insert(End::Stopped);
         }
+        // Else it starts first, which shows what a former process left, and removes it.
     }
 
     /// Queues a message to the supervisor.
@@ -141,16 +141,27 @@ impl Shell {
         }
         if self.started {
             // What the old configuration still wants to say comes first.
-            while self.act() {}
-            self.engine.handle(Event::Reload(&settings), clock::now());
-            self.forget();
-            self.adopt();
-            self.send(&FromChild::Applied { generation });
+            self.next = Some((generation, settings));
         } else {
             self.engine = crate::vrrp::Engine::new(&settings);
             self.generation = Some(generation);
             self.start_when_ready();
         }
+    }
+
+    /// Takes over the configuration that waits, if any. To be called when there is nothing left to
+    /// do for the one in effect.
+    pub(super) fn reload(&mut self) -> bool {
+        let Some((generation, settings)) = self.next.take().filter(|_| !self.stopping) else {
+            return false;
+        };
+        // Before its places can be those of new instances.
+        self.forget();
+        self.engine.handle(Event::Reload(&settings), clock::now());
+        self.forget();
+        self.adopt();
+        self.send(&FromChild::Applied { generation });
+        true
     }
 
     /// Everything that follows the engine's configuration.
@@ -159,16 +170,18 @@ impl Shell {
             self.fail(&format!("cannot hear of routes and rules: {error}"));
         }
         self.links.configure(&self.engine);
-        self.saved.configure(&self.engine);
+        for text in self.saved.configure(&self.engine) {
+            self.say(Level::Warning, Kind::Process, text);
+        }
         for (id, name) in self.links.all() {
             self.sync_link(id, &name);
         }
-        self.observe();
+        self.look();
     }
 
     /// Starts the engine once the kernel's links and addresses are known.
     pub fn start_when_ready(&mut self) {
-        if self.started || self.stopping || !self.kernel.monitor.is_current() {
+        if self.started || !self.kernel.monitor.is_current() {
             return;
         }
         let Some(generation) = self.generation else { return };
@@ -180,6 +193,9 @@ impl Shell {
         self.adopt();
         self.engine.handle(Event::Start, clock::now());
         self.send(&FromChild::Applied { generation });
+        if self.stopping {
+            self.engine.handle(Event::Shutdown, clock::now());
+        }
     }
 
     /// What an end of a hand-over says, for those who wait for it.
@@ -303,7 +319,9 @@ impl Shell {
         for warnings in self.warnings.values_mut() {
             warnings.refresh(&self.engine, now);
         }
-        self.warnings.retain(|_, warnings| !warnings.is_empty());
+        let engine = &self.engine;
+        let exists = |id: InstanceId| engine.settings(id).is_some();
+        self.warnings.retain(|id, warnings| exists(*id) && !warnings.is_empty());
         if self.links.in_trouble() {
             for (id, name) in self.links.all() {
                 self.sync_link(id, &name);
@@ -330,32 +348,33 @@ impl Inlet {
         Self { fd, decoder: Decoder::default(), buffer: vec![0; 64 * 1024].into() }
     }
 
-    /// Reads once and does what is asked for.
-    pub fn read(&mut self, shell: &mut Shell) -> Next {
+    /// Reads once and does what is asked for; `true`: perhaps there is more; `None`: nothing will
+    /// ever come again.
+    pub fn read(&mut self, shell: &mut Shell) -> Option<bool> {
         let len = match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => return self.gone(shell),
+            Ok(0) => return Self::gone(shell),
             Ok(len) => len,
-            Err(Errno::EAGAIN) => return Next::Wait,
-            Err(Errno::EINTR) => return Next::Read,
-            Err(_) => return self.gone(shell),
+            Err(Errno::EAGAIN) => return Some(false),
+            Err(Errno::EINTR) => return Some(true),
+            Err(_) => return Self::gone(shell),
         };
         self.decoder.push(self.buffer.get(..len).unwrap_or_default());
         loop {
             match self.decoder.message() {
                 Ok(Some(message)) => shell.order(message),
-                Ok(None) => return Next::Read,
+                Ok(None) => return Some(true),
                 Err(error) => {
                     shell.fail(&format!("the supervisor sent {error}"));
-                    return Next::End;
+                    return None;
                 }
             }
         }
     }
 
     /// Without a supervisor the addresses go to another router (DESIGN 3).
-    fn gone(&self, shell: &mut Shell) -> Next {
+    fn gone(shell: &mut Shell) -> Option<bool> {
         shell.stop();
-        Next::End
+        None
     }
 }
 

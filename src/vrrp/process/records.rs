@@ -147,50 +147,102 @@ impl AsFd for Records {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixDatagram;
     use std::time::Duration;
+
+    use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair};
+    use std::os::fd::AsRawFd;
 
     use super::*;
     use crate::control::status::State;
 
+    fn pair() -> (Records, OwnedFd) {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let kind = SockType::SeqPacket;
+        let (near, far) = socketpair(AddressFamily::Unix, kind, None, flags).unwrap();
+        (Records::new(near), far)
+    }
+
+    fn entry(instance: Option<u32>, text: &str) -> Entry {
+        Entry {
+            level: Level::Warning,
+            kind: Kind::Packet,
+            instance: instance.map(|id| (InstanceId(id), format!("i{id}"))),
+            transition: None,
+            text: text.into(),
+        }
+    }
+
+    fn read(far: &OwnedFd) -> Vec<(String, u32)> {
+        let mut octets = [0; 1024];
+        let mut found = Vec::new();
+        while let Ok(len) = recv(far.as_raw_fd(), &mut octets, MsgFlags::empty()) {
+            let record: Record = postcard::from_bytes(&octets[..len]).unwrap();
+            found.push((record.text, record.left_out));
+        }
+        found
+    }
+
+    #[test]
+    fn a_storm_about_one_instance_hides_no_other() {
+        let (mut records, far) = pair();
+        let start = Instant::ORIGIN + Duration::from_secs(1);
+        for _ in 0..100 {
+            records.add(entry(Some(1), "bad"), start);
+        }
+        records.add(entry(Some(2), "bad"), start);
+        records.add(entry(None, "bad"), start);
+        assert!(records.flush().unwrap());
+        let told = read(&far);
+        assert_eq!(told.len(), 22);
+        assert_eq!(told[20..], [("i2: bad".to_owned(), 0), ("bad".to_owned(), 0)]);
+        assert_eq!((records.limited, records.lost), (80, 0));
+        records.add(entry(Some(1), "bad"), start + Duration::from_secs(3));
+        assert!(records.flush().unwrap());
+        assert_eq!(read(&far), [("i1: bad".to_owned(), 80)]);
+        records.retain(|id| id == InstanceId(2));
+        assert_eq!(records.limits.len(), 2, "of an instance, and of the process");
+    }
+
+    #[test]
+    fn what_matters_less_than_asked_for_does_not_count() {
+        let (mut records, far) = pair();
+        records.set_level(Level::Error);
+        for _ in 0..100 {
+            records.add(entry(None, "bad"), Instant::ORIGIN);
+        }
+        assert!(records.flush().unwrap());
+        assert_eq!((read(&far).len(), records.limited, records.limits.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_log_that_does_not_read_costs_a_bounded_queue() {
+        let (mut records, _far) = pair();
+        let text = "x".repeat(1000);
+        for number in 0..2000 {
+            records.add(entry(Some(number), &text), Instant::ORIGIN);
+        }
+        assert!(records.lost > 1000, "{}", records.lost);
+        assert!(!records.flush().unwrap());
+    }
+
     #[test]
     fn the_last_change_of_state_is_told_in_the_end() {
-        let (near, far) = UnixDatagram::pair().unwrap();
-        far.set_nonblocking(true).unwrap();
-        let mut records = Records::new(near.into());
+        let (mut records, far) = pair();
         let start = Instant::ORIGIN + Duration::from_secs(100);
-        let change = |number: u32| Entry {
-            level: Level::Notice,
-            kind: Kind::Transition,
-            instance: Some((InstanceId(0), "lan".to_owned())),
-            transition: Some(Transition {
-                from: State::Backup,
-                to: State::Fault,
-                cause: String::new(),
-            }),
-            text: number.to_string(),
-        };
-        let told = |records: &mut Records| {
-            let mut texts = Vec::new();
-            let mut octets = [0; 4096];
-            assert!(records.flush().is_ok());
-            while let Ok(len) = far.recv(&mut octets) {
-                let record: Record = postcard::from_bytes(&octets[..len]).unwrap();
-                texts.push((record.text, record.left_out));
-            }
-            texts
-        };
-        let mut last = Vec::new();
         for number in 0..50 {
-            records.add(change(number), start);
-            last.extend(told(&mut records));
+            let transition =
+                Transition { from: State::Backup, to: State::Fault, cause: String::new() };
+            let (kind, transition) = (Kind::Transition, Some(transition));
+            let change = Entry { kind, transition, ..entry(Some(1), &number.to_string()) };
+            records.add(change, start);
         }
-        assert_eq!(last.last(), Some(&("lan: 19".to_owned(), 0)));
-        records.catch_up(start + Duration::from_secs(1));
-        assert_eq!(told(&mut records), []);
-        records.catch_up(start + Duration::from_secs(10));
-        assert_eq!(told(&mut records), [("lan: 49".to_owned(), 29)]);
-        records.catch_up(start + Duration::from_secs(60));
-        assert_eq!((told(&mut records), records.limited), (vec![], 29));
+        let told = |records: &mut Records, after| {
+            records.catch_up(start + Duration::from_secs(after));
+            assert!(records.flush().unwrap());
+            read(&far)
+        };
+        assert_eq!(told(&mut records, 1).last(), Some(&("i1: 19".to_owned(), 0)));
+        assert_eq!(told(&mut records, 10), [("i1: 49".to_owned(), 29)]);
+        assert_eq!((told(&mut records, 60), records.limited), (vec![], 29));
     }
 }

@@ -1,8 +1,8 @@
 //! What the next process has to know, in the memory that the supervisor keeps (DESIGN 3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::control::shared::{Key, Process, Saved as Slot, SavedState, Shared, SlotId};
+use crate::control::shared::{Key, Process, SLOTS, Saved as Slot, SavedState, Shared, SlotId};
 use crate::system::shared::Region;
 use crate::units::Instant;
 use crate::vrrp::{Engine, InstanceId, State};
@@ -35,29 +35,53 @@ impl Saved {
         self.shared.beat(Process::Vrrp);
     }
 
-    /// Gives each instance its slot, and frees those of others.
-    pub fn configure(&mut self, engine: &Engine) {
+    /// Gives each instance its slot, and frees those of others, also of a former process. Says what
+    /// has to be known about that.
+    pub fn configure(&mut self, engine: &Engine) -> Vec<String> {
+        let mut words = Vec::new();
         let keys: BTreeMap<InstanceId, Key> =
             engine.instances().filter_map(|id| Some((id, key(engine, id)?))).collect();
-        let shared = &self.shared;
-        self.slots.retain(|id, place| {
-            let stays = keys.get(id) == Some(&place.key);
-            if !stays {
-                shared.free(place.slot);
+        let known: BTreeSet<Key> = keys.values().copied().collect();
+        let own: BTreeSet<Key> = self.slots.values().map(|place| place.key).collect();
+        let mut left = 0_u32;
+        for (slot, key, saved) in self.shared.iter() {
+            if known.contains(&key) {
+                continue;
             }
-            stays
-        });
+            let held = saved.is_some_and(|saved| saved.state == SavedState::Master);
+            left += u32::from(held && !own.contains(&key));
+            self.shared.free(slot);
+        }
+        if left > 0 {
+            words.push(format!(
+                "the vrrp process before this one was MASTER of instances that are no longer \
+                 configured ({left}); their addresses may still be there: look at ip address"
+            ));
+        }
+        self.slots.retain(|id, place| keys.get(id) == Some(&place.key));
+        let mut without = 0_u32;
         for (id, key) in keys {
-            if !self.slots.contains_key(&id)
-                && let Some(slot) = self.shared.claim(key)
-            {
-                self.slots.insert(id, Place { key, slot, installed: 0 });
+            if self.slots.contains_key(&id) {
+                continue;
             }
+            match self.shared.claim(key) {
+                Some(slot) => {
+                    self.slots.insert(id, Place { key, slot, installed: 0 });
+                }
+                None => without += 1,
+            }
+        }
+        if without > 0 {
+            words.push(format!(
+                "there are more than {SLOTS} instances: {without} of them begin as BACKUP if the \
+                 vrrp process has to be started again"
+            ));
         }
         let ids: Vec<InstanceId> = self.slots.keys().copied().collect();
         for id in ids {
             self.state(engine, id);
         }
+        words
     }
 
     /// The instances that a former process left as master, and when it sent the last advert of
@@ -110,4 +134,50 @@ impl Saved {
 fn key(engine: &Engine, id: InstanceId) -> Option<Key> {
     let settings = engine.settings(id)?;
     Some(Key::new(&settings.name, &settings.interface, settings.vrid))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::control::shared::WORDS;
+    use crate::units::{Priority, Vrid};
+    use crate::vrrp::settings::Settings;
+
+    #[test]
+    fn what_a_former_process_held_and_nobody_has_now_is_said_and_forgotten() {
+        let memory = Region::create(WORDS).unwrap();
+        let former = Shared::create(&memory).unwrap();
+        let master = Slot {
+            state: SavedState::Master,
+            last_advert: Instant::from_nanos(7),
+            priority: Priority(100),
+            installed: 1,
+            handing_over: false,
+        };
+        for name in ["lan", "old"] {
+            let slot = former.claim(Key::new(name, "eth0", Vrid::new(1).unwrap())).unwrap();
+            former.store(slot, &master);
+        }
+        let backup = Slot { state: SavedState::Backup, ..master };
+        former.store(former.claim(Key::new("b", "eth0", Vrid::new(2).unwrap())).unwrap(), &backup);
+        let text = "[vrrp.instance.lan]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
+                    virtual_addresses = [\"192.0.2.1/24\"]\n\
+                    [vrrp.instance.b]\ninterface = \"eth0\"\nvirtual_router_id = 2\n\
+                    virtual_addresses = [\"192.0.2.2/24\"]\n";
+        let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
+        let engine = Engine::new(&settings);
+        let id = engine.instance("lan").unwrap();
+
+        let fd = memory.as_fd().try_clone_to_owned().unwrap();
+        let mut saved = Saved::new(Shared::open(Region::open(fd, WORDS).unwrap()).unwrap());
+        assert_eq!(saved.masters(&engine), [(id, Instant::from_nanos(7))]);
+        let words = saved.configure(&engine);
+        assert!(words.len() == 1 && words[0].contains("no longer configured (1)"), "{words:?}");
+        assert_eq!(former.iter().count(), 2);
+        assert!(saved.configure(&engine).is_empty(), "it is said once");
+        assert!(saved.configure(&Engine::new(&Settings::default())).is_empty(), "it was our own");
+        assert_eq!(former.iter().count(), 0);
+    }
 }

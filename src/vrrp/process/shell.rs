@@ -61,6 +61,8 @@ pub struct Shell {
     pub(super) started: bool,
     /// A configuration came, and waits for the kernel's links and addresses.
     pub(super) generation: Option<u32>,
+    /// Another configuration came, and waits until the one in effect has nothing left to do.
+    pub(super) next: Option<(u32, Settings)>,
     pub(super) kernel: Kernel,
     pub(super) silence: Silence,
     pub(super) links: Links,
@@ -116,6 +118,7 @@ impl Shell {
             engine: Engine::new(&Settings::default()),
             started: false,
             generation: None,
+            next: None,
             kernel: Kernel::open()?,
             silence,
             links: Links::default(),
@@ -123,7 +126,7 @@ impl Shell {
             packets: Packets::default(),
             due: heapless::Vec::new(),
             transmitter: Transmitter::new(),
-            announcer: Announcer::open()?,
+            announcer: Announcer::open().map_err(super::without_packet_sockets)?,
             forwarding: Forwarding::default(),
             failed: BTreeMap::new(),
             buffer: Buffer::default(),
@@ -158,6 +161,7 @@ impl Shell {
     /// A slice of work, and what it has to say to the supervisor. `true`: there is more.
     pub fn turn(&mut self) -> bool {
         let more = self.act();
+        let more = more || self.reload();
         let said = self.flush();
         match self.end {
             Some(end) if said => {
@@ -166,7 +170,8 @@ impl Shell {
                 false
             }
             Some(_) => false,
-            None => more,
+            // What was too much for the supervisor before may not be any more.
+            None => more || said && !self.reporting.is_empty(),
         }
     }
 
@@ -212,9 +217,13 @@ impl Shell {
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
         let mut more = self.ask_kernel();
-        more |= self.announce();
-        more |= self.tell();
-        self.answer_waiting();
+        more |= self.announce(more);
+        let untold = self.tell();
+        more |= untold;
+        // What there is to tell says how a command ended.
+        if !untold {
+            self.answer_waiting();
+        }
         more |= self.report();
         self.pass_log();
         let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline()];
@@ -289,6 +298,9 @@ impl Shell {
     fn ask_kernel(&mut self) -> bool {
         let mut more = true;
         for _ in 0..REQUESTS {
+            if self.kernel.is_full() {
+                break;
+            }
             let Some(action) = self.engine.poll_kernel() else {
                 more = false;
                 break;
@@ -309,7 +321,7 @@ impl Shell {
             Err(error) => self.fail(&format!("cannot ask the kernel for addresses: {error}")),
         }
         self.take_answers();
-        if self.kernel.take_opened() {
+        if self.kernel.take_opened() || self.kernel.has_doubts() {
             more |= self.read_netlink();
         }
         more
@@ -360,11 +372,18 @@ impl Shell {
         }
     }
 
-    fn announce(&mut self) -> bool {
+    /// Announces what there is; while addresses are still `installing`, only those that were not
+    /// announced yet.
+    fn announce(&mut self, installing: bool) -> bool {
         let now = clock::now();
         let mut more = true;
         for _ in 0..ANNOUNCEMENTS {
-            let Some(action) = self.engine.poll_announcement() else {
+            let action = if installing {
+                self.engine.poll_first_announcement()
+            } else {
+                self.engine.poll_announcement()
+            };
+            let Some(action) = action else {
                 more = false;
                 break;
             };
@@ -372,8 +391,9 @@ impl Shell {
             let address = self.engine.object(object).and_then(|object| object.announced());
             let link = self.kernel.link_of(&self.engine, object);
             let (Some(address), Some(link)) = (address, link) else { continue };
-            if let Some(mac) = link.mac {
-                let router = self.forwarding.on(link, now);
+            // Where there is no ARP, nobody has learned anything (`vrrp:G-4`).
+            if let Some(mac) = link.mac.filter(|_| link.flags.resolves()) {
+                let router = address.is_ipv6() && self.forwarding.on(link, now);
                 self.announcer.push(link.index, mac, address, router);
             }
         }

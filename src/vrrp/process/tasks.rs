@@ -11,23 +11,8 @@ use smol::{LocalExecutor, Task};
 
 use super::shell::Shell;
 
-/// What a task does after a read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Next {
-    /// Reads again: perhaps there is more.
-    Read,
-    /// Waits until there is something.
-    Wait,
-    /// Ends: the other side is gone, so that the descriptor is readable for ever.
-    End,
-}
-
-impl From<bool> for Next {
-    /// `true`: perhaps there is more.
-    fn from(more: bool) -> Self {
-        if more { Self::Read } else { Self::Wait }
-    }
-}
+/// Work on the shell; `Some(true)`: there is more; `None`: there never will be.
+type Read = dyn Fn(&mut Shell) -> Option<bool>;
 
 /// Starts tasks that work on the shell.
 #[derive(Clone, Debug)]
@@ -44,28 +29,44 @@ impl Spawner {
 
     /// Whenever the descriptor is readable, calls `read` and lets the shell act, again and again
     /// as long as one of them has more to do, with others getting their turn in between. The task
-    /// ends when it is dropped, or when `read` says so. It waits on a duplicate, so the shell keeps
-    /// the descriptor.
+    /// ends when it is dropped. It waits on a duplicate, so the shell keeps the descriptor.
     ///
     /// # Errors
     /// What the system says.
-    pub fn watch<N: Into<Next>>(
+    pub fn watch(
         &self,
         fd: BorrowedFd<'_>,
-        read: impl Fn(&mut Shell) -> N + 'static,
+        read: impl Fn(&mut Shell) -> bool + 'static,
     ) -> io::Result<Task<()>> {
+        self.watch_until_end(fd, move |shell| Some(read(shell)))
+    }
+
+    /// As [`Spawner::watch`], until `read` gives `None`: a stream that has ended stays readable for
+    /// ever.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn watch_until_end(
+        &self,
+        fd: BorrowedFd<'_>,
+        read: impl Fn(&mut Shell) -> Option<bool> + 'static,
+    ) -> io::Result<Task<()>> {
+        self.watch_boxed(fd, Box::new(read))
+    }
+
+    /// One task for all kinds: the machinery of a task is several kilobytes for each type.
+    fn watch_boxed(&self, fd: BorrowedFd<'_>, read: Box<Read>) -> io::Result<Task<()>> {
         let fd = duplicate(fd)?;
         let shell = self.shell.clone();
         Ok(self.executor.spawn(async move {
-            let mut next = Next::Wait;
-            while next != Next::End && fd.readable().await.is_ok() {
+            let mut open = true;
+            while open && fd.readable().await.is_ok() {
                 while let Some(shell) = shell.upgrade() {
                     let more = {
                         let mut shell = shell.borrow_mut();
-                        if next != Next::End {
-                            next = read(&mut shell).into();
-                        }
-                        shell.turn() || next == Next::Read
+                        let more = if open { read(&mut shell) } else { None };
+                        open = more.is_some();
+                        shell.turn() || more == Some(true)
                     };
                     if !more {
                         break;

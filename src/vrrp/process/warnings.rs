@@ -133,3 +133,61 @@ pub fn rival(engine: &Engine, router: RouterId) -> Option<Heard> {
     let other = engine.source(router) != Some(heard.address);
     (lasting && other && !heard.priority.is_stop()).then_some(heard)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::vrrp::settings::Settings;
+
+    fn concern(last: u8) -> Concern {
+        let from = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)));
+        Concern { kind: WarningKind::SameSender, router: None, from, reject: None }
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ORIGIN + Duration::from_secs(seconds)
+    }
+
+    fn listed(warnings: &Warnings) -> Vec<(String, u64)> {
+        let list = warnings.list("lan", at(1000));
+        list.map(|warning| (warning.text, warning.count)).collect()
+    }
+
+    #[test]
+    fn the_same_again_counts_and_has_the_last_words() {
+        let engine = Engine::new(&Settings::default());
+        let mut warnings = Warnings::default();
+        for (at_second, text) in [(1, "first"), (2, "second"), (3, "third")] {
+            warnings.add(&engine, concern(1), text.into(), at(at_second));
+        }
+        warnings.add(&engine, concern(2), "other".into(), at(3));
+        assert_eq!(listed(&warnings), [("third".to_owned(), 3), ("other".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let engine = Engine::new(&Settings::default());
+        let mut warnings = Warnings::default();
+        for number in 0..=16 {
+            // The first one goes on, so that the second is the oldest.
+            warnings.add(&engine, concern(number), number.to_string(), at(number.into()));
+            warnings.add(&engine, concern(0), "0".into(), at(number.into()));
+        }
+        let texts: Vec<String> = listed(&warnings).into_iter().map(|(text, _)| text).collect();
+        assert_eq!(texts.len(), MOST);
+        assert!(texts.contains(&"0".into()) && !texts.contains(&"1".into()), "{texts:?}");
+    }
+
+    #[test]
+    fn what_ended_is_forgotten_after_ten_minutes() {
+        let engine = Engine::new(&Settings::default());
+        let mut warnings = Warnings::default();
+        warnings.add(&engine, concern(1), "a".into(), at(1));
+        warnings.refresh(&engine, at(600));
+        assert!(!warnings.is_empty());
+        warnings.refresh(&engine, at(601));
+        assert!(warnings.is_empty());
+    }
+}

@@ -54,6 +54,20 @@ fn g_5_rounds() {
     assert_eq!(d.deeds(), [pair, pair, pair].concat(), "neither does a family");
 }
 
+/// vrrp:G-5: a driver with addresses still to install has each announced once before any is again.
+#[test]
+fn g_5_first_ones_first() {
+    let mut d = Driver::master(with(plain()));
+    let instance = d.a();
+    d.event(Event::Reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })])));
+    let engine = &mut d.engine;
+    engine.handle(Event::Command(Command::Announce { instance }), d.now);
+    let first: Vec<_> = std::iter::from_fn(|| engine.poll_first_announcement()).collect();
+    assert_eq!(first.len(), 2);
+    let rest: Vec<_> = std::iter::from_fn(|| engine.poll_announcement()).collect();
+    assert_eq!(rest, first.repeat(2));
+}
+
 /// vrrp:G-5: refresh, on its own schedule.
 #[test]
 fn g_5_refresh() {

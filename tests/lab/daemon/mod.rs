@@ -1,6 +1,7 @@
 //! `steadfast run` on real interfaces.
 
 mod bad_input;
+mod endings;
 mod failover;
 mod foreign;
 mod interfaces;
