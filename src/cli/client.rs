@@ -125,7 +125,7 @@ impl Daemon {
     /// Asks for a stream of answers.
     pub fn begin(&self, request: &Request, limit: Duration) -> Result<Conversation<'_>, Trouble> {
         let socket = self.socket.as_path();
-        let mut stream = connect(socket, limit).map_err(|error| unreachable(&error, socket))?;
+        let stream = connect(socket, limit).map_err(|error| unreachable(&error, socket))?;
         let mut line = serde_json::to_vec(request).map_err(|error| {
             Trouble::Failed(fault(format!("can not write the question: {error}"), REPORT))
         })?;
@@ -134,8 +134,9 @@ impl Daemon {
             let what = format!("the question has more than {MAX_LINE} octets");
             return Err(Trouble::Failed(fault(what, "use the name of an instance")));
         }
-        stream.write_all(&line).map_err(|error| unreachable(&error, socket))?;
-        Ok(Conversation { stream, socket, octets: Vec::new(), used: 0, limit })
+        let mut conversation = Conversation { stream, socket, octets: Vec::new(), used: 0, limit };
+        conversation.say(&line)?;
+        Ok(conversation)
     }
 }
 
@@ -161,6 +162,14 @@ pub struct Conversation<'a> {
 }
 
 impl Conversation<'_> {
+    fn say(&mut self, line: &[u8]) -> Result<(), Trouble> {
+        match self.stream.write_all(line) {
+            // Whoever is turned away was told why before it could ask.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => written.map_err(|error| unreachable(&error, self.socket)),
+        }
+    }
+
     /// The next answer, without a time limit.
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<T, Trouble> {
         let socket = self.socket;
@@ -297,5 +306,23 @@ fn listed<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
         0 => "none".to_owned(),
         count if count > NAMES => format!("{shown} and {} more", count - NAMES),
         _ => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_turned_away_before_it_could_ask_says_why() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        far.write_all(b"{\"error\":\"too many clients\"}\n").unwrap();
+        drop(far);
+        let socket = Path::new("control.sock");
+        let mut conversation =
+            Conversation { stream: near, socket, octets: Vec::new(), used: 0, limit: LIMIT };
+        conversation.say(b"{\"method\":\"status\"}\n").unwrap();
+        let trouble = conversation.next::<IgnoredAny>().unwrap_err();
+        assert!(matches!(&trouble, Trouble::Refused(text) if text == "too many clients"));
     }
 }

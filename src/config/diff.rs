@@ -223,7 +223,7 @@ fn instance(old: &Instance, new: &Instance) -> Vec<&'static str> {
         authentication: "authentication",
         hmac: "hmac",
         checksum: "checksum",
-        announce: "garp",
+        announce: "garp_*",
         lower_prio_no_advert: "lower_prio_no_advert",
         higher_prio_send_advert: "higher_prio_send_advert",
         owner_ignore_adverts: "owner_ignore_adverts",
@@ -235,7 +235,7 @@ fn instance(old: &Instance, new: &Instance) -> Vec<&'static str> {
         backups: "backups",
         hand_over: "hand_over",
         dont_track_primary: "dont_track_primary",
-        track: "track",
+        track: "track_*",
         notify: "notify",
         vmac: "use_vmac",
         ipvlan: "use_ipvlan",
@@ -249,7 +249,7 @@ fn group(old: &Group, new: &Group) -> Vec<&'static str> {
     changed_keys!(Group, old, new, {
         name: "name",
         instances: "instances",
-        track: "track",
+        track: "track_*",
         tracking_weight: "sync_group_tracking_weight",
         notify: "notify",
     })
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(
             Diff::between(&old, &new).to_string(),
             "global changed: router_id\ninstance wan removed\ninstance dmz added\n\
-             instance lan changed: priority, garp\n"
+             instance lan changed: priority, garp_*\n"
         );
         assert_eq!(Diff::between(&new, &old).instances.added, ["wan".into()]);
     }

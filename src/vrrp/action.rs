@@ -207,6 +207,8 @@ pub enum Notice {
         instance: InstanceId,
         /// Held now.
         held: bool,
+        /// It ends by itself after this time; `None`: when it is released.
+        hold_for: Option<Duration>,
     },
     /// The process was late by this much; packets that waited are read first.
     LateWake {

@@ -43,6 +43,8 @@ pub struct Engine {
     pub(super) lookup: Vec<(Key, InstanceId)>,
     /// Instances that end while another has their place in the look-up already.
     pub(super) replaced: Vec<(Key, InstanceId)>,
+    /// Instances to forget as soon as all that they had to tell was told.
+    ended: Vec<InstanceId>,
     pub(super) schedule: Schedule,
     pub(super) out: Outbox,
     pub(super) pacers: Pacers,
@@ -75,6 +77,7 @@ impl Engine {
             trackers: Vec::new(),
             lookup: Vec::new(),
             replaced: Vec::new(),
+            ended: Vec::new(),
             schedule: Schedule::default(),
             out: Outbox::default(),
             pacers: Pacers::default(),
@@ -154,8 +157,14 @@ impl Engine {
 
     /// The last lanes of [`Engine::poll_action`] alone: notices, and the end.
     pub fn poll_rest(&mut self) -> Option<Action> {
-        let notice = self.out.take_notice().map(Action::Notice);
-        notice.or_else(|| self.poll_stopped())
+        if let Some(notice) = self.out.take_notice() {
+            return Some(Action::Notice(notice));
+        }
+        // Not before its last notice: that is about an instance with a name.
+        while let Some(id) = self.ended.pop() {
+            self.bury(id);
+        }
+        self.poll_stopped()
     }
 
     fn poll_advert(&mut self) -> Option<Action> {
@@ -219,7 +228,9 @@ impl Engine {
                 return action;
             }
             instance.kernel_queued = false;
-            self.bury(id);
+            if instance.retiring {
+                self.ended.push(id);
+            }
         }
         None
     }

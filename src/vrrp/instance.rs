@@ -306,7 +306,7 @@ impl Instance {
             None => self.timers.stop(Timer::HoldEnd),
         }
         self.hold = Some(Hold { until });
-        context.out.notice(Notice::Hold { instance: self.id, held: true });
+        context.out.notice(Notice::Hold { instance: self.id, held: true, hold_for });
         self.priority_notice(before, context);
         if self.state == State::Backup {
             // Now it waits longer than any other router.
@@ -323,7 +323,8 @@ impl Instance {
         let before = self.effective_priority();
         self.timers.stop(Timer::HoldEnd);
         if self.hold.take().is_some() {
-            context.out.notice(Notice::Hold { instance: self.id, held: false });
+            let (instance, hold_for) = (self.id, None);
+            context.out.notice(Notice::Hold { instance, held: false, hold_for });
             self.priority_notice(before, context);
         }
     }

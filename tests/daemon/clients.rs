@@ -1,7 +1,10 @@
 //! The control socket, and clients that are no good.
 
+use steadfast::control::status::State;
+
+use crate::harness::config::Instance;
 use crate::harness::router::find;
-use crate::scene::{Alone, Client, error};
+use crate::scene::{Alone, Client, VIRTUAL, error, until_said};
 
 const STATUS: &str = r#"{"method":"status"}"#;
 
@@ -70,6 +73,33 @@ fn a_hundred_clients_do_not_disturb_the_adverts() {
     alone.router.until("adverts go on", |document| {
         find(document, "lan").is_some_and(|lan| lan.routers[0].adverts_sent >= before + 10)
     });
+}
+
+#[test]
+fn a_hold_has_its_end_in_the_log() {
+    let mut alone = Alone::master();
+    let mut client = alone.client();
+    let told = client.ask(r#"{"method":"switchover","instance":"lan","for":600,"force":true}"#);
+    assert!(told["ok"].is_string(), "{told}");
+    until_said(alone.router.daemon(), "lan: held as backup for 10 min 0 s, or until released");
+    let told = client.ask(r#"{"method":"release","instance":"lan"}"#);
+    assert_eq!(told["ok"], "lan: released");
+}
+
+#[test]
+fn a_release_names_the_whole_group() {
+    let mut alone = Alone::new();
+    let lan = Instance::lan(150, &[VIRTUAL]);
+    let two = Instance::lan(150, &["192.0.2.7/24"]).named("two", 52);
+    let group = "[vrrp.group.both]\ninstances = [\"lan\", \"two\"]\n";
+    alone.router.configure(&format!("{lan}{two}{group}"));
+    alone.router.start();
+    alone.router.until_state("two", State::Master);
+    let mut client = alone.client();
+    let told = client.ask(r#"{"method":"switchover","instance":"lan","force":true}"#);
+    assert!(told["ok"].is_string(), "{told}");
+    let told = client.ask(r#"{"method":"release","instance":"lan"}"#);
+    assert_eq!(told["ok"], "lan: released, with two of its sync group");
 }
 
 #[test]

@@ -90,3 +90,36 @@ fn a_good_file_is_in_effect_when_the_answer_comes() {
             && document.daemon.vrrp_restarts == 1
     });
 }
+
+#[test]
+fn an_instance_keeps_its_name_until_its_last_word() {
+    let mut alone = Alone::master();
+    alone.configure(&Instance::lan(150, &[VIRTUAL]).named("lon", 51));
+    let told = alone.client().ask(r#"{"method":"reload"}"#);
+    assert_eq!(told["ok"], "instance lan removed\ninstance lon added\n");
+    until_said(alone.router.daemon(), "lan: nobody took over");
+    until_said(alone.router.daemon(), "lan: MASTER to INIT");
+    alone.router.until_state("lon", State::Master);
+    assert!(alone.holds_address());
+}
+
+#[test]
+fn a_change_is_named_as_the_file_names_it() {
+    let mut alone = Alone::master();
+    let lan = Instance::lan(150, &[VIRTUAL]);
+    alone.configure(&lan.with("track_interfaces = [\"far\"]").with("garp_master_repeat = 2"));
+    let told = alone.client().ask(r#"{"method":"reload"}"#);
+    assert_eq!(told["ok"], "instance lan changed: garp_*, track_*\n");
+}
+
+/// Two that only differ in their table have to be told apart.
+#[test]
+fn a_route_is_shown_with_its_metric_and_table() {
+    let mut alone = Alone::new();
+    let route = "virtual_routes = [\"blackhole 10.66.0.0/16 metric 7 table 100\"]";
+    alone.configure(&Instance::lan(150, &[VIRTUAL]).with(route));
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    let shown = String::from_utf8(alone.router.command(&["status", "lan"]).stdout).unwrap();
+    assert!(shown.contains("route blackhole 10.66.0.0/16 metric 7 table 100"), "{shown}");
+}

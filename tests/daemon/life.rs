@@ -37,6 +37,32 @@ fn a_second_term_does_not_wait() {
     assert!(!alone.router.state().join("control.sock").exists());
 }
 
+/// A socket whose other end is gone is readable for ever.
+#[test]
+fn a_child_without_a_supervisor_waits_in_peace() {
+    let mut alone = Alone::new();
+    alone.configure(&Instance::lan(150, &[VIRTUAL]).every("500ms"));
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    let child = alone.child();
+    let reads = || {
+        let counters = fs::read_to_string(format!("/proc/{child}/io")).ok()?;
+        counters.lines().find_map(|line| line.strip_prefix("syscr: ")?.parse::<u64>().ok())
+    };
+    let before = reads().expect("its counters");
+    alone.router.daemon().signal(Signal::SIGKILL);
+    // Nobody takes over, so it hands over for 1.7 s and then ends.
+    let mut last = before;
+    until("the child ends", || match reads() {
+        Some(count) if alone.holds_address() => {
+            last = count;
+            None
+        }
+        Some(_) | None => Some(()),
+    });
+    assert!(last - before < 500, "{} reads with nothing to read", last - before);
+}
+
 #[test]
 fn a_killed_child_is_started_again() {
     let mut alone = Alone::master();

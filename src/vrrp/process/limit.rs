@@ -23,6 +23,11 @@ impl Limit {
         Self { tokens: BURST, filled: now, left_out: 0 }
     }
 
+    /// Whether [`Limit::take`] would tell one more.
+    pub fn allows(&self, now: Instant) -> bool {
+        self.tokens > 0 || now.since(self.filled) >= REFILL
+    }
+
     /// Whether to tell one more; then with how many were left out before it.
     pub fn take(&mut self, now: Instant) -> Option<u32> {
         let periods = now.since(self.filled).as_nanos() / REFILL.as_nanos();
@@ -55,6 +60,7 @@ mod tests {
         let told = (0..50).filter(|_| limit.take(start).is_some()).count();
         assert_eq!(told, 20);
         assert_eq!(limit.take(start + Duration::from_secs(2)), None);
+        assert!(!limit.allows(start + Duration::from_secs(2)) && limit.allows(start + REFILL));
         assert_eq!(limit.take(start + REFILL), Some(31));
         assert_eq!(limit.take(start + REFILL), None);
         // A long silence fills it, and not more than that.

@@ -13,8 +13,8 @@ use crate::system::clock;
 use crate::vrrp::settings::Settings;
 use crate::vrrp::{Command, Event, InstanceId, Notice, State};
 
-use super::report;
 use super::shell::{End, Shell};
+use super::{report, words};
 
 /// Instances of a status that are told in one slice of work.
 const REPORTS: usize = 16;
@@ -52,7 +52,7 @@ impl Shell {
             ToChild::Release { ticket, instance } => {
                 self.with_instance(ticket, &instance, |shell, id| {
                     let result = match shell.engine.held(id) {
-                        Some(_) => Ok(format!("{instance}: released")),
+                        Some(_) => Ok(format!("{instance}: released{}", shell.held_with(id))),
                         None => Err(format!("{instance} is not held: there is nothing to release")),
                     };
                     let command = Command::Release { instance: id };
@@ -110,6 +110,22 @@ impl Shell {
                 self.send(&FromChild::Answer { ticket, result });
             }
         }
+    }
+
+    /// The other held members of an instance's group: a release is for all of them.
+    fn held_with(&self, id: InstanceId) -> String {
+        let engine = &self.engine;
+        let group = engine.group_of(id);
+        let others: Vec<&str> = engine
+            .instances()
+            .filter(|other| *other != id && group.is_some() && engine.group_of(*other) == group)
+            .filter(|other| engine.held(*other).is_some())
+            .map(|other| words::name(engine, other))
+            .collect();
+        if others.is_empty() {
+            return String::new();
+        }
+        format!(", with {} of its sync group", others.join(", "))
     }
 
     fn configure(&mut self, generation: u32, body: &[u8]) {
@@ -299,6 +315,7 @@ impl Shell {
     /// What has to be done now and then; the supervisor's hello is the clock.
     fn housekeeping(&mut self) {
         let now = clock::now();
+        self.records.catch_up(now);
         for warnings in self.warnings.values_mut() {
             warnings.refresh(&self.engine, now);
         }

@@ -34,6 +34,9 @@ pub struct Records {
     outlet: Outlet,
     level: Level,
     limits: BTreeMap<(Option<InstanceId>, Kind), Limit>,
+    /// The last change of state of an instance, when a limit left it out: what was told before it
+    /// is not how things stand.
+    withheld: BTreeMap<InstanceId, (Entry, Instant)>,
     /// Left out by limits.
     pub limited: u64,
     /// Lost because the supervisor did not take them.
@@ -47,6 +50,7 @@ impl Records {
             outlet: Outlet::new(fd, ROOM),
             level: Level::Info,
             limits: BTreeMap::new(),
+            withheld: BTreeMap::new(),
             limited: 0,
             lost: 0,
         }
@@ -64,17 +68,49 @@ impl Records {
         }
         let sort = (entry.instance.as_ref().map(|(id, _)| *id), entry.kind);
         let limit = self.limits.entry(sort).or_insert_with(|| Limit::new(now));
-        let Some(left_out) = limit.take(now) else {
-            self.limited += 1;
-            return;
-        };
+        let changed = entry.instance.as_ref().filter(|_| entry.transition.is_some());
+        let changed = changed.map(|(id, _)| *id);
+        match (limit.take(now), changed) {
+            (None, changed) => {
+                self.limited += 1;
+                if let Some(id) = changed {
+                    self.withheld.insert(id, (entry, now));
+                }
+            }
+            (Some(left_out), changed) => {
+                if let Some(id) = changed {
+                    self.withheld.remove(&id);
+                }
+                self.push(entry, now, left_out);
+            }
+        }
+    }
+
+    /// Tells the changes of state that were left out and that nothing followed, as far as the
+    /// limits allow by now.
+    pub fn catch_up(&mut self, now: Instant) {
+        let ids: Vec<InstanceId> = self.withheld.keys().copied().collect();
+        for id in ids {
+            let Some((entry, _)) = self.withheld.get(&id) else { continue };
+            let limit = self.limits.get_mut(&(Some(id), entry.kind));
+            let limit = limit.filter(|limit| limit.allows(now));
+            let Some(left_out) = limit.and_then(|limit| limit.take(now)) else { continue };
+            if let Some((entry, at)) = self.withheld.remove(&id) {
+                self.limited = self.limited.saturating_sub(1);
+                // It counted as left out itself.
+                self.push(entry, at, left_out.saturating_sub(1));
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry, at: Instant, left_out: u32) {
         let name = entry.instance.map(|(_, name)| name);
         let text = match &name {
             Some(name) => format!("{name}: {}", entry.text),
             None => entry.text,
         };
         let record = Record {
-            at: now,
+            at,
             level: entry.level,
             kind: entry.kind,
             instance: name,
@@ -91,6 +127,7 @@ impl Records {
     /// Forgets the limits of instances that are gone.
     pub fn retain(&mut self, exists: impl Fn(InstanceId) -> bool) {
         self.limits.retain(|(instance, _), _| instance.is_none_or(&exists));
+        self.withheld.retain(|instance, _| exists(*instance));
     }
 
     /// See [`Outlet::flush`].
@@ -116,6 +153,7 @@ mod tests {
     use std::os::fd::AsRawFd;
 
     use super::*;
+    use crate::control::status::State;
 
     fn pair() -> (Records, OwnedFd) {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -185,5 +223,26 @@ mod tests {
         }
         assert!(records.lost > 1000, "{}", records.lost);
         assert!(!records.flush().unwrap());
+    }
+
+    #[test]
+    fn the_last_change_of_state_is_told_in_the_end() {
+        let (mut records, far) = pair();
+        let start = Instant::ORIGIN + Duration::from_secs(100);
+        for number in 0..50 {
+            let transition =
+                Transition { from: State::Backup, to: State::Fault, cause: String::new() };
+            let (kind, transition) = (Kind::Transition, Some(transition));
+            let change = Entry { kind, transition, ..entry(Some(1), &number.to_string()) };
+            records.add(change, start);
+        }
+        let told = |records: &mut Records, after| {
+            records.catch_up(start + Duration::from_secs(after));
+            assert!(records.flush().unwrap());
+            read(&far)
+        };
+        assert_eq!(told(&mut records, 1).last(), Some(&("i1: 19".to_owned(), 0)));
+        assert_eq!(told(&mut records, 10), [("i1: 49".to_owned(), 29)]);
+        assert_eq!((told(&mut records, 60), records.limited), (vec![], 29));
     }
 }

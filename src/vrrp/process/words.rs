@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::config::routes::{Route, RouteKind};
+use crate::config::routes::{Route, RouteKind, TableId};
 use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
+use crate::control::words::length;
 use crate::netlink::cache::Cache;
 use crate::units::{Centiseconds, Family};
 use crate::vrrp::settings::Object;
@@ -205,6 +206,12 @@ fn route_words(route: &Route) -> String {
             let _ = write!(words, " dev {interface}");
         }
     }
+    if let Some(metric) = route.metric {
+        let _ = write!(words, " metric {metric}");
+    }
+    if route.table != TableId::MAIN {
+        let _ = write!(words, " table {}", route.table.0);
+    }
     words
 }
 
@@ -287,6 +294,17 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             }
             told
         }
+        Notice::UnknownVrid { interface: id, from, vrid: 0 } => Told {
+            level: Level::Info,
+            ..Told::of_process(
+                Kind::Packet,
+                format!(
+                    "{from} announces virtual_router_id 0 on {}, which nobody may have: the \
+                     sender is broken",
+                    interface(engine, *id)
+                ),
+            )
+        },
         Notice::UnknownVrid { interface: id, from, vrid } => Told {
             level: Level::Info,
             ..Told::of_process(
@@ -401,13 +419,19 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             };
             Told::new(Level::Warning, Kind::HandOver, *instance, text.into())
         }
-        Notice::Hold { instance, held: true } => Told::new(
-            Level::Notice,
-            Kind::HandOver,
-            *instance,
-            "held as backup until released".into(),
-        ),
-        Notice::Hold { instance, held: false } => {
+        Notice::Hold { instance, held: true, hold_for } => {
+            let text = match hold_for {
+                Some(hold_for) => {
+                    format!(
+                        "held as backup for {}, or until released",
+                        length(hold_for.as_secs_f64())
+                    )
+                }
+                None => "held as backup until released".to_owned(),
+            };
+            Told::new(Level::Notice, Kind::HandOver, *instance, text)
+        }
+        Notice::Hold { instance, held: false, .. } => {
             Told::new(Level::Notice, Kind::HandOver, *instance, "released from the hold".into())
         }
         Notice::LateWake { by } => Told::of_process(
@@ -440,81 +464,4 @@ pub fn send_failed(family: Family, errno: Errno) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::netlink::event::Event;
-    use crate::netlink::link::{Link, LinkFlags, LinkIndex};
-    use crate::vrrp::settings::Settings;
-
-    fn engine() -> (Engine, InstanceId, ObjectId) {
-        let text = "[vrrp.instance.lan]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
-                    virtual_addresses = [\"192.0.2.1/24\"]\n";
-        let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
-        let engine = Engine::new(&settings);
-        let id = engine.instance("lan").unwrap();
-        let object = engine.objects(id).next().unwrap().0;
-        (engine, id, object)
-    }
-
-    fn links(names: &[&str]) -> Cache {
-        let mut cache = Cache::new();
-        for (index, name) in (1..).zip(names) {
-            let link = Link {
-                index: LinkIndex(index),
-                name: (*name).into(),
-                flags: LinkFlags(0x41),
-                mac: None,
-                mtu: None,
-                master: None,
-                kind: None,
-            };
-            cache.apply(Event::Link(link), crate::netlink::cache::Origin::Other, &mut Vec::new());
-        }
-        cache
-    }
-
-    #[test]
-    fn nobody_is_accused_when_the_interface_is_gone() {
-        let (engine, _, object) = engine();
-        let taken = Notice::ForeignRemoval { object, restore_in: Some(Duration::ZERO) };
-        let told = |links: &Cache| notice(&engine, links, &taken, None).text;
-        assert_eq!(
-            told(&links(&["lo", "eth0"])),
-            "somebody else removed 192.0.2.1/24; it is put back: look for another program that \
-             manages this interface"
-        );
-        assert_eq!(
-            told(&links(&["lo"])),
-            "interface \"eth0\" is gone, and 192.0.2.1/24 with it; it is put back"
-        );
-    }
-
-    #[test]
-    fn a_missing_interface_is_named_with_some_that_there_are() {
-        let (engine, id, _) = engine();
-        let missing = FaultReason::InterfaceMissing(engine.interface("eth0").unwrap());
-        let told = |names: &[&str]| fault(&engine, &links(names), id, missing);
-        assert_eq!(told(&["lo"]), "interface \"eth0\" does not exist (have: lo)");
-        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
-        assert!(told(&names).ends_with("(have: a, b, c, d, e, f, g, h, ...)"), "{}", told(&names));
-    }
-
-    #[test]
-    fn a_refusal_has_the_kernel_s_words() {
-        let (engine, id, object) = engine();
-        let refused = Notice::KernelRefused {
-            object,
-            present: true,
-            error: crate::vrrp::KernelError(Errno::EINVAL as i32),
-            retry_in: Duration::from_secs(2),
-        };
-        let told = notice(&engine, &links(&[]), &refused, Some("bad label"));
-        assert_eq!(
-            told.text,
-            "the kernel refused to add 192.0.2.1/24: Invalid argument (bad label); it is tried \
-             again in 2.000 s"
-        );
-        assert_eq!(told.instance, Some(id));
-        assert_eq!(told.concern.map(|concern| concern.kind), Some(WarningKind::KernelRefused));
-    }
-}
+mod tests;

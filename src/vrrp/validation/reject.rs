@@ -166,7 +166,7 @@ impl fmt::Display for Reject {
             }
             Self::Checksum => {
                 "the checksum is wrong: the packet was damaged, or the routers do not agree \
-                 about the pseudo-header (v3_checksum_as_v2, old_unicast_checksum)"
+                 about the pseudo-header: see checksum in steadfast.toml"
             }
             Self::OwnerIgnored => {
                 "we own the addresses and owner_ignore_adverts is set: another router is master \

@@ -29,7 +29,10 @@ fn a_hold_is_the_lowest_priority() {
     let told = d.notices();
     assert_eq!(
         told[told.len() - 2..],
-        [Notice::Hold { instance, held: true }, Notice::PriorityChanged { instance, from, to }]
+        [
+            Notice::Hold { instance, held: true, hold_for: None },
+            Notice::PriorityChanged { instance, from, to }
+        ]
     );
     assert_eq!(d.down(), Some(us(3_996_093)));
     d.hear_for(&peer(20, 1), ms(60_000));
@@ -56,7 +59,10 @@ fn release() {
     let (from, to) = (Priority::LOWEST, Priority(100));
     assert_eq!(
         d.notices(),
-        [Notice::Hold { instance, held: false }, Notice::PriorityChanged { instance, from, to }]
+        [
+            Notice::Hold { instance, held: false, hold_for: None },
+            Notice::PriorityChanged { instance, from, to }
+        ]
     );
     d.hear_for(&peer(20, 90), ms(5_000));
     assert_eq!(d.state(), State::Master);

@@ -1,0 +1,90 @@
+//! What the log says.
+
+use super::*;
+use crate::netlink::event::Event;
+use crate::netlink::link::{Link, LinkFlags, LinkIndex};
+use crate::vrrp::settings::Settings;
+
+fn engine() -> (Engine, InstanceId, ObjectId) {
+    let text = "[vrrp.instance.lan]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
+                virtual_addresses = [\"192.0.2.1/24\"]\n";
+    let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
+    let engine = Engine::new(&settings);
+    let id = engine.instance("lan").unwrap();
+    let object = engine.objects(id).next().unwrap().0;
+    (engine, id, object)
+}
+
+fn links(names: &[&str]) -> Cache {
+    let mut cache = Cache::new();
+    for (index, name) in (1..).zip(names) {
+        let link = Link {
+            index: LinkIndex(index),
+            name: (*name).into(),
+            flags: LinkFlags(0x41),
+            mac: None,
+            mtu: None,
+            master: None,
+            kind: None,
+        };
+        cache.apply(Event::Link(link), crate::netlink::cache::Origin::Other, &mut Vec::new());
+    }
+    cache
+}
+
+#[test]
+fn nobody_is_accused_when_the_interface_is_gone() {
+    let (engine, _, object) = engine();
+    let taken = Notice::ForeignRemoval { object, restore_in: Some(Duration::ZERO) };
+    let told = |links: &Cache| notice(&engine, links, &taken, None).text;
+    assert_eq!(
+        told(&links(&["lo", "eth0"])),
+        "somebody else removed 192.0.2.1/24; it is put back: look for another program that \
+         manages this interface"
+    );
+    assert_eq!(
+        told(&links(&["lo"])),
+        "interface \"eth0\" is gone, and 192.0.2.1/24 with it; it is put back"
+    );
+}
+
+#[test]
+fn a_missing_interface_is_named_with_some_that_there_are() {
+    let (engine, id, _) = engine();
+    let missing = FaultReason::InterfaceMissing(engine.interface("eth0").unwrap());
+    let told = |names: &[&str]| fault(&engine, &links(names), id, missing);
+    assert_eq!(told(&["lo"]), "interface \"eth0\" does not exist (have: lo)");
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    assert!(told(&names).ends_with("(have: a, b, c, d, e, f, g, h, ...)"), "{}", told(&names));
+}
+
+#[test]
+fn a_refusal_has_the_kernel_s_words() {
+    let (engine, id, object) = engine();
+    let refused = Notice::KernelRefused {
+        object,
+        present: true,
+        error: crate::vrrp::KernelError(Errno::EINVAL as i32),
+        retry_in: Duration::from_secs(2),
+    };
+    let told = notice(&engine, &links(&[]), &refused, Some("bad label"));
+    assert_eq!(
+        told.text,
+        "the kernel refused to add 192.0.2.1/24: Invalid argument (bad label); it is tried \
+         again in 2.000 s"
+    );
+    assert_eq!(told.instance, Some(id));
+    assert_eq!(told.concern.map(|concern| concern.kind), Some(WarningKind::KernelRefused));
+}
+
+#[test]
+fn no_pair_of_routers_has_the_identifier_0() {
+    let (engine, _, _) = engine();
+    let from = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    let text = |vrid| {
+        let stranger = Notice::UnknownVrid { interface: InterfaceId(0), from, vrid };
+        notice(&engine, &Cache::default(), &stranger, None).text
+    };
+    assert!(text(0).ends_with("which nobody may have: the sender is broken"), "{}", text(0));
+    assert!(text(9).ends_with("another pair of routers"), "{}", text(9));
+}
