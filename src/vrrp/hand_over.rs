@@ -300,11 +300,20 @@ impl Instance {
     }
 
     /// Whether the kernel should answer nothing for our addresses: from priority 0 until the
-    /// last address is gone.
+    /// last address is gone. The own address of an owner stays, and is silent as long as another
+    /// router is to have it.
     pub fn wants_mute(&self) -> bool {
         match &self.hand_over {
             Some(hand_over) => hand_over.silent(),
-            None => self.muted && self.state != State::Master && !self.objects.none_present(),
+            None => {
+                self.muted
+                    && match self.state {
+                        State::Master => false,
+                        // An owner that goes leaves its own address to the host.
+                        State::Initialize => !self.objects.none_left(),
+                        State::Backup | State::Fault => !self.objects.none_present(),
+                    }
+            }
         }
     }
 }

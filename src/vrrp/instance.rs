@@ -155,6 +155,7 @@ impl Instance {
             settings,
         };
         instance.objects.configure(&instance.settings.objects);
+        instance.objects.keep_found(instance.settings.priority.is_owner());
         instance.list_addresses();
         instance
     }

@@ -36,6 +36,8 @@ pub struct Slot {
     doubt: bool,
     /// Not tracked and removed by somebody else: left alone until wanted anew.
     abandoned: bool,
+    /// It was there before it was asked for.
+    found: bool,
     /// Announcements still to send.
     pub due: u8,
     /// In the announcement lane.
@@ -57,6 +59,7 @@ impl Slot {
             blocked: false,
             doubt: false,
             abandoned: false,
+            found: false,
             due: 0,
             queued: false,
             taken: false,
@@ -124,6 +127,8 @@ pub struct Objects {
     install_from: usize,
     /// for removal below here.
     remove_below: usize,
+    /// What was there before stays: the owner's address is that of its interface.
+    keeps_found: bool,
 }
 
 impl Objects {
@@ -154,6 +159,15 @@ impl Objects {
         order.sort_by_key(|&slot| self.get(slot).map(|s| rank(&s.object)));
         self.order = order;
         self.look_again();
+    }
+
+    /// Says whether what was there before it was asked for is never removed.
+    pub const fn keep_found(&mut self, keep: bool) {
+        self.keeps_found = keep;
+    }
+
+    const fn kept(&self, slot: &Slot) -> bool {
+        self.keeps_found && slot.found && slot.present
     }
 
     fn leaving(&self, place: usize) -> bool {
@@ -231,9 +245,9 @@ impl Objects {
         self.look_again();
     }
 
-    /// Whether the kernel should have an object.
+    /// Whether the kernel should have an object, or may.
     pub fn wants(&self, slot: u32) -> bool {
-        self.wanted && self.get(slot).is_some_and(|s| s.listed && !s.abandoned)
+        self.get(slot).is_some_and(|s| self.wanted && s.listed && !s.abandoned || self.kept(s))
     }
 
     fn look_again(&mut self) {
@@ -267,6 +281,9 @@ impl Objects {
     fn request_at(&mut self, place: usize, present: bool) -> Option<u32> {
         let number = *self.order.get(place)?;
         let wanted = self.wanted;
+        if !present && self.get(number).is_some_and(|slot| self.kept(slot)) {
+            return None;
+        }
         let slot = self.slots.get_mut(number as usize)?;
         let desired = wanted && slot.listed && !slot.abandoned;
         if desired != present || slot.expected() == desired || slot.blocked {
@@ -318,6 +335,7 @@ impl Objects {
         }
         let was = slot.present;
         slot.present = present;
+        slot.found = present && (slot.found || !was && !slot.asked);
         slot.doubt = slot.in_flight > 0 && !present;
         let desired = wanted && slot.listed && !slot.abandoned;
         if slot.expected() == desired {
@@ -370,7 +388,13 @@ impl Objects {
 
     /// Nothing is there, asked for, or still tried: what was refused does not count.
     pub fn at_rest(&self) -> bool {
-        self.slots.iter().all(|s| s.in_flight == 0 && (!s.present || s.blocked))
+        let gone = |s: &Slot| !s.present || s.blocked || self.kept(s);
+        self.slots.iter().all(|s| s.in_flight == 0 && gone(s))
+    }
+
+    /// Nothing is left to remove.
+    pub fn none_left(&self) -> bool {
+        self.slots.iter().all(|s| s.in_flight == 0 && (!s.present || self.kept(s)))
     }
 
     /// No listed address is installed.

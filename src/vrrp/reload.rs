@@ -128,7 +128,8 @@ impl Engine {
         let ended = self.get(id).is_some_and(|i| {
             i.retiring
                 && i.state == State::Initialize
-                && i.objects.none_present()
+                && i.objects.none_left()
+                && !i.muted
                 && !i.kernel_queued
                 && !i.removals_queued
                 && i.v4.pending.is_none()
@@ -292,6 +293,7 @@ fn change(instance: &mut Instance, new: InstanceSettings, context: &mut Context<
     let was_active = (instance.v4.active, instance.v6.active);
     instance.settings = new;
     instance.objects.configure(&instance.settings.objects);
+    instance.objects.keep_found(instance.settings.priority.is_owner());
     instance.list_addresses();
     instance.queue_kernel(context);
     if !instance.settings.priority.is_owner() {

@@ -3,7 +3,7 @@
 use steadfast::units::{Family, Priority};
 use steadfast::vrrp::settings::{InstanceSettings, Preempt};
 use steadfast::vrrp::validation::Reject;
-use steadfast::vrrp::{Cause, Notice, State, TrackerState};
+use steadfast::vrrp::{Cause, Event, Notice, State, TrackerState};
 
 use super::driver::*;
 
@@ -198,4 +198,31 @@ fn v_40_another_owner() {
     }
     let statistics = d.engine.statistics(d.router(Family::V4)).unwrap();
     assert_eq!(statistics.address_list_errors, 3);
+}
+
+/// vrrp:S-31: the address of its owner is that of the interface: what was there before the start
+/// stays there, whatever becomes of the instance; what it installed itself goes.
+#[test]
+fn s_31_the_owners_own_address_stays() {
+    for found in [true, false] {
+        let mut d = Driver::idle(&settings(vec![owner()]));
+        let object = d.objects()[0];
+        if found {
+            d.event(Event::Object { object, present: true });
+        }
+        d.event(Event::Start);
+        assert_eq!(d.state(), State::Master);
+        assert_eq!(d.deeds().contains(&"install 192.0.2.100".to_owned()), !found);
+        d.interface_down("eth0");
+        assert_eq!(d.state(), State::Fault);
+        assert_eq!(d.engine.object_present(object), found);
+        assert_eq!(d.engine.object_wanted(object), found, "status finds nothing wrong");
+        d.all_interfaces_up();
+        d.run_for(ms(10_000));
+        assert_eq!(d.state(), State::Master);
+        d.event(Event::Shutdown);
+        d.run_for(ms(60_000));
+        assert!(d.deeds().contains(&"stopped".to_owned()));
+        assert_eq!(d.deeds().contains(&"remove 192.0.2.100".to_owned()), !found);
+    }
 }
