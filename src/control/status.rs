@@ -311,6 +311,8 @@ pub enum WarningKind {
     SplitBrain,
     /// A process had to be started again, or does not answer.
     Process,
+    /// Adverts cannot be sent: others think that we are gone.
+    SendFailed,
     /// A backup hears no master.
     NoMaster,
     /// An instance cannot take part.
@@ -329,8 +331,6 @@ pub enum WarningKind {
     VridConflict,
     /// A master announces other addresses than ours.
     AddressesDiffer,
-    /// Adverts cannot be sent.
-    SendFailed,
     /// The kernel refused what we asked for.
     KernelRefused,
     /// Somebody removed what we installed.

@@ -497,12 +497,16 @@ impl Shell {
             reject: None,
         };
         let warnings = self.warnings.entry(id).or_default();
+        let mut news = false;
         for _ in 0..count {
-            warnings.add(&self.engine, concern.clone(), text.clone(), now);
+            news |= warnings.add(&self.engine, concern.clone(), text.clone(), now);
         }
-        let instance = Some((id, words::name(&self.engine, id).to_owned()));
-        let (level, kind) = (Level::Warning, Kind::Packet);
-        self.records.add(Entry { level, kind, instance, transition: None, text }, now);
+        // It may last for days: the list of warnings has it, the log once.
+        if news {
+            let instance = Some((id, words::name(&self.engine, id).to_owned()));
+            let (level, kind) = (Level::Warning, Kind::Packet);
+            self.records.add(Entry { level, kind, instance, transition: None, text }, now);
+        }
     }
 
     /// After a reload: forgets what is of instances that are gone.

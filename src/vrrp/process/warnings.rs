@@ -33,15 +33,15 @@ pub struct Warnings {
 }
 
 impl Warnings {
-    /// Takes what a notice says.
-    pub fn add(&mut self, engine: &Engine, concern: Concern, text: String, now: Instant) {
+    /// Takes what a notice says. Whether it is news, and not the same once more.
+    pub fn add(&mut self, engine: &Engine, concern: Concern, text: String, now: Instant) -> bool {
         let counter = counter(engine, &concern);
         if let Some(known) = self.entries.iter_mut().find(|entry| entry.concern == concern) {
             known.text = text;
             known.count += u64::from(counter.wrapping_sub(known.counter)).max(1);
             known.counter = counter;
             known.last = now;
-            return;
+            return false;
         }
         if self.entries.len() >= MOST {
             let oldest = self.entries.iter().enumerate().min_by_key(|(_, entry)| entry.last);
@@ -50,6 +50,7 @@ impl Warnings {
             }
         }
         self.entries.push(Entry { concern, text, count: 1, counter, last: now });
+        true
     }
 
     /// Sees what went on since the last look, and forgets what ended long ago.
