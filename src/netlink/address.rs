@@ -68,6 +68,9 @@ pub struct Address {
     pub scope: ScopeNumber,
     /// Its flags.
     pub flags: AddressFlags,
+    /// This program put it there, now or before it ended (`netlink:N-43`). Kernels before 5.18 do
+    /// not keep that, and then it is never so.
+    pub is_own: bool,
 }
 
 impl Address {
@@ -90,6 +93,7 @@ impl Address {
         let (mut local, mut address) = (None, None);
         let (mut broadcast, mut label) = (None, None);
         let mut flags = u32::from(message.ifa_flags().bits());
+        let mut is_own = false;
         for attribute in message.rtattrs().iter() {
             let value = attribute.rta_payload().as_ref();
             let kind = *attribute.rta_type();
@@ -103,6 +107,8 @@ impl Address {
                 label = Some(string(value));
             } else if kind == Ifa::Flags {
                 flags = u32_at(value, 0)?;
+            } else if kind == consts::IFA_PROTO.into() {
+                is_own = value == [consts::OWN_PROTOCOL];
             }
         }
         // IPv6 has no LOCAL unless there is a peer.
@@ -116,6 +122,7 @@ impl Address {
             label,
             scope: ScopeNumber((*message.ifa_scope()).into()),
             flags: AddressFlags(flags),
+            is_own,
         }))
     }
 }

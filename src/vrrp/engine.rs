@@ -107,6 +107,10 @@ impl Engine {
             Event::Interface { interface, state } => self.interface_changed(interface, state),
             Event::Tracker { name, state } => self.tracker_changed(name, state),
             Event::Object { object, present } => self.object_seen(object, present),
+            Event::Found { object } => {
+                self.object_seen(object, true);
+                self.with(object.instance, |instance, _| instance.objects.found(object.slot));
+            }
             Event::Acknowledged { object, present, result } => {
                 self.acknowledged(object, present, result);
             }

@@ -43,6 +43,12 @@ pub enum Event<'a> {
         /// Whether it is there.
         present: bool,
     },
+    /// As [`Event::Object`] with `present`, and it is not what this program, or one that ended
+    /// before, put there. The owner of an address leaves it where it is.
+    Found {
+        /// Which.
+        object: ObjectId,
+    },
     /// The kernel answered [`Action::Install`](super::Action::Install) or
     /// [`Action::Remove`](super::Action::Remove). "Exists already" and "is gone already" are
     /// successes. There has to be exactly one for each request: when an answer is lost, the driver

@@ -36,7 +36,7 @@ pub struct Slot {
     doubt: bool,
     /// Not tracked and removed by somebody else: left alone until wanted anew.
     abandoned: bool,
-    /// It was there before it was asked for.
+    /// Somebody else put it there.
     found: bool,
     /// Announcements still to send.
     pub due: u8,
@@ -127,7 +127,7 @@ pub struct Objects {
     install_from: usize,
     /// for removal below here.
     remove_below: usize,
-    /// What was there before stays: the owner's address is that of its interface.
+    /// What others put there stays: the owner's address is that of its interface.
     keeps_found: bool,
 }
 
@@ -161,7 +161,7 @@ impl Objects {
         self.look_again();
     }
 
-    /// Says whether what was there before it was asked for is never removed.
+    /// Says whether what others put there is never removed.
     pub const fn keep_found(&mut self, keep: bool) {
         self.keeps_found = keep;
     }
@@ -326,6 +326,13 @@ impl Objects {
         change
     }
 
+    /// An object that is there was put there by somebody else.
+    pub fn found(&mut self, number: u32) {
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            slot.found = true;
+        }
+    }
+
     /// The kernel says by itself that an object is there or not.
     pub fn observe(&mut self, number: u32, present: bool) -> Change {
         let wanted = self.wanted;
@@ -335,7 +342,7 @@ impl Objects {
         }
         let was = slot.present;
         slot.present = present;
-        slot.found = present && (slot.found || !was && !slot.asked);
+        slot.found &= present;
         slot.doubt = slot.in_flight > 0 && !present;
         let desired = wanted && slot.listed && !slot.abandoned;
         if slot.expected() == desired {

@@ -214,6 +214,7 @@ fn what_is_asked_for_is_read_back() {
         label: Some("hrv0:v".into()),
         scope: ScopeNumber(0),
         flags: AddressFlags(0x200),
+        is_own: true,
     };
     assert_eq!(found, expected);
     let peer = VirtualAddress { peer: Some([10, 9, 0, 2].into()), ..first() };

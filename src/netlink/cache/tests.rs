@@ -27,6 +27,7 @@ fn address(index: u32, text: &str, flags: u32) -> Address {
         label: None,
         scope: ScopeNumber(0),
         flags: AddressFlags(flags),
+        is_own: false,
     }
 }
 

@@ -62,7 +62,14 @@ impl Shell {
     fn observe(&mut self) {
         let now = clock::now();
         for (object, present) in self.kernel.observe(&self.engine) {
-            self.engine.handle(Event::Object { object, present }, now);
+            let settings = self.engine.settings(object.instance);
+            let owner = settings.is_some_and(|settings| settings.priority.is_owner());
+            let event = if present && owner && self.kernel.is_foreign(&self.engine, object) {
+                Event::Found { object }
+            } else {
+                Event::Object { object, present }
+            };
+            self.engine.handle(event, now);
         }
         self.take_answers();
     }

@@ -488,6 +488,15 @@ impl Kernel {
         }
     }
 
+    /// Whether the kernel has an address that somebody else put there.
+    pub fn is_foreign(&self, engine: &Engine, object: ObjectId) -> bool {
+        let held = self.key(engine, object).and_then(|wanted| {
+            let mut addresses = self.monitor.cache().addresses(wanted.0).iter();
+            addresses.find(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
+        });
+        held.is_some_and(|address| !address.is_own)
+    }
+
     fn holds(&self, engine: &Engine, object: ObjectId) -> bool {
         match engine.object(object) {
             Some(Object::Route(route)) => self.monitor.watch().has_route(route),

@@ -208,7 +208,7 @@ fn s_31_the_owners_own_address_stays() {
         let mut d = Driver::idle(&settings(vec![owner()]));
         let object = d.objects()[0];
         if found {
-            d.event(Event::Object { object, present: true });
+            d.event(Event::Found { object });
         }
         d.event(Event::Start);
         assert_eq!(d.state(), State::Master);
