@@ -110,11 +110,8 @@ pub fn run(
     may_run()?;
     // Before there is a second thread, which would be interrupted instead.
     signals::block().map_err(Failure::system("cannot take signals"))?;
-    let in_use = |error: state_dir::InUse| {
-        Failure::new(error.to_string(), "several can run beside each other, each with its own")
-    };
-    let mut dir = StateDir::open(&options.state_dir).map_err(in_use)?;
-    let listener = dir.bind().map_err(in_use)?;
+    let mut dir = StateDir::open(&options.state_dir)?;
+    let listener = dir.bind()?;
     let log =
         Log::start(options.log, options.level).map_err(Failure::system("cannot start the log"))?;
     let memory = Region::create(shared::WORDS)

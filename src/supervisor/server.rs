@@ -20,6 +20,8 @@ use crate::control::request::{Answer, MAX_LINE, Request};
 
 /// Clients at once.
 pub const CLIENTS: usize = 64;
+/// Clients at once that listen to events: they stay, and the other places are for short requests.
+const LISTENERS: usize = CLIENTS - 8;
 /// How long a client may take for a line, and how long it may leave an answer unread.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The wait after the system has refused a connection.
@@ -31,8 +33,8 @@ const CHUNK: usize = 1_024;
 struct Place(Rc<Cell<usize>>);
 
 impl Place {
-    fn take(taken: &Rc<Cell<usize>>) -> Option<Self> {
-        (taken.get() < CLIENTS).then(|| {
+    fn take(taken: &Rc<Cell<usize>>, limit: usize) -> Option<Self> {
+        (taken.get() < limit).then(|| {
             taken.set(taken.get() + 1);
             Self(Rc::clone(taken))
         })
@@ -54,7 +56,7 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
             return;
         }
     };
-    let taken = Rc::new(Cell::new(0));
+    let (taken, listening) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let mut refusing = false;
     loop {
         let stream = match listener.accept().await {
@@ -65,13 +67,13 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
                 continue;
             }
         };
-        match Place::take(&taken) {
+        match Place::take(&taken, CLIENTS) {
             Some(place) => {
                 refusing = false;
-                let daemon = Rc::clone(&daemon);
+                let (daemon, listening) = (Rc::clone(&daemon), Rc::clone(&listening));
                 let work = async move {
                     // Why a client went away matters to nobody.
-                    let _ = attend(&daemon, &stream).await;
+                    let _ = attend(&daemon, &stream, &listening).await;
                     drop(place);
                 };
                 start(&executor, work).detach();
@@ -101,8 +103,19 @@ fn refuse(stream: &Async<UnixStream>) {
     let _ = stream.write(&line);
 }
 
+fn too_many_listeners() -> Vec<u8> {
+    commands::error(format!(
+        "too many listeners: {LISTENERS} clients listen to events already, try again when one has \
+         gone"
+    ))
+}
+
 /// Answers one client, until it goes away or takes too long.
-async fn attend(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
+async fn attend(
+    daemon: &Daemon,
+    stream: &Async<UnixStream>,
+    listening: &Rc<Cell<usize>>,
+) -> io::Result<()> {
     let mut lines = Lines::default();
     loop {
         let line = match within(PATIENCE, next(&mut lines, stream)).await {
@@ -124,7 +137,10 @@ async fn attend(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
             Err(text) => write(stream, commands::error(text)).await?,
             Ok(request) => match commands::answer(daemon, request).await {
                 Some(answer) => write(stream, answer).await?,
-                None => return events(daemon, stream).await,
+                None => match Place::take(listening, LISTENERS) {
+                    Some(_place) => return events(daemon, stream).await,
+                    None => write(stream, too_many_listeners()).await?,
+                },
             },
         }
         // However fast it asks, others have their turn.

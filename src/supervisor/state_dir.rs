@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Group, chown};
+use nix::unistd::{Group, chown, geteuid};
+
+use super::Failure;
 
 /// Where it is when nothing else is said.
 pub const DEFAULT: &str = "/run/steadfast";
@@ -23,17 +25,22 @@ pub const DUMP: &str = "status.json";
 /// Nobody but root and the group may talk to us.
 const SOCKET_MASK: Mode = Mode::from_bits_truncate(0o117);
 
-/// Another process has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct InUse(String);
-
-impl std::fmt::Display for InUse {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InUse {}
+/// Octets of the longest path of a socket, without the zero at its end (`sun_path` in unix(7)).
+const LONGEST_SOCKET: usize = 107;
+/// What no free space, no other mount option and no patience changes.
+const NEVER: [Errno; 7] = [
+    Errno::EEXIST,
+    Errno::ENOTDIR,
+    Errno::ENOENT,
+    Errno::ENAMETOOLONG,
+    Errno::ELOOP,
+    Errno::EISDIR,
+    Errno::EPERM,
+];
+/// Where the kernel keeps its own files and takes no others.
+const OF_KERNEL: [&str; 2] = ["/proc", "/sys"];
+const CHOOSE: &str = "give --state-dir DIR with a directory that can be written to, such as \
+                      /run/steadfast";
 
 /// The directory, as far as it could be had.
 #[derive(Debug)]
@@ -49,11 +56,13 @@ pub struct StateDir {
 }
 
 impl StateDir {
-    /// Makes the directory and takes the lock. What the file system refuses becomes a loss.
+    /// Makes the directory and takes the lock. What a file system that is read-only or full
+    /// refuses becomes a loss.
     ///
     /// # Errors
-    /// Another process has the directory.
-    pub fn open(path: &Path) -> Result<Self, InUse> {
+    /// Another process has the directory, or it can never work.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        fits(path)?;
         let mut dir = Self {
             path: path.to_owned(),
             lock: None,
@@ -63,10 +72,13 @@ impl StateDir {
         };
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
         match made.and_then(|()| dir.open_lock_file()) {
-            Err(error) => dir.lose_lock(&error),
+            Err(error) => {
+                dir.tolerable(&error)?;
+                dir.lose_lock(&error);
+            }
             Ok(file) => match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) => dir.lock = Some(lock),
-                Err((file, Errno::EWOULDBLOCK)) => return Err(InUse(dir.holder(file))),
+                Err((file, Errno::EWOULDBLOCK)) => return Err(in_use(dir.holder(file))),
                 Err((_, error)) => dir.lose_lock(&error.into()),
             },
         }
@@ -136,22 +148,54 @@ impl StateDir {
         format!("{} is in use by {who}, stop it or give --state-dir DIR", self.path.display())
     }
 
-    /// Binds the control socket. What the file system refuses becomes a loss.
+    /// Whether it can be worked without what was refused: the error of a file system that may be
+    /// well again some day.
+    fn tolerable(&self, error: &io::Error) -> Result<(), Failure> {
+        let path = self.path.display();
+        let why = error.raw_os_error().map(Errno::from_raw);
+        if why == Some(Errno::EACCES) && !geteuid().is_root() {
+            let user = geteuid();
+            return Err(Failure::new(
+                format!("the state directory {path}: {error} for user {user}, who is not root"),
+                format!(
+                    "run it as root, make a directory that belongs to user {user} \
+                     (RuntimeDirectory=steadfast in its unit), or {CHOOSE}"
+                ),
+            ));
+        }
+        let there = self.path.ancestors().find(|path| fs::symlink_metadata(path).is_ok());
+        let reason = match there {
+            Some(there) if !there.is_dir() => format!("{} is no directory", there.display()),
+            Some(there) if is_of_kernel(there) => {
+                format!("{error}; the kernel takes no files of others there")
+            }
+            Some(_) | None if why.is_some_and(|why| NEVER.contains(&why)) => error.to_string(),
+            Some(_) | None => return Ok(()),
+        };
+        Err(Failure::new(format!("{path} cannot be the state directory: {reason}"), CHOOSE))
+    }
+
+    /// Binds the control socket. What a file system that is read-only or full refuses becomes a
+    /// loss.
     ///
     /// # Errors
-    /// Another process answers there.
-    pub fn bind(&mut self) -> Result<Option<UnixListener>, InUse> {
+    /// Another process answers there, or a socket can never be there.
+    pub fn bind(&mut self) -> Result<Option<UnixListener>, Failure> {
         let path = self.path.join(SOCKET);
         match self.clear(&path).and_then(|()| bind(&path)) {
             Ok(listener) => {
                 self.bound = true;
                 Ok(Some(listener))
             }
-            Err(error) if error.kind() == ErrorKind::AddrInUse => Err(InUse(format!(
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Err(in_use(format!(
                 "{} is in use by another process, stop it or give --state-dir DIR",
                 path.display()
             ))),
             Err(error) => {
+                // A directory that is not there was a loss before, for a reason of its own.
+                if self.path.is_dir() {
+                    self.tolerable(&error)?;
+                }
                 self.losses.push(format!(
                     "{}: {error}; there is no control socket, so steadfast status and its like do \
                      not reach this process",
@@ -230,6 +274,33 @@ impl StateDir {
     }
 }
 
+/// Another process has it.
+fn in_use(what: String) -> Failure {
+    Failure::new(what, "several can run beside each other, each with its own")
+}
+
+/// Whether the path of the control socket is short enough.
+fn fits(path: &Path) -> Result<(), Failure> {
+    let octets = path.join(SOCKET).as_os_str().len();
+    if octets <= LONGEST_SOCKET {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!(
+            "the state directory {} is too long: {SOCKET} in it has a path of {octets} octets, and \
+             the system allows {LONGEST_SOCKET} for a socket",
+            path.display()
+        ),
+        "give --state-dir DIR with a shorter path, such as /run/steadfast",
+    ))
+}
+
+/// Whether a directory that exists belongs to the kernel, wherever its name is.
+fn is_of_kernel(path: &Path) -> bool {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    OF_KERNEL.iter().any(|place| path.starts_with(place))
+}
+
 /// The mode of the socket is right from its first moment.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     let before = umask(SOCKET_MASK);
@@ -266,7 +337,7 @@ mod tests {
         let scratch = Scratch::new("second");
         let first = StateDir::open(&scratch.0).unwrap();
         assert!(first.losses().is_empty(), "{:?}", first.losses());
-        let told = StateDir::open(&scratch.0).unwrap_err().to_string();
+        let told = StateDir::open(&scratch.0).unwrap_err().what;
         let start =
             format!("{} is in use by process {} (\"", scratch.0.display(), std::process::id());
         assert!(told.starts_with(&start) && told.ends_with("give --state-dir DIR"), "{told}");
@@ -301,11 +372,24 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_made_is_a_loss() {
-        let mut dir = StateDir::open(Path::new("/proc/version/x")).unwrap();
-        assert!(dir.bind().unwrap().is_none());
-        assert_eq!(dir.losses().len(), 2, "{:?}", dir.losses());
-        assert!(dir.write(DUMP, b"x").is_err());
+    fn a_directory_that_can_never_be_is_refused() {
+        let refused = |path: &str| StateDir::open(Path::new(path)).unwrap_err().what;
+        assert!(refused("/proc/version/x").ends_with("/proc/version is no directory"));
+        assert!(refused("/proc/steadfast").contains("the kernel takes no files of others there"));
+        let scratch = Scratch::new("long");
+        let room = LONGEST_SOCKET - SOCKET.len() - "/".len();
+        let of_length = |length: usize| {
+            let start = scratch.0.join("");
+            PathBuf::from(format!(
+                "{}{}",
+                start.display(),
+                "x".repeat(length - start.as_os_str().len())
+            ))
+        };
+        let told = StateDir::open(&of_length(room + 1)).unwrap_err().what;
+        assert!(told.contains("a path of 108 octets"), "{told}");
+        assert!(!scratch.0.exists(), "nothing is left behind");
+        assert!(StateDir::open(&of_length(room)).unwrap().bind().unwrap().is_some());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The control socket, and clients that are no good.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
 use steadfast::control::status::State;
 
 use crate::harness::config::Instance;
@@ -73,6 +76,35 @@ fn a_hundred_clients_do_not_disturb_the_adverts() {
     alone.router.until("adverts go on", |document| {
         find(document, "lan").is_some_and(|lan| lan.routers[0].adverts_sent >= before + 10)
     });
+}
+
+#[test]
+fn listeners_leave_room_for_short_requests() {
+    let alone = Alone::master();
+    let mut asking = alone.client();
+    let mut clients: Vec<Client> = (1..64).map(|_| alone.client()).collect();
+    for client in &mut clients {
+        assert!(client.send(b"{\"method\":\"events\"}\n"));
+    }
+    let all_told = AtomicBool::new(false);
+    let told: Vec<Value> = std::thread::scope(|scope| {
+        // Every answer is an event as well, so that each of the others is told something.
+        scope.spawn(|| {
+            while !all_told.load(Ordering::Relaxed) {
+                asking.ask(r#"{"method":"log_level","level":"info"}"#);
+            }
+        });
+        let told = clients.iter_mut().map(|client| client.line()).collect::<Vec<_>>();
+        all_told.store(true, Ordering::Relaxed);
+        told.iter().map(|line| serde_json::from_str(line).unwrap_or_default()).collect()
+    });
+    let refused: Vec<usize> = (0..63).filter(|number| told[*number]["ok"].is_null()).collect();
+    assert_eq!(refused.len(), 63 - 56, "{told:?}");
+    for number in refused {
+        let text = error(&told[number]);
+        assert!(text.contains("too many listeners: 56 clients listen to events already"), "{text}");
+        assert_eq!(clients[number].ask(STATUS)["ok"]["schema"], 1, "it can ask something else");
+    }
 }
 
 #[test]

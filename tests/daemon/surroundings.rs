@@ -76,6 +76,56 @@ fn a_full_disk_is_said_in_the_status() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_made_for_now_does_not_keep_it_from_its_work() {
+    for (option, words) in [("ro", "Read-only file system"), ("nr_inodes=1", "No space left")] {
+        let alone = Alone::new();
+        let shell = format!("mount -t tmpfs -o {option} none $STATE; STATE=$STATE/below");
+        let mut daemon = alone.start_after(&shell);
+        until_said(&daemon, "lan: BACKUP to MASTER");
+        assert!(daemon.words().contains(words), "{}", daemon.words());
+        daemon.signal(Signal::SIGTERM);
+        assert!(daemon.wait().success());
+    }
+}
+
+#[test]
+fn a_directory_that_can_never_work_is_refused() {
+    let alone = Alone::new();
+    let long = alone.scratch.path().join("x".repeat(100));
+    let cases = [
+        (Path::new("/dev/null"), "/dev/null is no directory"),
+        (Path::new("/dev/null/x"), "/dev/null is no directory"),
+        (Path::new("/proc/steadfast"), "the kernel takes no files of others there"),
+        (&long, "the system allows 107 for a socket"),
+    ];
+    for (state, reason) in cases {
+        for more in [&[][..], &["--daemon"]] {
+            let ran = alone.run(state, more);
+            let told = said(&ran);
+            assert_eq!(ran.status.code(), Some(1), "{told}");
+            let named = told.contains(&state.display().to_string());
+            assert!(named && told.contains(reason), "{told}");
+            assert!(told.contains("= help: give --state-dir DIR with"), "{told}");
+        }
+    }
+    assert!(!long.exists() && !alone.holds_address());
+}
+
+#[test]
+fn a_user_who_may_not_write_is_told_so() {
+    let alone = Alone::new();
+    let user = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=+net_admin,+net_raw"];
+    let rights = ["--ambient-caps=+net_admin,+net_raw", "--"];
+    let state = Path::new("/run/steadfast-of-nobody");
+    let ran = alone.run_through(&[&user[..], &rights].concat(), state, &[]);
+    let told = said(&ran);
+    assert_eq!(ran.status.code(), Some(1), "{told}");
+    assert!(told.contains("Permission denied") && told.contains("for user 65534"), "{told}");
+    assert!(told.contains("run it as root, make a directory"), "{told}");
+    assert!(!state.exists());
+}
+
+#[test]
 fn missing_rights_are_named() {
     let alone = Alone::new();
     let state = alone.router.state();

@@ -20,6 +20,11 @@ const STACK: usize = 128 * 1024;
 /// How often a log that is away is looked for.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// What standard error gets when the system's log is away at the start: nobody would ever know.
+const AWAY: &str = "steadfast: warning: there is no system log at /dev/log; it is tried again with \
+                    every line, and lines are lost until then; to log to standard error, run it \
+                    without --syslog and --daemon\n";
+
 /// Where the log goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
@@ -39,11 +44,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread.
+    /// Starts the thread. Standard error is told when the system's log is to be used and away.
     ///
     /// # Errors
     /// What the system says.
     pub fn start(target: Target) -> io::Result<Self> {
+        if target == Target::Syslog && connect().is_none() {
+            // Whoever closed standard error does not want to know.
+            let _ = io::stderr().lock().write_all(AWAY.as_bytes());
+        }
         Self::with(QUEUE, move |line| match target {
             Target::Stderr => io::stderr().lock().write_all(line.with_time().as_bytes()).is_ok(),
             Target::Syslog => SYSTEM_LOG.with_borrow_mut(|log| log.write(line)),
@@ -123,6 +132,11 @@ impl LogFormat<&Line> for Format {
     }
 }
 
+/// Connects to the system's log; `None`: it is away.
+fn connect() -> Option<Logger<LoggerBackend, Format>> {
+    syslog::unix(Format { pid: std::process::id() }).ok()
+}
+
 /// The connection to the system's log, made when it is needed.
 struct SystemLog {
     logger: Option<Logger<LoggerBackend, Format>>,
@@ -142,7 +156,7 @@ impl SystemLog {
 
     fn try_write(&mut self, line: &Line) -> bool {
         if self.logger.is_none() && self.missed.is_none_or(|missed| missed.elapsed() >= RETRY) {
-            self.logger = syslog::unix(Format { pid: std::process::id() }).ok();
+            self.logger = connect();
             self.missed = self.logger.is_none().then(Instant::now);
         }
         let Some(logger) = &mut self.logger else { return false };
