@@ -55,6 +55,25 @@ fn what_is_just_added_was_not_removed_by_anybody() {
     assert!(!pair.a.words().contains("somebody else"), "{}", pair.a.words());
 }
 
+/// vrrp:S-31: the owner's address is that of its interface.
+#[test]
+fn an_owner_leaves_the_address_of_its_interface_alone() {
+    let mut pair = Pair::new();
+    let mut watch = pair.watch_a();
+    pair.a.configure(&Instance::lan(255, &["192.0.2.2/24"]).to_string());
+    pair.a.start();
+    pair.a.until_state("lan", State::Master);
+    pair.a.host.net.ip("link set eth0 down");
+    pair.a.until_state("lan", State::Fault);
+    pair.a.host.net.ip("link set eth0 up");
+    let lan = pair.a.until_state("lan", State::Master);
+    assert_eq!(lan.warnings, []);
+    pair.a.stop();
+    watch.until_address("eth0", "192.0.2.2", true);
+    let own: std::net::IpAddr = "192.0.2.2".parse().unwrap();
+    assert!(!watch.removed().contains(&own), "it was never away");
+}
+
 #[test]
 fn an_endless_fight_is_slow_and_ends_in_the_right_state() {
     let mut pair = Pair::running(&["192.0.2.1/24"]);
