@@ -70,7 +70,8 @@ pub fn parse(text: &str, machine: Option<&Machine>) -> Parsed {
         let places = TomlPlaces::new(tree.get_ref(), holes);
         validate::validate(&reading, &places, machine, &mut diagnostics);
     }
-    diagnostics.sort_by(|a, b| (a.span.start, &a.message).cmp(&(b.span.start, &b.message)));
+    diagnostics
+        .sort_unstable_by(|a, b| (a.span.start, &a.message).cmp(&(b.span.start, &b.message)));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     Parsed { model: (!failed).then_some(reading.model), diagnostics }
 }

@@ -47,7 +47,7 @@ pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
     // Keys under a header that is there twice are there twice as well.
     let mut under_twice: BTreeMap<usize, usize> = BTreeMap::new();
     for _ in 0..ROUNDS {
-        errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+        errors.sort_unstable_by_key(|error| error.span().map_or(0, |span| span.start));
         let mut open = false;
         let before = found.len();
         for error in &errors {

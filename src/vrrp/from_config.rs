@@ -13,12 +13,9 @@ use crate::units::{Priority, Version};
 impl Settings {
     /// What the engine is to do for a model that was checked.
     pub fn from_model(model: &Model) -> Self {
-        let unweighted: BTreeSet<&str> = model
-            .groups
-            .iter()
-            .filter(|group| !group.tracking_weight)
-            .flat_map(|group| group.instances.iter().map(|name| &**name))
-            .collect();
+        let groups = model.groups.iter().filter(|group| !group.tracking_weight);
+        let mut unweighted: BTreeSet<&str> = BTreeSet::new();
+        unweighted.extend(groups.flat_map(|group| group.instances.iter().map(|name| &**name)));
         Self {
             instances: model
                 .instances

@@ -30,8 +30,8 @@ impl Engine {
 
     /// Takes a configuration; states do not change but for instances that end.
     pub(super) fn configure(&mut self, new: &Settings) {
-        let wanted: BTreeMap<&str, &InstanceSettings> =
-            new.instances.iter().map(|settings| (&*settings.name, settings)).collect();
+        let mut wanted: BTreeMap<&str, &InstanceSettings> = BTreeMap::new();
+        wanted.extend(new.instances.iter().map(|settings| (&*settings.name, settings)));
         for id in self.ids() {
             let Some(instance) = self.get(id) else { continue };
             if instance.retiring {

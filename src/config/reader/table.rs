@@ -172,11 +172,17 @@ impl<'a> Table<'a> {
         self.missing.borrow_mut().push((key.to_owned(), diagnostic));
     }
 
+    /// The keys and values in the order of the file; no two are at one place.
+    fn in_order(&self) -> Vec<(&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
+        let mut entries: Vec<_> = self.tree.iter().collect();
+        entries.sort_unstable_by_key(|(name, _)| name.span().start);
+        entries
+    }
+
     /// The entries of a table that is keyed by name, in the order of the file. Reports names that
     /// logs and commands could not use.
     pub fn named(&mut self) -> Vec<(&'a str, Item<'a>)> {
-        let mut entries: Vec<_> = self.tree.iter().collect();
-        entries.sort_by_key(|(name, _)| name.span().start);
+        let entries = self.in_order();
         self.taken = entries.len();
         let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
             let path = join(&self.path, name.get_ref());
@@ -199,8 +205,7 @@ impl<'a> Table<'a> {
 
     /// All entries, in the order of the file, for tables whose keys are looked up elsewhere.
     pub fn entries(&mut self) -> Vec<(&'a str, Span, Item<'a>)> {
-        let mut entries: Vec<_> = self.tree.iter().collect();
-        entries.sort_by_key(|(name, _)| name.span().start);
+        let entries = self.in_order();
         self.taken = entries.len();
         let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
             let path = join(&self.path, name.get_ref());

@@ -477,7 +477,9 @@ impl Kernel {
         let cache = self.monitor.cache();
         let links = cache.links().map(|link| link.index);
         let addresses = links.flat_map(|link| cache.addresses(link));
-        addresses.map(|a| (a.link, a.address, a.prefix_len, a.peer)).collect()
+        let mut all = BTreeSet::new();
+        all.extend(addresses.map(|a| (a.link, a.address, a.prefix_len, a.peer)));
+        all
     }
 
     fn key(&self, engine: &Engine, object: ObjectId) -> Option<Key> {

@@ -1,5 +1,7 @@
 //! One instance as the status document shows it.
 
+use std::collections::BTreeMap;
+
 use crate::control::status::{
     Hold, InstanceStatus, MasterStatus, ObjectStatus, RouterStatus, TimerStatus, TrackerStatus,
 };
@@ -81,6 +83,8 @@ fn router(engine: &Engine, id: RouterId, now: Instant) -> Option<RouterStatus> {
         // What comes before the start or in fault is not the sender's fault.
         count > 0 && reason != Reject::NotRunning
     });
+    let mut labelled = BTreeMap::new();
+    labelled.extend(rejected.map(|(reason, count)| (reason.label().to_owned(), count)));
     Some(RouterStatus {
         family: id.family.to_string(),
         source: engine.source(id),
@@ -99,7 +103,7 @@ fn router(engine: &Engine, id: RouterId, now: Instant) -> Option<RouterStatus> {
         lower_priority_received: statistics.lower_priority_received,
         address_list_errors: statistics.address_list_errors,
         interval_differs: statistics.interval_differs,
-        rejected: rejected.map(|(reason, count)| (reason.label().to_owned(), count)).collect(),
+        rejected: labelled,
     })
 }
 

@@ -39,10 +39,11 @@ impl Saved {
     /// has to be known about that.
     pub fn configure(&mut self, engine: &Engine) -> Vec<String> {
         let mut words = Vec::new();
-        let keys: BTreeMap<InstanceId, Key> =
-            engine.instances().filter_map(|id| Some((id, key(engine, id)?))).collect();
-        let known: BTreeSet<Key> = keys.values().copied().collect();
-        let own: BTreeSet<Key> = self.slots.values().map(|place| place.key).collect();
+        // Extended and not collected, which brings a sort for each type: kilobytes of flash.
+        let (mut keys, mut known, mut own) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        keys.extend(engine.instances().filter_map(|id| Some((id, key(engine, id)?))));
+        known.extend(keys.values().copied());
+        own.extend(self.slots.values().map(|place| place.key));
         let mut left = 0_u32;
         for (slot, key, saved) in self.shared.iter() {
             if known.contains(&key) {
@@ -87,8 +88,8 @@ impl Saved {
     /// The instances that a former process left as master, and when it sent the last advert of
     /// each. To be asked before [`Saved::configure`].
     pub fn masters(&self, engine: &Engine) -> Vec<(InstanceId, Instant)> {
-        let left: BTreeMap<_, _> =
-            self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))).collect();
+        let mut left = BTreeMap::new();
+        left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))));
         let of = |id| {
             let slot = left.get(&key(engine, id)?)?;
             (slot.state == SavedState::Master).then_some((id, slot.last_advert))
