@@ -232,6 +232,24 @@ fn n_61_a_rule_for_everything() {
     }
 }
 
+/// netlink:N-61: the kernel says of every rule what it suppresses, also of those that do not.
+#[test]
+fn n_61_what_is_not_suppressed_is_said() {
+    let rule = bare(Family::V4, 5, RuleAction::Table(TableId(1000)));
+    let mut octets = Vec::new();
+    rule::encode_add(&mut octets, FIRST, &rule).unwrap();
+    let mut payload = only(&octets).payload.to_vec();
+    payload.extend(8_u16.to_ne_bytes());
+    payload.extend(14_u16.to_ne_bytes());
+    let suppressing = [&payload[..], &16_u32.to_ne_bytes()].concat();
+    payload.extend(u32::MAX.to_ne_bytes());
+    let seen = rule::decode(&payload).unwrap().unwrap();
+    assert!(rule::is(&seen, &rule), "{seen:?}");
+    let seen = rule::decode(&suppressing).unwrap().unwrap();
+    assert!(!rule::is(&seen, &rule));
+    assert!(rule::is(&seen, &Rule { suppress_prefix_len: Some(16), ..rule }));
+}
+
 /// netlink:N-50: a table that fits stands in the header, another one in an attribute.
 #[test]
 fn n_50_tables() {
