@@ -71,7 +71,8 @@ fn is_setting(line: &str) -> bool {
 }
 
 /// What single lines of the annotated file rightly get told without the others.
-const CROSS_CHECKS: [&str; 5] = [
+const CROSS_CHECKS: [&str; 6] = [
+    "watchdog_device is missing",
     "version 3 has no authentication",
     "works only without preemption",
     "instances is missing",
@@ -84,7 +85,7 @@ fn the_defaults_of_the_annotated_file_are_the_defaults() {
     // Lines that show something else than the default say so above them.
     let others = ["track_", "backups", "resume_within", "timer_expired", "excluded", "virtual_r"];
     let more = ["source_address", "authentication", "instances", "sync_group", "vrrp_version"];
-    let daemon = ["hello_interval", "control_socket_group"];
+    let daemon = ["hello_interval", "control_socket_group", "watchdog_device"];
     let shown = ANNOTATED.split("# [vrrp.group").next().unwrap();
     let lines = shown.lines().map(|line| {
         let setting = line.strip_prefix("# ").filter(|line| is_setting(line));

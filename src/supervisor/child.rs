@@ -14,6 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::signals;
 use crate::system::pidfd;
 
 /// The hidden command that makes this program a vrrp process.
@@ -134,9 +135,9 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Runs this program again. Each descriptor gets its number; the child has no environment, no
-/// blocked signals, and a process group of its own, so that a Ctrl-C on the terminal reaches the
-/// supervisor alone.
+/// Runs this program again. Each descriptor gets its number; the child has no environment,
+/// none of the signals that are for the supervisor, and a process group of its own, so that a
+/// Ctrl-C on the terminal reaches the supervisor alone.
 fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
@@ -147,7 +148,7 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     }
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_pgroup(Pid::from_raw(0))?;
-    attributes.set_sigmask(&SigSet::empty())?;
+    attributes.set_sigmask(&signals::kept_from_children())?;
     attributes.set_sigdefault(&SigSet::all())?;
     attributes.set_flags(
         PosixSpawnFlags::POSIX_SPAWN_SETPGROUP

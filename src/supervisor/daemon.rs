@@ -9,8 +9,10 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use super::child::Strangers;
 use super::configuration::Accepted;
+use super::hardware::Hardware;
 use super::link::Link;
 use super::log::Log;
+use super::service::Service;
 use super::state_dir::StateDir;
 use super::status::Desk;
 use crate::config::model::Model;
@@ -49,6 +51,10 @@ pub struct Daemon {
     pub reloading: smol::lock::Mutex<()>,
     /// A signal asks for a reload that has not begun yet: more of them ask for the same.
     pub reload_asked: Cell<bool>,
+    /// The service manager.
+    pub service: Service,
+    /// The watchdog device.
+    pub hardware: Hardware,
     stopping: Stopping,
 }
 
@@ -72,6 +78,8 @@ pub struct Vrrp {
     pub link: Option<Rc<Link>>,
     /// Its process id, while it runs.
     pub pid: Option<i32>,
+    /// The last one that had a configuration in effect.
+    pub worked: Option<i32>,
     /// How often it was started again.
     pub restarts: u32,
     /// How and when the last one ended.
@@ -136,6 +144,8 @@ impl Daemon {
             desk: Desk::new(),
             reloading: smol::lock::Mutex::new(()),
             reload_asked: Cell::new(false),
+            service: Service::from_environment(),
+            hardware: Hardware::new(),
             stopping: Stopping { begun: Cell::new(false), begin, begins },
         }
     }
@@ -148,6 +158,22 @@ impl Daemon {
     /// The connection to the vrrp process, while it runs.
     pub fn link(&self) -> Option<Rc<Link>> {
         self.vrrp.borrow().link.clone()
+    }
+
+    /// The vrrp process has its first configuration in effect.
+    pub fn takes_effect(&self) {
+        {
+            let mut vrrp = self.vrrp.borrow_mut();
+            vrrp.worked = vrrp.pid;
+        }
+        self.service.ready(&self.log);
+    }
+
+    /// Whether the vrrp process works, as far as that is known.
+    pub fn works(&self) -> bool {
+        let vrrp = self.vrrp.borrow();
+        let answers = vrrp.link.as_ref().is_some_and(|link| link.silent().is_none());
+        answers && vrrp.worked == vrrp.pid
     }
 
     /// The end begins: no child is started any more.

@@ -12,7 +12,7 @@
 //! | `link` | what is said to it, and its answers |
 //! | [`log`] | the records of all processes |
 //! | `server`, `lines`, `commands`, `status` | the control socket |
-//! | `signals`, [`detach`] | the surroundings |
+//! | `signals`, [`detach`], `service`, `hardware` | the surroundings |
 
 mod backoff;
 mod child;
@@ -20,6 +20,7 @@ mod commands;
 pub mod configuration;
 mod daemon;
 pub mod detach;
+mod hardware;
 mod hello;
 mod keeper;
 mod lines;
@@ -27,6 +28,7 @@ mod link;
 pub mod log;
 mod reload;
 mod server;
+mod service;
 mod signals;
 pub mod state_dir;
 mod status;
@@ -181,10 +183,16 @@ async fn work(
     let serve = listener.map(|listener| {
         start(executor, server::serve(Rc::clone(daemon), Rc::clone(executor), listener))
     });
+    let tell = start(executor, service::serve(Rc::clone(daemon)));
+    let guard = start(executor, hardware::guard(Rc::clone(daemon)));
     let (first, went) = bounded(1);
+    let works = Rc::clone(daemon);
     let keeper = start(
         executor,
         keeper::keep(Rc::clone(daemon), move |result| {
+            if result.is_ok() {
+                works.takes_effect();
+            }
             // Only the first one counts.
             let _ = first.try_send(result);
         }),
@@ -201,7 +209,8 @@ async fn work(
     if let Some(serve) = serve {
         serve.cancel().await;
     }
-    drop((ask, collect));
+    guard.cancel().await;
+    drop((ask, collect, tell));
     started
 }
 
@@ -248,6 +257,7 @@ async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals) {
     daemon.note(Level::Notice, "stopping: addresses are handed over");
     daemon.begin_stop();
     let limit = daemon.current.borrow().longest_down_interval() + SLACK;
+    daemon.service.stopping(&daemon.log, limit + HURRY + SLACK);
     let told = daemon.link().is_none_or(|link| link.say(ToChild::Stop).is_ok());
     let mut keeper = std::pin::pin!(keeper);
     let ended = async {

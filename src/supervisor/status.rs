@@ -132,6 +132,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .losses()
         .iter()
         .chain(daemon.group_refused.borrow().iter())
+        .chain(daemon.hardware.loss().iter())
         .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
         .collect();
     let vrrp = daemon.vrrp.borrow();

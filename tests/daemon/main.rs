@@ -19,4 +19,5 @@ mod clients;
 mod configuration;
 mod life;
 mod scene;
+mod service;
 mod surroundings;
