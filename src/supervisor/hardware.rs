@@ -92,7 +92,8 @@ pub async fn guard(daemon: Rc<Daemon>) {
     loop {
         let wanted = Wanted::of(&daemon.current.borrow().model.global);
         let is_as_wanted = in_use.as_ref().map(|used| &used.wanted) == wanted.as_ref();
-        if !is_as_wanted {
+        let is_lost = daemon.hardware.loss().is_some() && in_use.is_none();
+        if is_lost || !is_as_wanted {
             in_use = take(&daemon, in_use.take(), wanted.as_ref());
             health = Health::default();
         }

@@ -294,3 +294,85 @@ fn connect(name: &[u8]) -> io::Result<(UnixDatagram, SocketAddr)> {
     socket.set_nonblocking(true)?;
     Ok((socket, to))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(variables: &[(&str, &str)]) -> Service {
+        let value = |name: &str| variables.iter().find(|(known, _)| *known == name);
+        Service::new(|name| value(name).map(|(_, value)| value.into()), 77)
+    }
+
+    #[test]
+    fn the_watchdog_is_ours_unless_it_is_another_s() {
+        let period = |limit: &str, pid: Option<&str>| {
+            let pid = pid.map(|pid| ("WATCHDOG_PID", pid));
+            let all: Vec<_> = [("WATCHDOG_USEC", limit)].into_iter().chain(pid).collect();
+            service(&all).watchdog.map(|period| period.as_micros())
+        };
+        assert_eq!(period("3000000", None), Some(1_500_000));
+        assert_eq!(period("3000000", Some("77")), Some(1_500_000));
+        assert_eq!(period("3000000", Some("7")), None);
+        for none in ["", "0", "1", "-5", "ten"] {
+            assert_eq!(period(none, None), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_socket_that_cannot_be_is_said() {
+        let long = format!("/{}", "x".repeat(200));
+        for (name, words) in [("run/notify", "begins with @"), ("", "a path"), (&long, "NOTIFY")] {
+            let service = service(&[("NOTIFY_SOCKET", name)]);
+            assert!(service.manager.is_none());
+            let told = service.unusable.unwrap();
+            assert!(told.contains(words), "{told}");
+        }
+        assert!(service(&[]).unusable.is_none());
+    }
+
+    #[test]
+    fn a_manager_that_does_not_read_is_told_later_and_in_order() {
+        let directory = std::env::temp_dir().join(format!("steadfast-{}", std::process::id()));
+        std::fs::create_dir(&directory).unwrap();
+        let path = directory.join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        let service = service(&[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+        let log = Log::start(super::super::log::Target::Stderr, Level::Error).unwrap();
+        let mut sent = 0;
+        while service.waiting.borrow().is_empty() {
+            service.tell(&log, format!("STATUS={sent}"));
+            sent += 1;
+        }
+        for _ in 0..2 * WAITING {
+            service.tell(&log, "READY=1".to_owned());
+        }
+        assert_eq!(service.waiting.borrow().len(), WAITING);
+        let mut heard = 0;
+        let mut octets = [0; 64];
+        while heard + 1 < sent {
+            let len = manager.recv(&mut octets).unwrap();
+            assert_eq!(octets[..len], *format!("STATUS={heard}").as_bytes());
+            heard += 1;
+        }
+        manager.set_nonblocking(true).unwrap();
+        let read = async {
+            let mut heard = Vec::new();
+            while heard.len() < WAITING {
+                match manager.recv(&mut octets) {
+                    Ok(len) => heard.push(octets[..len].to_vec()),
+                    Err(_) => drop(Timer::after(Duration::from_millis(1)).await),
+                }
+            }
+            heard
+        };
+        let again = async {
+            service.try_again(&log).await;
+            Vec::new()
+        };
+        let heard = async_io::block_on(or(read, again));
+        assert_eq!(heard[0], format!("STATUS={}", sent - 1).as_bytes());
+        assert!(heard[1..].iter().all(|message| message == b"READY=1"));
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}

@@ -17,6 +17,8 @@ mod harness;
 mod background;
 mod clients;
 mod configuration;
+mod hardware;
+mod init;
 mod life;
 mod scene;
 mod service;
