@@ -9,10 +9,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use smol::channel::{Receiver, Sender, bounded};
 
 use super::Level;
-use super::daemon::Daemon;
+use super::daemon::{Bell, Daemon};
 use super::time::within;
 use crate::config::model::Global;
 use crate::system::clock;
@@ -31,15 +30,13 @@ const AGAIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Hardware {
     loss: RefCell<Option<String>>,
-    bell: Sender<()>,
-    rung: Receiver<()>,
+    configured: Bell,
 }
 
 impl Hardware {
     /// Without a device.
     pub fn new() -> Self {
-        let (bell, rung) = bounded(1);
-        Self { loss: RefCell::default(), bell, rung }
+        Self { loss: RefCell::default(), configured: Bell::new() }
     }
 
     /// Why the device of the configuration does not guard this machine.
@@ -49,8 +46,7 @@ impl Hardware {
 
     /// The configuration may name another device now.
     pub fn look(&self) {
-        // A bell that was not heard yet is enough.
-        let _ = self.bell.try_send(());
+        self.configured.ring();
     }
 }
 
@@ -100,11 +96,11 @@ pub async fn guard(daemon: Rc<Daemon>) {
         if let Some(used) = &in_use {
             feed(&daemon, used, &mut health);
         }
-        let rung = daemon.hardware.rung.recv();
-        match (&in_use, &wanted) {
-            (Some(used), _) => drop(within(used.period(), rung).await),
-            (None, Some(_)) => drop(within(AGAIN, rung).await),
-            (None, None) => drop(rung.await),
+        let configured = daemon.hardware.configured.heard();
+        let pause = in_use.as_ref().map(InUse::period).or(wanted.map(|_| AGAIN));
+        match pause {
+            Some(pause) => drop(within(pause, configured).await),
+            None => configured.await,
         }
     }
 }

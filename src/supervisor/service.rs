@@ -27,10 +27,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use smol::Timer;
-use smol::channel::{Receiver, Sender, bounded};
 use smol::future::{or, pending, poll_once};
 
-use super::daemon::Daemon;
+use super::daemon::{Bell, Daemon};
 use super::log::Log;
 use super::time::within;
 use super::{Level, status};
@@ -62,8 +61,7 @@ pub struct Service {
     stopping: Cell<bool>,
     failing: Cell<bool>,
     waiting: RefCell<VecDeque<String>>,
-    full: Sender<()>,
-    fills: Receiver<()>,
+    full: Bell,
 }
 
 /// A reload that the manager knows of. It is over when this is dropped.
@@ -80,7 +78,6 @@ impl Service {
         let number = |name| variable(name)?.to_str()?.parse::<u64>().ok();
         let ours = variable("WATCHDOG_PID").is_none_or(|text| *text == *pid.to_string());
         let limit = number("WATCHDOG_USEC").filter(|limit| *limit > 1 && ours);
-        let (full, fills) = bounded(1);
         let mut service = Self {
             manager: None,
             unusable: None,
@@ -89,8 +86,7 @@ impl Service {
             stopping: Cell::new(false),
             failing: Cell::new(false),
             waiting: RefCell::default(),
-            full,
-            fills,
+            full: Bell::new(),
         };
         if let Some(name) = variable("NOTIFY_SOCKET") {
             match connect(name.as_bytes()) {
@@ -142,8 +138,7 @@ impl Service {
                 if waiting.len() < WAITING {
                     waiting.push_back(message);
                 }
-                // It is enough to be rung once.
-                let _ = self.full.try_send(());
+                self.full.ring();
             }
             Err(error) => {
                 if !self.failing.replace(true) {
@@ -166,7 +161,8 @@ impl Service {
 
     /// Tells what could not be told at once.
     async fn try_again(&self, log: &Log) {
-        while self.fills.recv().await.is_ok() {
+        loop {
+            self.full.heard().await;
             loop {
                 Timer::after(AGAIN).await;
                 let Some(message) = self.waiting.borrow().front().cloned() else { break };
