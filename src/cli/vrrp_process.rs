@@ -8,12 +8,14 @@ use crate::supervisor::{LINK, MEMORY, RECORDS};
 use crate::system::inherited::take;
 use crate::vrrp::process::{self, Inherited};
 
-/// Runs it.
-pub fn run(output: &mut Output) -> ExitCode {
+/// Runs it; `locks_memory`: it may be asked to lock its memory.
+pub fn run(output: &mut Output, locks_memory: bool) -> ExitCode {
     // Only for those who look at a list of processes.
     let _ = nix::sys::prctl::set_name(c"steadfast: vrrp");
-    let inherited =
-        || Ok(Inherited { channel: take(LINK)?, records: take(RECORDS)?, shared: take(MEMORY)? });
+    let inherited = || {
+        let (channel, records, shared) = (take(LINK)?, take(RECORDS)?, take(MEMORY)?);
+        Ok(Inherited { channel, records, shared, locks_memory })
+    };
     inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {
         output.err(&format!("steadfast vrrp-process: {error}\n"));
         ExitCode::FAILURE

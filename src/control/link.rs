@@ -55,6 +55,13 @@ pub enum ToChild {
     LogLevel(Level),
     /// Hand everything over and end; [`FromChild::Stopped`] comes when it is done.
     Stop,
+    /// Keep all memory in RAM, or not any more. Answered with how it went.
+    LockMemory {
+        /// For the answer.
+        ticket: Ticket,
+        /// Whether to keep it there.
+        lock: bool,
+    },
 }
 
 /// From a child to the supervisor.

@@ -14,10 +14,12 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use crate::system::pidfd;
+use crate::system::{pidfd, threads};
 
 /// The hidden command that makes this program a vrrp process.
 pub const VRRP_COMMAND: &str = "vrrp-process";
+/// The word after it when the process is to keep the right to lock memory.
+pub const LOCKS_MEMORY: &str = "locks-memory";
 
 /// What is executed: the very file that this process was started from, even if another one has
 /// its name by now.
@@ -58,10 +60,11 @@ impl Strangers {
 
 impl Child {
     /// Starts the vrrp process with a socket for messages, one for records and the shared memory.
+    /// It gives up the right to lock its memory unless it `locks` it.
     ///
     /// # Errors
     /// What the system says.
-    pub fn start_vrrp(memory: &impl AsFd, strangers: &Strangers) -> io::Result<Self> {
+    pub fn start_vrrp(memory: &impl AsFd, strangers: &Strangers, locks: bool) -> io::Result<Self> {
         let (link, link_there) = UnixStream::pair()?;
         let (records, records_there) = socketpair(
             AddressFamily::Unix,
@@ -82,6 +85,7 @@ impl Child {
                 (MEMORY, high(memory)?),
             ],
             strangers,
+            locks,
         )?;
         Ok(Self {
             pid,
@@ -134,10 +138,10 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Runs this program again. Each descriptor gets its number; the child has no environment, no
-/// blocked signals, and a process group of its own, so that a Ctrl-C on the terminal reaches the
+/// Runs this program again. Each descriptor gets its number; the child has no environment but the
+/// size of its stacks, no blocked signals, and a process group of its own, so that a Ctrl-C on the terminal reaches the
 /// supervisor alone.
-fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
+fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers, locks: bool) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
         actions.add_close(*stranger)?;
@@ -154,7 +158,9 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
     )?;
-    let words = [c"steadfast".to_owned(), CString::new(VRRP_COMMAND)?];
-    let no_environment: [CString; 0] = [];
-    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)
+    let more = locks.then_some(LOCKS_MEMORY);
+    let words = ["steadfast", VRRP_COMMAND].into_iter().chain(more);
+    let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
+    let stack = CString::new(format!("{}={}", threads::STACK_VARIABLE, threads::STACK))?;
+    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &[stack])?)
 }

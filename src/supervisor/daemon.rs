@@ -11,6 +11,7 @@ use super::child::Strangers;
 use super::configuration::Accepted;
 use super::link::Link;
 use super::log::Log;
+use super::scheduling::Scheduling;
 use super::state_dir::StateDir;
 use super::status::Desk;
 use crate::config::model::Model;
@@ -39,6 +40,8 @@ pub struct Daemon {
     pub group_refused: RefCell<Option<String>>,
     /// The vrrp process.
     pub vrrp: RefCell<Vrrp>,
+    /// When the processes run.
+    pub scheduling: RefCell<Scheduling>,
     /// Memory that outlives a child.
     pub memory: Region,
     /// Descriptors that are not ours.
@@ -131,6 +134,7 @@ impl Daemon {
             refused: RefCell::default(),
             group_refused: RefCell::default(),
             vrrp: RefCell::default(),
+            scheduling: RefCell::default(),
             memory,
             strangers,
             desk: Desk::new(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_io::Async;
 use nix::sys::socket::{MsgFlags, recv};
+use nix::unistd::Pid;
 use smol::Timer;
 use smol::channel::Receiver;
 use smol::future::{or, yield_now, zip};
@@ -18,6 +19,7 @@ use super::backoff::BackOff;
 use super::child::Child;
 use super::daemon::Daemon;
 use super::link::Link;
+use super::scheduling;
 use super::time::within;
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
@@ -41,7 +43,8 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
     let mut cleaned = false;
     loop {
         let began = clock::now();
-        let end = match Child::start_vrrp(&daemon.memory, &daemon.strangers) {
+        let locks = daemon.current.borrow().model.global.vrrp_process.no_swap;
+        let end = match Child::start_vrrp(&daemon.memory, &daemon.strangers, locks) {
             Ok(child) => {
                 daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
                 let end = attend(&daemon, &child, &first).await;
@@ -100,6 +103,7 @@ fn clean_up(daemon: &Daemon, end: &str, cleaned: &mut bool) -> bool {
 /// All that has to do with a running child; how it ended.
 async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), String>)) -> String {
     let link = Rc::new(Link::new());
+    scheduling::begin(daemon, child.pid());
     let applied = match introduce(daemon, &link) {
         Ok(applied) => applied,
         Err(error) => {
@@ -118,8 +122,9 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
             link.condemned().await;
             Ok(())
         }),
-        or(greet(daemon, &link), async {
+        or(greet(daemon, &link, child.pid()), async {
             if applied.recv().await.is_ok() {
+                scheduling::settle(daemon, &link, child.pid()).await;
                 first(Ok(()));
             }
             std::future::pending().await
@@ -168,7 +173,7 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
 }
 
 /// Asks again and again whether it works.
-async fn greet(daemon: &Daemon, link: &Link) -> io::Result<()> {
+async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> io::Result<()> {
     let mut silent = false;
     loop {
         let period = daemon.current.borrow().hello_period;
@@ -180,6 +185,7 @@ async fn greet(daemon: &Daemon, link: &Link) -> io::Result<()> {
             link.excuse();
             yield_now().await;
         }
+        scheduling::watch(daemon, child);
         match link.silent() {
             Some(time) if !silent => {
                 silent = true;

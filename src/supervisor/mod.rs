@@ -10,6 +10,7 @@
 //! | [`configuration`], `reload` | reading a configuration, and taking another one over |
 //! | `child`, `keeper`, `backoff`, `hello` | starting the child, watching it, starting it again |
 //! | `link` | what is said to it, and its answers |
+//! | `scheduling` | when it runs, and when we do |
 //! | [`log`] | the records of all processes |
 //! | `server`, `lines`, `commands`, `status` | the control socket |
 //! | `signals`, [`detach`] | the surroundings |
@@ -26,6 +27,7 @@ mod lines;
 mod link;
 pub mod log;
 mod reload;
+mod scheduling;
 mod server;
 mod signals;
 pub mod state_dir;
@@ -45,11 +47,11 @@ use smol::future::or;
 use crate::control::link::ToChild;
 use crate::control::record::{Kind, Level};
 use crate::control::shared::{self, Shared};
-use crate::system::clock;
-use crate::system::privileges;
+use crate::system::scheduling::yield_when_too_long;
 use crate::system::shared::Region;
+use crate::system::{clock, memory, privileges, threads};
 use child::Strangers;
-pub use child::{LINK, MEMORY, RECORDS, VRRP_COMMAND};
+pub use child::{LINK, LOCKS_MEMORY, MEMORY, RECORDS, VRRP_COMMAND};
 use configuration::Accepted;
 use daemon::{Current, Daemon};
 use detach::Detached;
@@ -110,6 +112,10 @@ pub fn run(
     may_run()?;
     // Before there is a second thread, which would be interrupted instead.
     signals::block().map_err(Failure::system("cannot take signals"))?;
+    threads::keep_stacks_small();
+    yield_when_too_long().map_err(Failure::system("cannot take SIGXCPU"))?;
+    // The configuration has passwords.
+    memory::keep_private().map_err(Failure::system("cannot keep memory out of core files"))?;
     let mut dir = StateDir::open(&options.state_dir)?;
     let listener = dir.bind()?;
     let log =

@@ -9,9 +9,12 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`memory`] | what is kept in RAM, and what is kept out of files |
 //! | [`pidfd`] | the end of a process, as a descriptor |
 //! | [`privileges`] | what this process may do |
+//! | [`scheduling`] | when a process runs |
 //! | [`terminal`] | the size of the screen |
+//! | [`threads`] | the stacks of threads |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
 #![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
@@ -20,10 +23,13 @@ pub mod clock;
 pub mod filter;
 pub mod inherited;
 pub mod limits;
+pub mod memory;
 pub mod options;
 pub mod pidfd;
 pub mod privileges;
 pub mod raw;
+pub mod scheduling;
 pub mod shared;
 pub mod terminal;
+pub mod threads;
 pub mod timer;

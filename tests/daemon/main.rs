@@ -18,5 +18,7 @@ mod background;
 mod clients;
 mod configuration;
 mod life;
+mod privileges;
 mod scene;
+mod seen;
 mod surroundings;
