@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use super::output::Output;
-use crate::supervisor::{LINK, MEMORY, RECORDS};
+use crate::supervisor::{LINK, LOCK, MEMORY, RECORDS};
 use crate::system::inherited::take;
 use crate::vrrp::process::{self, Inherited};
 
@@ -13,8 +13,13 @@ pub fn run(output: &mut Output, locks_memory: bool) -> ExitCode {
     // Only for those who look at a list of processes.
     let _ = nix::sys::prctl::set_name(c"steadfast: vrrp");
     let inherited = || {
-        let (channel, records, shared) = (take(LINK)?, take(RECORDS)?, take(MEMORY)?);
-        Ok(Inherited { channel, records, shared, locks_memory })
+        Ok(Inherited {
+            channel: take(LINK)?,
+            records: take(RECORDS)?,
+            shared: take(MEMORY)?,
+            lock: take(LOCK)?,
+            locks_memory,
+        })
     };
     inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {
         output.err(&format!("steadfast vrrp-process: {error}\n"));

@@ -85,7 +85,7 @@ fn the_processes_have_what_they_need_and_no_more() {
     assert_eq!(status(supervisor, "CapBnd"), status(Pid::this(), "CapBnd"));
     assert_eq!(status(supervisor, "CapEff"), status(Pid::this(), "CapEff"));
 
-    let of_child = ["null", "pipe", "memfd", "timerfd", "eventpoll", "eventfd"];
+    let of_child = ["null", "pipe", "memfd", "vrrp.lock", "timerfd", "eventpoll", "eventfd"];
     let of_child = of_child.into_iter().chain(["unix", "netlink", "packet", "raw"]);
     assert_eq!(descriptors(child), of_child.map(seen_as).collect());
     let own = ["null", "pipe", "memfd", "timerfd", "eventpoll", "eventfd", "signalfd", "pidfd"];
