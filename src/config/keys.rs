@@ -98,11 +98,6 @@ const UNBUILT: &[(Place, Features)] = &[
             ),
             (
                 &[
-                    "vrrp_priority",
-                    "vrrp_rt_priority",
-                    "vrrp_rlimit_rttime",
-                    "vrrp_cpu_affinity",
-                    "vrrp_no_swap",
                     "checker_priority",
                     "checker_rt_priority",
                     "checker_rlimit_rttime",
@@ -114,7 +109,7 @@ const UNBUILT: &[(Place, Features)] = &[
                     "bfd_cpu_affinity",
                     "bfd_no_swap",
                 ],
-                "scheduling of the processes is",
+                "that process is",
             ),
             (&["net_namespace"], "changing the network namespace is"),
         ],

@@ -65,6 +65,9 @@ use self::shell::{End, Parts, Shell};
 use self::tasks::Spawner;
 use crate::control::shared::{Shared, WORDS};
 use crate::system::limits::raise_descriptors;
+use crate::system::memory;
+use crate::system::privileges::{IPC_LOCK, give_up_all_but};
+use crate::system::scheduling::yield_when_too_long;
 use crate::system::shared::Region;
 use crate::system::timer::Timer;
 use crate::units::Family;
@@ -83,6 +86,8 @@ pub struct Inherited {
     pub shared: OwnedFd,
     /// The lock of the role, held until this process ends.
     pub lock: OwnedFd,
+    /// Whether it keeps the right to lock its memory.
+    pub locks_memory: bool,
 }
 
 /// Says what is missing when there are no packet sockets.
@@ -94,12 +99,30 @@ fn without_packet_sockets(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot open a packet socket: {error}{help}"))
 }
 
+/// Gives up what is not needed, while there is one thread: the others would keep it. It works
+/// without, too, so what goes wrong is only said.
+fn give_up(locks_memory: bool) -> impl Iterator<Item = String> {
+    // Then it may even without the right, after a reload. Not everybody may lift it.
+    let _ = memory::lift_lock_bound();
+    let lock: &[_] = if locks_memory { &[IPC_LOCK] } else { &[] };
+    [
+        ("keep passwords out of core files", memory::keep_private()),
+        ("give up rights", give_up_all_but(lock)),
+        ("take SIGXCPU", yield_when_too_long()),
+    ]
+    .into_iter()
+    .filter_map(|(what, result)| Some(format!("cannot {what}: {}", result.err()?)))
+}
+
 /// Runs until the supervisor says stop, or is gone.
 ///
 /// # Errors
 /// What the process can not work without: shared memory, timer, netlink, packet sockets.
 pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     log::install();
+    for error in give_up(inherited.locks_memory) {
+        ::log::warn!("{error}");
+    }
     // Each interface takes two for each family. Should it fail, there are as many as there were.
     let _ = raise_descriptors();
     let memory = Region::open(inherited.shared, WORDS)?;
