@@ -24,3 +24,4 @@ mod life;
 mod scene;
 mod service;
 mod surroundings;
+mod upgrade;
