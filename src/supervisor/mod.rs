@@ -378,7 +378,9 @@ async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals, go
     daemon.note(Level::Notice, "stopping: addresses are handed over");
     daemon.begin_stop();
     let limit = daemon.current.borrow().longest_down_interval() + SLACK;
-    daemon.service.stopping(&daemon.log, limit + HURRY + SLACK);
+    if !goes_on {
+        daemon.service.stopping(&daemon.log, limit + HURRY + SLACK);
+    }
     let told = daemon.link().is_none_or(|link| link.say(ToChild::Stop).is_ok());
     let mut keeper = std::pin::pin!(keeper);
     let ended = async {
