@@ -9,6 +9,7 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`poller`] | waiting for many descriptors |
 //! | [`pidfd`] | the end of a process, as a descriptor |
 //! | [`privileges`] | what this process may do |
 //! | [`terminal`] | the size of the screen |
@@ -22,6 +23,7 @@ pub mod inherited;
 pub mod limits;
 pub mod options;
 pub mod pidfd;
+pub mod poller;
 pub mod privileges;
 pub mod raw;
 pub mod shared;
