@@ -6,9 +6,10 @@
 //! ```text
 //! word 0      magic and version of the layout, 0 while nobody has written it
 //! word 1      how many slots were ever in use
-//! word 2 ..   loop counters, one for each process
+//! word 2 ..   of each process: turns of its loop, when the last one began (milliseconds of the
+//!             clock, modulo 2^32), how late its timer was at worst (microseconds), 0
 //! word 16 ..  slots of 8 words each:
-//!             sequence, key (2), flags, last advert (2), installed, 0
+//!             sequence, key (2), flags, last advert (2), installed, hold
 //! ```
 //!
 //! A slot's sequence is odd while its writer is at work. A reader that finds it odd, or changed,
@@ -19,6 +20,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::time::Duration;
 
 use crate::units::{Instant, Priority, Vrid};
 
@@ -29,7 +31,7 @@ pub const WORDS: usize = HEADER + SLOTS * SLOT;
 pub const SLOTS: usize = 8192;
 
 /// "SF", and the version of the layout: another number whenever a word gets another meaning.
-const MAGIC: u32 = 0x5346_0001;
+pub const MAGIC: u32 = 0x5346_0002;
 
 /// Words before the slots.
 const HEADER: usize = 16;
@@ -43,7 +45,15 @@ const TRIES: usize = 1000;
 mod word {
     pub const MAGIC: usize = 0;
     pub const USED: usize = 1;
-    pub const COUNTERS: usize = 2;
+    pub const LOOPS: usize = 2;
+}
+
+/// Words of a process, from its first one.
+mod of_loop {
+    pub const TURNS: usize = 0;
+    pub const BEGAN: usize = 1;
+    pub const LATE: usize = 2;
+    pub const WORDS: usize = 4;
 }
 
 /// Bits of the word of flags.
@@ -51,6 +61,36 @@ mod flag {
     pub const STATE: u32 = 0x3;
     pub const HANDING_OVER: u32 = 0x4;
     pub const PRIORITY_AT: u32 = 8;
+}
+
+/// The word of a hold: none, without an end, or the second of the clock when it ends.
+mod hold {
+    use std::time::Duration;
+
+    use crate::units::Instant;
+
+    const NONE: u32 = 0;
+    const ENDLESS: u32 = 1;
+    const SECOND: u64 = 1_000_000_000;
+
+    pub fn word(hold: Option<Option<Instant>>) -> u32 {
+        match hold {
+            None => NONE,
+            Some(None) => ENDLESS,
+            Some(Some(until)) => {
+                let seconds = until.as_nanos().div_ceil(SECOND);
+                u32::try_from(seconds).unwrap_or(u32::MAX).max(ENDLESS + 1)
+            }
+        }
+    }
+
+    pub fn from_word(word: u32) -> Option<Option<Instant>> {
+        match word {
+            NONE => None,
+            ENDLESS => Some(None),
+            seconds => Some(Some(Instant::ORIGIN + Duration::from_secs(seconds.into()))),
+        }
+    }
 }
 
 /// A process with a loop counter.
@@ -61,11 +101,11 @@ pub enum Process {
 }
 
 impl Process {
-    const fn word(self) -> usize {
-        word::COUNTERS
-            + match self {
-                Self::Vrrp => 0,
-            }
+    const fn first(self) -> usize {
+        let place = match self {
+            Self::Vrrp => 0,
+        };
+        word::LOOPS + place * of_loop::WORDS
     }
 }
 
@@ -161,6 +201,8 @@ pub struct Saved {
     pub installed: u32,
     /// A planned hand-over is under way (DESIGN 10).
     pub handing_over: bool,
+    /// An operator holds it as backup, until that time (to the second), or until it is released.
+    pub hold: Option<Option<Instant>>,
 }
 
 /// The shared memory with its layout.
@@ -196,16 +238,42 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         if memory.as_ref().len() < WORDS { Err(Unusable::TooShort) } else { Ok(Self { memory }) }
     }
 
-    /// Counts one turn of a process's loop.
-    pub fn beat(&self, process: Process) {
-        if let Some(word) = self.word(process.word()) {
+    /// Counts one turn of a process's loop, which begins now.
+    pub fn beat(&self, process: Process, now: Instant) {
+        self.put_relaxed(process.first() + of_loop::BEGAN, millis(now));
+        if let Some(word) = self.word(process.first() + of_loop::TURNS) {
             word.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A process's timer was late by so much; the worst is kept.
+    pub fn late(&self, process: Process, by: Duration) {
+        if let Some(word) = self.word(process.first() + of_loop::LATE) {
+            let by = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
+            word.fetch_max(by, Ordering::Relaxed);
         }
     }
 
     /// How many turns a process's loop has made, modulo 2^32.
     pub fn beats(&self, process: Process) -> u32 {
-        self.read(process.word(), Ordering::Relaxed)
+        self.read(process.first() + of_loop::TURNS, Ordering::Relaxed)
+    }
+
+    /// For how long a process's loop has been in its last turn, or has waited since. Nothing longer
+    /// than 49 days.
+    pub fn since_beat(&self, process: Process, now: Instant) -> Duration {
+        let began = self.read(process.first() + of_loop::BEGAN, Ordering::Relaxed);
+        Duration::from_millis(millis(now).wrapping_sub(began).into())
+    }
+
+    /// How late a process's timer was at worst, since [`Shared::forget_late`].
+    pub fn worst_late(&self, process: Process) -> Duration {
+        Duration::from_micros(self.read(process.first() + of_loop::LATE, Ordering::Relaxed).into())
+    }
+
+    /// Another process begins with nothing to be blamed for.
+    pub fn forget_late(&self, process: Process) {
+        self.put_relaxed(process.first() + of_loop::LATE, 0);
     }
 
     /// The slot of an instance: the one that it had before, or one that nobody has; `None` when
@@ -238,7 +306,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     /// What is known of an instance; `None` when nobody has the slot, or its writer died while it
     /// wrote.
     pub fn load(&self, id: SlotId) -> Option<Saved> {
-        let [sequence, _, _, flags, low, high, installed, _] = self.slot(id)?;
+        let [sequence, _, _, flags, low, high, installed, hold] = self.slot(id)?;
         for _ in 0..TRIES {
             let before = sequence.load(Ordering::Acquire);
             if before & 1 == 1 {
@@ -249,6 +317,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
             let flags = flags.load(Ordering::Relaxed);
             let advert = join(low, high);
             let installed = installed.load(Ordering::Relaxed);
+            let hold = hold.load(Ordering::Relaxed);
             // The words are read before the sequence is read again.
             fence(Ordering::Acquire);
             if sequence.load(Ordering::Relaxed) == before {
@@ -260,6 +329,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
                     priority: Priority(priority),
                     installed,
                     handing_over: flags & flag::HANDING_OVER != 0,
+                    hold: hold::from_word(hold),
                 });
             }
         }
@@ -277,7 +347,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     }
 
     fn write(&self, id: SlotId, key: Option<Key>, saved: &Saved) {
-        let Some([sequence, key_low, key_high, flags, low, high, installed, _]) = self.slot(id)
+        let Some([sequence, key_low, key_high, flags, low, high, installed, hold]) = self.slot(id)
         else {
             return;
         };
@@ -292,6 +362,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         flags.store(saved.state.bits() | handing_over | priority, Ordering::Relaxed);
         split(saved.last_advert.as_nanos(), low, high);
         installed.store(saved.installed, Ordering::Relaxed);
+        hold.store(hold::word(saved.hold), Ordering::Relaxed);
         sequence.store(odd.wrapping_add(1), Ordering::Release);
     }
 
@@ -327,6 +398,12 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         self.word(at).map_or(0, |word| word.load(order))
     }
 
+    fn put_relaxed(&self, at: usize, value: u32) {
+        if let Some(word) = self.word(at) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
     fn put(&self, at: usize, value: u32) {
         if let Some(word) = self.word(at) {
             word.store(value, Ordering::Release);
@@ -341,7 +418,14 @@ impl Saved {
         priority: Priority::STOP,
         installed: 0,
         handing_over: false,
+        hold: None,
     };
+}
+
+/// The clock as a word.
+fn millis(now: Instant) -> u32 {
+    let [a, b, c, d, ..] = (now.as_nanos() / 1_000_000).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 fn split(value: u64, low: &AtomicU32, high: &AtomicU32) {

@@ -14,6 +14,11 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::former::FormerChild;
+use super::role_lock::RoleLock;
+use super::signals;
+use crate::system::inherited::take;
+use crate::system::limits::raise_descriptors;
 use crate::system::pidfd;
 
 /// The hidden command that makes this program a vrrp process.
@@ -29,6 +34,8 @@ pub const LINK: RawFd = 3;
 pub const RECORDS: RawFd = 4;
 /// For the shared memory.
 pub const MEMORY: RawFd = 5;
+/// For the lock of its role; nothing to lock when there is none.
+pub const LOCK: RawFd = 6;
 
 /// A running child, and our ends of what connects us.
 #[derive(Debug)]
@@ -48,6 +55,16 @@ pub struct Child {
 pub struct Strangers(Vec<RawFd>);
 
 impl Strangers {
+    /// Those that another program has found.
+    pub const fn known(numbers: Vec<RawFd>) -> Self {
+        Self(numbers)
+    }
+
+    /// Their numbers.
+    pub fn numbers(&self) -> &[RawFd] {
+        &self.0
+    }
+
     /// All that are open beyond standard error. To be called before anything is opened.
     pub fn look() -> Self {
         let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return Self::default() };
@@ -57,11 +74,18 @@ impl Strangers {
 }
 
 impl Child {
-    /// Starts the vrrp process with a socket for messages, one for records and the shared memory.
+    /// Starts the vrrp process with a socket for messages, one for records, the shared memory and
+    /// the lock of its role.
     ///
     /// # Errors
     /// What the system says.
-    pub fn start_vrrp(memory: &impl AsFd, strangers: &Strangers) -> io::Result<Self> {
+    pub fn start_vrrp(
+        memory: &impl AsFd,
+        strangers: &Strangers,
+        lock: Option<RoleLock>,
+    ) -> io::Result<Self> {
+        // Whatever somebody has set. Should it fail, there are as many as there were.
+        let _ = raise_descriptors();
         let (link, link_there) = UnixStream::pair()?;
         let (records, records_there) = socketpair(
             AddressFamily::Unix,
@@ -72,6 +96,10 @@ impl Child {
         let (stderr, stderr_there) = io::pipe()?;
         // Whoever waits for the end of our standard output does not wait for the child's.
         let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        let locked = match &lock {
+            Some(lock) => lock.descriptor()?,
+            None => nothing.as_fd().try_clone_to_owned()?,
+        };
         let pid = spawn(
             &[
                 (nix::libc::STDIN_FILENO, high(&nothing)?),
@@ -80,15 +108,35 @@ impl Child {
                 (LINK, high(&link_there)?),
                 (RECORDS, high(&records_there)?),
                 (MEMORY, high(memory)?),
+                (LOCK, high(&locked)?),
             ],
             strangers,
         )?;
+        if let Some(lock) = lock {
+            // It holds the lock all the same; whoever waits for it does not know its number.
+            let _ = lock.give_to(pid);
+        }
         Ok(Self {
             pid,
             exit: Async::new_nonblocking(pidfd::open(pid)?)?,
             link: Async::new(link)?,
             records: Async::new_nonblocking(records)?,
             stderr: Async::new(stderr)?,
+        })
+    }
+
+    /// One that the program before this one has started, in this very process.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopt(former: FormerChild) -> io::Result<Self> {
+        let pid = Pid::from_raw(former.pid);
+        Ok(Self {
+            pid,
+            exit: Async::new_nonblocking(pidfd::open(pid)?)?,
+            link: Async::new(UnixStream::from(take(former.link)?))?,
+            records: Async::new_nonblocking(take(former.records)?)?,
+            stderr: Async::new(io::PipeReader::from(take(former.stderr)?))?,
         })
     }
 
@@ -126,7 +174,7 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     let mut low = Vec::new();
     loop {
         let copy = fd.as_fd().try_clone_to_owned()?;
-        if copy.as_raw_fd() > MEMORY {
+        if copy.as_raw_fd() > LOCK {
             return Ok(copy);
         }
         // Kept until then, so that the next copy is another number.
@@ -134,9 +182,9 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Runs this program again. Each descriptor gets its number; the child has no environment, no
-/// blocked signals, and a process group of its own, so that a Ctrl-C on the terminal reaches the
-/// supervisor alone.
+/// Runs this program again. Each descriptor gets its number; the child has no environment,
+/// none of the signals that are for the supervisor, and a process group of its own, so that a
+/// Ctrl-C on the terminal reaches the supervisor alone.
 fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
@@ -147,7 +195,7 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     }
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_pgroup(Pid::from_raw(0))?;
-    attributes.set_sigmask(&SigSet::empty())?;
+    attributes.set_sigmask(&signals::kept_from_children())?;
     attributes.set_sigdefault(&SigSet::all())?;
     attributes.set_flags(
         PosixSpawnFlags::POSIX_SPAWN_SETPGROUP

@@ -1,21 +1,27 @@
 //! What the tasks of the supervisor share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, bounded};
 
-use super::child::Strangers;
-use super::configuration::Accepted;
+use super::child::{Child, Strangers};
+use super::crash::{Crash, LastLines};
+use super::hardware::Hardware;
+use super::installed::Held;
 use super::link::Link;
 use super::log::Log;
+use super::service::Service;
 use super::state_dir::StateDir;
 use super::status::Desk;
+use super::upgrade::Plan;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
-use crate::control::shared::{SavedState, Shared};
+use crate::control::shared::Key;
 use crate::system::shared::Region;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
@@ -39,6 +45,25 @@ pub struct Daemon {
     pub group_refused: RefCell<Option<String>>,
     /// The vrrp process.
     pub vrrp: RefCell<Vrrp>,
+    /// What is in the kernel because of the vrrp process.
+    pub installed: RefCell<Vec<Held>>,
+    /// Instances whose objects the supervisor removed, and the last advert of the process that had
+    /// them.
+    pub disowned: RefCell<BTreeMap<Key, Instant>>,
+    /// Why the file about [`Daemon::installed`] could not be written.
+    pub not_written: RefCell<Option<String>>,
+    /// The control socket.
+    pub listener: Option<OwnedFd>,
+    /// The vrrp process of the program before this one.
+    pub former: RefCell<Option<Child>>,
+    /// The program that is to take the place of this one.
+    pub upgrade: RefCell<Option<Plan>>,
+    /// Rings when there is one.
+    pub upgrade_asked: Bell,
+    /// The program that this one took the place of: its version, and when.
+    pub upgraded: Option<(String, Instant)>,
+    /// Rings when [`Daemon::installed`] may have changed.
+    pub transition: Bell,
     /// Memory that outlives a child.
     pub memory: Region,
     /// Descriptors that are not ours.
@@ -49,7 +74,32 @@ pub struct Daemon {
     pub reloading: smol::lock::Mutex<()>,
     /// A signal asks for a reload that has not begun yet: more of them ask for the same.
     pub reload_asked: Cell<bool>,
+    /// The end may not take any longer.
+    pub in_a_hurry: Cell<bool>,
+    /// The service manager.
+    pub service: Service,
+    /// The watchdog device.
+    pub hardware: Hardware,
     stopping: Stopping,
+}
+
+/// What a daemon is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// See [`Daemon::log`].
+    pub log: Log,
+    /// See [`Daemon::dir`].
+    pub dir: StateDir,
+    /// See [`Daemon::file`].
+    pub file: PathBuf,
+    /// See [`Daemon::current`].
+    pub current: Current,
+    /// See [`Daemon::memory`].
+    pub memory: Region,
+    /// See [`Daemon::strangers`].
+    pub strangers: Strangers,
+    /// See [`Daemon::listener`].
+    pub listener: Option<OwnedFd>,
 }
 
 /// The configuration in effect.
@@ -70,12 +120,53 @@ pub struct Current {
 pub struct Vrrp {
     /// Its connection, while it runs.
     pub link: Option<Rc<Link>>,
-    /// Its process id, while it runs.
-    pub pid: Option<i32>,
+    /// The process itself, while it runs.
+    pub child: Option<Rc<Child>>,
     /// How often it was started again.
     pub restarts: u32,
-    /// How and when the last one ended.
-    pub last_end: Option<(Instant, String)>,
+    /// The generation of the configuration that it works with.
+    pub applied: u32,
+    /// What it has said last.
+    pub lines: LastLines,
+    /// How the last one ended that nobody had asked to.
+    pub crash: Option<Crash>,
+}
+
+impl Vrrp {
+    /// It has ended; its connection.
+    pub fn forget_child(&mut self) -> Option<Rc<Link>> {
+        self.child = None;
+        let link = self.link.take()?;
+        link.end();
+        Some(link)
+    }
+}
+
+/// Rung by one task, heard by another; rung twice, heard once.
+#[derive(Debug)]
+pub struct Bell {
+    ring: Sender<()>,
+    rung: Receiver<()>,
+}
+
+impl Bell {
+    /// Silent.
+    pub fn new() -> Self {
+        let (ring, rung) = bounded(1);
+        Self { ring, rung }
+    }
+
+    /// Rings.
+    pub fn ring(&self) {
+        // It rings already.
+        let _ = self.ring.try_send(());
+    }
+
+    /// Waits until it is rung.
+    pub async fn heard(&self) {
+        // Both ends are here, so it never ends.
+        let _ = self.rung.recv().await;
+    }
 }
 
 #[derive(Debug)]
@@ -88,9 +179,9 @@ struct Stopping {
 
 impl Current {
     /// A configuration that takes effect now.
-    pub fn new(accepted: Accepted, generation: u32, now: Instant) -> Self {
-        let hello_period = super::hello::period(&accepted.model);
-        Self { model: accepted.model, generation, since: now, hello_period }
+    pub fn new(model: Model, generation: u32, now: Instant) -> Self {
+        let hello_period = super::hello::period(&model);
+        Self { model, generation, since: now, hello_period }
     }
 
     /// The part of the vrrp process, in its encoding.
@@ -113,14 +204,8 @@ impl Current {
 
 impl Daemon {
     /// Before any task runs.
-    pub fn new(
-        log: Log,
-        dir: StateDir,
-        file: PathBuf,
-        current: Current,
-        memory: Region,
-        strangers: Strangers,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { log, dir, file, current, memory, strangers, listener } = parts;
         let (begin, begins) = bounded(1);
         Self {
             log,
@@ -131,11 +216,23 @@ impl Daemon {
             refused: RefCell::default(),
             group_refused: RefCell::default(),
             vrrp: RefCell::default(),
+            installed: RefCell::default(),
+            disowned: RefCell::default(),
+            not_written: RefCell::default(),
+            listener,
+            former: RefCell::default(),
+            upgrade: RefCell::default(),
+            upgrade_asked: Bell::new(),
+            upgraded: None,
+            transition: Bell::new(),
             memory,
             strangers,
             desk: Desk::new(),
             reloading: smol::lock::Mutex::new(()),
             reload_asked: Cell::new(false),
+            in_a_hurry: Cell::new(false),
+            service: Service::from_environment(),
+            hardware: Hardware::new(),
             stopping: Stopping { begun: Cell::new(false), begin, begins },
         }
     }
@@ -145,9 +242,20 @@ impl Daemon {
         self.log.note(level, Kind::Process, text);
     }
 
+    /// The vrrp process of the program before this one; once.
+    pub fn take_former(&self) -> Option<Child> {
+        self.former.take()
+    }
+
     /// The connection to the vrrp process, while it runs.
     pub fn link(&self) -> Option<Rc<Link>> {
         self.vrrp.borrow().link.clone()
+    }
+
+    /// Whether the vrrp process works, as far as that is known.
+    pub fn works(&self) -> bool {
+        let works = |link: Rc<Link>| link.applied().is_some() && link.silent().is_none();
+        self.link().is_some_and(works)
     }
 
     /// The end begins: no child is started any more.
@@ -159,14 +267,6 @@ impl Daemon {
     /// Whether the end has begun.
     pub fn is_stopping(&self) -> bool {
         self.stopping.begun.get()
-    }
-
-    /// Whether the vrrp process held addresses when that was last known.
-    pub fn holds_addresses(&self) -> bool {
-        Shared::open(&self.memory).is_ok_and(|shared| {
-            let mut slots = shared.iter().filter_map(|(_, _, saved)| saved);
-            slots.any(|saved| saved.state == SavedState::Master || saved.installed > 0)
-        })
     }
 
     /// Waits until the end begins.

@@ -10,9 +10,11 @@
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
 //! | [`poller`] | waiting for many descriptors |
+//! | [`lock`] | a lock that goes with a descriptor |
 //! | [`pidfd`] | the end of a process, as a descriptor |
 //! | [`privileges`] | what this process may do |
 //! | [`terminal`] | the size of the screen |
+//! | [`watchdog`] | a device that restarts the machine when nobody feeds it |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
 #![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
@@ -21,6 +23,7 @@ pub mod clock;
 pub mod filter;
 pub mod inherited;
 pub mod limits;
+pub mod lock;
 pub mod options;
 pub mod pidfd;
 pub mod poller;
@@ -29,3 +32,4 @@ pub mod raw;
 pub mod shared;
 pub mod terminal;
 pub mod timer;
+pub mod watchdog;

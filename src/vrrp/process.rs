@@ -1,8 +1,9 @@
 //! The process that speaks VRRP: the engine with sockets, a timer and netlink around it.
 //!
 //! One thread, which itself waits for all descriptors (`system::poller` says why not by way of
-//! async-io). What comes in is work for one `shell`, a slice at a time: first the adverts that are due, then a batch of requests to the
-//! kernel, then announcements, then what there is to tell. Nothing waits for anything.
+//! async-io). What comes in is work for one `shell`, a slice at a time: first the adverts that are
+//! due, then a batch of requests to the kernel, then announcements, then what there is to tell.
+//! Nothing waits for anything.
 //!
 //! | module | for |
 //! |---|---|
@@ -45,6 +46,8 @@ mod warnings;
 mod watches;
 mod words;
 
+pub use words::object_words;
+
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -77,6 +80,8 @@ pub struct Inherited {
     pub records: OwnedFd,
     /// Memory that outlives this process.
     pub shared: OwnedFd,
+    /// The lock of the role, held until this process ends.
+    pub lock: OwnedFd,
 }
 
 /// Says what is missing when there are no packet sockets.
@@ -127,6 +132,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     }
     let end = spawner.run(&mut shell)?;
     drop((channel, alarm, netlink, silence, listeners));
+    drop(inherited.lock);
     Ok(match end {
         End::Stopped => ExitCode::SUCCESS,
         End::Failed => ExitCode::FAILURE,
