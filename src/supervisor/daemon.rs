@@ -50,6 +50,9 @@ pub struct Daemon {
     pub scheduling: RefCell<Scheduling>,
     /// What is in the kernel because of the vrrp process.
     pub installed: RefCell<Vec<Held>>,
+    /// What is [`Daemon::installed`] was put there by a process of this daemon, and not of one
+    /// before it.
+    pub begun: Cell<bool>,
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
     /// them.
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
@@ -221,6 +224,7 @@ impl Daemon {
             vrrp: RefCell::default(),
             scheduling: RefCell::default(),
             installed: RefCell::default(),
+            begun: Cell::new(false),
             disowned: RefCell::default(),
             not_written: RefCell::default(),
             listener,

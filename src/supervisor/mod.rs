@@ -218,6 +218,7 @@ fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Re
     daemon.upgraded = Some((former.version, clock::now()));
     daemon.vrrp.borrow_mut().restarts = former.restarts;
     *daemon.installed.borrow_mut() = former.installed;
+    daemon.begun.set(true);
     *daemon.former.borrow_mut() = former.child.map(Child::adopt).transpose()?;
     Ok(daemon)
 }
