@@ -13,7 +13,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::Pid;
 use smol::Timer;
 use smol::channel::Receiver;
-use smol::future::{or, yield_now, zip};
+use smol::future::{or, pending, yield_now, zip};
 use smol::io::AsyncReadExt;
 
 use super::backoff::BackOff;
@@ -57,6 +57,9 @@ enum Over {
 pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
     let mut back_off = BackOff::default();
     let mut cleaned = false;
+    if let Some(child) = daemon.take_former() {
+        renew(&daemon, child).await;
+    }
     loop {
         let began = clock::now();
         let crash = run(&daemon, &first).await;
@@ -64,13 +67,12 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
         installed::update(&daemon);
         {
             let mut vrrp = daemon.vrrp.borrow_mut();
-            vrrp.pid = None;
-            if let Some(link) = vrrp.link.take() {
-                link.end();
-                if daemon.is_stopping() && link.has_stopped() {
-                    daemon.note(Level::Info, crash.end);
-                    return;
-                }
+            if let Some(link) = vrrp.forget_child()
+                && daemon.is_stopping()
+                && link.has_stopped()
+            {
+                daemon.note(Level::Info, crash.end);
+                return;
             }
             vrrp.crash = Some(crash.clone());
         }
@@ -114,6 +116,26 @@ async fn give_up(daemon: &Daemon, end: &str, cleaned: &mut bool) -> bool {
     again
 }
 
+/// Lets a process of the program before this one make room for one of this program.
+async fn renew(daemon: &Daemon, child: Child) {
+    let pid = child.pid();
+    let child = Rc::new(child);
+    let link = Rc::new(Link::new());
+    daemon.note(Level::Notice, format!("vrrp process {pid} makes room for its successor"));
+    // Nothing was said before, so there is room.
+    let _ = link.say(ToChild::Leave);
+    let too_long = async {
+        Timer::after(GRACE).await;
+        link.condemn();
+        pending().await
+    };
+    let end = or(attend(daemon, &child, &link, pending()), too_long).await;
+    let level = if link.has_left() { Level::Info } else { Level::Error };
+    daemon.note(level, format!("vrrp process {pid} {end}"));
+    daemon.vrrp.borrow_mut().forget_child();
+    installed::update(daemon);
+}
+
 /// One life of the process; how it ended.
 async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
     let cannot = |why: String| {
@@ -130,50 +152,60 @@ async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
     let began = clock::now();
     let locks = daemon.current.borrow().model.global.vrrp_process.no_swap;
     let child = match Child::start_vrrp(&daemon.memory, &daemon.strangers, lock, locks) {
-        Ok(child) => child,
+        Ok(child) => Rc::new(child),
         Err(error) => return cannot(error.to_string()),
     };
     daemon.vrrp.borrow_mut().lines.clear();
     daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
-    let end = attend(daemon, &child, first).await;
+    scheduling::begin(daemon, child.pid());
+    let link = Rc::new(Link::new());
+    let end = match introduce(daemon, &link) {
+        Ok(applied) => {
+            let confirmed = async {
+                if applied.recv().await.is_err() {
+                    pending().await
+                }
+                first(Ok(()));
+            };
+            attend(daemon, &child, &link, confirmed).await
+        }
+        Err(error) => {
+            daemon.note(Level::Error, format!("the configuration cannot be sent: {error}"));
+            child.kill();
+            child.ended().await.unwrap_or_else(|error| error.to_string())
+        }
+    };
     let end = format!("vrrp process {} {end}", child.pid());
     Crash::new(clock::now(), end, began, &daemon.memory, &daemon.vrrp.borrow().lines)
 }
 
-/// All that has to do with a running child; how it ended.
-async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), String>)) -> String {
-    let link = Rc::new(Link::new());
-    scheduling::begin(daemon, child.pid());
-    let applied = match introduce(daemon, &link) {
-        Ok(applied) => applied,
-        Err(error) => {
-            daemon.note(Level::Error, format!("the configuration cannot be sent: {error}"));
-            child.kill();
-            return child.ended().await.unwrap_or_else(|error| error.to_string());
-        }
-    };
+/// All that has to do with a running child, which is `confirmed` some time; how it ended.
+async fn attend(
+    daemon: &Daemon,
+    child: &Rc<Child>,
+    link: &Rc<Link>,
+    confirmed: impl Future<Output = ()>,
+) -> String {
     {
         let mut vrrp = daemon.vrrp.borrow_mut();
-        vrrp.link = Some(Rc::clone(&link));
-        vrrp.pid = Some(child.pid().as_raw());
+        vrrp.link = Some(Rc::clone(link));
+        vrrp.child = Some(Rc::clone(child));
     }
     let talk = or(or(link.receive(&child.link), link.send(&child.link)), async {
-        let confirmed = Cell::new(false);
-        let mut confirm = std::pin::pin!(async {
-            if applied.recv().await.is_ok() {
-                confirmed.set(true);
-                first(Ok(()));
-            }
+        let done = Cell::new(false);
+        let mut confirmed = std::pin::pin!(async {
+            confirmed.await;
+            done.set(true);
         });
-        or(confirm.as_mut(), withdraw::when_due(daemon)).await;
+        or(confirmed.as_mut(), withdraw::when_due(daemon)).await;
         let settle = async {
-            if !confirmed.get() {
-                confirm.await;
+            if !done.get() {
+                confirmed.await;
             }
-            scheduling::settle(daemon, &link, child.pid()).await;
-            std::future::pending().await
+            scheduling::settle(daemon, link, child.pid()).await;
+            pending().await
         };
-        or(settle, keep_account(daemon, &link)).await
+        or(settle, keep_account(daemon, link)).await
     });
     let over = or(
         async {
@@ -182,7 +214,7 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
                 Err(error) => Over::Hangup(format!(" ({error})")),
             }
         },
-        or(async { Over::Hung(greet(daemon, &link, child.pid()).await) }, async {
+        or(async { Over::Hung(greet(daemon, link, child.pid()).await) }, async {
             link.condemned().await;
             Over::Condemned
         }),
@@ -201,7 +233,7 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
             }
         });
         child.kill();
-        std::future::pending().await
+        pending().await
     });
     let all_read = Cell::new(false);
     let mut words = std::pin::pin!(async {
@@ -210,7 +242,7 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
     });
     let ended = or(end, async {
         words.as_mut().await;
-        std::future::pending().await
+        pending().await
     })
     .await;
     if !all_read.get() {
@@ -227,6 +259,7 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
     loop {
         if let Some(generation) = link.applied() {
             daemon.vrrp.borrow_mut().applied = generation;
+            daemon.service.ready(&daemon.log);
         }
         installed::update(daemon);
         // What the last change of state has asked for takes a moment.

@@ -16,6 +16,7 @@
 //! | [`scheduling`] | when a process runs |
 //! | [`terminal`] | the size of the screen |
 //! | [`threads`] | the stacks of threads |
+//! | [`watchdog`] | a device that restarts the machine when nobody feeds it |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
 #![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
@@ -35,3 +36,4 @@ pub mod shared;
 pub mod terminal;
 pub mod threads;
 pub mod timer;
+pub mod watchdog;
