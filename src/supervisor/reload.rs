@@ -72,9 +72,9 @@ async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String
     };
     match applied {
         Some(Ok(())) => {
-            let child = daemon.vrrp.borrow().child.clone();
+            let child = daemon.vrrp.borrow().child.as_ref().map(|child| child.pid());
             if let Some(child) = child {
-                scheduling::settle(daemon, &link, child.pid()).await;
+                scheduling::settle(daemon, &link, child).await;
             }
             Ok(())
         }

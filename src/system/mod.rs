@@ -9,6 +9,7 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`poller`] | waiting for many descriptors |
 //! | [`lock`] | a lock that goes with a descriptor |
 //! | [`memory`] | what is kept in RAM, and what is kept out of files |
 //! | [`pidfd`] | the end of a process, as a descriptor |
@@ -29,6 +30,7 @@ pub mod lock;
 pub mod memory;
 pub mod options;
 pub mod pidfd;
+pub mod poller;
 pub mod privileges;
 pub mod raw;
 pub mod scheduling;

@@ -1,13 +1,14 @@
 //! The process that speaks VRRP: the engine with sockets, a timer and netlink around it.
 //!
-//! One thread, one multiplexer. Each descriptor has a task that waits for it; all of them work on
-//! one `shell`, a slice at a time: first the adverts that are due, then a batch of requests to the
-//! kernel, then announcements, then what there is to tell. Nothing waits for anything.
+//! One thread, which itself waits for all descriptors (`system::poller` says why not by way of
+//! async-io). What comes in is work for one `shell`, a slice at a time: first the adverts that are
+//! due, then a batch of requests to the kernel, then announcements, then what there is to tell.
+//! Nothing waits for anything.
 //!
 //! | module | for |
 //! |---|---|
 //! | `shell` | events in, actions out |
-//! | `tasks` | who waits for which descriptor |
+//! | `watches` | who waits for which descriptor |
 //! | `orders` | what the supervisor asks for |
 //! | `links` | interfaces and the sockets on them |
 //! | `inputs` | what the kernel tells |
@@ -40,9 +41,9 @@ mod report;
 mod saved;
 mod shell;
 mod silence;
-mod tasks;
 pub mod transmit;
 mod warnings;
+mod watches;
 mod words;
 
 pub use words::object_words;
@@ -54,15 +55,13 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use nix::errno::Errno;
-use smol::LocalExecutor;
-use smol::future::yield_now;
 
 use self::announce::Listener;
 use self::outlet::Outlet;
 use self::records::Records;
 use self::saved::Saved;
 use self::shell::{End, Parts, Shell};
-use self::tasks::Spawner;
+use self::watches::Spawner;
 use crate::control::shared::{Shared, WORDS};
 use crate::system::limits::raise_descriptors;
 use crate::system::memory;
@@ -134,11 +133,9 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         saved: Saved::new(shared),
         timer: Rc::clone(&timer),
     };
-    let (ended, end) = smol::channel::bounded(1);
-    let shell = Rc::new(RefCell::new(Shell::new(parts, ended)?));
-    let executor = Rc::new(LocalExecutor::new());
-    let spawner = Spawner::new(&executor, &shell);
-    shell.borrow_mut().set_spawner(spawner.clone());
+    let mut shell = Shell::new(parts)?;
+    let spawner = Spawner::new()?;
+    shell.set_spawner(spawner.clone());
 
     let channel = {
         let inlet = orders::Inlet::new(inherited.channel);
@@ -146,36 +143,21 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         let inlet = RefCell::new(inlet);
         spawner.watch_until_end(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
     };
-    let alarm = spawner.watch(timer.as_fd(), |shell| {
-        if let Err(error) = shell.timer.consume() {
-            shell.fail(&format!("cannot read the timer: {error}"));
-        }
-        false
-    })?;
-    let netlink = {
-        let shell = shell.borrow();
-        spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?
-    };
-    let silence = {
-        let shell = shell.borrow();
-        shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?
-    };
+    let alarm = spawner.watch_timer(timer.as_fd(), |shell| shell.timer.fired())?;
+    let netlink = spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?;
+    let silence =
+        shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?;
     let mut listeners = Vec::new();
     for family in Family::ALL {
         let listener = Listener::open(family).map_err(without_packet_sockets)?;
         let fd = listener.as_fd().try_clone_to_owned()?;
         listeners.push(spawner.watch(fd.as_fd(), move |shell| shell.hear(&listener))?);
     }
-    let end = async_io::block_on(executor.run(async {
-        let end = end.recv().await;
-        // Whoever woke us up may be in the middle of something.
-        yield_now().await;
-        end
-    }));
+    let end = spawner.run(&mut shell)?;
     drop((channel, alarm, netlink, silence, listeners));
     drop(inherited.lock);
     Ok(match end {
-        Ok(End::Stopped) => ExitCode::SUCCESS,
-        Ok(End::Failed) | Err(_) => ExitCode::FAILURE,
+        End::Stopped => ExitCode::SUCCESS,
+        End::Failed => ExitCode::FAILURE,
     })
 }
