@@ -258,7 +258,7 @@ impl Daemon {
 
     /// Whether the vrrp process works, as far as that is known.
     pub fn works(&self) -> bool {
-        let works = |link: Rc<Link>| link.applied().is_some() && link.silent().is_none();
+        let works = |link: Rc<Link>| link.applied().is_some() && link.silent(false).is_none();
         self.link().is_some_and(works)
     }
 

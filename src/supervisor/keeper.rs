@@ -20,6 +20,7 @@ use super::backoff::BackOff;
 use super::child::Child;
 use super::crash::Crash;
 use super::daemon::Daemon;
+use super::hello::LEAST;
 use super::link::Link;
 use super::scheduling;
 use super::time::within;
@@ -35,6 +36,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(1);
 /// How often is looked at what is in the kernel, when nothing happens.
 const ACCOUNT: Duration = Duration::from_secs(1);
+/// How often is looked at a child that does not answer.
+const LOOK: Duration = Duration::from_millis(50);
 /// The longest record, in octets.
 const RECORD: usize = 16 * 1024;
 /// Records that are taken before others have their turn.
@@ -283,24 +286,49 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
 /// Asks again and again whether it works, until it has not answered for too long, and its loop has
 /// not turned either.
 async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> Duration {
-    let beats = || Shared::open(&daemon.memory).map_or(0, |shared| shared.beats(Process::Vrrp));
-    let mut before = beats();
+    let mut before = turns(daemon);
     loop {
         let period = daemon.current.borrow().hello_period;
-        let asked = clock::now();
-        link.say_hello(period, !daemon.installed.borrow().is_empty());
-        Timer::after(period).await;
-        let turned = std::mem::replace(&mut before, beats()) != before;
-        if turned || clock::now().since(asked) > period * 2 {
-            // It works, or we were away ourselves, so that nothing can be said about it.
-            link.excuse();
-            yield_now().await;
+        let holds = !daemon.installed.borrow().is_empty();
+        let end = clock::now() + period;
+        link.say_hello(period, holds);
+        if holds && period > LEAST {
+            // An answer that is not there by now needs a closer look.
+            rest(LEAST, daemon, link, &mut before).await;
+        }
+        while end > clock::now() {
+            let left = end.since(clock::now());
+            let pause = if link.has_answered() || !holds { left } else { left.min(LOOK) };
+            rest(pause, daemon, link, &mut before).await;
+            if let Some(time) = link.silent(is_overdue(daemon, link)) {
+                return time;
+            }
         }
         scheduling::watch(daemon, child);
-        if let Some(time) = link.silent() {
-            return time;
-        }
     }
+}
+
+/// How often the loop of the process has turned.
+fn turns(daemon: &Daemon) -> u32 {
+    Shared::open(&daemon.memory).map_or(0, |shared| shared.beats(Process::Vrrp))
+}
+
+/// Waits. A process whose loop has turned meanwhile works, and when we were away ourselves, nothing
+/// can be said about it.
+async fn rest(pause: Duration, daemon: &Daemon, link: &Link, before: &mut u32) {
+    let began = clock::now();
+    Timer::after(pause).await;
+    let turned = std::mem::replace(before, turns(daemon)) != *before;
+    if turned || clock::now().since(began) > pause * 2 + LOOK {
+        link.excuse();
+        yield_now().await;
+    }
+}
+
+/// Whether a process that does not answer should have sent an advert long ago.
+fn is_overdue(daemon: &Daemon, link: &Link) -> bool {
+    let overdue = || installed::overdue(&daemon.installed.borrow(), &installed::saved(daemon));
+    !link.has_answered() && overdue().is_some_and(|at| at <= clock::now())
 }
 
 /// Takes the records of a child until it ends.
