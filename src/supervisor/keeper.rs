@@ -13,7 +13,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::Pid;
 use smol::Timer;
 use smol::channel::Receiver;
-use smol::future::{or, yield_now, zip};
+use smol::future::{or, pending, yield_now, zip};
 use smol::io::AsyncReadExt;
 
 use super::backoff::BackOff;
@@ -130,9 +130,9 @@ async fn renew(daemon: &Daemon, child: Child) {
     let too_long = async {
         Timer::after(GRACE).await;
         link.condemn();
-        std::future::pending().await
+        pending().await
     };
-    let end = or(attend(daemon, &child, &link, std::future::pending()), too_long).await;
+    let end = or(attend(daemon, &child, &link, pending()), too_long).await;
     let level = if link.has_left() { Level::Info } else { Level::Error };
     daemon.note(level, format!("vrrp process {pid} {end}"));
     daemon.vrrp.borrow_mut().forget_child();
@@ -160,14 +160,15 @@ async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
     };
     daemon.vrrp.borrow_mut().lines.clear();
     daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
-    let link = Rc::new(Link::new());
     scheduling::begin(daemon, child.pid());
+    let link = Rc::new(Link::new());
     let end = match introduce(daemon, &link) {
         Ok(applied) => {
             let confirmed = async {
-                if applied.recv().await.is_ok() {
-                    first(Ok(()));
+                if applied.recv().await.is_err() {
+                    pending().await
                 }
+                first(Ok(()));
             };
             attend(daemon, &child, &link, confirmed).await
         }
@@ -194,10 +195,18 @@ async fn attend(
         vrrp.child = Some(Rc::clone(child));
     }
     let talk = or(or(link.receive(&child.link), link.send(&child.link)), async {
-        or(confirmed, withdraw::when_due(daemon)).await;
+        let done = Cell::new(false);
+        let mut confirmed = std::pin::pin!(async {
+            confirmed.await;
+            done.set(true);
+        });
+        or(confirmed.as_mut(), withdraw::when_due(daemon)).await;
         let settle = async {
+            if !done.get() {
+                confirmed.await;
+            }
             scheduling::settle(daemon, link, child.pid()).await;
-            std::future::pending().await
+            pending().await
         };
         or(settle, keep_account(daemon, link)).await
     });
@@ -227,7 +236,7 @@ async fn attend(
             }
         });
         child.kill();
-        std::future::pending().await
+        pending().await
     });
     let all_read = Cell::new(false);
     let mut words = std::pin::pin!(async {
@@ -236,7 +245,7 @@ async fn attend(
     });
     let ended = or(end, async {
         words.as_mut().await;
-        std::future::pending().await
+        pending().await
     })
     .await;
     if !all_read.get() {

@@ -174,6 +174,9 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
         return result.map(drop);
     };
     let legacy = plan.clone().map(|plan| upgrade::legacy(&daemon, plan));
+    if legacy.is_some() {
+        scheduling::leave();
+    }
     if legacy.is_none() {
         role_lock::leave(&daemon.dir);
         daemon.dir.leave();
