@@ -43,7 +43,7 @@ mod silence;
 mod tasks;
 pub mod transmit;
 mod warnings;
-mod words;
+pub mod words;
 
 pub use words::object_words;
 
