@@ -63,7 +63,7 @@ fn look(touched: &mut Touched<'_>, manners: u8, input: &mut Input<'_>) {
         memory[0].store(input.u32(), Ordering::Relaxed);
     }
     // How many slots are in use decides over what is looked at: not always the most.
-    if manners & 16 != 0 {
+    if manners & 0x30 != 0x30 {
         memory[1].fetch_and(63, Ordering::Relaxed);
     }
     let steps = input.u8();
