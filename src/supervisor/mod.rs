@@ -31,7 +31,7 @@ mod hardware;
 mod hello;
 pub mod installed;
 mod keeper;
-mod lines;
+pub mod lines;
 mod link;
 pub mod log;
 mod reload;
