@@ -1,15 +1,20 @@
 //! `steadfast vrrp-process`: what the supervisor starts. It is in no list of commands, since it is
 //! of no use to a person.
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
+use super::memory_check;
 use super::output::Output;
-use crate::supervisor::{LINK, MEMORY, RECORDS};
+use crate::supervisor::{LINK, MEMORY, MEMORY_CHECK, RECORDS};
 use crate::system::inherited::take;
 use crate::vrrp::process::{self, Inherited};
 
-/// Runs it.
-pub fn run(output: &mut Output) -> ExitCode {
+/// Runs it. `word`: what its command line has beside the command.
+pub fn run(word: Option<&OsStr>, output: &mut Output) -> ExitCode {
+    if word.is_some_and(|word| word == MEMORY_CHECK) && memory_check::begin().is_err() {
+        return ExitCode::FAILURE;
+    }
     // Only for those who look at a list of processes.
     let _ = nix::sys::prctl::set_name(c"steadfast: vrrp");
     let inherited =

@@ -14,10 +14,13 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use crate::system::pidfd;
+use crate::system::{memory, pidfd};
 
 /// The hidden command that makes this program a vrrp process.
 pub const VRRP_COMMAND: &str = "vrrp-process";
+
+/// The word after it when the child is to record its memory as well.
+pub const MEMORY_CHECK: &str = "--memory-check";
 
 /// What is executed: the very file that this process was started from, even if another one has
 /// its name by now.
@@ -154,7 +157,10 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
     )?;
-    let words = [c"steadfast".to_owned(), CString::new(VRRP_COMMAND)?];
+    let mut words = vec![c"steadfast".to_owned(), CString::new(VRRP_COMMAND)?];
+    if memory::is_recording() {
+        words.push(CString::new(MEMORY_CHECK)?);
+    }
     let no_environment: [CString; 0] = [];
     Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)
 }

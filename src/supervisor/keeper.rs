@@ -18,7 +18,7 @@ use super::backoff::BackOff;
 use super::child::Child;
 use super::daemon::Daemon;
 use super::link::Link;
-use super::time::within;
+use super::time::{patience, within};
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
 use crate::system::clock;
@@ -132,7 +132,7 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
         };
         // It sees the end of its stream and ends by itself.
         let _ = child.link.get_ref().shutdown(std::net::Shutdown::Both);
-        within(GRACE, link.condemned()).await;
+        within(patience(GRACE), link.condemned()).await;
         let text = format!("the vrrp process{why} does not end by itself; it is killed");
         daemon.note(Level::Error, text);
         child.kill();

@@ -49,14 +49,14 @@ use crate::system::clock;
 use crate::system::privileges;
 use crate::system::shared::Region;
 use child::Strangers;
-pub use child::{LINK, MEMORY, RECORDS, VRRP_COMMAND};
+pub use child::{LINK, MEMORY, MEMORY_CHECK, RECORDS, VRRP_COMMAND};
 use configuration::Accepted;
 use daemon::{Current, Daemon};
 use detach::Detached;
 use log::{Log, Target};
 use signals::{Asked, Signals};
 use state_dir::StateDir;
-use time::{start, within};
+use time::{patience, start, within};
 
 /// How long the first start of a child may take before a daemon counts as failed.
 const START: Duration = Duration::from_secs(10);
@@ -247,7 +247,7 @@ async fn attend_signals(daemon: &Rc<Daemon>, executor: &Rc<LocalExecutor<'_>>, s
 async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals) {
     daemon.note(Level::Notice, "stopping: addresses are handed over");
     daemon.begin_stop();
-    let limit = daemon.current.borrow().longest_down_interval() + SLACK;
+    let limit = patience(daemon.current.borrow().longest_down_interval() + SLACK);
     let told = daemon.link().is_none_or(|link| link.say(ToChild::Stop).is_ok());
     let mut keeper = std::pin::pin!(keeper);
     let ended = async {

@@ -10,6 +10,7 @@
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
 //! | [`pidfd`] | the end of a process, as a descriptor |
+//! | [`memory`] | what the allocator gave out |
 //! | [`privileges`] | what this process may do |
 //! | [`terminal`] | the size of the screen |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod filter;
 pub mod inherited;
 pub mod limits;
+pub mod memory;
 pub mod options;
 pub mod pidfd;
 pub mod privileges;
