@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::record::Level;
-use super::status::{InstanceStatus, VrrpProcess};
+use super::status::{Heap, InstanceStatus, VrrpProcess};
 
 /// Matches an answer to its question.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -83,6 +83,8 @@ pub enum FromChild {
         ticket: Ticket,
         /// The process.
         status: VrrpProcess,
+        /// What it counted of its memory.
+        heap: Option<Heap>,
     },
     /// How a command ended: what to tell the user.
     Answer {

@@ -11,7 +11,7 @@
 //! | `child`, `keeper`, `backoff`, `hello` | starting the child, watching it, starting it again |
 //! | `link` | what is said to it, and its answers |
 //! | [`log`] | the records of all processes |
-//! | `server`, `lines`, `commands`, `status` | the control socket |
+//! | `server`, `lines`, `commands`, `status`, `memory` | the control socket |
 //! | `signals`, [`detach`] | the surroundings |
 
 mod backoff;
@@ -25,6 +25,7 @@ mod keeper;
 mod lines;
 mod link;
 pub mod log;
+mod memory;
 mod reload;
 mod server;
 mod signals;

@@ -13,6 +13,7 @@
 //! | [`memory`] | what the allocator gave out |
 //! | [`privileges`] | what this process may do |
 //! | [`terminal`] | the size of the screen |
+//! | [`resident`] | what the kernel holds in RAM for a process |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
 #![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
@@ -26,6 +27,7 @@ pub mod options;
 pub mod pidfd;
 pub mod privileges;
 pub mod raw;
+pub mod resident;
 pub mod shared;
 pub mod terminal;
 pub mod timer;

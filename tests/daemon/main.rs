@@ -18,5 +18,6 @@ mod background;
 mod clients;
 mod configuration;
 mod life;
+mod memory;
 mod scene;
 mod surroundings;

@@ -9,7 +9,7 @@ use crate::control::frame::{Decoder, encode};
 use crate::control::link::{FromChild, Ticket, ToChild};
 use crate::control::record::{Kind, Level};
 use crate::control::status::VrrpProcess;
-use crate::system::clock;
+use crate::system::{clock, memory};
 use crate::vrrp::settings::Settings;
 use crate::vrrp::{Command, Event, InstanceId, Notice, State};
 
@@ -308,7 +308,8 @@ impl Shell {
             records_limited: self.records.limited,
             records_lost: self.records.lost,
         };
-        self.send(&FromChild::Process { ticket, status });
+        let heap = memory::heap().map(Into::into);
+        self.send(&FromChild::Process { ticket, status, heap });
         !self.reporting.is_empty()
     }
 

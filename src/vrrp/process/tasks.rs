@@ -10,6 +10,7 @@ use smol::future::yield_now;
 use smol::{LocalExecutor, Task};
 
 use super::shell::Shell;
+use crate::system::memory;
 
 /// Work on the shell; `Some(true)`: there is more; `None`: there never will be.
 type Read = dyn Fn(&mut Shell) -> Option<bool>;
@@ -62,12 +63,12 @@ impl Spawner {
             let mut open = true;
             while open && fd.readable().await.is_ok() {
                 while let Some(shell) = shell.upgrade() {
-                    let more = {
+                    let more = memory::own(|| {
                         let mut shell = shell.borrow_mut();
                         let more = if open { read(&mut shell) } else { None };
                         open = more.is_some();
                         shell.turn() || more == Some(true)
-                    };
+                    });
                     if !more {
                         break;
                     }
@@ -93,13 +94,13 @@ impl Spawner {
             let _ = fd.writable().await;
             let mut then = Some(then);
             while let Some(shell) = shell.upgrade() {
-                let more = {
+                let more = memory::own(|| {
                     let mut shell = shell.borrow_mut();
                     if let Some(then) = then.take() {
                         then(&mut shell);
                     }
                     shell.turn()
-                };
+                });
                 if !more {
                     break;
                 }
