@@ -9,6 +9,7 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`lock`] | a lock that goes with a descriptor |
 //! | [`pidfd`] | the end of a process, as a descriptor |
 //! | [`memory`] | what the allocator gave out |
 //! | [`privileges`] | what this process may do |
@@ -22,6 +23,7 @@ pub mod clock;
 pub mod filter;
 pub mod inherited;
 pub mod limits;
+pub mod lock;
 pub mod memory;
 pub mod options;
 pub mod pidfd;
