@@ -110,9 +110,11 @@ fn change(from: usize, to: usize) {
     }
 }
 
+// Not inline: there are thousands of places that ask for memory.
 // SAFETY: every call goes to the system's allocator with the same arguments, and what is done
 // beside it neither panics nor touches the block.
 unsafe impl GlobalAlloc for Counting {
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
         let block = unsafe { System.alloc(layout) };
@@ -120,6 +122,7 @@ unsafe impl GlobalAlloc for Counting {
         block
     }
 
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         let block = unsafe { System.alloc_zeroed(layout) };
@@ -127,6 +130,7 @@ unsafe impl GlobalAlloc for Counting {
         block
     }
 
+    #[inline(never)]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // Before it goes: afterwards it may be somebody else's already.
         gives(block, layout.size());
@@ -134,6 +138,7 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(block, layout) }
     }
 
+    #[inline(never)]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         #[cfg(debug_assertions)]
         let counted = record::gives(block);
