@@ -102,6 +102,9 @@ pub struct Daemon {
     pub pid: u32,
     /// Since it started.
     pub uptime: Seconds,
+    /// The program that it took the place of last; `null`: it is the one that was started.
+    #[serde(default)]
+    pub upgraded: Option<Upgraded>,
     /// Where its sockets and files are.
     pub state_dir: String,
     /// Where its configuration comes from.
@@ -168,6 +171,15 @@ impl From<memory::Heap> for Heap {
             own_allocations: heap.own.map(|own| own as u64),
         }
     }
+}
+
+/// A program that another one took the place of.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Upgraded {
+    /// When.
+    pub age: Seconds,
+    /// Its version.
+    pub from: String,
 }
 
 /// The end of a process that was not asked for.

@@ -22,3 +22,4 @@ mod life;
 mod memory;
 mod scene;
 mod surroundings;
+mod upgrade;

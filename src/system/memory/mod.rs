@@ -91,7 +91,7 @@ fn took(block: *mut u8, size: usize) {
 }
 
 /// A block is about to go back.
-fn gives(block: *mut u8, size: usize) {
+fn gives(#[cfg_attr(not(debug_assertions), expect(unused))] block: *mut u8, size: usize) {
     #[cfg(debug_assertions)]
     if !record::gives(block) {
         return;
