@@ -31,7 +31,7 @@ fn the_status_has_the_memory_of_both_processes() {
     assert_eq!(alone.router.status().unwrap().daemon.memory, None, "it was not asked for");
     let shown = alone.router.ask(&["status", "--memory"]);
     for process in ["  supervisor  ", "  vrrp  "] {
-        let line = shown.lines().filter(|line| line.starts_with(process)).last().expect("a line");
+        let line = shown.lines().rfind(|line| line.starts_with(process)).expect("a line");
         let numbers = line.split_whitespace().skip(1).filter_map(|word| word.parse::<u64>().ok());
         assert_eq!(numbers.count(), 7, "{line}");
     }
@@ -90,7 +90,7 @@ fn all_is_free(router: &mut Router) {
     let said: Vec<&str> = words.lines().filter(|line| line.contains("memory check: ")).collect();
     for process in ["vrrp", "supervisor"] {
         let is_its = |line: &&str| line.contains("vrrp process: ") == (process == "vrrp");
-        let last = said.iter().copied().filter(is_its).last().unwrap_or_default();
+        let last = said.iter().copied().rfind(is_its).unwrap_or_default();
         let free = last.ends_with("memory check: no live blocks");
         assert!(free, "{} of {}:\n{}", process, router.name(), said.join("\n"));
     }

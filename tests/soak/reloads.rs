@@ -77,10 +77,14 @@ pub fn run(reloads: u32) -> Vec<String> {
         type Of = fn(&Reading) -> &ProcessMemory;
         let processes: [Of; 2] = [|reading| &reading.supervisor, |reading| &reading.vrrp];
         for of in processes {
-            let least = |looks: &[[Reading; 2]], number: fn(&ProcessMemory) -> u64| {
+            let least = |looks: &[[Reading; 2]], number: Number| {
                 looks.iter().map(|look| number(of(&look[router]))).min().expect("a look")
             };
             let process = &of(&looks[0][router]).process;
+            let pid = |look: &[Reading; 2]| of(&look[router]).pid;
+            if pid(&looks[0]) != pid(&looks[looks.len() - 1]) {
+                faults.push(format!("{name}: {process}: it was started again"));
+            }
             for (what, number, bound) in NUMBERS {
                 let before = least(&looks[EARLY], number);
                 let after = least(&looks[late.clone()], number);
@@ -95,8 +99,11 @@ pub fn run(reloads: u32) -> Vec<String> {
     faults
 }
 
+/// A number of a process.
+type Number = fn(&ProcessMemory) -> u64;
+
 /// What may not grow, and by how much it may all the same.
-const NUMBERS: [(&str, fn(&ProcessMemory) -> u64, u64); 3] = [
+const NUMBERS: [(&str, Number, u64); 3] = [
     ("octets in use", |process| heap(process).live, OCTETS),
     ("blocks", |process| heap(process).blocks, BLOCKS),
     ("octets in RAM", |process| process.resident.expect("the kernel tells"), RESIDENT),
