@@ -15,15 +15,18 @@ use crate::routers::Routers;
 const INSTANCES: u8 = 100;
 /// Adverts in a second.
 const RATE: u64 = INSTANCES as u64 * 2 * 100;
-/// How often it is looked at.
+/// How often it is looked at,
 const WINDOWS: u64 = 5;
+/// but not more often than that: the process wakes up a hundred times in a second.
+const SHORTEST: Duration = Duration::from_secs(2);
 /// Windows that did not count, because the machine was too slow for the adverts.
 const PATIENCE: usize = 3;
 /// When the second announcements are over: `garp_delay`, and some time for them.
 const SETTLED: Duration = Duration::from_secs(6);
 /// Allocations of our own that a window may have: a look at 100 instances takes some thousand, and
-/// some more or less by the timers that run. One for each time that it wakes up would be more.
-const OWN: i64 = 100;
+/// some more or less by how fast the answer is taken. One for each time that it wakes up would be
+/// more.
+const OWN: i64 = 80;
 
 fn text(priority: u8) -> String {
     let instance = |number: u8| {
@@ -65,7 +68,7 @@ pub fn run(adverts: u64) -> Vec<String> {
     println!("adverts: {INSTANCES} instances, both families, one each 10 ms");
     println!("router  adverts  own allocations  the reactor's  per advert  live octets  RSS KiB");
     let (mut faults, mut missed, mut sent) = (Vec::new(), 0, 0);
-    let length = Duration::from_micros(adverts.div_ceil(WINDOWS) * 1_000_000 / RATE);
+    let length = Duration::from_micros(adverts.div_ceil(WINDOWS) * 1_000_000 / RATE).max(SHORTEST);
     while sent < adverts {
         let before = [&routers.a, &routers.b].map(look);
         sleep(length);

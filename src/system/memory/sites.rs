@@ -7,8 +7,8 @@ const OURS: &str = concat!(env!("CARGO_PKG_NAME"), "::");
 /// The same, as the places of functions begin, for a function that was inlined has a short name:
 /// seen from another directory, and from this one.
 const OUR_PLACES: [&str; 2] = [concat!(env!("CARGO_MANIFEST_DIR"), "/src/"), "./src/"];
-/// The allocator and the recorder, and what the compiler puts before them.
-const RECORDER: [&str; 2] = [concat!(env!("CARGO_PKG_NAME"), "::system::memory::"), "__rustc::"];
+/// What the compiler puts before the allocator; what is further inside records.
+const ALLOCATOR: &str = "__rustc::";
 /// Where the standard library is and where other crates are, as far as that is the same everywhere.
 const STD: &str = "/library/";
 const REGISTRY: &str = "/registry/src/";
@@ -50,8 +50,8 @@ impl Frame {
             || self.place.contains(STD)
     }
 
-    fn is_of_recorder(&self) -> bool {
-        RECORDER.iter().any(|name| self.function.trim_start_matches('<').starts_with(name))
+    fn is_of_allocator(&self) -> bool {
+        self.function.starts_with(ALLOCATOR)
     }
 }
 
@@ -70,7 +70,7 @@ pub fn frames(text: &str) -> Vec<Frame> {
         let function = numbered.map_or(line, |(_, function)| function);
         frames.push(Frame { function: function.to_owned(), place: String::new() });
     }
-    let inner = frames.iter().rposition(Frame::is_of_recorder).map_or(0, |last| last + 1);
+    let inner = frames.iter().position(Frame::is_of_allocator).map_or(0, |first| first + 1);
     frames.split_off(inner)
 }
 
@@ -173,7 +173,9 @@ mod tests {
              at /home/u/.cargo/registry/src/index-1/slab-0.4.12/src/lib.rs:7:5
    4: <steadfast::control::Table as core::default::Default>::default
              at /somewhere/src/control/table.rs:12:3
-   5: steadfast::cli::main
+   5: steadfast::system::memory::own
+             at ./src/system/memory/mod.rs:60:5
+   6: steadfast::cli::main
              at ./src/cli/mod.rs:9:1
 ";
 
