@@ -63,7 +63,7 @@ pub fn run(reloads: u32) -> Vec<String> {
             }
         }
         settle(&mut routers);
-        let readings = [&routers.a, &routers.b].map(quiet);
+        let readings = [&mut routers.a, &mut routers.b].map(quiet);
         for (router, reading) in [&routers.a, &routers.b].into_iter().zip(&readings) {
             for process in [&reading.supervisor, &reading.vrrp] {
                 show(router, process, look * per_look);
@@ -133,7 +133,7 @@ fn settle(routers: &mut Routers) {
 }
 
 /// A look while nobody is in the middle of something: the least of several.
-fn quiet(router: &Router) -> Reading {
+fn quiet(router: &mut Router) -> Reading {
     let looks = (0..5).map(|_| Reading::of(router));
     looks.min_by_key(|look| heap(&look.supervisor).live + look.heap().live).expect("some")
 }
