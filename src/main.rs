@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use steadfast::system::memory::Counting;
+use steadfast::system::heap::Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

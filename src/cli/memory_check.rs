@@ -13,7 +13,7 @@ pub const OPTION: &str = "memory-check";
 /// This build can not.
 #[cfg(debug_assertions)]
 pub fn begin() -> Result<(), Wrong> {
-    crate::system::memory::record::start();
+    crate::system::heap::record::start();
     Ok(())
 }
 
@@ -32,10 +32,9 @@ pub fn begin() -> Result<(), Wrong> {
 /// Says what is still in use, when that was asked for. To be called when nothing of ours is left.
 #[cfg(debug_assertions)]
 pub fn finish(output: &mut Output) {
-    if crate::system::memory::is_recording() {
-        settle();
+    if crate::system::heap::is_recording() {
         let say = |line: &str| output.err(&format!("memory check: {line}\n"));
-        crate::system::memory::record::finish(say);
+        crate::system::heap::record::finish(say);
     }
 }
 
@@ -43,13 +42,13 @@ pub fn finish(output: &mut Output) {
 #[cfg(not(debug_assertions))]
 pub fn finish(_: &mut Output) {}
 
-/// The reactor hears only when it runs that a timer is not needed any more, and a timer that is
-/// over at once does not let it run.
-#[cfg(debug_assertions)]
-fn settle() {
-    use std::time::Duration;
-
-    async_io::block_on(async {
-        async_io::Timer::after(Duration::from_millis(1)).await;
-    });
+/// To be called after the last work of the reactor: it hears only when it runs that a timer is not
+/// needed any more, and a timer that is over at once does not let it run.
+pub fn settle() {
+    #[cfg(debug_assertions)]
+    if crate::system::heap::is_recording() {
+        async_io::block_on(async {
+            async_io::Timer::after(std::time::Duration::from_millis(1)).await;
+        });
+    }
 }

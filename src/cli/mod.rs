@@ -184,7 +184,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 fn command(args: Vec<OsString>, output: &mut Output) -> ExitCode {
     // What the supervisor starts; of no use to a person, and so in no list.
     if args.get(1).is_some_and(|word| word == VRRP_COMMAND) {
-        return vrrp_process::run(args.get(2).map(OsString::as_os_str), output);
+        return vrrp_process::run(args.get(2..).unwrap_or_default(), output);
     }
     let mut parser = Parser::from_iter(args);
     let exit = dispatch(&mut parser, output).unwrap_or_else(|wrong| {

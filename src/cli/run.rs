@@ -48,6 +48,9 @@ Signals:
   USR1        write the status to status.json in the state directory
   USR2        log a line of statistics for each instance
 
+systemd is told how it goes when $NOTIFY_SOCKET is set (Type=notify, without
+--daemon).
+
 Examples:
   steadfast run
   steadfast run -c ./steadfast.toml --state-dir /run/steadfast-test
@@ -120,7 +123,9 @@ fn run_supervisor(
     accepted: Accepted,
     origin: Origin,
 ) -> Exit {
-    match supervisor::run(options, accepted, origin) {
+    let ran = supervisor::run(options, accepted, origin);
+    memory_check::settle();
+    match ran {
         Ok(()) => Exit::Success,
         Err(failure) => {
             output.err(&format!("steadfast: {}\n  = help: {}\n", failure.what, failure.help));

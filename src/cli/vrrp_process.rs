@@ -1,18 +1,19 @@
 //! `steadfast vrrp-process`: what the supervisor starts. It is in no list of commands, since it is
 //! of no use to a person.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::memory_check;
 use super::output::Output;
-use crate::supervisor::{LINK, LOCK, MEMORY, MEMORY_CHECK, RECORDS};
+use crate::supervisor::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
 use crate::system::inherited::take;
 use crate::vrrp::process::{self, Inherited};
 
-/// Runs it. `word`: what its command line has beside the command.
-pub fn run(word: Option<&OsStr>, output: &mut Output) -> ExitCode {
-    if word.is_some_and(|word| word == MEMORY_CHECK) && memory_check::begin().is_err() {
+/// Runs it. `words`: what its command line has beside the command.
+pub fn run(words: &[OsString], output: &mut Output) -> ExitCode {
+    let has = |word: &str| words.iter().any(|given| given == word);
+    if has(MEMORY_CHECK) && memory_check::begin().is_err() {
         return ExitCode::FAILURE;
     }
     // Only for those who look at a list of processes.
@@ -23,6 +24,7 @@ pub fn run(word: Option<&OsStr>, output: &mut Output) -> ExitCode {
             records: take(RECORDS)?,
             shared: take(MEMORY)?,
             lock: take(LOCK)?,
+            locks_memory: has(LOCKS_MEMORY),
         })
     };
     inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {

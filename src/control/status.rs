@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Kind, Level};
-use crate::system::memory;
+use crate::system::heap;
 
 /// The version of the document.
 pub const SCHEMA: u32 = 1;
@@ -155,20 +155,16 @@ pub struct Heap {
     pub blocks: u64,
     /// Blocks that were ever asked for; another size of a block counts as one more.
     pub allocations: u64,
-    /// Those of them that the program itself asked for, without what its executor and reactor do
-    /// to wait; builds with debug assertions tell.
-    pub own_allocations: Option<u64>,
 }
 
-impl From<memory::Heap> for Heap {
-    fn from(heap: memory::Heap) -> Self {
+impl From<heap::Heap> for Heap {
+    fn from(heap: heap::Heap) -> Self {
         // No CPU has pointers of more than 64 bits.
         Self {
             live: heap.live as u64,
             peak: heap.peak as u64,
             blocks: heap.blocks as u64,
             allocations: heap.allocations as u64,
-            own_allocations: heap.own.map(|own| own as u64),
         }
     }
 }
@@ -397,7 +393,7 @@ pub struct TimerStatus {
 pub enum WarningKind {
     /// Another router is master of the same addresses now.
     SplitBrain,
-    /// A process had to be started again, or does not answer.
+    /// A process had to be started again, does not answer, or does not run as configured.
     Process,
     /// Adverts cannot be sent: others think that we are gone.
     SendFailed,

@@ -16,11 +16,15 @@ use nix::unistd::Pid;
 
 use super::former::FormerChild;
 use super::role_lock::RoleLock;
+use super::signals;
 use crate::system::inherited::take;
-use crate::system::{memory, pidfd};
+use crate::system::limits::raise_descriptors;
+use crate::system::{heap, pidfd, threads};
 
 /// The hidden command that makes this program a vrrp process.
 pub const VRRP_COMMAND: &str = "vrrp-process";
+/// The word after it when the process is to keep the right to lock memory.
+pub const LOCKS_MEMORY: &str = "locks-memory";
 
 /// The word after it when the child is to record its memory as well.
 pub const MEMORY_CHECK: &str = "--memory-check";
@@ -76,7 +80,7 @@ impl Strangers {
 
 impl Child {
     /// Starts the vrrp process with a socket for messages, one for records, the shared memory and
-    /// the lock of its role.
+    /// the lock of its role. It gives up the right to lock its memory unless it `locks` it.
     ///
     /// # Errors
     /// What the system says.
@@ -84,7 +88,10 @@ impl Child {
         memory: &impl AsFd,
         strangers: &Strangers,
         lock: Option<RoleLock>,
+        locks: bool,
     ) -> io::Result<Self> {
+        // Whatever somebody has set. Should it fail, there are as many as there were.
+        let _ = raise_descriptors();
         let (link, link_there) = UnixStream::pair()?;
         let (records, records_there) = socketpair(
             AddressFamily::Unix,
@@ -110,6 +117,7 @@ impl Child {
                 (LOCK, high(&locked)?),
             ],
             strangers,
+            locks,
         )?;
         if let Some(lock) = lock {
             // It holds the lock all the same; whoever waits for it does not know its number.
@@ -181,10 +189,10 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Runs this program again. Each descriptor gets its number; the child has no environment, no
-/// blocked signals, and a process group of its own, so that a Ctrl-C on the terminal reaches the
-/// supervisor alone.
-fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
+/// Runs this program again. Each descriptor gets its number; the child has no environment but the
+/// size of its stacks, none of the signals that are for the supervisor, and a process group of its
+/// own, so that a Ctrl-C on the terminal reaches the supervisor alone.
+fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers, locks: bool) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
         actions.add_close(*stranger)?;
@@ -194,17 +202,17 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     }
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_pgroup(Pid::from_raw(0))?;
-    attributes.set_sigmask(&SigSet::empty())?;
+    attributes.set_sigmask(&signals::kept_from_children())?;
     attributes.set_sigdefault(&SigSet::all())?;
     attributes.set_flags(
         PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
     )?;
-    let mut words = vec![c"steadfast".to_owned(), CString::new(VRRP_COMMAND)?];
-    if memory::is_recording() {
-        words.push(CString::new(MEMORY_CHECK)?);
-    }
-    let no_environment: [CString; 0] = [];
-    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)
+    let locks = locks.then_some(LOCKS_MEMORY);
+    let records = heap::is_recording().then_some(MEMORY_CHECK);
+    let words = ["steadfast", VRRP_COMMAND].into_iter().chain(locks).chain(records);
+    let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
+    let stack = CString::new(format!("{}={}", threads::STACK_VARIABLE, threads::STACK))?;
+    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &[stack])?)
 }

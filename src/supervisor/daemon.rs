@@ -11,9 +11,12 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use super::child::{Child, Strangers};
 use super::crash::{Crash, LastLines};
+use super::hardware::Hardware;
 use super::installed::Held;
 use super::link::Link;
 use super::log::Log;
+use super::scheduling::Scheduling;
+use super::service::Service;
 use super::state_dir::StateDir;
 use super::status::Desk;
 use super::upgrade::Plan;
@@ -43,6 +46,8 @@ pub struct Daemon {
     pub group_refused: RefCell<Option<String>>,
     /// The vrrp process.
     pub vrrp: RefCell<Vrrp>,
+    /// When the processes run.
+    pub scheduling: RefCell<Scheduling>,
     /// What is in the kernel because of the vrrp process.
     pub installed: RefCell<Vec<Held>>,
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
@@ -74,6 +79,10 @@ pub struct Daemon {
     pub reload_asked: Cell<bool>,
     /// The end may not take any longer.
     pub in_a_hurry: Cell<bool>,
+    /// The service manager.
+    pub service: Service,
+    /// The watchdog device.
+    pub hardware: Hardware,
     stopping: Stopping,
 }
 
@@ -210,6 +219,7 @@ impl Daemon {
             refused: RefCell::default(),
             group_refused: RefCell::default(),
             vrrp: RefCell::default(),
+            scheduling: RefCell::default(),
             installed: RefCell::default(),
             disowned: RefCell::default(),
             not_written: RefCell::default(),
@@ -225,6 +235,8 @@ impl Daemon {
             reloading: smol::lock::Mutex::new(()),
             reload_asked: Cell::new(false),
             in_a_hurry: Cell::new(false),
+            service: Service::from_environment(),
+            hardware: Hardware::new(),
             stopping: Stopping { begun: Cell::new(false), begin, begins },
         }
     }
@@ -242,6 +254,12 @@ impl Daemon {
     /// The connection to the vrrp process, while it runs.
     pub fn link(&self) -> Option<Rc<Link>> {
         self.vrrp.borrow().link.clone()
+    }
+
+    /// Whether the vrrp process works, as far as that is known.
+    pub fn works(&self) -> bool {
+        let works = |link: Rc<Link>| link.applied().is_some() && link.silent().is_none();
+        self.link().is_some_and(works)
     }
 
     /// The end begins: no child is started any more.

@@ -343,7 +343,7 @@ mod tests {
         let answer = link.ask_status().unwrap();
         let Ok(ToChild::Status { ticket }) = link.outgoing.try_recv() else { panic!() };
         let status = VrrpProcess { pid: 7, ..VrrpProcess::default() };
-        let heap = Heap { live: 1, peak: 2, blocks: 3, allocations: 4, own_allocations: None };
+        let heap = Heap { live: 1, peak: 2, blocks: 3, allocations: 4 };
         for (ticket, heap) in [(Ticket(99), None), (ticket, Some(heap))] {
             link.take(FromChild::Process { ticket, status: status.clone(), heap });
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::configuration::{self, Accepted};
 use super::daemon::{Current, Daemon};
+use super::scheduling;
 use super::time::within;
 use crate::config::diff::Diff;
 use crate::control::record::{Kind, Level};
@@ -20,6 +21,7 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
     let _one_at_a_time = daemon.reloading.lock().await;
     // Whoever asks from now on may have changed the file after it is read.
     daemon.reload_asked.set(false);
+    let _reloading = daemon.service.reloading(&daemon.log);
     let note = |level, text: String| daemon.log.note(level, Kind::Configuration, text);
     let file = daemon.file.display();
     let accepted = match configuration::load(&daemon.file, false) {
@@ -60,6 +62,7 @@ async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String
     let body = current.for_vrrp().map_err(|error| error.to_string())?;
     *daemon.current.borrow_mut() = current;
     daemon.set_socket_group();
+    daemon.hardware.look();
     let Some(link) = daemon.link() else {
         return Err("the vrrp process is not running; it starts with the new configuration".into());
     };
@@ -68,7 +71,13 @@ async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String
         Err(_) => None,
     };
     match applied {
-        Some(Ok(())) => Ok(()),
+        Some(Ok(())) => {
+            let child = daemon.vrrp.borrow().child.as_ref().map(|child| child.pid());
+            if let Some(child) = child {
+                scheduling::settle(daemon, &link, child).await;
+            }
+            Ok(())
+        }
         Some(Err(_)) => {
             Err("the vrrp process has ended; it starts again with the new configuration".into())
         }

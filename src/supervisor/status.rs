@@ -8,8 +8,8 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use super::daemon::Daemon;
 use super::link::Report;
-use super::memory;
 use super::time::within;
+use super::usage;
 use crate::control::record::Kind;
 use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
@@ -73,7 +73,7 @@ pub async fn document(daemon: &Daemon, memory: bool) -> Document {
         time: clock::wall().as_secs_f64(),
         verdict: Verdict { level: VerdictLevel::Ok, text: String::new() },
         daemon: DaemonStatus {
-            memory: memory.then(|| memory::of_processes(daemon, report.as_deref())),
+            memory: memory.then(|| usage::of_processes(daemon, report.as_deref())),
             ..daemon_status(daemon, report.as_deref(), now)
         },
         instances: report.map(|report| report.instances.clone()),
@@ -143,8 +143,13 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .iter()
         .chain(daemon.group_refused.borrow().iter())
         .chain(daemon.not_written.borrow().iter())
+        .chain(daemon.hardware.loss().iter())
         .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
         .collect();
+    warnings.extend(daemon.scheduling.borrow().troubles(now).into_iter().map(|trouble| Warning {
+        count: u64::from(trouble.count),
+        ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
+    }));
     let vrrp = daemon.vrrp.borrow();
     if let Some(silent) = vrrp.link.as_ref().and_then(|link| link.silent()) {
         let silent = silent.as_secs_f64();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use smol::future::{FutureExt, or};
 use smol::{LocalExecutor, Task, Timer};
 
-use crate::system::memory;
+use crate::system::heap;
 
 /// Starts a task. All are of one type: the machinery of a task is several kilobytes for each.
 pub fn start<'a>(executor: &LocalExecutor<'a>, work: impl Future<Output = ()> + 'a) -> Task<()> {
@@ -24,5 +24,5 @@ pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Opti
 /// How long to wait for the end of a process: longer where memory is recorded, since the names of
 /// functions are looked up then.
 pub fn patience(limit: Duration) -> Duration {
-    if memory::is_recording() { limit * 10 } else { limit }
+    if heap::is_recording() { limit * 10 } else { limit }
 }

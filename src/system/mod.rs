@@ -9,27 +9,37 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`poller`] | waiting for many descriptors |
 //! | [`lock`] | a lock that goes with a descriptor |
+//! | [`memory`] | what is kept in RAM, and what is kept out of files |
 //! | [`pidfd`] | the end of a process, as a descriptor |
-//! | [`memory`] | what the allocator gave out |
+//! | [`heap`] | what the allocator gave out |
 //! | [`privileges`] | what this process may do |
+//! | [`scheduling`] | when a process runs |
 //! | [`terminal`] | the size of the screen |
 //! | [`resident`] | what the kernel holds in RAM for a process |
+//! | [`threads`] | the stacks of threads |
+//! | [`watchdog`] | a device that restarts the machine when nobody feeds it |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
 #![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
 
 pub mod clock;
 pub mod filter;
+pub mod heap;
 pub mod inherited;
 pub mod limits;
 pub mod lock;
 pub mod memory;
 pub mod options;
 pub mod pidfd;
+pub mod poller;
 pub mod privileges;
 pub mod raw;
 pub mod resident;
+pub mod scheduling;
 pub mod shared;
 pub mod terminal;
+pub mod threads;
 pub mod timer;
+pub mod watchdog;

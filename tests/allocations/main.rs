@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use steadfast::config::objects::VirtualAddress;
-use steadfast::system::memory::{Counting, heap};
+use steadfast::system::heap::{Counting, count};
 use steadfast::units::{Centiseconds, Family, Instant, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{
     AnnounceSettings, Authentication, Backups, InstanceSettings, Object, OnForeignRemoval, Preempt,
@@ -231,7 +231,7 @@ fn interface_ids(driver: &Driver) -> Vec<steadfast::vrrp::InterfaceId> {
 
 /// Allocations while something runs.
 fn counted(run: impl FnOnce()) -> usize {
-    let taken = || heap().expect("the allocator counts").allocations;
+    let taken = || count().expect("the allocator counts").allocations;
     let before = taken();
     run();
     taken() - before

@@ -1,10 +1,8 @@
 //! Counts what the allocator gives out.
 //!
 //! The program installs [`Counting`]; the library does not, so that a test takes the allocator
-//! that it likes. Where nobody counts, [`heap`] says so.
-//!
-//! In builds with debug assertions each block can be recorded with the place that asked for it
-//! ([`record`]), and allocations of our own code are told from those of the reactor ([`own`]).
+//! that it likes. Where nobody counts, [`count`] says so. In builds with debug assertions each block
+//! can be recorded with the place that asked for it (`record`).
 
 #[cfg(debug_assertions)]
 pub mod record;
@@ -40,34 +38,20 @@ pub struct Heap {
     pub blocks: usize,
     /// Blocks that were ever asked for; another size of a block counts as one more.
     pub allocations: usize,
-    /// Those of them that were asked for within [`own`]; `None`: this build does not tell.
-    pub own: Option<usize>,
 }
 
 /// What was counted; `None` when [`Counting`] is not the allocator of this program.
-pub fn heap() -> Option<Heap> {
+pub fn count() -> Option<Heap> {
     let peak = PEAK.load(Ordering::Relaxed);
     (peak > 0).then(|| Heap {
         live: LIVE.load(Ordering::Relaxed),
         peak,
         blocks: BLOCKS.load(Ordering::Relaxed),
         allocations: TAKEN.load(Ordering::Relaxed),
-        #[cfg(debug_assertions)]
-        own: Some(record::own_allocations()),
-        #[cfg(not(debug_assertions))]
-        own: None,
     })
 }
 
-/// Does work of ours: builds with debug assertions count what it allocates apart, on this thread.
-/// The executor and the reactor are what is left.
-pub fn own<T>(work: impl FnOnce() -> T) -> T {
-    #[cfg(debug_assertions)]
-    let _own = record::Own::begin();
-    work()
-}
-
-/// Whether blocks are recorded, which [`record::start`] begins.
+/// Whether blocks are recorded, which `record::start` begins.
 pub fn is_recording() -> bool {
     #[cfg(debug_assertions)]
     let recording = record::is_recording();
@@ -169,7 +153,7 @@ mod tests {
     /// The tests of the library have the system's own allocator, so that nobody else counts here.
     #[test]
     fn blocks_are_counted_and_where_nobody_counts_nothing_is_said() {
-        assert_eq!(heap(), None);
+        assert_eq!(count(), None);
         let layout = Layout::from_size_align(100, 8).unwrap();
         // SAFETY: each block is used as the allocator's rules say: with the layout that it was
         // asked for with, and not after it went back.
@@ -177,16 +161,16 @@ mod tests {
             let first = Counting.alloc(layout);
             let second = Counting.alloc_zeroed(layout);
             assert!((0..100).all(|at| *second.add(at) == 0));
-            let both = heap().unwrap();
+            let both = count().unwrap();
             assert_eq!((both.live, both.peak, both.blocks, both.allocations), (200, 200, 2, 2));
             let first = Counting.realloc(first, layout, 700);
             let large = Layout::from_size_align(700, 8).unwrap();
-            assert_eq!(heap().unwrap().live, 800);
+            assert_eq!(count().unwrap().live, 800);
             let first = Counting.realloc(first, large, 50);
             Counting.dealloc(second, layout);
             Counting.dealloc(first, Layout::from_size_align(50, 8).unwrap());
         }
-        let after = heap().unwrap();
+        let after = count().unwrap();
         assert_eq!((after.live, after.peak, after.blocks, after.allocations), (0, 800, 0, 4));
     }
 }

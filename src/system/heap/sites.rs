@@ -163,8 +163,8 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "   0: std::backtrace::Backtrace::force_capture
-   1: <steadfast::system::memory::Counting as core::alloc::global::GlobalAlloc>::alloc
-             at ./src/system/memory/mod.rs:100:9
+   1: <steadfast::system::heap::Counting as core::alloc::global::GlobalAlloc>::alloc
+             at ./src/system/heap/mod.rs:100:9
    2: __rustc::__rust_alloc
              at ./src/main.rs:8:19
    3: alloc::alloc::alloc
@@ -173,8 +173,8 @@ mod tests {
              at /home/u/.cargo/registry/src/index-1/slab-0.4.12/src/lib.rs:7:5
    4: <steadfast::control::Table as core::default::Default>::default
              at /somewhere/src/control/table.rs:12:3
-   5: steadfast::system::memory::own
-             at ./src/system/memory/mod.rs:60:5
+   5: steadfast::vrrp::process::run
+             at ./src/vrrp/process.rs:60:5
    6: steadfast::cli::main
              at ./src/cli/mod.rs:9:1
 ";

@@ -6,20 +6,17 @@
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::sites::{self, Found};
 
 static RECORDING: AtomicBool = AtomicBool::new(false);
 static BLOCKS: Mutex<BTreeMap<usize, Block>> = Mutex::new(BTreeMap::new());
-static OWN_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// The recorder itself is at work: what it needs is none of the program's blocks.
     static BUSY: Cell<bool> = const { Cell::new(false) };
-    /// Our own code is at work.
-    static OWN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A block in use.
@@ -27,23 +24,6 @@ thread_local! {
 struct Block {
     size: usize,
     taken: Backtrace,
-}
-
-/// While there is one, our own code is at work.
-#[derive(Debug)]
-pub struct Own(bool);
-
-impl Own {
-    /// From now on.
-    pub fn begin() -> Self {
-        Self(OWN.replace(true))
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        OWN.set(self.0);
-    }
 }
 
 /// While there is one, the recorder is at work.
@@ -63,11 +43,6 @@ impl Drop for Busy {
     }
 }
 
-/// Blocks that were asked for within [`own`](super::own).
-pub fn own_allocations() -> usize {
-    OWN_ALLOCATIONS.load(Ordering::Relaxed)
-}
-
 /// From now on every block is recorded. What was taken before is of no interest.
 pub fn start() {
     RECORDING.store(true, Ordering::Relaxed);
@@ -85,9 +60,6 @@ fn blocks() -> MutexGuard<'static, BTreeMap<usize, Block>> {
 /// The system gave a block. `false`: it is the recorder's, and does not count.
 pub(super) fn took(block: *mut u8, size: usize) -> bool {
     let Some(_busy) = Busy::begin() else { return false };
-    if OWN.get() {
-        OWN_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    }
     if is_recording() {
         let taken = Backtrace::force_capture();
         blocks().insert(block.addr(), Block { size, taken });
