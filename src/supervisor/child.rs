@@ -19,12 +19,15 @@ use super::role_lock::RoleLock;
 use super::signals;
 use crate::system::inherited::take;
 use crate::system::limits::raise_descriptors;
-use crate::system::pidfd;
+use crate::system::{heap, pidfd};
 
 /// The hidden command that makes this program a vrrp process.
 pub const VRRP_COMMAND: &str = "vrrp-process";
 /// The word after it when the process is to keep the right to lock memory.
 pub const LOCKS_MEMORY: &str = "locks-memory";
+
+/// The word after it when the child is to record its memory as well.
+pub const MEMORY_CHECK: &str = "--memory-check";
 
 /// What is executed: the very file that this process was started from, even if another one has
 /// its name by now.
@@ -206,8 +209,9 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers, locks: bool) -> io::Re
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
     )?;
-    let more = locks.then_some(LOCKS_MEMORY);
-    let words = ["steadfast", VRRP_COMMAND].into_iter().chain(more);
+    let locks = locks.then_some(LOCKS_MEMORY);
+    let records = heap::is_recording().then_some(MEMORY_CHECK);
+    let words = ["steadfast", VRRP_COMMAND].into_iter().chain(locks).chain(records);
     let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
     let no_environment: [CString; 0] = [];
     Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)

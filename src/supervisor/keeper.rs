@@ -23,7 +23,7 @@ use super::daemon::Daemon;
 use super::hello::LEAST;
 use super::link::Link;
 use super::scheduling;
-use super::time::within;
+use super::time::{patience, within};
 use super::{installed, role_lock, withdraw};
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
@@ -231,7 +231,7 @@ async fn attend(
                 // It sees the end of its stream, hands over and ends by itself.
                 let _ = child.link.get_ref().shutdown(Shutdown::Both);
                 let grace = daemon.current.borrow().longest_down_interval() + GRACE;
-                within(grace, link.condemned()).await;
+                within(patience(grace), link.condemned()).await;
                 format!("hung up{why} and did not end")
             }
         });

@@ -1,5 +1,6 @@
 //! `steadfast run` on a host.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -79,10 +80,17 @@ impl Router {
     /// Starts the daemon; does not wait.
     #[track_caller]
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts the daemon with further arguments; does not wait.
+    #[track_caller]
+    pub fn start_with(&mut self, more: &[&str]) {
         assert!(self.daemon.is_none(), "{} runs already", self.name());
         let (file, state) = (self.file(), self.state());
         let arguments = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
         let arguments = arguments.into_iter().chain(["--state-dir".as_ref(), state.as_os_str()]);
+        let arguments = arguments.chain(more.iter().map(OsStr::new));
         let name = format!("steadfast-{}", self.name());
         let daemon = Process::start(&self.host.net, &name, program(), arguments, &self.directory);
         self.daemon = Some(daemon);
@@ -239,7 +247,15 @@ impl Control {
     /// # Errors
     /// What the system says, or the daemon.
     pub fn status(&self) -> Result<Document, String> {
-        let stream = self.request(&Request::Status {}).map_err(|error| error.to_string());
+        self.status_with(false)
+    }
+
+    /// The status, with or without the memory of the processes.
+    ///
+    /// # Errors
+    /// What the system says, or the daemon.
+    pub fn status_with(&self, memory: bool) -> Result<Document, String> {
+        let stream = self.request(&Request::Status { memory }).map_err(|error| error.to_string());
         let line = stream?.line().ok_or("no answer")?;
         match serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))? {
             Answer::Ok(document) => Ok(document),
