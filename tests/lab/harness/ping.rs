@@ -80,6 +80,20 @@ impl Pinger {
         Counter(Arc::clone(&self.probes))
     }
 
+    /// How many were sent until now.
+    pub fn sent(&self) -> usize {
+        self.probes.lock().expect("no panic").len()
+    }
+
+    /// How many are without an answer of those since there were [so many](Self::sent). Waits until
+    /// late answers would be here. Minds no clock.
+    pub fn lost_since(&self, first: usize) -> usize {
+        let end = self.sent();
+        thread::sleep(GRACE);
+        let probes = self.probes.lock().expect("no panic");
+        probes.get(first..end).unwrap_or_default().iter().filter(|probe| !probe.answered).count()
+    }
+
     /// What was lost of that which was sent from `from` to `to`. Waits until late answers would
     /// be here.
     pub fn loss(&self, from: Duration, to: Duration) -> Loss {

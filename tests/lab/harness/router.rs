@@ -41,6 +41,7 @@ pub struct Router {
     pub host: Host,
     daemon: Option<Process>,
     directory: PathBuf,
+    options: &'static [&'static str],
 }
 
 impl Router {
@@ -49,7 +50,7 @@ impl Router {
     pub fn new(scratch: &Scratch, name: &str) -> Self {
         let directory = scratch.path().join(name);
         fs::create_dir(&directory).expect("a directory");
-        Self { host: Host::new(name), daemon: None, directory }
+        Self { host: Host::new(name), daemon: None, directory, options: &[] }
     }
 
     /// Its name.
@@ -76,6 +77,11 @@ impl Router {
         fs::rename(new, self.file()).expect("a file");
     }
 
+    /// Further options of `steadfast run` from the next start on.
+    pub const fn set_options(&mut self, options: &'static [&'static str]) {
+        self.options = options;
+    }
+
     /// Starts the daemon; does not wait.
     #[track_caller]
     pub fn start(&mut self) {
@@ -83,6 +89,7 @@ impl Router {
         let (file, state) = (self.file(), self.state());
         let arguments = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
         let arguments = arguments.into_iter().chain(["--state-dir".as_ref(), state.as_os_str()]);
+        let arguments = arguments.chain(self.options.iter().map(AsRef::as_ref));
         let name = format!("steadfast-{}", self.name());
         let daemon = Process::start(&self.host.net, &name, program(), arguments, &self.directory);
         self.daemon = Some(daemon);
@@ -104,6 +111,14 @@ impl Router {
     #[track_caller]
     pub fn kill(&mut self) {
         self.daemon().kill_all();
+        self.daemon = None;
+    }
+
+    /// Kills the supervisor alone; the others are left to themselves.
+    #[track_caller]
+    pub fn behead(&mut self) {
+        self.daemon().signal(Signal::SIGKILL);
+        self.daemon().wait();
         self.daemon = None;
     }
 
