@@ -137,6 +137,13 @@ pub fn acquired(changes: &[Change], who: usize) -> usize {
     changes.windows(2).filter(|pair| !pair[0].holds[who] && pair[1].holds[who]).count()
 }
 
+/// When a router got the address back from the other one the last time.
+pub fn returned(changes: &[Change], who: usize) -> Option<Instant> {
+    let other = |change: &Change| change.holds[1 - who];
+    let back = changes.windows(2).rfind(|pair| !pair[0].holds[who] && pair[1].holds[who]);
+    back.filter(|pair| other(&pair[0]) || other(&pair[1])).map(|pair| pair[1].at)
+}
+
 /// An address on a link that is not up is of no use, and in nobody's way.
 fn has(cache: &Cache, interface: &str, address: IpAddr) -> bool {
     cache.link_named(interface).is_some_and(|link| {

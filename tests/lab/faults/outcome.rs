@@ -4,11 +4,14 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::harness::process::is_alive;
-use crate::holders::{acquired, longest};
+use crate::holders::{acquired, longest, returned};
 use crate::inflict::Done;
 use crate::kind::Both;
 use crate::plan::Fault;
 use crate::scene::Scene;
+
+/// A return begins with an advert, and what it costs may begin before the address is there.
+const BEFORE_RETURN: Duration = Duration::from_millis(20);
 
 /// What a fault came to.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,8 @@ pub struct Outcome {
     pub both_afterwards: Duration,
     /// Questions of the client without an answer.
     pub lost: usize,
+    /// The same, while the first router took its place back.
+    pub lost_at_return: usize,
     /// How long it took until all was whole and had been so for a while.
     pub took: Duration,
     /// What should not have been.
@@ -39,23 +44,23 @@ impl Outcome {
     pub fn measure(
         scene: &mut Scene,
         fault: &Fault,
-        begin: (Instant, usize),
+        start: Instant,
         restarts: Option<(u32, u32)>,
         done: Done,
         whole: Result<(), String>,
     ) -> Self {
         let side = usize::from(!fault.on_master);
-        let (start, first) = begin;
         let end = Instant::now();
-        let lost = scene.ping.lost_since(first);
         let changes = scene.holders.since(start);
+        let back = returned(&changes, 0).map_or(end, |at| (at - BEFORE_RETURN).max(start));
         let is_both = |holds: [bool; 2]| holds == [true, true];
         let mut outcome = Self {
             failovers: acquired(&changes, 1),
             nobody: longest(&changes, end, |holds| holds == [false, false]),
             both: longest(&changes, end, is_both),
             both_afterwards: longest(&scene.holders.since(done.lifted), end, is_both),
-            lost,
+            lost: scene.ping.lost_between(start, back),
+            lost_at_return: scene.ping.lost_between(back, end),
             took: end.duration_since(start),
             wrong: done.wrong,
         };
@@ -116,12 +121,13 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} failovers, nobody {}, both {} ({} afterwards), {} lost, whole after {:.1} s",
+            "{} failovers, nobody {}, both {} ({} afterwards), {} + {} lost, whole after {:.1} s",
             self.failovers,
             Millis(self.nobody),
             Millis(self.both),
             Millis(self.both_afterwards),
             self.lost,
+            self.lost_at_return,
             self.took.as_secs_f64()
         )
     }

@@ -18,7 +18,7 @@ pub fn table<'a>(
         }
     }
     let mut text = format!(
-        "\n{title}\n{:<24} {:>6} {:>9} {:>12} {:>12} {:>14} {:>10} {:>6}\n",
+        "\n{title}\n{:<24} {:>6} {:>9} {:>12} {:>12} {:>14} {:>10} {:>9} {:>6}\n",
         "",
         "faults",
         "failovers",
@@ -26,6 +26,7 @@ pub fn table<'a>(
         "two holders",
         "two afterwards",
         "lost pings",
+        "at return",
         "wrong",
     );
     for (name, all) in &groups {
@@ -42,13 +43,14 @@ fn row(text: &mut String, name: &str, all: &[&Outcome]) {
     };
     writeln!(
         text,
-        "{name:<24} {:>6} {:>9} {:>12} {:>12} {:>14} {:>10} {:>6}",
+        "{name:<24} {:>6} {:>9} {:>12} {:>12} {:>14} {:>10} {:>9} {:>6}",
         all.len(),
         all.iter().map(|outcome| outcome.failovers).sum::<usize>(),
         longest(|outcome| outcome.nobody),
         longest(|outcome| outcome.both),
         longest(|outcome| outcome.both_afterwards),
         all.iter().map(|outcome| outcome.lost).sum::<usize>(),
+        all.iter().map(|outcome| outcome.lost_at_return).sum::<usize>(),
         all.iter().filter(|outcome| !outcome.wrong.is_empty()).count(),
     )
     .expect("a text");

@@ -42,8 +42,8 @@ impl Patient<'_> {
     /// The firewall drops adverts on their way out, which is an error for the sender.
     pub fn send_refused(&mut self, least: f64, most: f64) {
         self.nft(
-            "table inet faults { chain out { type filter hook output priority 0; \
-             meta l4proto 112 drop; } }",
+            "table inet faults {\n chain out {\n type filter hook output priority 0;\n \
+             meta l4proto 112 drop;\n }\n }\n",
         );
         self.pause(least, most);
         self.nft("delete table inet faults");

@@ -1,13 +1,12 @@
 //! Processes that die, stop and are started again.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::Patient;
 use crate::harness::process::is_alive;
-use crate::harness::until;
 use crate::scene::{self, send};
 
 impl Patient<'_> {
@@ -15,6 +14,12 @@ impl Patient<'_> {
     pub fn kill_child(&mut self, signal: Signal) {
         let child = self.scene.child(self.side);
         send(child, signal);
+        if signal == Signal::SIGSEGV {
+            // The runtime looks whether the stack ended, and waits for the instruction to fault
+            // again; this is that.
+            thread::sleep(Duration::from_millis(1));
+            send(child, signal);
+        }
         self.done.to_end.push(child);
         self.lift();
     }
@@ -24,8 +29,11 @@ impl Patient<'_> {
         send(child, Signal::SIGSTOP);
         self.done.to_end.push(child);
         self.lift();
-        // Otherwise it may go on before it was found.
-        until("the stopped process is ended", || (!is_alive(child)).then_some(()));
+        // Meanwhile all looks whole.
+        let limit = Instant::now() + self.fault.interval * 4 + Duration::from_secs(5);
+        while is_alive(child) && Instant::now() < limit {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn thaw(&mut self) {
@@ -109,8 +117,8 @@ impl Patient<'_> {
         router.behead();
         router.start();
         // The new one waits two seconds for it before it ends it.
-        let limit = std::time::Instant::now() + Duration::from_secs(5);
-        while is_alive(child) && std::time::Instant::now() < limit {
+        let limit = Instant::now() + Duration::from_secs(5);
+        while is_alive(child) && Instant::now() < limit {
             thread::sleep(Duration::from_millis(5));
         }
         self.lift();
@@ -132,9 +140,9 @@ impl Patient<'_> {
         self.lift();
         self.scene.sides[self.side].ours().start();
         let excluded = "192.0.2.77".parse().expect("an address");
-        let limit = std::time::Instant::now() + Duration::from_secs(5);
+        let limit = Instant::now() + Duration::from_secs(5);
         while self.scene.holders.addresses()[self.side].contains(&excluded) {
-            if std::time::Instant::now() > limit {
+            if Instant::now() > limit {
                 self.done.wrong.push("an address of the configuration before stays".to_owned());
                 break;
             }

@@ -63,14 +63,16 @@ impl Patient<'_> {
     pub fn state_read_only(&mut self) {
         let state = self.scene.sides[self.side].ours().state();
         let state = state.to_str().expect("a path");
-        run("mount", &["-o", "remount,ro", state]);
+        // Over the old one, where files are open for writing; what is opened from now on is here.
+        run("mount", &["--bind", state, state]);
+        run("mount", &["-o", "remount,bind,ro", state]);
         let child = self.scene.child(self.side);
         send(child, Signal::SIGKILL);
         self.done.to_end.push(child);
         self.scene.next_child(self.side, &[child]);
         self.scene.sides[self.side].ours().daemon().signal(Signal::SIGUSR1);
         self.pause(1.0, 3.0);
-        run("mount", &["-o", "remount,rw", state]);
+        run("umount", &[state]);
         self.lift();
     }
 
