@@ -114,9 +114,9 @@ impl Router {
         self.daemon = None;
     }
 
-    /// Kills the supervisor alone; the others are left to themselves.
+    /// Kills the supervisor alone: the vrrp process lives on without it.
     #[track_caller]
-    pub fn behead(&mut self) {
+    pub fn kill_supervisor(&mut self) {
         self.daemon().signal(Signal::SIGKILL);
         self.daemon().wait();
         self.daemon = None;

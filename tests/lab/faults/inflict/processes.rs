@@ -86,7 +86,7 @@ impl Patient<'_> {
     pub fn supervisor_kill(&mut self) {
         let child = self.scene.child(self.side);
         self.done.to_end.push(child);
-        self.scene.sides[self.side].ours().behead();
+        self.scene.sides[self.side].ours().kill_supervisor();
         self.lift();
         self.pause(0.0, 6.0);
         self.scene.sides[self.side].ours().start();
@@ -96,7 +96,7 @@ impl Patient<'_> {
         let child = self.scene.child(self.side);
         self.done.to_end.push(child);
         let router = self.scene.sides[self.side].ours();
-        router.behead();
+        router.kill_supervisor();
         router.start();
         self.lift();
     }
@@ -114,7 +114,7 @@ impl Patient<'_> {
         self.done.to_end.push(child);
         send(child, Signal::SIGSTOP);
         let router = self.scene.sides[self.side].ours();
-        router.behead();
+        router.kill_supervisor();
         router.start();
         // The new one waits two seconds for it before it ends it.
         let limit = Instant::now() + Duration::from_secs(5);
