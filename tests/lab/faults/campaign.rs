@@ -143,7 +143,7 @@ fn reports() -> PathBuf {
 
 fn report(name: &str, fault: &Fault, outcome: &Outcome, scene: &mut Scene) {
     let path = reports().join(format!("{name}-{}-{}", fault.number, fault.kind.name()));
-    let text = format!("{fault}\n{outcome}\n{:#?}\n{}", outcome.wrong, scene.report());
+    let text = format!("{fault}\n{outcome}\n{outcome:#?}\n{}", scene.report());
     let written = fs::create_dir_all(reports())
         .and_then(|()| fs::write(path.with_extension("txt"), text))
         .and_then(|()| scene.wire.write(&path.with_extension("pcap")));

@@ -139,9 +139,16 @@ pub fn acquired(changes: &[Change], who: usize) -> usize {
 
 /// When a router got the address back from the other one the last time.
 pub fn returned(changes: &[Change], who: usize) -> Option<Instant> {
-    let other = |change: &Change| change.holds[1 - who];
-    let back = changes.windows(2).rfind(|pair| !pair[0].holds[who] && pair[1].holds[who]);
-    back.filter(|pair| other(&pair[0]) || other(&pair[1])).map(|pair| pair[1].at)
+    let mut back = None;
+    let mut was_away = false;
+    for pair in changes.windows(2) {
+        was_away |= pair[0].holds[1 - who];
+        if was_away && !pair[0].holds[who] && pair[1].holds[who] {
+            back = Some(pair[1].at);
+            was_away = false;
+        }
+    }
+    back
 }
 
 /// An address on a link that is not up is of no use, and in nobody's way.

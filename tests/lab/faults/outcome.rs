@@ -24,10 +24,10 @@ pub struct Outcome {
     pub both: Duration,
     /// The same, from when the cause was gone.
     pub both_afterwards: Duration,
-    /// Questions of the client without an answer.
-    pub lost: usize,
+    /// When the client asked what was not answered, on the wall clock of captures.
+    pub lost: Vec<Duration>,
     /// The same, while the first router took its place back.
-    pub lost_at_return: usize,
+    pub lost_at_return: Vec<Duration>,
     /// How long it took until all was whole and had been so for a while.
     pub took: Duration,
     /// What should not have been.
@@ -110,9 +110,9 @@ impl Outcome {
             self.wrong.push(format!("{} failovers, more than {most}", self.failovers));
         }
         if let Some(most) = bounds.lost.filter(|_| !fault.only_shown)
-            && self.lost > most
+            && self.lost.len() > most
         {
-            self.wrong.push(format!("{} pings lost, more than {most}", self.lost));
+            self.wrong.push(format!("{} pings lost, more than {most}", self.lost.len()));
         }
     }
 }
@@ -126,8 +126,8 @@ impl fmt::Display for Outcome {
             Millis(self.nobody),
             Millis(self.both),
             Millis(self.both_afterwards),
-            self.lost,
-            self.lost_at_return,
+            self.lost.len(),
+            self.lost_at_return.len(),
             self.took.as_secs_f64()
         )
     }

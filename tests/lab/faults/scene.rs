@@ -265,19 +265,19 @@ impl Scene {
     /// All that may explain what went wrong.
     pub fn report(&mut self) -> String {
         let mut text = String::new();
-        for n in 0..2 {
+        for (n, name) in NAMES.iter().enumerate() {
             let addresses = self.sides[n].host().net.try_ip("-o address").unwrap_or_default();
-            writeln!(text, "== {}: addresses\n{addresses}", NAMES[n]).unwrap();
+            writeln!(text, "== {name}: addresses\n{addresses}").unwrap();
             if let Side::Ours(router) = &mut self.sides[n] {
                 let output = router.command(&["status"]);
                 let (out, err) = (&output.stdout, &output.stderr);
                 let (out, err) = (String::from_utf8_lossy(out), String::from_utf8_lossy(err));
-                writeln!(text, "== {}: status\n{out}{err}", NAMES[n]).unwrap();
+                writeln!(text, "== {name}: status\n{out}{err}").unwrap();
                 let words = match router.is_running() {
                     true => router.words(),
                     false => "it does not run".to_owned(),
                 };
-                writeln!(text, "== {}: log\n{words}", NAMES[n]).unwrap();
+                writeln!(text, "== {name}: log\n{words}").unwrap();
             }
         }
         writeln!(text, "== on the wire").unwrap();

@@ -49,8 +49,8 @@ fn row(text: &mut String, name: &str, all: &[&Outcome]) {
         longest(|outcome| outcome.nobody),
         longest(|outcome| outcome.both),
         longest(|outcome| outcome.both_afterwards),
-        all.iter().map(|outcome| outcome.lost).sum::<usize>(),
-        all.iter().map(|outcome| outcome.lost_at_return).sum::<usize>(),
+        all.iter().map(|outcome| outcome.lost.len()).sum::<usize>(),
+        all.iter().map(|outcome| outcome.lost_at_return.len()).sum::<usize>(),
         all.iter().filter(|outcome| !outcome.wrong.is_empty()).count(),
     )
     .expect("a text");

@@ -82,13 +82,13 @@ impl Pinger {
         Counter(Arc::clone(&self.probes))
     }
 
-    /// How many of those that were sent in a time have no answer. Waits until late ones would be
-    /// here. Minds no step of the clock.
-    pub fn lost_between(&self, from: Instant, to: Instant) -> usize {
+    /// When those were sent, on the [wall clock](wall_clock), that were sent in a time and have no
+    /// answer. Waits until late ones would be here. Minds no step of the clock.
+    pub fn lost_between(&self, from: Instant, to: Instant) -> Vec<Duration> {
         thread::sleep((to + GRACE).saturating_duration_since(Instant::now()));
         let probes = self.probes.lock().expect("no panic");
         let sent = probes.iter().filter(|probe| (from..to).contains(&probe.sent));
-        sent.filter(|probe| !probe.answered).count()
+        sent.filter(|probe| !probe.answered).map(|probe| probe.at).collect()
     }
 
     /// What was lost of that which was sent from `from` to `to`. Waits until late answers would
