@@ -44,10 +44,10 @@ Options:
   --only N         only the fault with this number
   --kind NAME      only of this kind; may be given several times
   --interval TIME  between adverts, for all of them: 10ms to 2s
-  --fixed N        before that, the fixed ones so often each: the vrrp process killed
-                   and stopped, the supervisor killed, everything killed, as master at
-                   1 s, 100 ms, 50 ms and 10 ms (default: 0)
-  --parallel N     scenes at the same time (default: 6)
+  --fixed N        before that, the fixed ones as master at 1 s: the vrrp process killed N
+                   times, and half as often stopped, the supervisor killed, and
+                   everything killed; a tenth as often at 100, 50 and 10 ms (default: 0)
+  --parallel N     scenes at the same time (default: 10)
   --clock          also step the clock of this machine: only in a virtual machine
   -h, --help       show this
 
@@ -68,7 +68,7 @@ impl Arguments {
             kinds: Vec::new(),
             interval: None,
             fixed: 0,
-            parallel: 6,
+            parallel: 10,
             clock: false,
             help: false,
         };

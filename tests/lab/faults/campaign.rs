@@ -25,7 +25,7 @@ static SYSLOG: Mutex<()> = Mutex::new(());
 /// Runs all; whether everything was as it should be is the exit code.
 pub fn run(arguments: &Arguments) -> ExitCode {
     println!(
-        "faults: seed {} ({} drawn, the fixed ones {} times each, {} at a time)",
+        "faults: seed {} ({} drawn, the fixed ones up to {} times, {} at a time)",
         arguments.seed, arguments.faults, arguments.fixed, arguments.parallel
     );
     let begin = Instant::now();
@@ -82,6 +82,9 @@ fn all(name: &str, plan: Vec<Fault>, parallel: usize) -> Vec<(Fault, Outcome)> {
                     let outcome = alone_if_needed(name, &fault);
                     let verdict = if outcome.wrong.is_empty() { "" } else { "  WRONG" };
                     println!("{fault}: {outcome}{verdict}");
+                    for note in &outcome.notes {
+                        println!("      ({note})");
+                    }
                     for wrong in &outcome.wrong {
                         println!("      {wrong}");
                     }

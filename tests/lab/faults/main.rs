@@ -46,6 +46,7 @@ mod settings;
 mod speaker;
 mod syslog;
 mod table;
+mod wire;
 
 use std::process::ExitCode;
 

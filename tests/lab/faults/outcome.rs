@@ -9,6 +9,7 @@ use crate::inflict::Done;
 use crate::kind::Both;
 use crate::plan::Fault;
 use crate::scene::Scene;
+use crate::wire;
 
 /// A return begins with an advert, and what it costs may begin before the address is there.
 const BEFORE_RETURN: Duration = Duration::from_millis(20);
@@ -32,6 +33,8 @@ pub struct Outcome {
     pub took: Duration,
     /// What should not have been.
     pub wrong: Vec<String>,
+    /// What is good to know.
+    pub notes: Vec<&'static str>,
 }
 
 impl Outcome {
@@ -63,10 +66,12 @@ impl Outcome {
             lost_at_return: scene.ping.lost_between(back, end),
             took: end.duration_since(start),
             wrong: done.wrong,
+            notes: done.notes,
         };
         if let Err(why) = whole {
             outcome.wrong.push(format!("it is not whole again: {why}"));
         }
+        outcome.wrong.extend(wire::wrong(scene, fault));
         for id in done.to_end {
             if is_alive(id) {
                 outcome.wrong.push(format!("process {id} is still there"));

@@ -113,17 +113,18 @@ pub fn drawn(arguments: &Arguments) -> Vec<Fault> {
     plan
 }
 
-/// Each of the fixed ones `times` times as master, with both makers as its peer, and a third as
-/// often at short intervals, only to be shown.
+/// The fixed ones as master, with both makers as its peer: the first kind `times` times, the others
+/// half as often, and all of them a tenth as often at short intervals, only to be shown.
 pub fn fixed(arguments: &Arguments) -> Vec<Fault> {
     let times = arguments.fixed;
     let mut rng = Rng::new(arguments.seed, Purpose::Plan);
     let mut plan = Vec::new();
-    let intervals = std::iter::once((Duration::from_secs(1), times, false))
-        .chain(SHOWN.map(|interval| (interval, times.div_ceil(3), true)));
-    for (interval, times, only_shown) in intervals {
-        for kind in FIXED {
-            for n in 0..times {
+    let second = Duration::from_secs(1);
+    for interval in [second].into_iter().chain(SHOWN) {
+        let only_shown = interval < second;
+        for (place, kind) in FIXED.into_iter().enumerate() {
+            let part = if only_shown { 10 } else { 1 + usize::from(place > 0) };
+            for n in 0..times.div_ceil(part) {
                 let routers = if n % 2 == 0 { Routers::Ours } else { Routers::KeepalivedBackup };
                 plan.push(Fault {
                     number: plan.len() + 1,

@@ -35,7 +35,8 @@ pub const OWN: [[&str; 2]; 2] =
     [["192.0.2.2/24", "2001:db8::2/64"], ["192.0.2.3/24", "2001:db8::3/64"]];
 /// An address that is not advertised; ours alone have it.
 const EXCLUDED: &str = "192.0.2.77/24";
-const NAMES: [&str; 2] = ["gw-a", "gw-b"];
+/// The hosts of the two routers.
+pub const NAMES: [&str; 2] = ["gw-a", "gw-b"];
 const PRIORITIES: [u8; 2] = [150, 100];
 const LAN: &str = "lan";
 /// Pause between two looks at the state of things.
@@ -195,8 +196,7 @@ impl Scene {
     /// # Errors
     /// What was not, when it took too long.
     pub fn becomes_whole(&mut self, fault: &Fault) -> Result<(), String> {
-        let down = self.interval * 4;
-        let quiet = down + Duration::from_millis(200);
+        let quiet = self.quiet();
         let deadline = Instant::now() + quiet + self.interval * 10 + Duration::from_secs(15);
         let mut since = None;
         loop {
@@ -219,6 +219,11 @@ impl Scene {
             }
             thread::sleep(PAUSE);
         }
+    }
+
+    /// How long all has to be whole: longer than a backup waits for its master.
+    pub fn quiet(&self) -> Duration {
+        self.interval * 4 + Duration::from_millis(200)
     }
 
     /// Whether the first router is master, the second follows it, and each has the addresses of

@@ -54,6 +54,7 @@ impl Patient<'_> {
         }
         // Some need no more; they would at some time.
         if is_alive(child) {
+            self.done.notes.push("it had enough all the same; SIGKILL");
             send(child, Signal::SIGKILL);
         }
         self.scene.next_child(self.side, &[child]);

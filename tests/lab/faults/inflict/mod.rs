@@ -40,12 +40,15 @@ pub struct Done {
     pub to_end: Vec<Pid>,
     /// What was wrong already.
     pub wrong: Vec<String>,
+    /// What is good to know.
+    pub notes: Vec<&'static str>,
 }
 
 impl<'a> Patient<'a> {
     /// A router that has been well until now.
     pub fn new(scene: &'a mut Scene, fault: &'a Fault, side: usize) -> Self {
-        let done = Done { lifted: Instant::now(), to_end: Vec::new(), wrong: Vec::new() };
+        let lifted = Instant::now();
+        let done = Done { lifted, to_end: Vec::new(), wrong: Vec::new(), notes: Vec::new() };
         Self { scene, fault, side, rng: Rng::new(fault.seed, Purpose::Driver), done }
     }
 
