@@ -44,27 +44,23 @@ pub fn wrong(scene: &mut Scene, fault: &Fault) -> Vec<String> {
 /// had not given up.
 fn early(adverts: &[(&Packet, &Advert)], fault: &Fault) -> Option<String> {
     let is_v4 = |advert: &Advert| advert.source.is_ipv4();
-    let mut last: Option<Duration> = None;
-    let mut is_master = false;
+    let (mut last, mut own): (Option<Duration>, Option<Duration>) = (None, None);
     for (packet, advert) in adverts.iter().filter(|(_, advert)| is_v4(advert)) {
         if packet.host == NAMES[0] {
             let usual = u128::from(advert.interval.0) * 10 == fault.interval.as_millis();
             // Priority 0 and the short intervals before it are a hand-over.
             last = (advert.priority > 0 && usual).then_some(packet.at);
-            is_master = false;
             continue;
         }
-        if advert.priority == 0 {
-            is_master = false;
-            continue;
-        }
-        if let Some(last) = last.filter(|_| !is_master)
+        // The last one of a master crosses the first one of its successor.
+        let was_master = own.is_some_and(|own| packet.at < own + fault.interval * 3 / 2);
+        own = Some(packet.at);
+        if let Some(last) = last.filter(|_| !was_master)
             && packet.at + EXACT < last + fault.interval * 3
         {
             let after = (packet.at.saturating_sub(last)).as_millis();
             return Some(format!("{} took over {after} ms after an advert", NAMES[1]));
         }
-        is_master = true;
     }
     None
 }
