@@ -14,7 +14,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::former::FormerChild;
 use super::role_lock::RoleLock;
+use crate::system::inherited::take;
 use crate::system::pidfd;
 
 /// The hidden command that makes this program a vrrp process.
@@ -51,6 +53,16 @@ pub struct Child {
 pub struct Strangers(Vec<RawFd>);
 
 impl Strangers {
+    /// Those that another program has found.
+    pub const fn known(numbers: Vec<RawFd>) -> Self {
+        Self(numbers)
+    }
+
+    /// Their numbers.
+    pub fn numbers(&self) -> &[RawFd] {
+        &self.0
+    }
+
     /// All that are open beyond standard error. To be called before anything is opened.
     pub fn look() -> Self {
         let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return Self::default() };
@@ -106,6 +118,21 @@ impl Child {
             link: Async::new(link)?,
             records: Async::new_nonblocking(records)?,
             stderr: Async::new(stderr)?,
+        })
+    }
+
+    /// One that the program before this one has started, in this very process.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopt(former: FormerChild) -> io::Result<Self> {
+        let pid = Pid::from_raw(former.pid);
+        Ok(Self {
+            pid,
+            exit: Async::new_nonblocking(pidfd::open(pid)?)?,
+            link: Async::new(UnixStream::from(take(former.link)?))?,
+            records: Async::new_nonblocking(take(former.records)?)?,
+            stderr: Async::new(io::PipeReader::from(take(former.stderr)?))?,
         })
     }
 

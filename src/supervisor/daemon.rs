@@ -2,20 +2,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, bounded};
 
-use super::child::Strangers;
-use super::configuration::Accepted;
+use super::child::{Child, Strangers};
 use super::crash::{Crash, LastLines};
 use super::installed::Held;
 use super::link::Link;
 use super::log::Log;
 use super::state_dir::StateDir;
 use super::status::Desk;
+use super::upgrade::Plan;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
 use crate::control::shared::Key;
@@ -49,6 +50,16 @@ pub struct Daemon {
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
     /// Why the file about [`Daemon::installed`] could not be written.
     pub not_written: RefCell<Option<String>>,
+    /// The control socket.
+    pub listener: Option<OwnedFd>,
+    /// The vrrp process of the program before this one.
+    pub former: RefCell<Option<Child>>,
+    /// The program that is to take the place of this one.
+    pub upgrade: RefCell<Option<Plan>>,
+    /// Rings when there is one.
+    pub upgrade_asked: Bell,
+    /// The program that this one took the place of: its version, and when.
+    pub upgraded: Option<(String, Instant)>,
     /// Rings when [`Daemon::installed`] may have changed.
     pub transition: Bell,
     /// Memory that outlives a child.
@@ -64,6 +75,25 @@ pub struct Daemon {
     /// The end may not take any longer.
     pub in_a_hurry: Cell<bool>,
     stopping: Stopping,
+}
+
+/// What a daemon is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// See [`Daemon::log`].
+    pub log: Log,
+    /// See [`Daemon::dir`].
+    pub dir: StateDir,
+    /// See [`Daemon::file`].
+    pub file: PathBuf,
+    /// See [`Daemon::current`].
+    pub current: Current,
+    /// See [`Daemon::memory`].
+    pub memory: Region,
+    /// See [`Daemon::strangers`].
+    pub strangers: Strangers,
+    /// See [`Daemon::listener`].
+    pub listener: Option<OwnedFd>,
 }
 
 /// The configuration in effect.
@@ -84,8 +114,8 @@ pub struct Current {
 pub struct Vrrp {
     /// Its connection, while it runs.
     pub link: Option<Rc<Link>>,
-    /// Its process id, while it runs.
-    pub pid: Option<i32>,
+    /// The process itself, while it runs.
+    pub child: Option<Rc<Child>>,
     /// How often it was started again.
     pub restarts: u32,
     /// The generation of the configuration that it works with.
@@ -94,6 +124,16 @@ pub struct Vrrp {
     pub lines: LastLines,
     /// How the last one ended that nobody had asked to.
     pub crash: Option<Crash>,
+}
+
+impl Vrrp {
+    /// It has ended; its connection.
+    pub fn forget_child(&mut self) -> Option<Rc<Link>> {
+        self.child = None;
+        let link = self.link.take()?;
+        link.end();
+        Some(link)
+    }
 }
 
 /// Rung by one task, heard by another; rung twice, heard once.
@@ -133,9 +173,9 @@ struct Stopping {
 
 impl Current {
     /// A configuration that takes effect now.
-    pub fn new(accepted: Accepted, generation: u32, now: Instant) -> Self {
-        let hello_period = super::hello::period(&accepted.model);
-        Self { model: accepted.model, generation, since: now, hello_period }
+    pub fn new(model: Model, generation: u32, now: Instant) -> Self {
+        let hello_period = super::hello::period(&model);
+        Self { model, generation, since: now, hello_period }
     }
 
     /// The part of the vrrp process, in its encoding.
@@ -158,14 +198,8 @@ impl Current {
 
 impl Daemon {
     /// Before any task runs.
-    pub fn new(
-        log: Log,
-        dir: StateDir,
-        file: PathBuf,
-        current: Current,
-        memory: Region,
-        strangers: Strangers,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { log, dir, file, current, memory, strangers, listener } = parts;
         let (begin, begins) = bounded(1);
         Self {
             log,
@@ -179,6 +213,11 @@ impl Daemon {
             installed: RefCell::default(),
             disowned: RefCell::default(),
             not_written: RefCell::default(),
+            listener,
+            former: RefCell::default(),
+            upgrade: RefCell::default(),
+            upgrade_asked: Bell::new(),
+            upgraded: None,
             transition: Bell::new(),
             memory,
             strangers,
@@ -193,6 +232,11 @@ impl Daemon {
     /// A line about the processes.
     pub fn note(&self, level: Level, text: impl Into<String>) {
         self.log.note(level, Kind::Process, text);
+    }
+
+    /// The vrrp process of the program before this one; once.
+    pub fn take_former(&self) -> Option<Child> {
+        self.former.take()
     }
 
     /// The connection to the vrrp process, while it runs.

@@ -56,7 +56,7 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
 /// Takes a configuration over, and waits until the vrrp process has it.
 async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String> {
     let generation = daemon.current.borrow().generation.wrapping_add(1);
-    let current = Current::new(accepted, generation, clock::now());
+    let current = Current::new(accepted.model, generation, clock::now());
     let body = current.for_vrrp().map_err(|error| error.to_string())?;
     *daemon.current.borrow_mut() = current;
     daemon.set_socket_group();

@@ -21,3 +21,4 @@ mod crashes;
 mod life;
 mod scene;
 mod surroundings;
+mod upgrade;
