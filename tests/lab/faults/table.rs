@@ -18,7 +18,7 @@ pub fn table<'a>(
         }
     }
     let mut text = format!(
-        "\n{title}\n{:<24} {:>6} {:>9} {:>12} {:>12} {:>14} {:>10} {:>9} {:>6}\n",
+        "\n{title}\n{:<27} {:>6} {:>9} {:>12} {:>12} {:>14} {:>10} {:>9} {:>6}\n",
         "",
         "faults",
         "failovers",
@@ -43,7 +43,7 @@ fn row(text: &mut String, name: &str, all: &[&Outcome]) {
     };
     writeln!(
         text,
-        "{name:<24} {:>6} {:>9} {:>12} {:>12} {:>14} {:>10} {:>9} {:>6}",
+        "{name:<27} {:>6} {:>9} {:>12} {:>12} {:>14} {:>10} {:>9} {:>6}",
         all.len(),
         all.iter().map(|outcome| outcome.failovers).sum::<usize>(),
         longest(|outcome| outcome.nobody),
