@@ -46,6 +46,9 @@ Signals:
   USR1        write the status to status.json in the state directory
   USR2        log a line of statistics for each instance
 
+systemd is told how it goes when $NOTIFY_SOCKET is set (Type=notify, without
+--daemon).
+
 Examples:
   steadfast run
   steadfast run -c ./steadfast.toml --state-dir /run/steadfast-test

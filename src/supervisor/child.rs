@@ -16,7 +16,9 @@ use nix::unistd::Pid;
 
 use super::former::FormerChild;
 use super::role_lock::RoleLock;
+use super::signals;
 use crate::system::inherited::take;
+use crate::system::limits::raise_descriptors;
 use crate::system::pidfd;
 
 /// The hidden command that makes this program a vrrp process.
@@ -82,6 +84,8 @@ impl Child {
         strangers: &Strangers,
         lock: Option<RoleLock>,
     ) -> io::Result<Self> {
+        // Whatever somebody has set. Should it fail, there are as many as there were.
+        let _ = raise_descriptors();
         let (link, link_there) = UnixStream::pair()?;
         let (records, records_there) = socketpair(
             AddressFamily::Unix,
@@ -178,9 +182,9 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Runs this program again. Each descriptor gets its number; the child has no environment, no
-/// blocked signals, and a process group of its own, so that a Ctrl-C on the terminal reaches the
-/// supervisor alone.
+/// Runs this program again. Each descriptor gets its number; the child has no environment,
+/// none of the signals that are for the supervisor, and a process group of its own, so that a
+/// Ctrl-C on the terminal reaches the supervisor alone.
 fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
@@ -191,7 +195,7 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     }
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_pgroup(Pid::from_raw(0))?;
-    attributes.set_sigmask(&SigSet::empty())?;
+    attributes.set_sigmask(&signals::kept_from_children())?;
     attributes.set_sigdefault(&SigSet::all())?;
     attributes.set_flags(
         PosixSpawnFlags::POSIX_SPAWN_SETPGROUP

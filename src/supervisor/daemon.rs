@@ -11,9 +11,11 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use super::child::{Child, Strangers};
 use super::crash::{Crash, LastLines};
+use super::hardware::Hardware;
 use super::installed::Held;
 use super::link::Link;
 use super::log::Log;
+use super::service::Service;
 use super::state_dir::StateDir;
 use super::status::Desk;
 use super::upgrade::Plan;
@@ -74,6 +76,10 @@ pub struct Daemon {
     pub reload_asked: Cell<bool>,
     /// The end may not take any longer.
     pub in_a_hurry: Cell<bool>,
+    /// The service manager.
+    pub service: Service,
+    /// The watchdog device.
+    pub hardware: Hardware,
     stopping: Stopping,
 }
 
@@ -225,6 +231,8 @@ impl Daemon {
             reloading: smol::lock::Mutex::new(()),
             reload_asked: Cell::new(false),
             in_a_hurry: Cell::new(false),
+            service: Service::from_environment(),
+            hardware: Hardware::new(),
             stopping: Stopping { begun: Cell::new(false), begin, begins },
         }
     }
@@ -242,6 +250,12 @@ impl Daemon {
     /// The connection to the vrrp process, while it runs.
     pub fn link(&self) -> Option<Rc<Link>> {
         self.vrrp.borrow().link.clone()
+    }
+
+    /// Whether the vrrp process works, as far as that is known.
+    pub fn works(&self) -> bool {
+        let works = |link: Rc<Link>| link.applied().is_some() && link.silent().is_none();
+        self.link().is_some_and(works)
     }
 
     /// The end begins: no child is started any more.

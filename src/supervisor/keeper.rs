@@ -242,6 +242,7 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
     loop {
         if let Some(generation) = link.applied() {
             daemon.vrrp.borrow_mut().applied = generation;
+            daemon.service.ready(&daemon.log);
         }
         installed::update(daemon);
         // What the last change of state has asked for takes a moment.

@@ -16,7 +16,7 @@
 //! | [`log`] | the records of all processes |
 //! | `server`, `lines`, `commands`, `status` | the control socket |
 //! | [`upgrade`], [`former`] | another program in the place of this one |
-//! | `signals`, [`detach`] | the surroundings |
+//! | `signals`, [`detach`], `service`, `hardware` | the surroundings |
 
 mod backoff;
 mod child;
@@ -26,6 +26,7 @@ mod crash;
 mod daemon;
 pub mod detach;
 pub mod former;
+mod hardware;
 mod hello;
 pub mod installed;
 mod keeper;
@@ -35,6 +36,7 @@ pub mod log;
 mod reload;
 mod role_lock;
 mod server;
+mod service;
 mod signals;
 pub mod state_dir;
 mod status;
@@ -267,6 +269,8 @@ async fn work(
     let serve = listener.map(|listener| {
         start(executor, server::serve(Rc::clone(daemon), Rc::clone(executor), listener.into()))
     });
+    let tell = start(executor, service::serve(Rc::clone(daemon)));
+    let guard = start(executor, hardware::guard(Rc::clone(daemon)));
     let (first, went) = bounded(1);
     let keeper = start(
         executor,
@@ -299,7 +303,8 @@ async fn work(
     if let Some(serve) = serve {
         serve.cancel().await;
     }
-    drop((ask, collect));
+    guard.cancel().await;
+    drop((ask, collect, tell));
     started.map(|()| plan)
 }
 
@@ -367,6 +372,7 @@ async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals, go
     daemon.note(Level::Notice, "stopping: addresses are handed over");
     daemon.begin_stop();
     let limit = daemon.current.borrow().longest_down_interval() + SLACK;
+    daemon.service.stopping(&daemon.log, limit + HURRY + SLACK);
     let told = daemon.link().is_none_or(|link| link.say(ToChild::Stop).is_ok());
     let mut keeper = std::pin::pin!(keeper);
     let ended = async {

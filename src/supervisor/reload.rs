@@ -20,6 +20,7 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
     let _one_at_a_time = daemon.reloading.lock().await;
     // Whoever asks from now on may have changed the file after it is read.
     daemon.reload_asked.set(false);
+    let _reloading = daemon.service.reloading(&daemon.log);
     let note = |level, text: String| daemon.log.note(level, Kind::Configuration, text);
     let file = daemon.file.display();
     let accepted = match configuration::load(&daemon.file, false) {
@@ -60,6 +61,7 @@ async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String
     let body = current.for_vrrp().map_err(|error| error.to_string())?;
     *daemon.current.borrow_mut() = current;
     daemon.set_socket_group();
+    daemon.hardware.look();
     let Some(link) = daemon.link() else {
         return Err("the vrrp process is not running; it starts with the new configuration".into());
     };

@@ -138,6 +138,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .iter()
         .chain(daemon.group_refused.borrow().iter())
         .chain(daemon.not_written.borrow().iter())
+        .chain(daemon.hardware.loss().iter())
         .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
         .collect();
     let vrrp = daemon.vrrp.borrow();
