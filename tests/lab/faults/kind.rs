@@ -44,6 +44,11 @@ kinds! {
     OrphanStuck "orphan-stuck" "the vrrp process: SIGSTOP; the supervisor: SIGKILL; started again",
     AllKill "all-kill" "everything: SIGKILL; started again some intervals later",
     AllKillChanged "all-kill-changed" "the same, and another configuration at the start",
+    StopKill "stop-kill" "the supervisor: SIGTERM; the vrrp process, handing over: SIGKILL",
+    HoldKill "hold-kill" "on hold after a switchover, the vrrp process: SIGKILL",
+    Upgrade "upgrade" "steadfast upgrade, to the same program",
+    UpgradeKill "upgrade-kill" "steadfast upgrade, and SIGKILL to a vrrp process meanwhile",
+    UpgradeKillSupervisor "upgrade-kill-supervisor" "steadfast upgrade, and SIGKILL to the supervisor meanwhile; started again",
     Descriptors "fds" "no descriptor left for the vrrp process; a reload",
     DescriptorsLink "fds-link" "the same, and its interface is made anew",
     SupervisorDescriptors "supervisor-fds" "no descriptor left for the supervisor; the vrrp process: SIGKILL",
@@ -99,14 +104,17 @@ impl Kind {
     pub fn bounds(self, on_master: bool, interval: Duration) -> Bounds {
         use Kind::{
             Abort, AddressRemoved, AllKill, AllKillChanged, Cable, Clock, Cpu, CrashLoop,
-            Descriptors, DescriptorsLink, Flush, Freeze, Kill, KillAndStop, LinkAgain, LinkDown,
-            LogGone, LogStuck, Memory, NoMemory, Oom, OrphanStuck, Overrun, Segv, SendRefused,
-            SendRefusedLong, StateAllKill, StateFull, StateReadOnly, Stop, Storm,
-            SupervisorDescriptors, SupervisorKill, SupervisorRestart, SupervisorStop, Thaw,
+            Descriptors, DescriptorsLink, Flush, Freeze, HoldKill, Kill, KillAndStop, LinkAgain,
+            LinkDown, LogGone, LogStuck, Memory, NoMemory, Oom, OrphanStuck, Overrun, Segv,
+            SendRefused, SendRefusedLong, StateAllKill, StateFull, StateReadOnly, Stop, StopKill,
+            Storm, SupervisorDescriptors, SupervisorKill, SupervisorRestart, SupervisorStop, Thaw,
+            Upgrade, UpgradeKill, UpgradeKillSupervisor,
         };
         let restarts = match self {
             Kill | Segv | Abort | Oom | NoMemory | Stop | StateFull | StateReadOnly | LogStuck
-            | LogGone => (1, 1),
+            | LogGone | HoldKill => (1, 1),
+            // What counts as one is a matter of taste.
+            Upgrade | UpgradeKill => (0, 3),
             CrashLoop => (4, 4),
             // How often it is tried in vain depends on the time.
             SupervisorDescriptors => (1, 5),
@@ -128,12 +136,15 @@ impl Kind {
             _ if interval < LONG_ENOUGH => (None, None),
             Kill | Segv | Abort | Oom | NoMemory | Thaw | SupervisorStop | Descriptors
             | StateFull | StateReadOnly | LogStuck | LogGone | Memory | Cpu | Clock | Overrun
-            | SendRefused | Storm => (Some(0), Some(0)),
+            | SendRefused | Storm | Upgrade => (Some(0), Some(0)),
             // Until it is back.
             AddressRemoved => (Some(0), None),
             // Handed over.
-            SupervisorKill | SupervisorRestart => (Some(1), Some(0)),
+            HoldKill | SupervisorKill | SupervisorRestart => (Some(1), Some(0)),
             Stop
+            | StopKill
+            | UpgradeKill
+            | UpgradeKillSupervisor
             | Freeze
             | CrashLoop
             | KillAndStop
@@ -173,6 +184,7 @@ impl Kind {
         use Kind::{
             Abort, Cpu, Descriptors, Kill, LogGone, LogStuck, Memory, NoMemory, Oom, Overrun, Segv,
             StateFull, StateReadOnly, SupervisorKill, SupervisorRestart, SupervisorStop, Thaw,
+            Upgrade,
         };
         matches!(
             self,
@@ -192,6 +204,7 @@ impl Kind {
                 | Memory
                 | Cpu
                 | Overrun
+                | Upgrade
         )
     }
 }

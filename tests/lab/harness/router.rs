@@ -126,6 +126,12 @@ impl Router {
     #[track_caller]
     pub fn stop(&mut self) {
         self.daemon().signal(Signal::SIGTERM);
+        self.wait_for_stop();
+    }
+
+    /// Waits for the end that it was asked for.
+    #[track_caller]
+    pub fn wait_for_stop(&mut self) {
         let ended = self.daemon().wait();
         assert!(ended.success(), "it ended with {ended}\n{}", self.daemon().last_words());
         self.daemon = None;

@@ -2,6 +2,7 @@
 
 mod memory;
 mod network;
+mod planned;
 mod processes;
 mod surroundings;
 
@@ -70,6 +71,11 @@ impl<'a> Patient<'a> {
             Kind::OrphanStuck => self.orphan_stuck(),
             Kind::AllKill => self.all_kill(),
             Kind::AllKillChanged => self.all_kill_changed(),
+            Kind::StopKill => self.stop_kill(),
+            Kind::HoldKill => self.hold_kill(),
+            Kind::Upgrade => self.upgrade(),
+            Kind::UpgradeKill => self.upgrade_kill(),
+            Kind::UpgradeKillSupervisor => self.upgrade_kill_supervisor(),
             Kind::Oom => self.oom(),
             Kind::NoMemory => self.no_memory(),
             Kind::Memory => self.memory(),
