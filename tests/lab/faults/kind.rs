@@ -29,6 +29,7 @@ macro_rules! kinds {
 
 kinds! {
     Kill "kill" "the vrrp process: SIGKILL",
+    KillBoth "kill-both" "the vrrp processes of both routers: SIGKILL",
     Segv "segv" "the vrrp process: SIGSEGV",
     Abort "abort" "the vrrp process: SIGABRT",
     Oom "oom" "the vrrp process: out of memory (a memory cgroup without room)",
@@ -68,6 +69,7 @@ kinds! {
     LinkDown "link-down" "the interface goes down and comes up",
     LinkAgain "link-again" "the interface is deleted and made anew",
     Cable "cable" "the cable is pulled and put in again",
+    Split "split" "the routers do not hear each other for up to eight intervals",
     Storm "storm" "thousands of bad packets",
 }
 
@@ -104,15 +106,15 @@ impl Kind {
     pub fn bounds(self, on_master: bool, interval: Duration) -> Bounds {
         use Kind::{
             Abort, AddressRemoved, AllKill, AllKillChanged, Cable, Clock, Cpu, CrashLoop,
-            Descriptors, DescriptorsLink, Flush, Freeze, HoldKill, Kill, KillAndStop, LinkAgain,
-            LinkDown, LogGone, LogStuck, Memory, NoMemory, Oom, OrphanStuck, Overrun, Segv,
-            SendRefused, SendRefusedLong, StateAllKill, StateFull, StateReadOnly, Stop, StopKill,
-            Storm, SupervisorDescriptors, SupervisorKill, SupervisorRestart, SupervisorStop, Thaw,
-            Upgrade, UpgradeKill, UpgradeKillSupervisor,
+            Descriptors, DescriptorsLink, Flush, Freeze, HoldKill, Kill, KillAndStop, KillBoth,
+            LinkAgain, LinkDown, LogGone, LogStuck, Memory, NoMemory, Oom, OrphanStuck, Overrun,
+            Segv, SendRefused, SendRefusedLong, Split, StateAllKill, StateFull, StateReadOnly,
+            Stop, StopKill, Storm, SupervisorDescriptors, SupervisorKill, SupervisorRestart,
+            SupervisorStop, Thaw, Upgrade, UpgradeKill, UpgradeKillSupervisor,
         };
         let restarts = match self {
-            Kill | Segv | Abort | Oom | NoMemory | Stop | StateFull | StateReadOnly | LogStuck
-            | LogGone | HoldKill => (1, 1),
+            Kill | KillBoth | Segv | Abort | Oom | NoMemory | Stop | StateFull | StateReadOnly
+            | LogStuck | LogGone | HoldKill => (1, 1),
             // What counts as one is a matter of taste.
             Upgrade | UpgradeKill => (0, 3),
             CrashLoop => (4, 4),
@@ -123,20 +125,20 @@ impl Kind {
             _ => (0, 0),
         };
         let since = match self {
-            Freeze | AllKill | AllKillChanged | StateAllKill | SendRefusedLong | OrphanStuck => {
-                Both::Afterwards
-            }
+            Freeze | AllKill | AllKillChanged | StateAllKill | SendRefusedLong | OrphanStuck
+            | Split => Both::Afterwards,
             _ => Both::Always,
         };
         // The other one's skew time at priority 100 is 0.61 intervals.
         let both = (since, interval + interval.mul_f64(0.61) + SLACK);
         let (failovers, lost) = match self {
             // The other router never hears of it, and has the address all the time.
+            Split => (Some(1), None),
             _ if !on_master => (Some(0), Some(0)),
             _ if interval < LONG_ENOUGH => (None, None),
-            Kill | Segv | Abort | Oom | NoMemory | Thaw | SupervisorStop | Descriptors
-            | StateFull | StateReadOnly | LogStuck | LogGone | Memory | Cpu | Clock | Overrun
-            | SendRefused | Storm | Upgrade => (Some(0), Some(0)),
+            Kill | KillBoth | Segv | Abort | Oom | NoMemory | Thaw | SupervisorStop
+            | Descriptors | StateFull | StateReadOnly | LogStuck | LogGone | Memory | Cpu
+            | Clock | Overrun | SendRefused | Storm | Upgrade => (Some(0), Some(0)),
             // Until it is back.
             AddressRemoved => (Some(0), None),
             // Handed over.
@@ -182,13 +184,14 @@ impl Kind {
     /// second to be shown.
     pub const fn wants_a_second(self) -> bool {
         use Kind::{
-            Abort, Cpu, Descriptors, Kill, LogGone, LogStuck, Memory, NoMemory, Oom, Overrun, Segv,
-            StateFull, StateReadOnly, SupervisorKill, SupervisorRestart, SupervisorStop, Thaw,
-            Upgrade,
+            Abort, Cpu, Descriptors, Kill, KillBoth, LogGone, LogStuck, Memory, NoMemory, Oom,
+            Overrun, Segv, StateFull, StateReadOnly, SupervisorKill, SupervisorRestart,
+            SupervisorStop, Thaw, Upgrade,
         };
         matches!(
             self,
-            Kill | Segv
+            Kill | KillBoth
+                | Segv
                 | Abort
                 | Oom
                 | NoMemory

@@ -58,6 +58,7 @@ impl<'a> Patient<'a> {
     pub fn suffer(mut self) -> Done {
         match self.fault.kind {
             Kind::Kill => self.kill_child(Signal::SIGKILL),
+            Kind::KillBoth => self.kill_both(),
             Kind::Segv => self.kill_child(Signal::SIGSEGV),
             Kind::Abort => self.kill_child(Signal::SIGABRT),
             Kind::Stop => self.stop(),
@@ -97,6 +98,7 @@ impl<'a> Patient<'a> {
             Kind::LinkDown => self.link_down(),
             Kind::LinkAgain => self.link_again(),
             Kind::Cable => self.cable(),
+            Kind::Split => self.split(),
             Kind::Storm => self.storm(),
         }
         self.done

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use super::Patient;
 use crate::harness::inject::{Injector, advert};
-use crate::scene::{INTERFACE, OWN, send};
+use crate::scene::{INTERFACE, NAMES, OWN, send};
 
 /// Addresses that come and go while nobody listens: several times what a socket keeps.
 const FLOOD: u32 = 4_000;
@@ -104,6 +104,19 @@ impl Patient<'_> {
         self.pause(0.0, 6.0);
         self.scene.lan.cable(self.scene.sides[self.side].host(), true);
         self.lift();
+    }
+
+    pub fn split(&mut self) {
+        self.isolate("on");
+        self.pause(0.5, 8.0);
+        self.isolate("off");
+        self.lift();
+    }
+
+    fn isolate(&self, word: &str) {
+        for name in NAMES {
+            self.scene.lan.net.ip(&format!("link set {name} type bridge_slave isolated {word}"));
+        }
     }
 
     pub fn storm(&mut self) {

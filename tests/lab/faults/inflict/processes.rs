@@ -4,10 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use super::Patient;
 use crate::harness::process::is_alive;
-use crate::scene::{self, send};
+use crate::scene::{self, Side, send};
 
 impl Patient<'_> {
     /// Ends the vrrp process.
@@ -21,6 +22,17 @@ impl Patient<'_> {
             send(child, signal);
         }
         self.done.to_end.push(child);
+        self.lift();
+    }
+
+    pub fn kill_both(&mut self) {
+        let ours: Vec<usize> =
+            (0..2).filter(|&n| matches!(self.scene.sides[n], Side::Ours(_))).collect();
+        let children: Vec<Pid> = ours.into_iter().map(|side| self.scene.child(side)).collect();
+        for &child in &children {
+            send(child, Signal::SIGKILL);
+        }
+        self.done.to_end = children;
         self.lift();
     }
 
