@@ -31,7 +31,7 @@ kinds! {
     Kill "kill" "the vrrp process: SIGKILL",
     KillBoth "kill-both" "the vrrp processes of both routers: SIGKILL",
     Segv "segv" "the vrrp process: SIGSEGV",
-    Abort "abort" "the vrrp process: SIGABRT",
+    Ill "ill" "the vrrp process: SIGILL",
     Oom "oom" "the vrrp process: out of memory (a memory cgroup without room)",
     NoMemory "no-memory" "the vrrp process: allocations fail (RLIMIT_AS)",
     Stop "stop" "the vrrp process: SIGSTOP, and nobody lets it go on",
@@ -105,15 +105,15 @@ impl Kind {
     /// What it may cost when it hits the master or the backup, with an advert every `interval`.
     pub fn bounds(self, on_master: bool, interval: Duration) -> Bounds {
         use Kind::{
-            Abort, AddressRemoved, AllKill, AllKillChanged, Cable, Clock, Cpu, CrashLoop,
-            Descriptors, DescriptorsLink, Flush, Freeze, HoldKill, Kill, KillAndStop, KillBoth,
-            LinkAgain, LinkDown, LogGone, LogStuck, Memory, NoMemory, Oom, OrphanStuck, Overrun,
-            Segv, SendRefused, SendRefusedLong, Split, StateAllKill, StateFull, StateReadOnly,
-            Stop, StopKill, Storm, SupervisorDescriptors, SupervisorKill, SupervisorRestart,
+            AddressRemoved, AllKill, AllKillChanged, Cable, Clock, Cpu, CrashLoop, Descriptors,
+            DescriptorsLink, Flush, Freeze, HoldKill, Ill, Kill, KillAndStop, KillBoth, LinkAgain,
+            LinkDown, LogGone, LogStuck, Memory, NoMemory, Oom, OrphanStuck, Overrun, Segv,
+            SendRefused, SendRefusedLong, Split, StateAllKill, StateFull, StateReadOnly, Stop,
+            StopKill, Storm, SupervisorDescriptors, SupervisorKill, SupervisorRestart,
             SupervisorStop, Thaw, Upgrade, UpgradeKill, UpgradeKillSupervisor,
         };
         let restarts = match self {
-            Kill | KillBoth | Segv | Abort | Oom | NoMemory | Stop | StateFull | StateReadOnly
+            Kill | KillBoth | Segv | Ill | Oom | NoMemory | Stop | StateFull | StateReadOnly
             | LogStuck | LogGone | HoldKill => (1, 1),
             // What counts as one is a matter of taste.
             Upgrade | UpgradeKill => (0, 3),
@@ -136,9 +136,9 @@ impl Kind {
             Split => (Some(1), None),
             _ if !on_master => (Some(0), Some(0)),
             _ if interval < LONG_ENOUGH => (None, None),
-            Kill | KillBoth | Segv | Abort | Oom | NoMemory | Thaw | SupervisorStop
-            | Descriptors | StateFull | StateReadOnly | LogStuck | LogGone | Memory | Cpu
-            | Clock | Overrun | SendRefused | Storm | Upgrade => (Some(0), Some(0)),
+            Kill | KillBoth | Segv | Ill | Oom | NoMemory | Thaw | SupervisorStop | Descriptors
+            | StateFull | StateReadOnly | LogStuck | LogGone | Memory | Cpu | Clock | Overrun
+            | SendRefused | Storm | Upgrade => (Some(0), Some(0)),
             // Until it is back.
             AddressRemoved => (Some(0), None),
             // Handed over.
@@ -184,7 +184,7 @@ impl Kind {
     /// second to be shown.
     pub const fn wants_a_second(self) -> bool {
         use Kind::{
-            Abort, Cpu, Descriptors, Kill, KillBoth, LogGone, LogStuck, Memory, NoMemory, Oom,
+            Cpu, Descriptors, Ill, Kill, KillBoth, LogGone, LogStuck, Memory, NoMemory, Oom,
             Overrun, Segv, StateFull, StateReadOnly, SupervisorKill, SupervisorRestart,
             SupervisorStop, Thaw, Upgrade,
         };
@@ -192,7 +192,7 @@ impl Kind {
             self,
             Kill | KillBoth
                 | Segv
-                | Abort
+                | Ill
                 | Oom
                 | NoMemory
                 | Thaw

@@ -285,6 +285,15 @@ impl Scene {
                 writeln!(text, "== {name}: log\n{words}").unwrap();
             }
         }
+        let hosts = self.sides.each_ref().map(Side::host);
+        for host in hosts.into_iter().chain([&self.client]) {
+            let links = host.net.try_ip("-s -s link show").unwrap_or_default();
+            let files =
+                ["snmp", "raw", "softnet_stat"].map(|name| format!("/proc/thread-self/net/{name}"));
+            let counters =
+                host.net.run(|| files.map(|f| fs::read_to_string(f).unwrap_or_default()));
+            writeln!(text, "== {}: counters\n{links}{}", host.name, counters.join("\n")).unwrap();
+        }
         writeln!(text, "== on the wire").unwrap();
         for packet in self.wire.packets() {
             writeln!(text, "{packet}").unwrap();

@@ -60,7 +60,7 @@ impl<'a> Patient<'a> {
             Kind::Kill => self.kill_child(Signal::SIGKILL),
             Kind::KillBoth => self.kill_both(),
             Kind::Segv => self.kill_child(Signal::SIGSEGV),
-            Kind::Abort => self.kill_child(Signal::SIGABRT),
+            Kind::Ill => self.kill_child(Signal::SIGILL),
             Kind::Stop => self.stop(),
             Kind::Thaw => self.thaw(),
             Kind::CrashLoop => self.crash_loop(),
