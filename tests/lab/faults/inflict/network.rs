@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -34,8 +35,15 @@ impl Patient<'_> {
                 writeln!(lines, "address {word} 10.8.{high}.{low}/32 dev lo").unwrap();
             }
         }
-        self.scene.sides[self.side].host().net.ip_batch(&lines);
-        send(child, Signal::SIGCONT);
+        let interval = self.fault.interval;
+        let still = self.rng.duration(interval.mul_f64(0.3), interval.mul_f64(0.9));
+        let net = &self.scene.sides[self.side].host().net;
+        thread::scope(|scope| {
+            scope.spawn(|| net.ip_batch(&lines));
+            // A busy machine takes longer for it than a process may be silent.
+            thread::sleep(still);
+            send(child, Signal::SIGCONT);
+        });
         self.lift();
     }
 
