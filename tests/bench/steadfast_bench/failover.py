@@ -50,6 +50,10 @@ class Master:
             volley.close()
 
 
+class NotYet(Unusable):
+    """Something that was waited for has not happened so far."""
+
+
 def _after_silence(packets, instances):
     """When each instance was due, and when it sent its first advert: {key: (due, sent)}."""
     down = {(int(one.interface[1:]), one.vrid): one.down_ns for one in instances}
@@ -62,7 +66,7 @@ def _after_silence(packets, instances):
             first.setdefault(advert.key, advert.at)
     missing = [key for key in down if key not in last or key not in first]
     if missing:
-        raise Unusable(f"{len(missing)} of {len(down)} instances did not take over")
+        raise NotYet(f"{len(missing)} of {len(down)} instances did not take over")
     return {key: (last[key] + down[key], first[key]) for key in down}
 
 
@@ -82,9 +86,19 @@ def _silent_again(router, runs, instances, wait_after, each):
                 master.send()
                 quiet = instances[0].down_ns / 1e9 - 0.03
                 happened = changes.collect(0.03 + wait_after, quiet=quiet)
-                each(seen.packets(), happened)
+                packets = seen.packets()
+                # On a machine that is short of processor time everything may come later.
+                for patience in (0.5, 1.0, 2.0, None):
+                    try:
+                        each(packets, happened)
+                        break
+                    except NotYet:
+                        if patience is None:
+                            raise
+                        happened += changes.collect(patience)
+                        packets += seen.packets()
             if not running.alive():
-                raise Unusable(f"{router.name} ended by itself")
+                raise Unusable(f"{router.name} ended by itself: {router.explain()}")
         finally:
             running.kill()
             master.close()
@@ -122,7 +136,7 @@ def together(router, runs, count=1000):
                 present.setdefault(address, at)
         missing = [a for a in due if a not in announced or a not in present]
         if missing:
-            raise Unusable(f"{router.name}: {len(missing)} addresses are not there or were not "
+            raise NotYet(f"{router.name}: {len(missing)} addresses are not there or were not "
                            f"announced, such as {missing[0]}")
         result["late"].append(max(sent - due for due, sent in times.values()) / MS)
         result["complete"].append(
@@ -148,12 +162,9 @@ def thousand_addresses(router, runs, count=1000):
             if added:
                 present.setdefault(address, at)
         if not announced or len(present) < count:
-            raise Unusable(f"{router.name}: {len(present)} of {count} addresses are there")
+            raise NotYet(f"{router.name}: {len(present)} of {count} addresses are there")
         result["first"].append((min(announced) - due) / MS)
         result["present"].append((max(present.values()) - due) / MS)
 
     _silent_again(router, runs, instances, 0.6, each)
     return result
-
-
-

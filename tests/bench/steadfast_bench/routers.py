@@ -149,16 +149,36 @@ def spawn(namespace, command, log):
     return Running(pid, int(words[0]), int(words[1]))
 
 
-class Steadfast:
-    """Ours."""
-
-    name = "ours"
+class Program:
+    """What both daemons have in common."""
 
     def __init__(self, path, directory):
-        self.path, self.directory = path, directory
+        self.path, self.directory, self.serial = path, directory, 0
+        self.file = f"{directory}/{self.name}.{self.kind}"
+
+    def write(self, text):
+        """Writes the configuration file; its path."""
+        with open(self.file, "w", encoding="ascii") as file:
+            file.write(text)
+        return self.file
+
+    def explain(self):
+        """What its check says about the last configuration."""
+        done = subprocess.run(self.check(self.file), capture_output=True, text=True, check=False)
+        said = [line for line in (done.stderr + done.stdout).splitlines()
+                if "doesn't exist" not in line and "does not exist" not in line]
+        return " / ".join(said[:3]) if done.returncode else "its check finds no mistake"
+
+
+class Steadfast(Program):
+    """Ours."""
+
+    name, kind = "ours", "toml"
+
+    def __init__(self, path, directory):
+        super().__init__(path, directory)
         done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
         self.version = done.stdout.strip() or "steadfast"
-        self.serial = 0
 
     def text(self, instances, realtime=None):
         """The configuration."""
@@ -181,13 +201,6 @@ class Steadfast:
                 lines.append(f"backups = {one.backups}")
         return "\n".join(lines) + "\n"
 
-    def write(self, text):
-        """Writes the configuration file; its path."""
-        path = f"{self.directory}/steadfast.toml"
-        with open(path, "w", encoding="ascii") as file:
-            file.write(text)
-        return path
-
     def start(self, namespace, text):
         """Starts it with this configuration."""
         self.serial += 1
@@ -207,17 +220,16 @@ class Steadfast:
         return [self.path, "check", "-c", path]
 
 
-class Keepalived:
+class Keepalived(Program):
     """Theirs: only the VRRP part, in the foreground, log to the same place as ours."""
 
-    name = "keepalived"
+    name, kind = "keepalived", "conf"
 
     def __init__(self, path, directory):
-        self.path, self.directory = path, directory
+        super().__init__(path, directory)
         done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
         found = re.search(r"v(\d+\.\d+\.\d+)", done.stderr + done.stdout)
         self.version = f"keepalived {found.group(1) if found else '(unknown)'}"
-        self.serial = 0
 
     def text(self, instances, realtime=None):
         """The configuration."""
@@ -239,13 +251,6 @@ class Keepalived:
                 lines.append("  }")
             lines.append("}")
         return "\n".join(lines) + "\n"
-
-    def write(self, text):
-        """Writes the configuration file; its path."""
-        path = f"{self.directory}/keepalived.conf"
-        with open(path, "w", encoding="ascii") as file:
-            file.write(text)
-        return path
 
     def start(self, namespace, text):
         """Starts it with this configuration."""

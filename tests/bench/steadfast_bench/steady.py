@@ -9,12 +9,12 @@ from .net import Addresses, Links, Observer, Unusable, adverts, now_ns
 from .routers import Instance, many
 
 
-def wait_for_masters(seen, count, patience=30.0):
+def wait_for_masters(seen, count, running, patience=30.0):
     """Waits until so many instances have sent an advert."""
     speaking, end = set(), time.monotonic() + patience
     while len(speaking) < count:
-        if time.monotonic() > end:
-            raise Unusable(f"{len(speaking)} of {count} instances became master in {patience} s")
+        if time.monotonic() > end or not running.alive():
+            raise Unusable(f"{len(speaking)} of {count} instances became master in {patience:g} s")
         speaking |= {advert.key for advert in adverts(seen.packets())
                      if not advert.own and advert.priority}
         time.sleep(0.02)
@@ -32,7 +32,7 @@ def sent(router, count, seconds):
         running = router.start(links.router, router.text(instances))
         try:
             with Observer(links.bench) as seen:
-                wait_for_masters(seen, count)
+                wait_for_masters(seen, count, running)
             # Nobody listens from here on; the interfaces count the packets.
             time.sleep(1.0)
             processes = running.processes()
@@ -111,7 +111,7 @@ def reload(router, count, runs):
     with Links() as links, Observer(links.bench) as seen, Addresses(links.router) as changes:
         running = router.start(links.router, before)
         try:
-            wait_for_masters(seen, count)
+            wait_for_masters(seen, count, running)
             time.sleep(1.0)
             for run in range(runs):
                 seen.forget()
@@ -138,7 +138,7 @@ def reload(router, count, runs):
                 running.reload()
                 changes.collect(0.7)
             if not running.alive():
-                raise Unusable(f"{router.name} ended by itself")
+                raise Unusable(f"{router.name} ended by itself: {router.explain()}")
         finally:
             running.kill()
     return result

@@ -24,22 +24,24 @@ def p99(samples):
 
 
 class Row:
-    """A line of the table. `ratio`: ours is at most this part of theirs; `limit`: at most this."""
+    """A line of the table.
 
-    def __init__(self, name, what, source, unit, ratio=None, limit=None, of=median, slack=0.0):
-        self.name, self.what, self.source, self.unit = name, what, source, unit
-        self.ratio, self.limit, self.of, self.slack = ratio, limit, of, slack
+    Budgets: `ratio`, ours is at most this part of theirs, with `slack` for what the clocks can
+    tell; `limit`, ours is at most this; `least`, ours is at least this.
+    """
 
-    @property
-    def measurement(self):
-        """The name of the measurement that gives it."""
-        return self.source[0]
+    def __init__(self, name, what, source, unit, ratio=None, limit=None, least=None, of=median,
+                 slack=0.0):
+        self.name, self.what, self.unit = name, what, unit
+        self.key, _, self.metric = source.partition("/")
+        self.ratio, self.limit, self.least = ratio, limit, least
+        self.of, self.slack = of, slack
 
     def values(self, results):
         """(theirs, ours); None where there is no number."""
         found = []
         for name in ("keepalived", "ours"):
-            samples = results.get(self.measurement, {}).get(name, {}).get(self.source[1], [])
+            samples = results.get(self.key, {}).get(name, {}).get(self.metric, [])
             found.append(self.of(samples) if samples else None)
         return tuple(found)
 
@@ -47,16 +49,22 @@ class Row:
         """The budget in words."""
         if self.limit is not None:
             return f"at most {self.limit:g}"
+        if self.least is not None:
+            return f"at least {self.least:g}"
         if self.ratio is None:
             return "-"
         return "no worse" if self.ratio == 1 else f"x {self.ratio:g}"
 
     def holds(self, theirs, ours):
         """Whether the budget holds; None when that cannot be said."""
-        if ours is None or (self.limit is None and (self.ratio is None or theirs is None)):
+        if ours is None:
             return None
         if self.limit is not None:
             return ours <= self.limit
+        if self.least is not None:
+            return ours >= self.least
+        if self.ratio is None or theirs is None:
+            return None
         return ours <= theirs * self.ratio + self.slack
 
 
@@ -69,21 +77,24 @@ def show(number):
     return f"{number:.{max(0, 2 - math.floor(math.log10(abs(number))))}f}"
 
 
+HEAD = ("row", "keepalived", "ours", "unit", "ratio", "budget", "holds")
+
+
 def render(rows, results):
-    """The table as text, and the names of the rows that do not hold."""
-    lines = [("row", "keepalived", "ours", "unit", "ratio", "budget", "holds")]
-    failed = []
+    """The table as text, and the rows that do not hold."""
+    lines, failed, heading = [HEAD], [], ""
     for row in rows:
         theirs, ours = row.values(results)
+        heading = row.what if not row.what.startswith(" ") else heading
         if theirs is None and ours is None:
             continue
         holds = row.holds(theirs, ours)
-        ratio = f"{ours / theirs:.2f}" if theirs and ours is not None else "-"
+        ratio = f"{ours / theirs:.2f}" if theirs and ours is not None and theirs > 0 else "-"
         lines.append((row.what, show(theirs), show(ours), row.unit, ratio, row.budget(),
                       {True: "yes", False: "NO", None: "-"}[holds]))
         if holds is False:
-            failed.append(row.what)
-    widths = [max(len(line[n]) for line in lines) for n in range(7)]
+            failed.append(heading if heading is row.what else f"{heading},{row.what[1:]}")
+    widths = [max(len(line[n]) for line in lines) for n in range(len(HEAD))]
     text = ""
     for line in lines:
         words = [line[0].ljust(widths[0])]
