@@ -41,7 +41,8 @@ def sent(router, count, seconds):
             cpu = running.cpu_ns(processes) - cpu
             packets = links.router.sent_packets("d") - packets
             expected = count * seconds * 100 / interval_for(count)
-            if not 0.9 < packets / expected < 1.1:
+            # Fewer are possible on a busy machine; each one counts for itself.
+            if not 0.5 < packets / expected < 1.5:
                 raise Unusable(f"{router.name} sent {packets} packets instead of {expected:.0f}")
             pss, anonymous = running.memory_kib()
         finally:
