@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use super::output::Output;
-use crate::supervisor::{LINK, MEMORY, RECORDS};
+use crate::supervisor::{LINK, LOCK, MEMORY, RECORDS};
 use crate::system::inherited::take;
 use crate::vrrp::process::{self, Inherited};
 
@@ -12,8 +12,14 @@ use crate::vrrp::process::{self, Inherited};
 pub fn run(output: &mut Output) -> ExitCode {
     // Only for those who look at a list of processes.
     let _ = nix::sys::prctl::set_name(c"steadfast: vrrp");
-    let inherited =
-        || Ok(Inherited { channel: take(LINK)?, records: take(RECORDS)?, shared: take(MEMORY)? });
+    let inherited = || {
+        Ok(Inherited {
+            channel: take(LINK)?,
+            records: take(RECORDS)?,
+            shared: take(MEMORY)?,
+            lock: take(LOCK)?,
+        })
+    };
     inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {
         output.err(&format!("steadfast vrrp-process: {error}\n"));
         ExitCode::FAILURE

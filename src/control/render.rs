@@ -7,7 +7,7 @@ mod text;
 use text::{Page, Paint};
 
 use super::status::{
-    Document, Event, InstanceStatus, State, VerdictLevel, VrrpProcess, Warning, WarningKind,
+    Crash, Document, Event, InstanceStatus, State, VerdictLevel, VrrpProcess, Warning, WarningKind,
 };
 use super::verdict::counts;
 use super::words::{length, plural, utc};
@@ -196,6 +196,9 @@ fn daemon(document: &Document, page: &mut Page) {
         ),
     );
     item("state", &daemon.state_dir);
+    if let Some(last) = &daemon.vrrp_crash {
+        crash(last, page);
+    }
     if let Some(refused) = &configuration.refused {
         page.item(Paint::Bad, "  refused", 13, &format!("{} ago:", length(refused.age)));
         for line in refused.reason.lines().take(REASON_LINES) {
@@ -206,6 +209,23 @@ fn daemon(document: &Document, page: &mut Page) {
             let check = format!("all of it: steadfast check -c {}", configuration.file);
             page.item(Paint::Plain, "", 4, &check);
         }
+    }
+}
+
+fn crash(crash: &Crash, page: &mut Page) {
+    let mut text = format!("{} ago: {}", length(crash.age), crash.end);
+    if let (Some(ran), Some(stood), Some(late)) = (crash.ran, crash.loop_stood, crash.loop_late_max)
+    {
+        let late = late * 1000.0;
+        text += &format!(
+            " after {}; its loop had last turned {stood:.3} s before, and was late by {late:.1} \
+             ms at worst",
+            length(ran)
+        );
+    }
+    page.item(Paint::Odd, "  crashed", 13, &text);
+    for line in &crash.last_lines {
+        page.item(Paint::Plain, "    said", 13, line);
     }
 }
 

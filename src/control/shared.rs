@@ -6,7 +6,8 @@
 //! ```text
 //! word 0      magic and version of the layout, 0 while nobody has written it
 //! word 1      how many slots were ever in use
-//! word 2 ..   loop counters, one for each process
+//! word 2 ..   of each process: turns of its loop, when the last one began (milliseconds of the
+//!             clock, modulo 2^32), how late its timer was at worst (microseconds), 0
 //! word 16 ..  slots of 8 words each:
 //!             sequence, key (2), flags, last advert (2), installed, 0
 //! ```
@@ -19,6 +20,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::time::Duration;
 
 use crate::units::{Instant, Priority, Vrid};
 
@@ -29,7 +31,7 @@ pub const WORDS: usize = HEADER + SLOTS * SLOT;
 pub const SLOTS: usize = 8192;
 
 /// "SF", and the version of the layout: another number whenever a word gets another meaning.
-const MAGIC: u32 = 0x5346_0001;
+pub const MAGIC: u32 = 0x5346_0002;
 
 /// Words before the slots.
 const HEADER: usize = 16;
@@ -43,7 +45,15 @@ const TRIES: usize = 1000;
 mod word {
     pub const MAGIC: usize = 0;
     pub const USED: usize = 1;
-    pub const COUNTERS: usize = 2;
+    pub const LOOPS: usize = 2;
+}
+
+/// Words of a process, from its first one.
+mod of_loop {
+    pub const TURNS: usize = 0;
+    pub const BEGAN: usize = 1;
+    pub const LATE: usize = 2;
+    pub const WORDS: usize = 4;
 }
 
 /// Bits of the word of flags.
@@ -61,11 +71,11 @@ pub enum Process {
 }
 
 impl Process {
-    const fn word(self) -> usize {
-        word::COUNTERS
-            + match self {
-                Self::Vrrp => 0,
-            }
+    const fn first(self) -> usize {
+        let place = match self {
+            Self::Vrrp => 0,
+        };
+        word::LOOPS + place * of_loop::WORDS
     }
 }
 
@@ -196,16 +206,42 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         if memory.as_ref().len() < WORDS { Err(Unusable::TooShort) } else { Ok(Self { memory }) }
     }
 
-    /// Counts one turn of a process's loop.
-    pub fn beat(&self, process: Process) {
-        if let Some(word) = self.word(process.word()) {
+    /// Counts one turn of a process's loop, which begins now.
+    pub fn beat(&self, process: Process, now: Instant) {
+        self.put_relaxed(process.first() + of_loop::BEGAN, millis(now));
+        if let Some(word) = self.word(process.first() + of_loop::TURNS) {
             word.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A process's timer was late by so much; the worst is kept.
+    pub fn late(&self, process: Process, by: Duration) {
+        if let Some(word) = self.word(process.first() + of_loop::LATE) {
+            let by = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
+            word.fetch_max(by, Ordering::Relaxed);
         }
     }
 
     /// How many turns a process's loop has made, modulo 2^32.
     pub fn beats(&self, process: Process) -> u32 {
-        self.read(process.word(), Ordering::Relaxed)
+        self.read(process.first() + of_loop::TURNS, Ordering::Relaxed)
+    }
+
+    /// For how long a process's loop has been in its last turn, or has waited since. Nothing longer
+    /// than 49 days.
+    pub fn since_beat(&self, process: Process, now: Instant) -> Duration {
+        let began = self.read(process.first() + of_loop::BEGAN, Ordering::Relaxed);
+        Duration::from_millis(millis(now).wrapping_sub(began).into())
+    }
+
+    /// How late a process's timer was at worst, since [`Shared::forget_late`].
+    pub fn worst_late(&self, process: Process) -> Duration {
+        Duration::from_micros(self.read(process.first() + of_loop::LATE, Ordering::Relaxed).into())
+    }
+
+    /// Another process begins with nothing to be blamed for.
+    pub fn forget_late(&self, process: Process) {
+        self.put_relaxed(process.first() + of_loop::LATE, 0);
     }
 
     /// The slot of an instance: the one that it had before, or one that nobody has; `None` when
@@ -327,6 +363,12 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         self.word(at).map_or(0, |word| word.load(order))
     }
 
+    fn put_relaxed(&self, at: usize, value: u32) {
+        if let Some(word) = self.word(at) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
     fn put(&self, at: usize, value: u32) {
         if let Some(word) = self.word(at) {
             word.store(value, Ordering::Release);
@@ -342,6 +384,12 @@ impl Saved {
         installed: 0,
         handing_over: false,
     };
+}
+
+/// The clock as a word.
+fn millis(now: Instant) -> u32 {
+    let [a, b, c, d, ..] = (now.as_nanos() / 1_000_000).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 fn split(value: u64, low: &AtomicU32, high: &AtomicU32) {

@@ -113,6 +113,27 @@ pub struct Daemon {
     pub vrrp: Option<VrrpProcess>,
     /// How often that process had to be started again.
     pub vrrp_restarts: u32,
+    /// How it ended the last time that nobody had asked it to; `null`: it never did.
+    #[serde(default)]
+    pub vrrp_crash: Option<Crash>,
+}
+
+/// The end of a process that was not asked for.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Crash {
+    /// When.
+    pub age: Seconds,
+    /// How: `vrrp process 77 was killed by SIGSEGV`.
+    pub end: String,
+    /// How long it had run; `null`: it could not be started.
+    pub ran: Option<Seconds>,
+    /// For how long its loop had not turned: much more than the time between two events when it
+    /// hung.
+    pub loop_stood: Option<Seconds>,
+    /// How late its timer was at worst.
+    pub loop_late_max: Option<Seconds>,
+    /// What it had said last, oldest first.
+    pub last_lines: Vec<String>,
 }
 
 /// The configuration in effect.
@@ -144,6 +165,9 @@ pub struct VrrpProcess {
     pub pid: u32,
     /// Since it started.
     pub uptime: Seconds,
+    /// How late its timer was at worst.
+    #[serde(default)]
+    pub loop_late_max: Seconds,
     /// Packets that were too short to name a virtual router.
     pub too_short: u32,
     /// Times that the kernel lost events because they came too fast; all was read again.

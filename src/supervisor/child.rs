@@ -14,6 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::role_lock::RoleLock;
 use crate::system::pidfd;
 
 /// The hidden command that makes this program a vrrp process.
@@ -29,6 +30,8 @@ pub const LINK: RawFd = 3;
 pub const RECORDS: RawFd = 4;
 /// For the shared memory.
 pub const MEMORY: RawFd = 5;
+/// For the lock of its role; nothing to lock when there is none.
+pub const LOCK: RawFd = 6;
 
 /// A running child, and our ends of what connects us.
 #[derive(Debug)]
@@ -57,11 +60,16 @@ impl Strangers {
 }
 
 impl Child {
-    /// Starts the vrrp process with a socket for messages, one for records and the shared memory.
+    /// Starts the vrrp process with a socket for messages, one for records, the shared memory and
+    /// the lock of its role.
     ///
     /// # Errors
     /// What the system says.
-    pub fn start_vrrp(memory: &impl AsFd, strangers: &Strangers) -> io::Result<Self> {
+    pub fn start_vrrp(
+        memory: &impl AsFd,
+        strangers: &Strangers,
+        lock: Option<RoleLock>,
+    ) -> io::Result<Self> {
         let (link, link_there) = UnixStream::pair()?;
         let (records, records_there) = socketpair(
             AddressFamily::Unix,
@@ -72,6 +80,10 @@ impl Child {
         let (stderr, stderr_there) = io::pipe()?;
         // Whoever waits for the end of our standard output does not wait for the child's.
         let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        let locked = match &lock {
+            Some(lock) => lock.descriptor()?,
+            None => nothing.as_fd().try_clone_to_owned()?,
+        };
         let pid = spawn(
             &[
                 (nix::libc::STDIN_FILENO, high(&nothing)?),
@@ -80,9 +92,14 @@ impl Child {
                 (LINK, high(&link_there)?),
                 (RECORDS, high(&records_there)?),
                 (MEMORY, high(memory)?),
+                (LOCK, high(&locked)?),
             ],
             strangers,
         )?;
+        if let Some(lock) = lock {
+            // It holds the lock all the same; whoever waits for it does not know its number.
+            let _ = lock.give_to(pid);
+        }
         Ok(Self {
             pid,
             exit: Async::new_nonblocking(pidfd::open(pid)?)?,
@@ -126,7 +143,7 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     let mut low = Vec::new();
     loop {
         let copy = fd.as_fd().try_clone_to_owned()?;
-        if copy.as_raw_fd() > MEMORY {
+        if copy.as_raw_fd() > LOCK {
             return Ok(copy);
         }
         // Kept until then, so that the next copy is another number.

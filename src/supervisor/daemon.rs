@@ -1,6 +1,7 @@
 //! What the tasks of the supervisor share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,13 +10,15 @@ use smol::channel::{Receiver, Sender, bounded};
 
 use super::child::Strangers;
 use super::configuration::Accepted;
+use super::crash::{Crash, LastLines};
+use super::installed::Held;
 use super::link::Link;
 use super::log::Log;
 use super::state_dir::StateDir;
 use super::status::Desk;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
-use crate::control::shared::{SavedState, Shared};
+use crate::control::shared::Key;
 use crate::system::shared::Region;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
@@ -39,6 +42,15 @@ pub struct Daemon {
     pub group_refused: RefCell<Option<String>>,
     /// The vrrp process.
     pub vrrp: RefCell<Vrrp>,
+    /// What is in the kernel because of the vrrp process.
+    pub installed: RefCell<Vec<Held>>,
+    /// Instances whose objects the supervisor removed, and the last advert of the process that had
+    /// them.
+    pub disowned: RefCell<BTreeMap<Key, Instant>>,
+    /// Why the file about [`Daemon::installed`] could not be written.
+    pub not_written: RefCell<Option<String>>,
+    /// Rings when [`Daemon::installed`] may have changed.
+    pub transition: Bell,
     /// Memory that outlives a child.
     pub memory: Region,
     /// Descriptors that are not ours.
@@ -49,6 +61,8 @@ pub struct Daemon {
     pub reloading: smol::lock::Mutex<()>,
     /// A signal asks for a reload that has not begun yet: more of them ask for the same.
     pub reload_asked: Cell<bool>,
+    /// The end may not take any longer.
+    pub in_a_hurry: Cell<bool>,
     stopping: Stopping,
 }
 
@@ -74,8 +88,39 @@ pub struct Vrrp {
     pub pid: Option<i32>,
     /// How often it was started again.
     pub restarts: u32,
-    /// How and when the last one ended.
-    pub last_end: Option<(Instant, String)>,
+    /// The generation of the configuration that it works with.
+    pub applied: u32,
+    /// What it has said last.
+    pub lines: LastLines,
+    /// How the last one ended that nobody had asked to.
+    pub crash: Option<Crash>,
+}
+
+/// Rung by one task, heard by another; rung twice, heard once.
+#[derive(Debug)]
+pub struct Bell {
+    ring: Sender<()>,
+    rung: Receiver<()>,
+}
+
+impl Bell {
+    /// Silent.
+    pub fn new() -> Self {
+        let (ring, rung) = bounded(1);
+        Self { ring, rung }
+    }
+
+    /// Rings.
+    pub fn ring(&self) {
+        // It rings already.
+        let _ = self.ring.try_send(());
+    }
+
+    /// Waits until it is rung.
+    pub async fn heard(&self) {
+        // Both ends are here, so it never ends.
+        let _ = self.rung.recv().await;
+    }
 }
 
 #[derive(Debug)]
@@ -131,11 +176,16 @@ impl Daemon {
             refused: RefCell::default(),
             group_refused: RefCell::default(),
             vrrp: RefCell::default(),
+            installed: RefCell::default(),
+            disowned: RefCell::default(),
+            not_written: RefCell::default(),
+            transition: Bell::new(),
             memory,
             strangers,
             desk: Desk::new(),
             reloading: smol::lock::Mutex::new(()),
             reload_asked: Cell::new(false),
+            in_a_hurry: Cell::new(false),
             stopping: Stopping { begun: Cell::new(false), begin, begins },
         }
     }
@@ -159,14 +209,6 @@ impl Daemon {
     /// Whether the end has begun.
     pub fn is_stopping(&self) -> bool {
         self.stopping.begun.get()
-    }
-
-    /// Whether the vrrp process held addresses when that was last known.
-    pub fn holds_addresses(&self) -> bool {
-        Shared::open(&self.memory).is_ok_and(|shared| {
-            let mut slots = shared.iter().filter_map(|(_, _, saved)| saved);
-            slots.any(|saved| saved.state == SavedState::Master || saved.installed > 0)
-        })
     }
 
     /// Waits until the end begins.

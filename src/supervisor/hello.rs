@@ -11,6 +11,32 @@ const USUAL: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(50);
 /// A child that left so many periods without an answer does not work.
 const PERIODS: u32 = 3;
+/// What a child may take that has a configuration to take in: thousands of instances on a slow CPU.
+const BUSY: Duration = Duration::from_secs(10);
+/// What a child may take at least that holds nothing: nobody waits for it, and a slow kernel is no
+/// reason to start again.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What a child does, as far as its silence matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// It takes a configuration in.
+    Configuring,
+    /// It holds addresses: another one has to be there before its peer takes over.
+    Holding,
+    /// It waits.
+    Waiting,
+}
+
+/// How long a child that is asked with that period may be silent.
+pub fn limit(period: Duration, work: Work) -> Duration {
+    let limit = period * PERIODS;
+    match work {
+        Work::Configuring => limit.max(BUSY),
+        Work::Holding => limit,
+        Work::Waiting => limit.max(IDLE),
+    }
+}
 
 /// How often to ask: as configured, or once a second, or twice in the shortest advertisement
 /// interval if that is less (DESIGN 3).
@@ -26,20 +52,21 @@ pub struct Hello {
     asked: u32,
     /// When the oldest question was asked that has no answer.
     waiting_since: Option<Instant>,
-    period: Duration,
+    limit: Duration,
 }
 
 impl Hello {
     /// Of a child that was not asked yet.
     pub const fn new() -> Self {
-        Self { asked: 0, waiting_since: None, period: USUAL }
+        Self { asked: 0, waiting_since: None, limit: BUSY }
     }
 
-    /// The number of the next question, now that it is asked. The next one follows after `period`.
-    pub fn ask(&mut self, now: Instant, period: Duration) -> u32 {
+    /// The number of the next question, now that it is asked. Nothing may be unanswered for longer
+    /// than `limit`.
+    pub fn ask(&mut self, now: Instant, limit: Duration) -> u32 {
         self.asked = self.asked.wrapping_add(1);
         self.waiting_since = self.waiting_since.or(Some(now));
-        self.period = period;
+        self.limit = limit;
         self.asked
     }
 
@@ -50,7 +77,8 @@ impl Hello {
         }
     }
 
-    /// Nothing that was asked until now counts: we could not have seen the answer.
+    /// Nothing that was asked until now counts: the child works, though it has not answered, or we
+    /// could not have seen the answer.
     pub fn excuse(&mut self) {
         self.waiting_since = None;
     }
@@ -58,7 +86,7 @@ impl Hello {
     /// For how long the child has not answered, when that is too long.
     pub fn silent(&self, now: Instant) -> Option<Duration> {
         let silent = now.since(self.waiting_since?);
-        (silent >= self.period * PERIODS).then_some(silent)
+        (silent >= self.limit).then_some(silent)
     }
 }
 
@@ -72,19 +100,28 @@ mod tests {
 
     #[test]
     fn three_periods_without_an_answer_are_too_long() {
-        let second = Duration::from_secs(1);
+        let limit = limit(Duration::from_secs(1), Work::Holding);
         let mut hello = Hello::new();
         assert_eq!(hello.silent(at(9_000)), None, "it was not asked");
-        let first = hello.ask(at(0), second);
+        let first = hello.ask(at(0), limit);
         hello.answered(first);
         assert_eq!(hello.silent(at(9_000)), None);
-        let second_one = hello.ask(at(1_000), second);
-        let third = hello.ask(at(2_000), second);
+        let second_one = hello.ask(at(1_000), limit);
+        let third = hello.ask(at(2_000), limit);
         hello.answered(second_one);
         assert_eq!(hello.silent(at(3_999)), None);
         assert_eq!(hello.silent(at(4_000)), Some(Duration::from_secs(3)));
         hello.answered(third);
         assert_eq!(hello.silent(at(4_000)), None);
+    }
+
+    #[test]
+    fn patience_depends_on_what_is_at_stake() {
+        let millis = |work| limit(Duration::from_millis(50), work).as_millis();
+        assert_eq!(millis(Work::Holding), 150);
+        assert_eq!(millis(Work::Waiting), 1_000);
+        assert_eq!(millis(Work::Configuring), 10_000);
+        assert_eq!(limit(Duration::from_secs(9), Work::Waiting), Duration::from_secs(27));
     }
 
     #[test]

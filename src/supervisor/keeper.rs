@@ -1,7 +1,8 @@
 //! Keeps the vrrp process running.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -16,23 +17,38 @@ use smol::io::AsyncReadExt;
 
 use super::backoff::BackOff;
 use super::child::Child;
+use super::crash::Crash;
 use super::daemon::Daemon;
 use super::link::Link;
 use super::time::within;
+use super::{installed, role_lock, withdraw};
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
+use crate::control::shared::{Process, Shared};
 use crate::system::clock;
 
-/// How long a child may take to end after its connection has.
+/// How long a child may take to end after its connection has, beside a hand-over.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long what an ended child has left behind is read.
 const REST: Duration = Duration::from_secs(1);
+/// How often is looked at what is in the kernel, when nothing happens.
+const ACCOUNT: Duration = Duration::from_secs(1);
 /// The longest record, in octets.
 const RECORD: usize = 16 * 1024;
 /// Records that are taken before others have their turn.
 const TURN: usize = 64;
 /// Octets of a line on a child's standard error that are logged.
 const LINE: usize = 1_024;
+
+/// Why nobody talks to a child any more.
+enum Over {
+    /// It has not answered for so long.
+    Hung(Duration),
+    /// It hung up, or what it said makes no sense.
+    Hangup(String),
+    /// Nobody waits for it any more.
+    Condemned,
+}
 
 /// Starts the vrrp process, and again whenever it ends, until the daemon stops. `first` hears how
 /// the first start went.
@@ -41,42 +57,38 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
     let mut cleaned = false;
     loop {
         let began = clock::now();
-        let end = match Child::start_vrrp(&daemon.memory, &daemon.strangers) {
-            Ok(child) => {
-                daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
-                let end = attend(&daemon, &child, &first).await;
-                format!("vrrp process {} {end}", child.pid())
-            }
-            Err(error) => format!("the vrrp process cannot be started: {error}"),
-        };
-        first(Err(end.clone()));
-        let now = clock::now();
+        let crash = run(&daemon, &first).await;
+        first(Err(crash.end.clone()));
+        installed::update(&daemon);
         {
             let mut vrrp = daemon.vrrp.borrow_mut();
+            vrrp.pid = None;
             if let Some(link) = vrrp.link.take() {
                 link.end();
                 if daemon.is_stopping() && link.has_stopped() {
-                    daemon.note(Level::Info, end);
+                    daemon.note(Level::Info, crash.end);
                     return;
                 }
             }
-            vrrp.pid = None;
-            vrrp.last_end = Some((now, end.clone()));
+            vrrp.crash = Some(crash.clone());
         }
         if daemon.is_stopping() {
-            if clean_up(&daemon, &end, &mut cleaned) {
+            if give_up(&daemon, &crash.end, &mut cleaned).await {
                 continue;
             }
             return;
         }
-        let wait = back_off.wait(now.since(began));
+        let wait = back_off.wait(clock::now().since(began));
         let when = match wait.as_secs() {
             0 => "at once".to_owned(),
             seconds => format!("in {seconds} s"),
         };
-        daemon.note(Level::Error, format!("{end}; it is started again {when}"));
-        within(wait, daemon.stop_begins()).await;
-        if daemon.is_stopping() && !clean_up(&daemon, &end, &mut cleaned) {
+        daemon.note(Level::Error, format!("{crash}; it is started again {when}"));
+        for line in crash.unlogged(daemon.log.level()) {
+            daemon.note(Level::Error, format!("it had said: {line}"));
+        }
+        within(wait, or(daemon.stop_begins(), withdraw::when_due(&daemon))).await;
+        if daemon.is_stopping() && !give_up(&daemon, &crash.end, &mut cleaned).await {
             return;
         }
         daemon.vrrp.borrow_mut().restarts += 1;
@@ -84,17 +96,45 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
 }
 
 /// Whether to start the process once more, although all is to end: the one before held addresses,
-/// and nobody else removes them.
-fn clean_up(daemon: &Daemon, end: &str, cleaned: &mut bool) -> bool {
-    let held = daemon.holds_addresses();
-    let again = held && !std::mem::replace(cleaned, true);
+/// and nobody else hands them over. The second time they are just removed.
+async fn give_up(daemon: &Daemon, end: &str, cleaned: &mut bool) -> bool {
+    let held = !daemon.installed.borrow().is_empty();
+    let again = held && !daemon.in_a_hurry.get() && !std::mem::replace(cleaned, true);
     let then = match (held, again) {
         (false, _) => "",
-        (true, true) => "; it is started once more to give its addresses up",
-        (true, false) => "; its addresses may still be there: look at ip address",
+        (true, true) => "; it is started once more to hand its addresses over",
+        (true, false) => "; its addresses are removed",
     };
     daemon.note(Level::Error, format!("{end} before it had handed over{then}"));
+    if held && !again {
+        withdraw::all(daemon).await;
+    }
     again
+}
+
+/// One life of the process; how it ended.
+async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
+    let cannot = |why: String| {
+        Crash::not_started(clock::now(), format!("the vrrp process cannot be started: {why}"))
+    };
+    let lock = match role_lock::take(daemon).await {
+        Ok(lock) => lock,
+        Err(why) => return cannot(why),
+    };
+    withdraw::before_start(daemon).await;
+    if let Ok(shared) = Shared::open(&daemon.memory) {
+        shared.forget_late(Process::Vrrp);
+    }
+    let began = clock::now();
+    let child = match Child::start_vrrp(&daemon.memory, &daemon.strangers, lock) {
+        Ok(child) => child,
+        Err(error) => return cannot(error.to_string()),
+    };
+    daemon.vrrp.borrow_mut().lines.clear();
+    daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
+    let end = attend(daemon, &child, first).await;
+    let end = format!("vrrp process {} {end}", child.pid());
+    Crash::new(clock::now(), end, began, &daemon.memory, &daemon.vrrp.borrow().lines)
 }
 
 /// All that has to do with a running child; how it ended.
@@ -113,30 +153,42 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
         vrrp.link = Some(Rc::clone(&link));
         vrrp.pid = Some(child.pid().as_raw());
     }
-    let talk = or(
-        or(or(link.receive(&child.link), link.send(&child.link)), async {
-            link.condemned().await;
-            Ok(())
-        }),
-        or(greet(daemon, &link), async {
+    let talk = or(or(link.receive(&child.link), link.send(&child.link)), async {
+        let confirmed = async {
             if applied.recv().await.is_ok() {
                 first(Ok(()));
             }
-            std::future::pending().await
+        };
+        or(confirmed, withdraw::when_due(daemon)).await;
+        keep_account(daemon, &link).await
+    });
+    let over = or(
+        async {
+            match talk.await {
+                Ok(()) => Over::Hangup(String::new()),
+                Err(error) => Over::Hangup(format!(" ({error})")),
+            }
+        },
+        or(async { Over::Hung(greet(daemon, &link).await) }, async {
+            link.condemned().await;
+            Over::Condemned
         }),
     );
+    let why = RefCell::default();
     let end = or(child.ended(), async {
-        let why = match talk.await {
-            Ok(()) => String::new(),
-            Err(error) => format!(" ({error})"),
-        };
-        // It sees the end of its stream and ends by itself.
-        let _ = child.link.get_ref().shutdown(std::net::Shutdown::Both);
-        within(GRACE, link.condemned()).await;
-        let text = format!("the vrrp process{why} does not end by itself; it is killed");
-        daemon.note(Level::Error, text);
+        *why.borrow_mut() = Some(match over.await {
+            Over::Hung(time) => format!("had not answered for {:.1} s", time.as_secs_f64()),
+            Over::Condemned => "had to end".to_owned(),
+            Over::Hangup(why) => {
+                // It sees the end of its stream, hands over and ends by itself.
+                let _ = child.link.get_ref().shutdown(Shutdown::Both);
+                let grace = daemon.current.borrow().longest_down_interval() + GRACE;
+                within(grace, link.condemned()).await;
+                format!("hung up{why} and did not end")
+            }
+        });
         child.kill();
-        child.ended().await
+        std::future::pending().await
     });
     let all_read = Cell::new(false);
     let mut words = std::pin::pin!(async {
@@ -151,7 +203,22 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
     if !all_read.get() {
         within(REST, words).await;
     }
-    ended.unwrap_or_else(|error| format!("ended; it is not known how: {error}"))
+    match why.take() {
+        Some(why) => format!("{why} and was killed"),
+        None => ended.unwrap_or_else(|error| format!("ended; it is not known how: {error}")),
+    }
+}
+
+/// Keeps the list of what is in the kernel up to date while the process works.
+async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
+    loop {
+        if let Some(generation) = link.applied() {
+            daemon.vrrp.borrow_mut().applied = generation;
+        }
+        installed::update(daemon);
+        // What the last change of state has asked for takes a moment.
+        within(ACCOUNT, daemon.transition.heard()).await;
+    }
 }
 
 /// What a child has to be told first.
@@ -167,31 +234,24 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
     Ok(applied)
 }
 
-/// Asks again and again whether it works.
-async fn greet(daemon: &Daemon, link: &Link) -> io::Result<()> {
-    let mut silent = false;
+/// Asks again and again whether it works, until it has not answered for too long, and its loop has
+/// not turned either.
+async fn greet(daemon: &Daemon, link: &Link) -> Duration {
+    let beats = || Shared::open(&daemon.memory).map_or(0, |shared| shared.beats(Process::Vrrp));
+    let mut before = beats();
     loop {
         let period = daemon.current.borrow().hello_period;
         let asked = clock::now();
-        link.say_hello(period);
+        link.say_hello(period, !daemon.installed.borrow().is_empty());
         Timer::after(period).await;
-        if clock::now().since(asked) > period * 2 {
-            // We were away ourselves, so nothing can be said about the child.
+        let turned = std::mem::replace(&mut before, beats()) != before;
+        if turned || clock::now().since(asked) > period * 2 {
+            // It works, or we were away ourselves, so that nothing can be said about it.
             link.excuse();
             yield_now().await;
         }
-        match link.silent() {
-            Some(time) if !silent => {
-                silent = true;
-                let text =
-                    format!("the vrrp process has not answered for {:.1} s", time.as_secs_f64());
-                daemon.note(Level::Error, text);
-            }
-            None if silent => {
-                silent = false;
-                daemon.note(Level::Notice, "the vrrp process answers again");
-            }
-            Some(_) | None => {}
+        if let Some(time) = link.silent() {
+            return time;
         }
     }
 }
@@ -208,7 +268,13 @@ async fn records(daemon: &Daemon, socket: &Async<OwnedFd>) {
             Ok(len) => postcard::from_bytes::<Record>(octets.get(..len).unwrap_or_default()),
         };
         match record {
-            Ok(record) => daemon.log.take(record),
+            Ok(record) => {
+                if record.transition.is_some() {
+                    daemon.transition.ring();
+                }
+                daemon.vrrp.borrow_mut().lines.take(&record);
+                daemon.log.take(record);
+            }
             Err(error) => {
                 daemon.note(Level::Error, format!("a record of the vrrp process: {error}"));
             }
@@ -225,8 +291,9 @@ async fn last_words(daemon: &Daemon, pipe: &Async<io::PipeReader>) {
     let (mut octets, mut line) = ([0; 256], Vec::new());
     let say = |line: &mut Vec<u8>| {
         if !line.is_empty() {
-            let text = String::from_utf8_lossy(line);
-            daemon.note(Level::Error, format!("vrrp process: {text}"));
+            let text = format!("vrrp process: {}", String::from_utf8_lossy(line));
+            daemon.vrrp.borrow_mut().lines.push(Level::Error, &text);
+            daemon.note(Level::Error, text);
             line.clear();
         }
     };

@@ -10,7 +10,7 @@ use async_io::Async;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::hello::Hello;
+use super::hello::{self, Hello, Work};
 use crate::control::frame::{self, Decoder};
 use crate::control::link::{FromChild, Ticket, ToChild};
 use crate::control::status::{InstanceStatus, VrrpProcess};
@@ -50,6 +50,7 @@ pub struct Link {
     last: Cell<u32>,
     waiting_for_applied: RefCell<Vec<(u32, Sender<()>)>>,
     hello: Cell<Hello>,
+    applied: Cell<Option<u32>>,
     stopped: Cell<bool>,
     /// Closed by [`Link::condemn`].
     condemn: Sender<()>,
@@ -68,6 +69,7 @@ impl Link {
             last: Cell::new(0),
             waiting_for_applied: RefCell::default(),
             hello: Cell::new(Hello::new()),
+            applied: Cell::new(None),
             stopped: Cell::new(false),
             condemn,
             condemned,
@@ -133,13 +135,25 @@ impl Link {
         Ok(Answer { link: self, ticket, answer })
     }
 
-    /// Asks whether it works; nothing when the queue is full, which is an answer as well.
-    pub fn say_hello(&self, period: Duration) {
+    /// Asks whether it works; nothing when the queue is full, which is an answer as well. `holds`:
+    /// it holds addresses.
+    pub fn say_hello(&self, period: Duration, holds: bool) {
+        let settled = self.applied.get().is_some() && self.waiting_for_applied.borrow().is_empty();
+        let work = match (settled, holds) {
+            (false, _) => Work::Configuring,
+            (true, true) => Work::Holding,
+            (true, false) => Work::Waiting,
+        };
         let mut hello = self.hello.get();
-        let number = hello.ask(clock::now(), period);
+        let number = hello.ask(clock::now(), hello::limit(period, work));
         self.hello.set(hello);
         // A question that does not fit stays without an answer.
         let _ = self.say(ToChild::Hello { number });
+    }
+
+    /// The last configuration that it has taken over.
+    pub fn applied(&self) -> Option<u32> {
+        self.applied.get()
     }
 
     /// Nothing that was asked until now has to have an answer.
@@ -203,6 +217,7 @@ impl Link {
                 self.hello.set(hello);
             }
             FromChild::Applied { generation } => {
+                self.applied.set(Some(generation));
                 // A later configuration has taken the place of those before it.
                 self.waiting_for_applied.borrow_mut().retain(|(waiting, to)| {
                     let done = *waiting <= generation;

@@ -9,6 +9,9 @@
 //! | [`state_dir`] | who runs here: lock, process id, control socket |
 //! | [`configuration`], `reload` | reading a configuration, and taking another one over |
 //! | `child`, `keeper`, `backoff`, `hello` | starting the child, watching it, starting it again |
+//! | `role_lock` | one vrrp process at a time |
+//! | [`installed`], `withdraw`, `sweep` | what it has in the kernel, and the removal when it is gone |
+//! | `crash` | how it ended |
 //! | `link` | what is said to it, and its answers |
 //! | [`log`] | the records of all processes |
 //! | `server`, `lines`, `commands`, `status` | the control socket |
@@ -18,19 +21,24 @@ mod backoff;
 mod child;
 mod commands;
 pub mod configuration;
+mod crash;
 mod daemon;
 pub mod detach;
 mod hello;
+pub mod installed;
 mod keeper;
 mod lines;
 mod link;
 pub mod log;
 mod reload;
+mod role_lock;
 mod server;
 mod signals;
 pub mod state_dir;
 mod status;
+mod sweep;
 mod time;
+mod withdraw;
 
 use std::io;
 use std::os::unix::net::UnixListener;
@@ -49,7 +57,7 @@ use crate::system::clock;
 use crate::system::privileges;
 use crate::system::shared::Region;
 use child::Strangers;
-pub use child::{LINK, MEMORY, RECORDS, VRRP_COMMAND};
+pub use child::{LINK, LOCK, MEMORY, RECORDS, VRRP_COMMAND};
 use configuration::Accepted;
 use daemon::{Current, Daemon};
 use detach::Detached;
@@ -62,8 +70,8 @@ use time::{start, within};
 const START: Duration = Duration::from_secs(10);
 /// Added to the time that a hand-over may take by the protocol.
 const SLACK: Duration = Duration::from_secs(2);
-/// How long the end of a killed child is waited for.
-const HURRY: Duration = Duration::from_secs(1);
+/// How long the end of a killed child, and the removal of what it held, is waited for.
+const HURRY: Duration = Duration::from_secs(3);
 
 /// How to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -131,6 +139,7 @@ pub fn run(
     };
     // The tasks ended with the executor, and nobody else has it.
     if let Some(daemon) = Rc::into_inner(daemon) {
+        role_lock::leave(&daemon.dir);
         daemon.dir.leave();
         daemon.log.finish();
     }
@@ -176,6 +185,10 @@ async fn work(
             log.log.take(record);
         }
     });
+    match installed::read(daemon) {
+        Ok(held) => *daemon.installed.borrow_mut() = held,
+        Err(text) => daemon.note(Level::Warning, text),
+    }
     let signals = Signals::open().map_err(Failure::system("cannot take signals"))?;
     let ask = start(executor, status::ask(Rc::clone(daemon)));
     let serve = listener.map(|listener| {
@@ -274,6 +287,7 @@ async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals) {
         }
         Some(Cut::Late) => {
             daemon.note(Level::Error, "the vrrp process took too long to hand over");
+            daemon.in_a_hurry.set(true);
             if let Some(link) = daemon.link() {
                 link.condemn();
             }

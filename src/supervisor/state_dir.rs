@@ -262,6 +262,39 @@ impl StateDir {
         written.map(|()| path)
     }
 
+    /// Opens a file whose lock means something (`system::lock`), and makes it if need be.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open_file(&self, name: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.open(self.path.join(name))
+    }
+
+    /// Reads a file; `None` when there is none.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.path.join(name)) {
+            Ok(octets) => Ok(Some(octets)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a file, if there is one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// Removes what is ours; the lock goes with the process.
     pub fn leave(self) {
         let files = [(self.bound, SOCKET), (self.marked, PID_FILE)];

@@ -109,6 +109,7 @@ fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> Daem
         records_lost: daemon.log.lost(),
         vrrp: report.map(|report| report.process.clone()),
         vrrp_restarts: daemon.vrrp.borrow().restarts,
+        vrrp_crash: daemon.vrrp.borrow().crash.as_ref().map(|crash| crash.status(now)),
     }
 }
 
@@ -132,6 +133,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .losses()
         .iter()
         .chain(daemon.group_refused.borrow().iter())
+        .chain(daemon.not_written.borrow().iter())
         .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
         .collect();
     let vrrp = daemon.vrrp.borrow();
@@ -140,9 +142,10 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         let text = format!("the vrrp process has not answered for {silent:.1} s");
         warnings.push(warning(WarningKind::Process, text, 0.0));
     }
-    if let Some((at, end)) = &vrrp.last_end {
+    if let Some(crash) = &vrrp.crash {
         let state = if vrrp.link.is_some() { "started again" } else { "not running" };
-        let warning = warning(WarningKind::Process, format!("{end}; {state}"), age(*at, now));
+        let text = format!("{}; {state}", crash.end);
+        let warning = warning(WarningKind::Process, text, age(crash.at, now));
         warnings.push(Warning { count: u64::from(vrrp.restarts).max(1), ..warning });
     }
     warnings

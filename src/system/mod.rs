@@ -9,6 +9,7 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`lock`] | a lock that goes with a descriptor |
 //! | [`pidfd`] | the end of a process, as a descriptor |
 //! | [`privileges`] | what this process may do |
 //! | [`terminal`] | the size of the screen |
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod filter;
 pub mod inherited;
 pub mod limits;
+pub mod lock;
 pub mod options;
 pub mod pidfd;
 pub mod privileges;

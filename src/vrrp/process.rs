@@ -45,6 +45,8 @@ pub mod transmit;
 mod warnings;
 mod words;
 
+pub use words::object_words;
+
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -79,6 +81,8 @@ pub struct Inherited {
     pub records: OwnedFd,
     /// Memory that outlives this process.
     pub shared: OwnedFd,
+    /// The lock of the role, held until this process ends.
+    pub lock: OwnedFd,
 }
 
 /// Says what is missing when there are no packet sockets.
@@ -146,6 +150,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         end
     }));
     drop((channel, alarm, netlink, silence, listeners));
+    drop(inherited.lock);
     Ok(match end {
         Ok(End::Stopped) => ExitCode::SUCCESS,
         Ok(End::Failed) | Err(_) => ExitCode::FAILURE,

@@ -1,13 +1,13 @@
-//! Signals, the end, and the end of a child.
+//! Signals, and the end.
 
 use std::fs;
 
 use nix::sys::signal::Signal;
-use steadfast::control::status::{Document, State, VerdictLevel, WarningKind};
+use steadfast::control::status::{Document, State};
 
 use crate::harness::config::Instance;
 use crate::harness::until;
-use crate::scene::{Alone, VIRTUAL, pid, until_said};
+use crate::scene::{Alone, VIRTUAL, until_said};
 
 #[test]
 fn term_hands_over_and_leaves_nothing() {
@@ -64,43 +64,6 @@ fn a_child_without_a_supervisor_waits_in_peace() {
 }
 
 #[test]
-fn a_killed_child_is_started_again() {
-    let mut alone = Alone::master();
-    let first = alone.signal_child(Signal::SIGKILL);
-    let document = alone.router.until("another child answers", |document| {
-        document.daemon.vrrp_restarts == 1 && document.instances.is_some()
-    });
-    assert_ne!(pid(&document), first);
-    let warning = process_warning(&document).expect("a warning");
-    assert!(warning.contains(&format!("vrrp process {first} was killed by SIGKILL")), "{warning}");
-    alone.router.until_state("lan", State::Master);
-    assert!(alone.holds_address());
-    alone.router.stop();
-}
-
-#[test]
-fn a_child_that_hangs_is_never_shown_as_master() {
-    let mut alone = Alone::master();
-    alone.signal_child(Signal::SIGSTOP);
-    let document = alone.router.until("the status says so", |document| {
-        document.instances.is_none() && process_warning(document).is_some()
-    });
-    assert_eq!(document.verdict.level, VerdictLevel::Dead, "{}", document.verdict.text);
-    assert_eq!(document.daemon.vrrp, None);
-    let warning = process_warning(&document).unwrap();
-    assert!(warning.contains("has not answered for"), "{warning}");
-    until_said(alone.router.daemon(), "the vrrp process has not answered");
-    let child = alone.router.daemon().offspring();
-    for one in child {
-        nix::sys::signal::kill(one, Signal::SIGCONT).unwrap();
-    }
-    alone.router.until("it answers again", |document| {
-        document.instances.is_some() && process_warning(document).is_none()
-    });
-    until_said(alone.router.daemon(), "the vrrp process answers again");
-}
-
-#[test]
 fn usr1_writes_the_status_and_usr2_logs_statistics() {
     let mut alone = Alone::master();
     alone.router.daemon().signal(Signal::SIGUSR1);
@@ -110,10 +73,4 @@ fn usr1_writes_the_status_and_usr2_logs_statistics() {
     assert_eq!(document.instances.unwrap()[0].state, State::Master);
     alone.router.daemon().signal(Signal::SIGUSR2);
     until_said(alone.router.daemon(), "lan: MASTER for ");
-}
-
-/// What the status says about the processes.
-fn process_warning(document: &Document) -> Option<String> {
-    let mut warnings = document.warnings.iter();
-    warnings.find(|warning| warning.kind == WarningKind::Process).map(|w| w.text.clone())
 }

@@ -17,6 +17,7 @@ mod harness;
 mod background;
 mod clients;
 mod configuration;
+mod crashes;
 mod life;
 mod scene;
 mod surroundings;

@@ -303,6 +303,7 @@ impl Shell {
         let status = VrrpProcess {
             pid: std::process::id(),
             uptime: now.since(self.started_at).as_secs_f64(),
+            loop_late_max: self.saved.worst_late().as_secs_f64(),
             too_short: self.engine.too_short(),
             netlink_overruns: self.kernel.monitor.overruns(),
             records_limited: self.records.limited,

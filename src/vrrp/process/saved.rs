@@ -1,6 +1,7 @@
 //! What the next process has to know, in the memory that the supervisor keeps (DESIGN 3).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::control::shared::{Key, Process, SLOTS, Saved as Slot, SavedState, Shared, SlotId};
 use crate::system::shared::Region;
@@ -31,33 +32,33 @@ impl Saved {
     }
 
     /// One more turn: the supervisor sees that the process lives.
-    pub fn count_turn(&self) {
-        self.shared.beat(Process::Vrrp);
+    pub fn count_turn(&self, now: Instant) {
+        self.shared.beat(Process::Vrrp, now);
     }
 
-    /// Gives each instance its slot, and frees those of others, also of a former process. Says what
-    /// has to be known about that.
+    /// The timer was late by so much.
+    pub fn late(&self, by: Duration) {
+        self.shared.late(Process::Vrrp, by);
+    }
+
+    /// How late it was at worst.
+    pub fn worst_late(&self) -> Duration {
+        self.shared.worst_late(Process::Vrrp)
+    }
+
+    /// Gives each instance its slot, and frees those of others, also of a former process. Says when
+    /// there are not enough.
     pub fn configure(&mut self, engine: &Engine) -> Vec<String> {
         let mut words = Vec::new();
         // Extended and not collected, which brings a sort for each type: kilobytes of flash.
-        let (mut keys, mut known, mut own) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut keys, mut known) = (BTreeMap::new(), BTreeSet::new());
         keys.extend(engine.instances().filter_map(|id| Some((id, key(engine, id)?))));
         known.extend(keys.values().copied());
-        own.extend(self.slots.values().map(|place| place.key));
-        let mut left = 0_u32;
-        for (slot, key, saved) in self.shared.iter() {
-            if known.contains(&key) {
-                continue;
+        // What a former process held of others is the supervisor's to remove.
+        for (slot, key, _) in self.shared.iter() {
+            if !known.contains(&key) {
+                self.shared.free(slot);
             }
-            let held = saved.is_some_and(|saved| saved.state == SavedState::Master);
-            left += u32::from(held && !own.contains(&key));
-            self.shared.free(slot);
-        }
-        if left > 0 {
-            words.push(format!(
-                "the vrrp process before this one was MASTER of instances that are no longer \
-                 configured ({left}); their addresses may still be there: look at ip address"
-            ));
         }
         self.slots.retain(|id, place| keys.get(id) == Some(&place.key));
         let mut without = 0_u32;
@@ -92,7 +93,8 @@ impl Saved {
         left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))));
         let of = |id| {
             let slot = left.get(&key(engine, id)?)?;
-            (slot.state == SavedState::Master).then_some((id, slot.last_advert))
+            (slot.state == SavedState::Master && !slot.handing_over)
+                .then_some((id, slot.last_advert))
         };
         engine.instances().filter_map(of).collect()
     }
@@ -147,7 +149,7 @@ mod tests {
     use crate::vrrp::settings::Settings;
 
     #[test]
-    fn what_a_former_process_held_and_nobody_has_now_is_said_and_forgotten() {
+    fn what_a_former_process_held_is_resumed_or_forgotten() {
         let memory = Region::create(WORDS).unwrap();
         let former = Shared::create(&memory).unwrap();
         let master = Slot {
@@ -161,12 +163,18 @@ mod tests {
             let slot = former.claim(Key::new(name, "eth0", Vrid::new(1).unwrap())).unwrap();
             former.store(slot, &master);
         }
+        // The successor may have taken over already: nothing to go back to.
+        let handing_over = Slot { handing_over: true, ..master };
+        let c = former.claim(Key::new("c", "eth0", Vrid::new(3).unwrap())).unwrap();
+        former.store(c, &handing_over);
         let backup = Slot { state: SavedState::Backup, ..master };
         former.store(former.claim(Key::new("b", "eth0", Vrid::new(2).unwrap())).unwrap(), &backup);
         let text = "[vrrp.instance.lan]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
                     virtual_addresses = [\"192.0.2.1/24\"]\n\
                     [vrrp.instance.b]\ninterface = \"eth0\"\nvirtual_router_id = 2\n\
-                    virtual_addresses = [\"192.0.2.2/24\"]\n";
+                    virtual_addresses = [\"192.0.2.2/24\"]\n\
+                    [vrrp.instance.c]\ninterface = \"eth0\"\nvirtual_router_id = 3\n\
+                    virtual_addresses = [\"192.0.2.3/24\"]\n";
         let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
         let engine = Engine::new(&settings);
         let id = engine.instance("lan").unwrap();
@@ -174,11 +182,9 @@ mod tests {
         let fd = memory.as_fd().try_clone_to_owned().unwrap();
         let mut saved = Saved::new(Shared::open(Region::open(fd, WORDS).unwrap()).unwrap());
         assert_eq!(saved.masters(&engine), [(id, Instant::from_nanos(7))]);
-        let words = saved.configure(&engine);
-        assert!(words.len() == 1 && words[0].contains("no longer configured (1)"), "{words:?}");
-        assert_eq!(former.iter().count(), 2);
-        assert!(saved.configure(&engine).is_empty(), "it is said once");
-        assert!(saved.configure(&Engine::new(&Settings::default())).is_empty(), "it was our own");
+        assert!(saved.configure(&engine).is_empty());
+        assert_eq!(former.iter().count(), 3);
+        assert!(saved.configure(&Engine::new(&Settings::default())).is_empty());
         assert_eq!(former.iter().count(), 0);
     }
 }

@@ -76,6 +76,8 @@ pub struct Shell {
     failed: BTreeMap<RouterId, (Errno, u32)>,
     pub(super) buffer: Buffer,
     pub(super) timer: Rc<Timer>,
+    /// When the timer is to ring.
+    armed: Option<Instant>,
     pub(super) records: Records,
     pub(super) channel: Outlet,
     pub(super) warnings: BTreeMap<InstanceId, Warnings>,
@@ -131,6 +133,7 @@ impl Shell {
             failed: BTreeMap::new(),
             buffer: Buffer::default(),
             timer: parts.timer,
+            armed: None,
             records: parts.records,
             channel: parts.channel,
             warnings: BTreeMap::new(),
@@ -212,8 +215,11 @@ impl Shell {
     /// Does a slice of what is to be done. `true`: there is more; call again after others had their
     /// turn.
     pub fn act(&mut self) -> bool {
-        self.saved.count_turn();
         let now = clock::now();
+        self.saved.count_turn(now);
+        if let Some(armed) = self.armed.filter(|armed| now > *armed) {
+            self.saved.late(now.since(armed));
+        }
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
         let mut more = self.ask_kernel();
@@ -227,7 +233,8 @@ impl Shell {
         more |= self.report();
         self.pass_log();
         let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline()];
-        if let Err(error) = self.timer.set(deadlines.into_iter().flatten().min()) {
+        self.armed = deadlines.into_iter().flatten().min();
+        if let Err(error) = self.timer.set(self.armed) {
             self.fail(&format!("cannot set the timer: {error}"));
         }
         more

@@ -107,6 +107,14 @@ impl Router {
         self.daemon = None;
     }
 
+    /// Kills the supervisor alone: the vrrp process lives on without it.
+    #[track_caller]
+    pub fn kill_supervisor(&mut self) {
+        self.daemon().signal(Signal::SIGKILL);
+        self.daemon().wait();
+        self.daemon = None;
+    }
+
     /// Asks it to end, and waits for that.
     #[track_caller]
     pub fn stop(&mut self) {

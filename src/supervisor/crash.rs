@@ -1,0 +1,115 @@
+//! What is known about the end of a vrrp process that was not asked for.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use crate::control::record::{Level, Record};
+use crate::control::shared::{Process, Shared};
+use crate::control::status;
+use crate::system::shared::Region;
+use crate::units::Instant;
+
+/// How many lines are kept.
+const LINES: usize = 5;
+
+/// The end of a process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Crash {
+    /// When it was seen.
+    pub at: Instant,
+    /// How it ended: "vrrp process 77 was killed by SIGSEGV".
+    pub end: String,
+    /// How long it had run; `None`: it was not even started.
+    ran: Option<Ran>,
+    /// What it had said last, oldest first.
+    lines: Vec<(Level, String)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Ran {
+    ran: Duration,
+    stood: Duration,
+    late: Duration,
+}
+
+/// The last lines of a process.
+#[derive(Debug, Default)]
+pub struct LastLines(VecDeque<(Level, String)>);
+
+impl LastLines {
+    /// Another one.
+    pub fn push(&mut self, level: Level, text: &str) {
+        if self.0.len() == LINES {
+            self.0.pop_front();
+        }
+        self.0.push_back((level, text.to_owned()));
+    }
+
+    /// A record.
+    pub fn take(&mut self, record: &Record) {
+        self.push(record.level, &record.text);
+    }
+
+    /// Those of a process that is no more.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Crash {
+    /// Of a process that could not be started.
+    pub fn not_started(at: Instant, end: String) -> Self {
+        Self { at, end, ran: None, lines: Vec::new() }
+    }
+
+    /// Of a process that ran since `began`.
+    pub fn new(
+        at: Instant,
+        end: String,
+        began: Instant,
+        memory: &Region,
+        lines: &LastLines,
+    ) -> Self {
+        let shared = Shared::open(memory);
+        let ran = shared.ok().map(|shared| Ran {
+            ran: at.since(began),
+            stood: shared.since_beat(Process::Vrrp, at).min(at.since(began)),
+            late: shared.worst_late(Process::Vrrp),
+        });
+        Self { at, end, ran, lines: lines.0.iter().cloned().collect() }
+    }
+
+    /// The lines that matter less than what is logged, and so are in no log yet.
+    pub fn unlogged(&self, level: Level) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter(move |(of, _)| *of > level).map(|(_, text)| text.as_str())
+    }
+
+    /// As the status document has it.
+    pub fn status(&self, now: Instant) -> status::Crash {
+        let seconds = |time: fn(&Ran) -> Duration| self.ran.as_ref().map(|r| time(r).as_secs_f64());
+        status::Crash {
+            age: now.since(self.at).as_secs_f64(),
+            end: self.end.clone(),
+            ran: seconds(|ran| ran.ran),
+            loop_stood: seconds(|ran| ran.stood),
+            loop_late_max: seconds(|ran| ran.late),
+            last_lines: self.lines.iter().map(|(_, text)| text.clone()).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.end)?;
+        let Some(Ran { ran, stood, late }) = self.ran else { return Ok(()) };
+        write!(
+            f,
+            " after {:.1} s; its loop had last turned {:.3} s before, and was late by {:.1} ms at \
+             worst",
+            ran.as_secs_f64(),
+            stood.as_secs_f64(),
+            late.as_secs_f64() * 1000.0
+        )
+    }
+}

@@ -1,0 +1,240 @@
+//! What the vrrp process has in the kernel: kept by the supervisor, and in a small file for the
+//! case that everything dies (DESIGN 3).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::daemon::Daemon;
+use crate::control::record::Level;
+use crate::control::shared::{Key, Saved, SavedState, Shared};
+use crate::units::{Instant, Vrid};
+use crate::vrrp::settings::{InstanceSettings, Object, Settings};
+
+/// The file.
+pub const FILE: &str = "installed.json";
+/// Its format: another number when a field gets another meaning.
+const FORMAT: u32 = 1;
+
+/// An instance that has something in the kernel.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// Its name.
+    pub instance: Box<str>,
+    /// The interface of its addresses.
+    pub interface: Box<str>,
+    /// Its identifier.
+    pub vrid: Vrid,
+    /// It owns the addresses: what others put there is not ours (priority 255).
+    pub owner: bool,
+    /// What it may have there.
+    pub objects: Vec<Object>,
+    /// So long after its last advert another process resumes; a little later it is all to be gone.
+    resume_within: Duration,
+    interval: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format: u32,
+    held: Vec<Held>,
+}
+
+impl Held {
+    fn new(settings: &InstanceSettings) -> Self {
+        let interval = settings.interval.duration();
+        Self {
+            instance: settings.name.clone(),
+            interface: settings.interface.clone(),
+            vrid: settings.vrid,
+            owner: settings.priority.is_owner(),
+            objects: settings.objects.clone(),
+            resume_within: settings.resume_within.unwrap_or(interval * 2),
+            interval,
+        }
+    }
+
+    /// Its slot in the shared memory.
+    pub fn key(&self) -> Key {
+        Key::new(&self.instance, &self.interface, self.vrid)
+    }
+
+    /// When it has to be gone, should nobody resume.
+    fn due(&self, saved: &Saved) -> Instant {
+        if saved.state != SavedState::Master || saved.handing_over {
+            return Instant::ORIGIN;
+        }
+        // Whoever decides at the last moment has half an interval to say so.
+        saved.last_advert + self.resume_within + self.interval / 2
+    }
+}
+
+/// Whether something of an instance may be in the kernel.
+fn holds(saved: &Saved) -> bool {
+    saved.state == SavedState::Master || saved.installed > 0
+}
+
+/// What is in the kernel after a look into the shared memory. `settled`: the process works with the
+/// configuration in effect, and with nothing else.
+pub fn look(
+    before: &[Held],
+    saved: &BTreeMap<Key, Saved>,
+    settings: &Settings,
+    settled: bool,
+) -> Vec<Held> {
+    let mut after = Vec::new();
+    let old = |key: Key| before.iter().find(|held| held.key() == key);
+    for instance in &settings.instances {
+        let mut held = Held::new(instance);
+        let key = held.key();
+        if !saved.get(&key).is_some_and(holds) {
+            continue;
+        }
+        if let Some(old) = old(key).filter(|_| !settled) {
+            let more = old.objects.iter().filter(|object| !held.objects.contains(object));
+            let more: Vec<Object> = more.cloned().collect();
+            held.objects.extend(more);
+        }
+        after.push(held);
+    }
+    // Of a configuration before: until the process has let go of it.
+    for held in before {
+        let known = after.iter().any(|one| one.key() == held.key());
+        if !known && saved.get(&held.key()).is_some_and(holds) {
+            after.push(held.clone());
+        }
+    }
+    after
+}
+
+/// What the shared memory says, without what the supervisor has removed since it was written.
+pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
+    let mut all = BTreeMap::new();
+    let disowned = daemon.disowned.borrow();
+    if let Ok(shared) = Shared::open(&daemon.memory) {
+        all.extend(shared.iter().filter_map(|(_, key, saved)| {
+            let saved = saved?;
+            let gone = disowned.get(&key).is_some_and(|last| saved.last_advert <= *last);
+            (!gone).then_some((key, saved))
+        }));
+    }
+    all
+}
+
+/// Looks, and writes the file when something is different.
+pub fn update(daemon: &Daemon) {
+    let saved = saved(daemon);
+    let after = {
+        let current = daemon.current.borrow();
+        let before = daemon.installed.borrow();
+        // Most often there is nothing to look at closely.
+        if before.is_empty() && !saved.values().any(holds) {
+            return;
+        }
+        let settled = daemon.vrrp.borrow().applied == current.generation;
+        look(&before, &saved, &Settings::from_model(&current.model), settled)
+    };
+    set(daemon, after);
+}
+
+/// From now on that is what there is.
+pub fn set(daemon: &Daemon, held: Vec<Held>) {
+    if *daemon.installed.borrow() == held {
+        return;
+    }
+    *daemon.installed.borrow_mut() = held;
+    let written = write(daemon);
+    let news = written.is_err() && daemon.not_written.borrow().is_none();
+    if let Some(text) = written.as_ref().err().filter(|_| news) {
+        daemon.note(Level::Warning, text.clone());
+    }
+    *daemon.not_written.borrow_mut() = written.err();
+}
+
+fn write(daemon: &Daemon) -> Result<(), String> {
+    let held = daemon.installed.borrow();
+    let result = if held.is_empty() {
+        daemon.dir.remove(FILE)
+    } else {
+        let document = Document { format: FORMAT, held: held.clone() };
+        let octets = serde_json::to_vec(&document).map_err(std::io::Error::from);
+        octets.and_then(|octets| daemon.dir.write(FILE, &octets)).map(drop)
+    };
+    result.map_err(|error| {
+        format!(
+            "{FILE} cannot be written: {error}; if all processes are killed, the next start does \
+             not know which addresses to remove"
+        )
+    })
+}
+
+/// What a former daemon left in the kernel when it was killed together with its child.
+///
+/// # Errors
+/// In words.
+pub fn read(daemon: &Daemon) -> Result<Vec<Held>, String> {
+    match daemon.dir.read(FILE) {
+        Ok(None) => Ok(Vec::new()),
+        Ok(Some(octets)) => parse(&octets),
+        Err(error) => Err(format!("{FILE} cannot be read: {error}")),
+    }
+}
+
+/// Reads the file's text.
+///
+/// # Errors
+/// In words.
+pub fn parse(octets: &[u8]) -> Result<Vec<Held>, String> {
+    let document: Document =
+        serde_json::from_slice(octets).map_err(|error| format!("{FILE} is damaged: {error}"))?;
+    match document.format {
+        FORMAT => Ok(document.held),
+        other => Err(format!("{FILE} has format {other}, this program knows {FORMAT}")),
+    }
+}
+
+/// When the first of them has to be gone; `None`: nothing is there.
+pub fn due(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
+    held.iter().map(|one| saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| one.due(slot))).min()
+}
+
+/// Those that have to be gone now, and those that have not.
+pub fn split(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> (Vec<Held>, Vec<Held>) {
+    let is_due = |one: &Held| due(std::slice::from_ref(one), saved).is_some_and(|at| at <= now);
+    held.iter().cloned().partition(is_due)
+}
+
+/// What of them no instance of the configuration has: a process that starts with it does not know
+/// of these.
+pub fn stale(held: &[Held], settings: &Settings) -> Vec<Held> {
+    let mut stale = Vec::new();
+    for one in held {
+        let mut settings = settings.instances.iter().map(Held::new);
+        let wanted = settings.find(|other| other.key() == one.key());
+        let wanted = wanted.map(|other| other.objects).unwrap_or_default();
+        let mut rest = one.clone();
+        rest.objects.retain(|object| !wanted.contains(object));
+        if !rest.objects.is_empty() {
+            stale.push(rest);
+        }
+    }
+    stale
+}
+
+/// What is left of them without the objects of others.
+pub fn without(held: &[Held], gone: &[Held]) -> Vec<Held> {
+    let mut rest = held.to_vec();
+    for one in &mut rest {
+        let key = one.key();
+        let mut gone = gone.iter().filter(|gone| gone.key() == key);
+        if let Some(gone) = gone.next() {
+            one.objects.retain(|object| !gone.objects.contains(object));
+        }
+    }
+    rest.retain(|one| !one.objects.is_empty());
+    rest
+}
+
+#[cfg(test)]
+mod tests;

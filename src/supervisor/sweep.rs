@@ -1,0 +1,145 @@
+//! Removes from the kernel what a vrrp process that is no more has left there.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use async_io::Async;
+
+use super::installed::Held;
+use super::time::within;
+use crate::config::objects::VirtualAddress;
+use crate::netlink::address::Address;
+use crate::netlink::batch::{NotTaken, Outcome, Request};
+use crate::netlink::command::Commands;
+use crate::netlink::monitor::{Left, Monitor, ROOM};
+use crate::vrrp::process::object_words;
+use crate::vrrp::settings::Object;
+
+/// How long the kernel may take.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Swept {
+    /// How many objects were there and are gone.
+    pub removed: u32,
+    /// What the kernel refused to remove, in words.
+    pub refused: Vec<String>,
+}
+
+/// Removes the objects. An address is looked for on all links, since an interface may have another
+/// name by now; one that carries somebody else's mark stays.
+///
+/// # Errors
+/// What the system says.
+pub async fn sweep(held: &[Held]) -> io::Result<Swept> {
+    let slow = || io::Error::new(io::ErrorKind::TimedOut, "the kernel does not answer");
+    within(LIMIT, run(held)).await.ok_or_else(slow)?
+}
+
+async fn run(held: &[Held]) -> io::Result<Swept> {
+    let mut commands: Commands<String> = Commands::open()?;
+    let monitor = everything(&commands).await?;
+    let readable = Async::new(commands.as_fd().try_clone_to_owned()?)?;
+    let mut requests = Vec::new();
+    let (addresses, marks) = (by_address(held), marks());
+    for link in monitor.cache().links() {
+        for there in monitor.cache().addresses(link.index) {
+            let wanted = addresses.get(&there.address).into_iter().flatten();
+            let wanted = wanted.filter(|(owner, address)| {
+                is_same(there, address) && (there.is_own || !owner && !marks)
+            });
+            for (_, address) in wanted {
+                let words = format!("{}/{} on {}", address.address, address.prefix_len, link.name);
+                requests.push((Request::Delete(link.index, address), words));
+            }
+        }
+    }
+    for object in held.iter().flat_map(|one| &one.objects) {
+        match object {
+            Object::Route(route) => {
+                requests.push((Request::DeleteRoute(route), object_words(object)))
+            }
+            Object::Rule(rule) => requests.push((Request::DeleteRule(rule), object_words(object))),
+            Object::Filter | Object::Address(_) | Object::Excluded(_) => {}
+        }
+    }
+    let mut swept = Swept::default();
+    let mut requests = requests.into_iter();
+    let mut next = requests.next();
+    let mut answers = Vec::new();
+    while next.is_some() || commands.in_flight() > 0 {
+        while let Some((request, words)) = next.take() {
+            match commands.push(request, words.clone()) {
+                Ok(()) => next = requests.next(),
+                Err(NotTaken::Full) => {
+                    next = Some((request, words));
+                    break;
+                }
+                Err(NotTaken::Unencodable) => next = requests.next(),
+            }
+        }
+        while commands.send()? == Left::More {}
+        if commands.read(&mut answers)? == Left::Nothing && answers.is_empty() {
+            readable.readable().await?;
+        }
+        for answer in answers.drain(..) {
+            match answer.outcome {
+                Outcome::Done(_) => swept.removed += 1,
+                Outcome::Unchanged => {}
+                Outcome::Refused(error) => {
+                    swept.refused.push(format!("{}: {}", answer.token, error));
+                }
+                Outcome::Lost => swept.refused.push(format!("{}: no answer", answer.token)),
+            }
+        }
+    }
+    Ok(swept)
+}
+
+/// All links and addresses.
+async fn everything<T>(commands: &Commands<T>) -> io::Result<Monitor> {
+    let mut monitor = Monitor::open(Some(commands.port()), ROOM)?;
+    let readable = Async::new(monitor.as_fd().try_clone_to_owned()?)?;
+    let mut changes = Vec::new();
+    while !monitor.is_current() {
+        readable.readable().await?;
+        monitor.read(&mut changes)?;
+        changes.clear();
+    }
+    Ok(monitor)
+}
+
+/// What is listed, by address, with whether it is its owner's.
+fn by_address(held: &[Held]) -> BTreeMap<IpAddr, Vec<(bool, &VirtualAddress)>> {
+    let mut all: BTreeMap<IpAddr, Vec<_>> = BTreeMap::new();
+    for one in held {
+        for object in &one.objects {
+            if let Object::Address(address) | Object::Excluded(address) = object {
+                all.entry(address.address).or_default().push((one.owner, address));
+            }
+        }
+    }
+    all
+}
+
+/// Whether an address of the kernel is what was listed.
+fn is_same(there: &Address, listed: &VirtualAddress) -> bool {
+    let peer = listed.peer.filter(|peer| *peer != listed.address);
+    (there.prefix_len, there.peer) == (listed.prefix_len, peer)
+}
+
+/// Whether the kernel keeps who added an address (IFA_PROTO, since 5.18). Where it does not, one that
+/// is listed is ours, unless its owner is, who has it anyway.
+fn marks() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 18),
+        // Rather leave an address than take somebody else's.
+        (_, _) => true,
+    }
+}

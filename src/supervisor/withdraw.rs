@@ -1,0 +1,107 @@
+//! The deadline of a process that is gone: when nobody resumes in time, the supervisor removes the
+//! addresses itself, so that the other router is the only one to have them (DESIGN 3).
+
+use smol::Timer;
+
+use super::daemon::Daemon;
+use super::installed::{self, Held};
+use super::sweep::sweep;
+use crate::control::record::{Kind, Level};
+use crate::system::clock;
+use crate::units::Instant;
+use crate::vrrp::settings::Settings;
+
+/// Watches the deadlines, and removes what is due. To be run as long as no process has said that
+/// it works; never ends.
+pub async fn when_due(daemon: &Daemon) {
+    loop {
+        installed::update(daemon);
+        let due = installed::due(&daemon.installed.borrow(), &installed::saved(daemon));
+        let Some(due) = due else { return std::future::pending().await };
+        let now = clock::now();
+        if due > now {
+            // The process that starts may resume meanwhile, and then it is due later.
+            Timer::after(due.since(now)).await;
+            continue;
+        }
+        if !remove_due(daemon, "no vrrp process has resumed in time", now).await {
+            // The next process, or the next start, tries again.
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Before a process starts: removes what it would not know of, or has no right to resume.
+pub async fn before_start(daemon: &Daemon) {
+    remove_due(daemon, "a vrrp process before this one left them", clock::now()).await;
+    let stale = {
+        let current = daemon.current.borrow();
+        installed::stale(&daemon.installed.borrow(), &Settings::from_model(&current.model))
+    };
+    if stale.is_empty() {
+        return;
+    }
+    if remove(daemon, &stale, "they are no longer configured").await {
+        let rest = installed::without(&daemon.installed.borrow(), &stale);
+        installed::set(daemon, rest);
+    }
+}
+
+/// Removes all that there is, at the end.
+pub async fn all(daemon: &Daemon) {
+    installed::update(daemon);
+    let held = daemon.installed.borrow().clone();
+    if remove(daemon, &held, "the vrrp process has not handed them over").await {
+        disown(daemon, &held);
+    }
+}
+
+async fn remove_due(daemon: &Daemon, why: &str, now: Instant) -> bool {
+    let (due, _) = installed::split(&daemon.installed.borrow(), &installed::saved(daemon), now);
+    let removed = due.is_empty() || remove(daemon, &due, why).await;
+    if removed {
+        disown(daemon, &due);
+    }
+    removed
+}
+
+/// What is in the shared memory about them counts no more, until a process writes something newer.
+fn disown(daemon: &Daemon, gone: &[Held]) {
+    let saved = installed::saved(daemon);
+    for one in gone {
+        let last = saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| slot.last_advert);
+        daemon.disowned.borrow_mut().insert(one.key(), last);
+    }
+    let rest = installed::without(&daemon.installed.borrow(), gone);
+    installed::set(daemon, rest);
+}
+
+async fn remove(daemon: &Daemon, held: &[Held], why: &str) -> bool {
+    if held.is_empty() {
+        return true;
+    }
+    let names: Vec<&str> = held.iter().map(|one| &*one.instance).collect();
+    let names = names.join(", ");
+    let note = |level, text: String| daemon.log.note(level, Kind::Kernel, text);
+    match sweep(held).await {
+        Ok(swept) => {
+            for text in &swept.refused {
+                note(Level::Error, format!("cannot be removed: {text}"));
+            }
+            if swept.removed > 0 {
+                let count = swept.removed;
+                let text = format!("removed {count} addresses, routes and rules of {names}: {why}");
+                note(Level::Warning, text);
+            }
+            true
+        }
+        Err(error) => {
+            let text = format!(
+                "the addresses of {names} cannot be removed: {error}; look at ip address, the \
+                 other router may have them as well"
+            );
+            note(Level::Error, text);
+            false
+        }
+    }
+}

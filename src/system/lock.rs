@@ -1,0 +1,46 @@
+//! A lock on a file that goes with the descriptor: whoever inherits the descriptor has the lock.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// Takes the lock (flock(2)), if nobody has it. It is let go when the last copy of the descriptor
+/// is closed, in whichever process that is; nix's own lock would let go with its value.
+///
+/// # Errors
+/// What the system says; that another one has it is none.
+pub fn take(file: &impl AsFd) -> io::Result<bool> {
+    let fd = file.as_fd().as_raw_fd();
+    // SAFETY: the call takes two numbers and touches no memory of ours; the descriptor is open as
+    // long as it is borrowed.
+    let result = unsafe { libc::flock(fd, libc::LOCK_EX | libc::LOCK_NB) };
+    match Errno::result(result) {
+        Ok(_) => Ok(true),
+        Err(Errno::EWOULDBLOCK) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, remove_file};
+
+    use super::*;
+
+    #[test]
+    fn the_lock_goes_with_the_last_copy() {
+        let path = std::env::temp_dir().join(format!("steadfast-{}-lock", std::process::id()));
+        let open = || File::options().create(true).append(true).open(&path).unwrap();
+        let first = open();
+        assert!(take(&first).unwrap());
+        let copy = first.try_clone().unwrap();
+        drop(first);
+        let other = open();
+        assert!(!take(&other).unwrap());
+        drop(copy);
+        assert!(take(&other).unwrap());
+        remove_file(path).unwrap();
+    }
+}

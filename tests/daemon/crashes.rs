@@ -1,0 +1,170 @@
+//! Ends that nobody asked for: of the child, of the supervisor, of both (DESIGN 3).
+
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
+use steadfast::control::status::{Crash, Document, State, WarningKind};
+
+use crate::harness::config::Instance;
+use crate::harness::process::is_alive;
+use crate::harness::until;
+use crate::scene::{Alone, VIRTUAL, pid, until_said};
+
+/// Another virtual address.
+const OTHER: &str = "192.0.2.9/24";
+
+#[test]
+fn a_killed_child_is_started_again() {
+    let mut alone = Alone::master();
+    let first = alone.signal_child(Signal::SIGKILL);
+    let document = restarted(&mut alone, 1);
+    assert_ne!(pid(&document), first);
+    let warning = process_warning(&document).expect("a warning");
+    assert!(warning.contains(&format!("vrrp process {first} was killed by SIGKILL")), "{warning}");
+    alone.router.until_state("lan", State::Master);
+    assert!(alone.holds_address());
+    alone.router.stop();
+}
+
+#[test]
+fn a_crash_is_reported() {
+    let mut alone = Alone::master();
+    let first = alone.signal_child(Signal::SIGABRT);
+    let crash = crash(&restarted(&mut alone, 1));
+    assert_eq!(crash.end, format!("vrrp process {first} was killed by SIGABRT"));
+    let (ran, stood) = (crash.ran.unwrap(), crash.loop_stood.unwrap());
+    assert!(ran > 0.3 && stood < ran, "{crash:?}");
+    let last = crash.last_lines.last().unwrap();
+    assert!(last.starts_with("lan: BACKUP to MASTER"), "{crash:?}");
+    until_said(alone.router.daemon(), "was killed by SIGABRT after ");
+    until_said(alone.router.daemon(), "; its loop had last turned ");
+}
+
+#[test]
+fn a_child_that_hangs_is_replaced() {
+    let mut alone = Alone::master();
+    let first = alone.signal_child(Signal::SIGSTOP);
+    let document = restarted(&mut alone, 1);
+    assert_ne!(pid(&document), first);
+    assert!(!is_alive(first));
+    let crash = crash(&document);
+    assert!(crash.end.starts_with(&format!("vrrp process {first} had not answered for ")));
+    assert!(crash.end.ends_with(" and was killed"), "{}", crash.end);
+    alone.router.until_state("lan", State::Master);
+    assert!(alone.holds_address());
+}
+
+/// The supervisor's own deadline: it does not wait for the next start.
+#[test]
+fn the_addresses_of_a_dead_child_are_withdrawn_before_it_is_started_again() {
+    let mut alone = Alone::master();
+    let first = alone.signal_child(Signal::SIGKILL);
+    let second = pid(&restarted(&mut alone, 1));
+    assert_ne!(first, second);
+    alone.router.until_state("lan", State::Master);
+    // This time there is a wait of 1 s, and the deadline is 0.25 s after the last advert.
+    kill(second, Signal::SIGKILL).unwrap();
+    until_said(alone.router.daemon(), "it is started again in 1 s");
+    until_said(
+        alone.router.daemon(),
+        "removed 1 addresses, routes and rules of lan: no vrrp process has resumed in time",
+    );
+    assert!(!alone.holds_address());
+    restarted(&mut alone, 2);
+    alone.router.until_state("lan", State::Master);
+    assert!(alone.holds_address());
+    alone.router.stop();
+    assert!(!alone.holds_address());
+}
+
+/// Nothing but the file knows what there was.
+#[test]
+fn what_a_killed_daemon_held_is_removed_whatever_the_new_configuration_says() {
+    let mut alone = Alone::new();
+    alone.configure(&Instance::lan(150, &[VIRTUAL, OTHER]));
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    let file = alone.router.state().join("installed.json");
+    until("the file says what is there", || fs::read_to_string(&file).ok());
+    alone.router.kill();
+    assert!(shows(&alone, OTHER) && alone.holds_address());
+    alone.configure(&Instance::lan(150, &["192.0.2.77/24"]));
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    assert!(!shows(&alone, OTHER) && !alone.holds_address());
+    let held = fs::read_to_string(&file).unwrap();
+    assert!(held.contains("192.0.2.77") && !held.contains("192.0.2.9"), "{held}");
+    alone.router.stop();
+    assert!(!file.exists());
+}
+
+/// A damaged file is said and does not matter.
+#[test]
+fn a_damaged_file_is_no_obstacle() {
+    let mut alone = Alone::new();
+    fs::create_dir(alone.router.state()).unwrap();
+    fs::write(alone.router.state().join("installed.json"), "{\"format\":1,").unwrap();
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    until_said(alone.router.daemon(), "installed.json is damaged: ");
+}
+
+/// A process of a former supervisor that does not end is killed before another one begins.
+#[test]
+fn an_orphan_never_works_beside_its_successor() {
+    let mut alone = Alone::master();
+    // Nobody takes over, and it waits for that much longer than 2 s.
+    alone.configure(&Instance::lan(150, &[VIRTUAL]).every("5s"));
+    assert!(alone.client().ask(r#"{"method":"reload"}"#)["ok"].is_string());
+    let orphan = alone.child();
+    alone.router.kill_supervisor();
+    assert!(is_alive(orphan) && alone.holds_address());
+    alone.router.start();
+    let former = format!("vrrp process {orphan} of a former supervisor");
+    until_said(alone.router.daemon(), &format!("{former} still hands over"));
+    until_said(alone.router.daemon(), &format!("{former} took too long; it is killed"));
+    until_said(alone.router.daemon(), "a vrrp process before this one left them");
+    assert!(!is_alive(orphan) && !alone.holds_address());
+    let words = alone.router.words();
+    let (_, since) = words.split_once("still hands over").unwrap();
+    let (before, _) = since.split_once("took too long").unwrap();
+    assert!(!before.contains(" started"), "{since}");
+}
+
+/// An address that somebody else put there is none of ours, listed or not.
+#[test]
+fn a_stranger_s_address_is_not_removed() {
+    let mut alone = Alone::master();
+    let file = alone.router.state().join("installed.json");
+    until("the file says what is there", || fs::read_to_string(&file).ok());
+    alone.router.kill();
+    alone.router.host.net.ip(&format!("address del {VIRTUAL} dev eth0"));
+    alone.router.host.net.ip(&format!("address add {VIRTUAL} dev eth0"));
+    alone.configure(&Instance::lan(150, &[OTHER]));
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    assert!(alone.holds_address());
+}
+
+/// Waits until so many restarts are over, and the child answers.
+#[track_caller]
+fn restarted(alone: &mut Alone, times: u32) -> Document {
+    alone.router.until("another child answers", |document| {
+        document.daemon.vrrp_restarts >= times && document.instances.is_some()
+    })
+}
+
+#[track_caller]
+fn crash(document: &Document) -> Crash {
+    document.daemon.vrrp_crash.clone().expect("a crash")
+}
+
+fn shows(alone: &Alone, address: &str) -> bool {
+    alone.router.host.net.try_ip("address show dev eth0").expect("its addresses").contains(address)
+}
+
+/// What the status says about the processes.
+fn process_warning(document: &Document) -> Option<String> {
+    let mut warnings = document.warnings.iter();
+    warnings.find(|warning| warning.kind == WarningKind::Process).map(|w| w.text.clone())
+}
