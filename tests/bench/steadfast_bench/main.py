@@ -55,7 +55,9 @@ def arguments(words, about):
         parser.error("--rounds: at least 1")
     for name in ("binary", "keepalived", "out"):
         value = getattr(options, name)
-        setattr(options, name, value and os.path.abspath(value))
+        setattr(options, name, value and os.path.realpath(value))
+        if value and getattr(options, name).startswith("/run/"):
+            parser.error(f"--{name}: nothing below /run, which is covered while it works")
     return options
 
 

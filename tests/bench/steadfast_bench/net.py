@@ -84,6 +84,11 @@ class Namespace:
             lines = [line.split() for line in file if line.strip().startswith(prefix)]
         return sum(int(words[10]) for words in lines)
 
+    def raw_drops(self):
+        """Packets that did not fit into the receive buffers of raw sockets."""
+        with self.entered(), open("/proc/thread-self/net/raw", encoding="ascii") as file:
+            return sum(int(line.split()[-1]) for line in file.readlines()[1:])
+
     def close(self):
         """Lets go of it."""
         os.close(self.fd)

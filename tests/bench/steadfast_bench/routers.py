@@ -154,10 +154,16 @@ class Program:
 
     def __init__(self, path, directory):
         self.path, self.directory, self.serial = path, directory, 0
-        self.file = f"{directory}/{self.name}.{self.kind}"
+        self.file = ""
+        self.next_file()
+
+    def next_file(self):
+        """Every process that is started has a configuration file of its own."""
+        self.serial += 1
+        self.file = f"{self.directory}/{self.name}-{self.serial}.{self.kind}"
 
     def write(self, text):
-        """Writes the configuration file; its path."""
+        """Writes the configuration file of the latest process; its path."""
         with open(self.file, "w", encoding="ascii") as file:
             file.write(text)
         return self.file
@@ -177,6 +183,7 @@ class Steadfast(Program):
 
     def __init__(self, path, directory):
         super().__init__(path, directory)
+        self.state = ""
         done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
         self.version = done.stdout.strip() or "steadfast"
 
@@ -203,8 +210,8 @@ class Steadfast(Program):
 
     def start(self, namespace, text):
         """Starts it with this configuration."""
-        self.serial += 1
-        self.state = f"{self.directory}/state-{self.serial}"
+        self.next_file()
+        self.state = f"{self.file}.state"
         command = [self.path, "run", "-c", self.write(text), "--state-dir", self.state]
         return spawn(namespace, command, os.devnull)
 
@@ -254,11 +261,10 @@ class Keepalived(Program):
 
     def start(self, namespace, text):
         """Starts it with this configuration."""
-        self.serial += 1
-        pids = f"{self.directory}/keepalived-{self.serial}"
+        self.next_file()
         command = [self.path, "--dont-fork", "--vrrp", "--log-console", "--no-syslog",
-                   "--use-file", self.write(text), "--pid", f"{pids}.pid",
-                   "--vrrp_pid", f"{pids}-vrrp.pid"]
+                   "--use-file", self.write(text), "--pid", f"{self.file}.pid",
+                   "--vrrp_pid", f"{self.file}.vrrp.pid"]
         return spawn(namespace, command, os.devnull)
 
     def check(self, path):

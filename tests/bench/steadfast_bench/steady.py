@@ -86,19 +86,24 @@ def received(router, count, seconds, together=False):
         try:
             time.sleep(0.3)
             master.send()
-            send_for(2.0)
-            processes = running.processes()
-            own, cpu = links.router.sent_packets("d"), running.cpu_ns(processes)
-            total = send_for(seconds)
-            cpu = running.cpu_ns(processes) - cpu
-            own = links.router.sent_packets("d") - own
-            # A router that is short of time may take over; its adverts would be counted too.
-            if own > total / 1000 + 5:
-                raise Unusable(f"{router.name} was no backup: it sent {own} packets")
+            for patience in (4, 3, 2, 1, 0):
+                send_for(1.0 if count == 1 else 2.0)
+                processes = running.processes()
+                own, cpu = links.router.sent_packets("d"), running.cpu_ns(processes)
+                drops = links.router.raw_drops()
+                total = send_for(seconds)
+                cpu = running.cpu_ns(processes) - cpu
+                drops = links.router.raw_drops() - drops
+                own = links.router.sent_packets("d") - own
+                # When the bench is short of time, the router takes over; that is not asked here.
+                if own <= total / 1000:
+                    break
+                if not patience:
+                    raise Unusable(f"{router.name} was no backup: it sent {own} packets")
         finally:
             running.kill()
             master.close()
-    return {"cpu_received": [cpu / total / 1e3]}
+    return {"cpu_received": [cpu / (total - drops) / 1e3], "drops": [drops]}
 
 
 def reload(router, count, runs):
