@@ -6,21 +6,21 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
+import traceback
 
-from .net import LIBC, Unusable
+from .net import CLONE_NEWNET, LIBC, Unusable
 from .plot import render as draw
-from .routers import Keepalived, Steadfast
+from .routers import PR_SET_PDEATHSIG, Keepalived, Steadfast
 from .rows import NAMES, ROWS, panels, plan
 from .table import median, render, show
 
-HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-REPOSITORY = os.path.dirname(os.path.dirname(HERE))
-# Set for the run that is inside its own namespaces.
-INSIDE = "STEADFAST_BENCH_INSIDE"
-TOOLS = [("ip", "iproute2"), ("unshare", "util-linux")]
+REPOSITORY = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+CLONE_NEWNS, CLONE_NEWPID = 0x00020000, 0x20000000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
 
 
 def arguments(words, about):
@@ -65,28 +65,22 @@ def main(words, about):
     """Runs it; the exit code."""
     options = arguments(words, about)
     try:
-        if os.environ.get(INSIDE) == "1" and os.getpid() == 1:
-            # A file system that ends with the namespace; keepalived writes there too.
-            if LIBC.mount(b"bench", b"/run", b"tmpfs", ctypes.c_ulong(0), None):
-                raise Unusable(f"cannot mount a tmpfs: {os.strerror(ctypes.get_errno())}")
-            os.mkdir("/run/bench")
-            return measure_all(options, "/run/bench")
+        prepare(options)
         return enter(options)
     except Unusable as reason:
-        print(f"tests/bench/run: {reason}", file=sys.stderr)
+        say(f"tests/bench/run: {reason}")
         return 2
     except KeyboardInterrupt:
         return 130
 
 
-def enter(options):
-    """Runs all in namespaces of its own: when its first process ends, so does everything in it."""
+def prepare(options):
+    """Finds all that is needed."""
     if os.geteuid() != 0:
         raise Unusable("it needs root for network namespaces and real-time priority; run it with: "
                        "sudo tests/bench/run")
-    for tool, package in TOOLS:
-        if not shutil.which(tool):
-            raise Unusable(f"{tool} is missing; install it with: apt-get install {package}")
+    if not shutil.which("ip"):
+        raise Unusable("ip is missing; install it with: apt-get install iproute2")
     if not os.access(options.keepalived, os.X_OK):
         raise Unusable(f"{options.keepalived} is missing; install it with: apt-get install "
                        "keepalived (or say --keepalived PATH)")
@@ -99,16 +93,38 @@ def enter(options):
     if not os.access(options.binary, os.X_OK):
         raise Unusable(f"{options.binary} is no program; build it with: cross/build x86_64")
     os.makedirs(options.out, exist_ok=True)
-    words = ["--rows", ",".join(options.names), "--rounds", str(options.rounds),
-             "--binary", options.binary, "--keepalived", options.keepalived, "--out", options.out]
-    words += ["--quick"] if options.quick else []
-    sys.stdout.flush()
-    os.execvpe(
-        "unshare",
-        ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--",
-         sys.executable, os.path.join(HERE, "run"), *words],
-        {**os.environ, INSIDE: "1"})
-    return 2
+
+
+def enter(options):
+    """Runs all in namespaces of its own: when their first process ends, so does all in them."""
+    system(LIBC.unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID), "make namespaces")
+    system(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "detach the mounts")
+    pid = os.fork()
+    if pid == 0:
+        code = 2
+        try:
+            LIBC.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
+            system(LIBC.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
+            # keepalived may write there.
+            system(LIBC.mount(b"bench", b"/run", b"tmpfs", 0, None), "mount a tmpfs")
+            os.mkdir("/run/bench")
+            code = measure_all(options, "/run/bench")
+        except Unusable as reason:
+            say(f"tests/bench/run: {reason}")
+        except KeyboardInterrupt:
+            code = 130
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def system(result, action):
+    """Turns an error of the C library into ours."""
+    if result != 0:
+        raise Unusable(f"cannot {action}: {os.strerror(ctypes.get_errno())}")
 
 
 def load():
@@ -164,8 +180,8 @@ def measure_all(options, directory):
          "kernel": os.uname().release, "cores": os.cpu_count(), "processor": processor(),
          "load_before": before, "load_after": load(), "load_at": loads,
          "samples": results, "does_not_hold": failed, "not_measured": errors}, indent=1))
-    picture = draw(panels(results), f"{ours.version} and {keepalived.version}: which part of the "
-                                    "samples is later than")
+    picture = draw(panels(results), f"{ours.version} and {keepalived.version}: share of the samples "
+                   "that are later than so much")
     if picture:
         write(options.out, "bench.svg", picture)
     return 1 if errors or failed else 0

@@ -37,7 +37,8 @@ class Namespace:
         home = os.open("/proc/self/ns/net", os.O_RDONLY)
         try:
             if LIBC.unshare(CLONE_NEWNET) != 0:
-                raise Unusable(f"cannot make a network namespace: {os.strerror(ctypes.get_errno())}")
+                reason = os.strerror(ctypes.get_errno())
+                raise Unusable(f"cannot make a network namespace: {reason}")
             self.fd = os.open("/proc/self/ns/net", os.O_RDONLY)
             # What the kernel says on its own is no part of any measurement.
             for name in ("all", "default"):

@@ -15,16 +15,25 @@ def _label(value):
     return f"{value:g} ms" if value < 1000 else f"{value / 1000:g} s"
 
 
-def _panel(x, y, title, series):
-    """One panel: for each series, which part of the samples is later than x."""
-    all_ = [max(v, SMALLEST) for samples in series.values() for v in samples]
+def _decades(all_series):
+    """The powers of ten between which all samples are."""
+    all_ = [max(value, SMALLEST) for series in all_series for samples in series.values()
+            for value in samples]
     low = math.floor(math.log10(min(all_)))
-    high = max(math.ceil(math.log10(max(all_))), low + 1)
+    return low, max(math.ceil(math.log10(max(all_))), low + 1)
+
+
+def _panel(x, y, title, series, decades):
+    """One panel: for each series, which part of the samples is later than x."""
+    low, high = decades
     depth = max(math.ceil(math.log10(max(len(s) for s in series.values()))), 1)
+
     def at_x(value):
         return x + (math.log10(max(value, SMALLEST)) - low) / (high - low) * WIDTH
+
     def at_y(part):
         return y + -math.log10(part) / depth * HEIGHT
+
     out = [f'<text x="{x}" y="{y - 12}" class="title">{title}</text>']
     for power in range(low, high + 1):
         px = at_x(10.0**power)
@@ -54,9 +63,13 @@ def _panel(x, y, title, series):
 
 
 def render(panels, caption):
-    """The picture: `panels` is a list of (title, {router: samples in ms})."""
-    panels = [(title, {name: s for name, s in series.items() if s}) for title, series in panels]
-    panels = [(title, series) for title, series in panels if series]
+    """The picture: `panels` is a list of (title, scale, {router: samples in ms}).
+
+    Panels of the same scale have the same ends of the axis.
+    """
+    panels = [(title, scale, {name: s for name, s in series.items() if s})
+              for title, scale, series in panels]
+    panels = [panel for panel in panels if panel[2]]
     if not panels:
         return None
     columns = 2
@@ -75,7 +88,8 @@ def render(panels, caption):
         out.append(f'<rect x="{x}" y="32" width="22" height="4" fill="{colour}"/>')
         out.append(f'<text x="{x + 28}" y="39">{name}</text>')
         x += 130
-    for n, (title, series) in enumerate(panels):
+    for n, (title, scale, series) in enumerate(panels):
+        decades = _decades([other for _, its_scale, other in panels if its_scale == scale])
         out += _panel(LEFT + n % columns * (WIDTH + GAP_X + LEFT),
-                      TOP + 40 + n // columns * (HEIGHT + GAP_Y), title, series)
+                      TOP + 40 + n // columns * (HEIGHT + GAP_Y), title, series, decades)
     return "\n".join([*out, "</svg>"]) + "\n"

@@ -246,7 +246,8 @@ class Keepalived(Program):
         lines.append("}")
         for one in instances:
             lines += [
-                f"vrrp_instance {one.name} {{", f"  state {'MASTER' if one.priority == 255 else 'BACKUP'}",
+                f"vrrp_instance {one.name} {{",
+                f"  state {'MASTER' if one.priority == 255 else 'BACKUP'}",
                 f"  interface {one.interface}", "  version 3",
                 f"  virtual_router_id {one.vrid}", f"  priority {one.priority}",
                 f"  advert_int {one.interval_cs / 100:g}", "  virtual_ipaddress {"]

@@ -119,10 +119,10 @@ def plan(quick, keepalived):
 
 
 def panels(results):
-    """What the picture shows: (title, {router: samples})."""
+    """What the picture shows: (title, which scale, {router: samples})."""
     def series(key, name):
         return {router: found.get(name, []) for router, found in results.get(key, {}).items()}
 
-    return [("takeover beyond Master_Down_Interval", series("takeover", "takeover")),
-            *[(f"advert late, {title}", series(f"jitter_{key}", "late"))
+    return [("takeover beyond Master_Down_Interval", "takeover", series("takeover", "takeover")),
+            *[(f"advert late, {title}", "late", series(f"jitter_{key}", "late"))
               for key, title, _, _ in MODES]]
