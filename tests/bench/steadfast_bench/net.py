@@ -79,11 +79,12 @@ class Namespace:
         if done.returncode:
             raise Unusable(f"ip: {done.stderr.strip()}")
 
-    def sent_packets(self, prefix):
-        """Packets that interfaces with this prefix have sent."""
+    def packets(self, prefix):
+        """Packets that interfaces with this prefix have (sent, received)."""
         with self.entered(), open("/proc/thread-self/net/dev", encoding="ascii") as file:
-            lines = [line.split() for line in file if line.strip().startswith(prefix)]
-        return sum(int(words[10]) for words in lines)
+            lines = [line.replace(":", ": ").split() for line in file
+                     if line.strip().startswith(prefix)]
+        return sum(int(words[10]) for words in lines), sum(int(words[2]) for words in lines)
 
     def raw_drops(self):
         """Packets that did not fit into the receive buffers of raw sockets."""

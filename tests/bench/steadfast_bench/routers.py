@@ -31,10 +31,10 @@ class Instance:
         return 3 * interval + interval * (256 - self.priority) // 256
 
 
-def many(count, links=4, **settings):
+def many(count, links=4, prefix="d", **settings):
     """So many instances with one address each, over all links: 10.(100+link).9.(vrid)."""
     each = -(-count // links)
-    return [Instance(f"d{n // each}", n % each + 1,
+    return [Instance(f"{prefix}{n // each}", n % each + 1,
                      addresses=[f"10.{100 + n // each}.9.{n % each + 1}"], **settings)
             for n in range(count)]
 

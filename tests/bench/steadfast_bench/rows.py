@@ -33,7 +33,7 @@ ROWS = [
           ratio=None if n == 1 else 0.5) for n in COUNTS],
     *[Row("received", f"CPU per advert received, {n}", f"received{n}/cpu_received", "us",
           ratio=0.7) for n in COUNTS],
-    *[Row("received", f"  all {n} at once from one master", f"burst{n}/cpu_received", "us",
+    *[Row("received", f"  from one keepalived with {n}", f"received_from{n}/cpu_received", "us",
           ratio=0.7) for n in COUNTS[1:]],
 ]
 for _mode, _title, _busy, _realtime in MODES:
@@ -99,8 +99,8 @@ def plan(quick, keepalived):
         todo.append(("received", f"received{n}", lambda r, n=n: steady.received(r, n, seconds),
                      False))
         if n > 1:
-            todo.append(("received", f"burst{n}",
-                         lambda r, n=n: steady.received(r, n, seconds, True), False))
+            todo.append(("received", f"received_from{n}",
+                         lambda r, n=n: steady.received_from(r, keepalived, n, seconds), False))
     for key, _, loaded, realtime in MODES:
         todo.append(("jitter", f"jitter_{key}",
                      lambda r, loaded=loaded, realtime=realtime: jitter.punctuality(

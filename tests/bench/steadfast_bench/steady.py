@@ -36,10 +36,10 @@ def sent(router, count, seconds):
             # Nobody listens from here on; the interfaces count the packets.
             time.sleep(1.0)
             processes = running.processes()
-            packets, cpu = links.router.sent_packets("d"), running.cpu_ns(processes)
+            packets, cpu = links.router.packets("d")[0], running.cpu_ns(processes)
             time.sleep(seconds)
             cpu = running.cpu_ns(processes) - cpu
-            packets = links.router.sent_packets("d") - packets
+            packets = links.router.packets("d")[0] - packets
             expected = count * seconds * 100 / interval_for(count)
             # Fewer are possible on a busy machine; each one counts for itself.
             if not 0.5 < packets / expected < 1.5:
@@ -51,59 +51,76 @@ def sent(router, count, seconds):
             "processes": [len(processes)]}
 
 
-def received(router, count, seconds, together=False):
-    """As the backup of so many instances: processor time per advert.
-
-    One by one, evenly spread, as from many masters; or `together`, as from one master of all.
-    """
-    interval = 1 if count == 1 else 100 if count > 250 else 25
-    instances = many(count, interval_cs=interval)
+def received(router, count, seconds):
+    """As the backup of so many masters, whose adverts come one by one: processor time for each."""
+    instances = many(count, interval_cs=interval_as_backup(count))
     with Links() as links:
         running = router.start(links.router, router.text(instances))
         master = Master(links, instances)
-        # In turn over the links.
         turns = [(volley, n) for n in range(master.longest) for volley in master.volleys
                  if n < volley.count]
         position = [0]
 
         def send_for(duration):
-            step = interval / 100 / (1 if together else count)
-            total, due = 0, time.monotonic()
+            step, due = instances[0].interval_cs / 100 / count, time.monotonic()
             end = due + duration
             while due < end:
-                if together:
-                    master.send()
-                    total += count
-                else:
-                    volley, n = turns[position[0] % count]
-                    volley.send(n, 1)
-                    position[0] += 1
-                    total += 1
+                volley, n = turns[position[0] % count]
+                volley.send(n, 1)
+                position[0] += 1
                 due += step
                 time.sleep(max(0.0, due - time.monotonic()))
-            return total
 
         try:
             time.sleep(0.3)
             master.send()
-            for patience in (4, 3, 2, 1, 0):
-                send_for(1.0 if count == 1 else 2.0)
-                processes = running.processes()
-                own, cpu = links.router.sent_packets("d"), running.cpu_ns(processes)
-                drops = links.router.raw_drops()
-                total = send_for(seconds)
-                cpu = running.cpu_ns(processes) - cpu
-                drops = links.router.raw_drops() - drops
-                own = links.router.sent_packets("d") - own
-                # When the bench is short of time, the router takes over; that is not asked here.
-                if own <= total / 1000:
-                    break
-                if not patience:
-                    raise Unusable(f"{router.name} was no backup: it sent {own} packets")
+            send_for(2.0)
+            return {"cpu_received": [_per_received(router, running, links,
+                                                   lambda: send_for(seconds))]}
         finally:
             running.kill()
             master.close()
-    return {"cpu_received": [cpu / (total - drops) / 1e3], "drops": [drops]}
+
+
+def received_from(router, peer, count, seconds):
+    """The same with a real master, which sends the adverts of all its instances in a row."""
+    interval = interval_as_backup(count)
+    theirs = many(count, prefix="o", interval_cs=interval, priority=200)
+    instances = many(count, interval_cs=interval)
+    with Links() as links:
+        master = peer.start(links.bench, peer.text(theirs))
+        running = router.start(links.router, router.text(instances))
+        try:
+            # It is master after at most four intervals, and its announcements are over.
+            time.sleep(2.0 + 4 * interval / 100)
+            return {"cpu_received": [_per_received(router, running, links,
+                                                   lambda: time.sleep(seconds))]}
+        finally:
+            running.kill()
+            master.kill()
+
+
+def interval_as_backup(count):
+    """Hundredths of a second between two adverts of a master that the router listens to."""
+    return 1 if count == 1 else 100 if count > 250 else 25
+
+
+def _per_received(router, running, links, work):
+    """Processor time per packet that came in during the work, in us."""
+    for attempt in range(5):
+        processes = running.processes()
+        sent, came = links.router.packets("d")
+        drops, cpu = links.router.raw_drops(), running.cpu_ns(processes)
+        work()
+        cpu = running.cpu_ns(processes) - cpu
+        drops = links.router.raw_drops() - drops
+        sent, came = (now - then for now, then in zip(links.router.packets("d"), (sent, came)))
+        # When the machine is short of time, the router may take over; that is not asked here.
+        if sent <= came / 1000 and came > drops:
+            return cpu / (came - drops) / 1e3
+        if attempt == 4:
+            raise Unusable(f"{router.name} was no backup: it sent {sent} packets, and {came} came")
+    return None
 
 
 def reload(router, count, runs):
