@@ -13,6 +13,7 @@ mod run;
 mod screen;
 mod status;
 mod switchover;
+mod upgrade;
 mod vrrp_process;
 
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ use output::Output;
 use crate::config::suggest::nearest;
 use crate::config::values;
 use crate::supervisor::VRRP_COMMAND;
+use crate::supervisor::upgrade::CHECK_COMMAND;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +74,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "switchover", help: switchover::HELP, run: switchover::run },
     Command { name: "release", help: switchover::RELEASE_HELP, run: switchover::release },
     Command { name: "reload", help: reload::HELP, run: reload::run },
+    Command { name: "upgrade", help: upgrade::HELP, run: upgrade::run },
     Command { name: "log-level", help: log_level::HELP, run: log_level::run },
     Command { name: "check", help: check::HELP, run: check::run },
 ];
@@ -88,6 +91,7 @@ Commands:
   switchover   hand an instance over to another router
   release      let an instance take part again after a switchover
   reload       read the configuration again
+  upgrade      let another version take the place of the running one
   log-level    show or set how much is logged
   check        look for mistakes in a configuration
 
@@ -213,6 +217,10 @@ fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             let name = name.to_string_lossy().into_owned();
             if name == "help" {
                 return help(parser, output);
+            }
+            // What a running daemon asks; of no use to a person, and so in no list.
+            if name == CHECK_COMMAND {
+                return upgrade::check(parser, output);
             }
             (find(&name)?.run)(parser, output)
         }

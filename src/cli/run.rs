@@ -12,8 +12,10 @@ use crate::config::suggest::nearest;
 use crate::control::record::Level;
 use crate::supervisor::configuration::{self, Accepted};
 use crate::supervisor::detach::{Detached, launch};
+use crate::supervisor::former::Former;
 use crate::supervisor::log::Target;
-use crate::supervisor::{self, Options, state_dir};
+use crate::supervisor::upgrade::OPTION as TAKE_OVER;
+use crate::supervisor::{self, Options, Origin, state_dir};
 
 /// What `--help` shows.
 pub const HELP: &str = "\
@@ -44,6 +46,9 @@ Signals:
   USR1        write the status to status.json in the state directory
   USR2        log a line of statistics for each instance
 
+systemd is told how it goes when $NOTIFY_SOCKET is set (Type=notify, without
+--daemon).
+
 Examples:
   steadfast run
   steadfast run -c ./steadfast.toml --state-dir /run/steadfast-test
@@ -68,6 +73,7 @@ struct Words {
     syslog: bool,
     daemon: bool,
     detached: bool,
+    take_over: Option<i32>,
     level: Level,
 }
 
@@ -77,6 +83,9 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
         output.out(HELP);
         return Ok(Exit::Success);
     };
+    if let Some(number) = words.take_over {
+        return Ok(take_over(output, number));
+    }
     let accepted = match configuration::load(&words.file, output.err_colour()) {
         Ok(accepted) => accepted,
         Err(refusal) => {
@@ -102,13 +111,47 @@ fn here(output: &mut Output, words: Words, accepted: Accepted) -> Exit {
         log: if words.syslog { Target::Syslog } else { Target::Stderr },
         level: words.level,
     };
-    match supervisor::run(options, accepted, detached) {
+    run_supervisor(output, options, accepted, Origin::New(detached))
+}
+
+fn run_supervisor(
+    output: &mut Output,
+    options: Options,
+    accepted: Accepted,
+    origin: Origin,
+) -> Exit {
+    match supervisor::run(options, accepted, origin) {
         Ok(()) => Exit::Success,
         Err(failure) => {
             output.err(&format!("steadfast: {}\n  = help: {}\n", failure.what, failure.help));
             Exit::Failure
         }
     }
+}
+
+/// In the place of another program, which has found out that the configuration is good.
+fn take_over(output: &mut Output, number: i32) -> Exit {
+    let former = match Former::find(number) {
+        Ok(former) => former,
+        Err(error) => {
+            output.err(&format!("steadfast: cannot take over: {error}\n"));
+            return Exit::Failure;
+        }
+    };
+    let accepted = match configuration::load(&former.file, false) {
+        Ok(accepted) => accepted,
+        Err(refusal) => {
+            output.err(&refusal.shown);
+            return Exit::Configuration;
+        }
+    };
+    let options = Options {
+        file: former.file.clone(),
+        state_dir: former.state_dir.clone(),
+        log: if former.syslog { Target::Syslog } else { Target::Stderr },
+        level: former.level,
+    };
+    run_supervisor(output, options, accepted, Origin::Former(Box::new(former)))
 }
 
 /// In a process of its own; ours ends when that one works.
@@ -137,6 +180,7 @@ fn background(output: &mut Output, words: Words) -> Exit {
 fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
     let (mut file, mut state_dir) = (None, None);
     let (mut syslog, mut daemon, mut detached, mut level) = (false, false, false, Level::Info);
+    let mut take_over = None;
     let path = |place: &mut Option<PathBuf>, name: &str, value: OsString| {
         if value.is_empty() {
             return Err(Wrong::new(
@@ -156,6 +200,7 @@ fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
             Arg::Long("syslog") => syslog = true,
             Arg::Long("daemon") => daemon = true,
             Arg::Long(DETACHED) => (detached, syslog) = (true, true),
+            Arg::Long(TAKE_OVER) => take_over = parser.value()?.to_string_lossy().parse().ok(),
             Arg::Long("log-level") => level = level_of(&parser.value()?.to_string_lossy())?,
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
@@ -171,7 +216,7 @@ fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
         ));
     }
     let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(state_dir::DEFAULT));
-    Ok(Some(Words { file, state_dir, syslog, daemon, detached, level }))
+    Ok(Some(Words { file, state_dir, syslog, daemon, detached, take_over, level }))
 }
 
 /// A level by its name.

@@ -195,6 +195,8 @@ fn global(old: &Global, new: &Global) -> Vec<&'static str> {
         bfd_process: "bfd process",
         hello_interval: "hello_interval",
         control_socket_group: "control_socket_group",
+        watchdog_device: "watchdog_device",
+        watchdog_timeout: "watchdog_timeout",
         net_namespace: "net_namespace",
     })
 }

@@ -71,7 +71,8 @@ fn is_setting(line: &str) -> bool {
 }
 
 /// What single lines of the annotated file rightly get told without the others.
-const CROSS_CHECKS: [&str; 5] = [
+const CROSS_CHECKS: [&str; 6] = [
+    "watchdog_device is missing",
     "version 3 has no authentication",
     "works only without preemption",
     "instances is missing",
@@ -84,7 +85,7 @@ fn the_defaults_of_the_annotated_file_are_the_defaults() {
     // Lines that show something else than the default say so above them.
     let others = ["track_", "backups", "resume_within", "timer_expired", "excluded", "virtual_r"];
     let more = ["source_address", "authentication", "instances", "sync_group", "vrrp_version"];
-    let daemon = ["hello_interval", "control_socket_group"];
+    let daemon = ["hello_interval", "control_socket_group", "watchdog_"];
     let shown = ANNOTATED.split("# [vrrp.group").next().unwrap();
     let lines = shown.lines().map(|line| {
         let setting = line.strip_prefix("# ").filter(|line| is_setting(line));
@@ -109,6 +110,25 @@ fn global_defaults_reach_the_instances_wherever_they_stand() {
     assert_eq!((announce.repeat, announce.delay.as_secs()), (9, 1));
     assert_eq!((announce.lower_prio_repeat, announce.lower_prio_delay.as_secs()), (9, 8));
     assert_eq!(model, good(&format!("{global}{instance}")));
+}
+
+#[test]
+fn a_watchdog_has_a_device_and_a_sensible_timeout() {
+    let told = |text: &str| parse(&format!("[global]\n{text}\n"), None);
+    let global = told("watchdog_device = \"/dev/watchdog0\"\nwatchdog_timeout = 30").model;
+    let global = global.unwrap().global;
+    assert_eq!(global.watchdog_device.as_deref(), Some("/dev/watchdog0"));
+    assert_eq!(global.watchdog_timeout.unwrap().as_secs(), 30);
+    for (text, words) in [
+        ("watchdog_timeout = 30", "watchdog_device is missing"),
+        ("watchdog_device = \"watchdog\"", "no path of a device"),
+        ("watchdog_device = \"/dev/x\"\nwatchdog_timeout = 1", "watchdog_timeout"),
+        ("watchdog_device = \"/dev/x\"\nwatchdog_timeout = \"2h\"", "watchdog_timeout"),
+    ] {
+        let diagnostics = told(text).diagnostics;
+        let shown = format!("{diagnostics:?}");
+        assert!(shown.contains(words), "{text}: {shown}");
+    }
 }
 
 #[test]

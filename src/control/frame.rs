@@ -85,6 +85,11 @@ impl Decoder {
         self.octets.extend_from_slice(octets);
     }
 
+    /// Whether nothing is left over of what was received.
+    pub const fn is_empty(&self) -> bool {
+        self.octets.len() == self.used
+    }
+
     /// The next whole message; `None` until more octets come.
     ///
     /// # Errors

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::record::Level;
 use super::status::{InstanceStatus, VrrpProcess};
 
+/// Of the messages here: another number whenever one of them means something else, so that a program
+/// does not take over the child of one that it does not understand.
+pub const VERSION: u32 = 1;
+
 /// Matches an answer to its question.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Ticket(pub u32);
@@ -55,6 +59,8 @@ pub enum ToChild {
     LogLevel(Level),
     /// Hand everything over and end; [`FromChild::Stopped`] comes when it is done.
     Stop,
+    /// End and leave everything as it is, since another process resumes at once.
+    Leave,
 }
 
 /// From a child to the supervisor.
@@ -93,4 +99,6 @@ pub enum FromChild {
     },
     /// All is handed over and removed; the child ends.
     Stopped,
+    /// All stays as it is; the child ends.
+    Leaving,
 }

@@ -9,6 +9,7 @@
 //! | `reload` | text: what changed, one line for each change |
 //! | `switchover`, `release` | text: how it ended |
 //! | `events` | an [`Event`](super::status::Event) |
+//! | `upgrade` | text: what takes over; the daemon hangs up, and answers again soon |
 //! | `log_level` | the [`Level`] in effect |
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,12 @@ pub enum Request {
     },
     /// Every [record](super::record::Record) from now on, as [`Event`](super::status::Event)s.
     Events {},
+    /// Let another program take the place of the daemon; only root may ask.
+    Upgrade {
+        /// Its file; not given: the file that the running one was started from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
+    },
     /// Show or set how much is logged.
     LogLevel {
         /// The new level; not given: only show it.
@@ -64,7 +71,7 @@ pub enum Answer<T> {
 }
 
 /// The methods, for those who wrote another one.
-const METHODS: &str = "status, reload, switchover, release, events, log_level";
+const METHODS: &str = "status, reload, switchover, release, events, upgrade, log_level";
 
 impl Request {
     /// Reads a line.

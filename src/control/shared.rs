@@ -9,7 +9,7 @@
 //! word 2 ..   of each process: turns of its loop, when the last one began (milliseconds of the
 //!             clock, modulo 2^32), how late its timer was at worst (microseconds), 0
 //! word 16 ..  slots of 8 words each:
-//!             sequence, key (2), flags, last advert (2), installed, 0
+//!             sequence, key (2), flags, last advert (2), installed, hold
 //! ```
 //!
 //! A slot's sequence is odd while its writer is at work. A reader that finds it odd, or changed,
@@ -61,6 +61,36 @@ mod flag {
     pub const STATE: u32 = 0x3;
     pub const HANDING_OVER: u32 = 0x4;
     pub const PRIORITY_AT: u32 = 8;
+}
+
+/// The word of a hold: none, without an end, or the second of the clock when it ends.
+mod hold {
+    use std::time::Duration;
+
+    use crate::units::Instant;
+
+    const NONE: u32 = 0;
+    const ENDLESS: u32 = 1;
+    const SECOND: u64 = 1_000_000_000;
+
+    pub fn word(hold: Option<Option<Instant>>) -> u32 {
+        match hold {
+            None => NONE,
+            Some(None) => ENDLESS,
+            Some(Some(until)) => {
+                let seconds = until.as_nanos().div_ceil(SECOND);
+                u32::try_from(seconds).unwrap_or(u32::MAX).max(ENDLESS + 1)
+            }
+        }
+    }
+
+    pub fn from_word(word: u32) -> Option<Option<Instant>> {
+        match word {
+            NONE => None,
+            ENDLESS => Some(None),
+            seconds => Some(Some(Instant::ORIGIN + Duration::from_secs(seconds.into()))),
+        }
+    }
 }
 
 /// A process with a loop counter.
@@ -171,6 +201,8 @@ pub struct Saved {
     pub installed: u32,
     /// A planned hand-over is under way (DESIGN 10).
     pub handing_over: bool,
+    /// An operator holds it as backup, until that time (to the second), or until it is released.
+    pub hold: Option<Option<Instant>>,
 }
 
 /// The shared memory with its layout.
@@ -274,7 +306,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     /// What is known of an instance; `None` when nobody has the slot, or its writer died while it
     /// wrote.
     pub fn load(&self, id: SlotId) -> Option<Saved> {
-        let [sequence, _, _, flags, low, high, installed, _] = self.slot(id)?;
+        let [sequence, _, _, flags, low, high, installed, hold] = self.slot(id)?;
         for _ in 0..TRIES {
             let before = sequence.load(Ordering::Acquire);
             if before & 1 == 1 {
@@ -285,6 +317,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
             let flags = flags.load(Ordering::Relaxed);
             let advert = join(low, high);
             let installed = installed.load(Ordering::Relaxed);
+            let hold = hold.load(Ordering::Relaxed);
             // The words are read before the sequence is read again.
             fence(Ordering::Acquire);
             if sequence.load(Ordering::Relaxed) == before {
@@ -296,6 +329,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
                     priority: Priority(priority),
                     installed,
                     handing_over: flags & flag::HANDING_OVER != 0,
+                    hold: hold::from_word(hold),
                 });
             }
         }
@@ -313,7 +347,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     }
 
     fn write(&self, id: SlotId, key: Option<Key>, saved: &Saved) {
-        let Some([sequence, key_low, key_high, flags, low, high, installed, _]) = self.slot(id)
+        let Some([sequence, key_low, key_high, flags, low, high, installed, hold]) = self.slot(id)
         else {
             return;
         };
@@ -328,6 +362,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         flags.store(saved.state.bits() | handing_over | priority, Ordering::Relaxed);
         split(saved.last_advert.as_nanos(), low, high);
         installed.store(saved.installed, Ordering::Relaxed);
+        hold.store(hold::word(saved.hold), Ordering::Relaxed);
         sequence.store(odd.wrapping_add(1), Ordering::Release);
     }
 
@@ -383,6 +418,7 @@ impl Saved {
         priority: Priority::STOP,
         installed: 0,
         handing_over: false,
+        hold: None,
     };
 }
 

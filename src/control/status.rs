@@ -101,6 +101,9 @@ pub struct Daemon {
     pub pid: u32,
     /// Since it started.
     pub uptime: Seconds,
+    /// The program that it took the place of last; `null`: it is the one that was started.
+    #[serde(default)]
+    pub upgraded: Option<Upgraded>,
     /// Where its sockets and files are.
     pub state_dir: String,
     /// Where its configuration comes from.
@@ -116,6 +119,15 @@ pub struct Daemon {
     /// How it ended the last time that nobody had asked it to; `null`: it never did.
     #[serde(default)]
     pub vrrp_crash: Option<Crash>,
+}
+
+/// A program that another one took the place of.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Upgraded {
+    /// When.
+    pub age: Seconds,
+    /// Its version.
+    pub from: String,
 }
 
 /// The end of a process that was not asked for.

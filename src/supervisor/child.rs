@@ -14,7 +14,11 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use super::former::FormerChild;
 use super::role_lock::RoleLock;
+use super::signals;
+use crate::system::inherited::take;
+use crate::system::limits::raise_descriptors;
 use crate::system::pidfd;
 
 /// The hidden command that makes this program a vrrp process.
@@ -51,6 +55,16 @@ pub struct Child {
 pub struct Strangers(Vec<RawFd>);
 
 impl Strangers {
+    /// Those that another program has found.
+    pub const fn known(numbers: Vec<RawFd>) -> Self {
+        Self(numbers)
+    }
+
+    /// Their numbers.
+    pub fn numbers(&self) -> &[RawFd] {
+        &self.0
+    }
+
     /// All that are open beyond standard error. To be called before anything is opened.
     pub fn look() -> Self {
         let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return Self::default() };
@@ -70,6 +84,8 @@ impl Child {
         strangers: &Strangers,
         lock: Option<RoleLock>,
     ) -> io::Result<Self> {
+        // Whatever somebody has set. Should it fail, there are as many as there were.
+        let _ = raise_descriptors();
         let (link, link_there) = UnixStream::pair()?;
         let (records, records_there) = socketpair(
             AddressFamily::Unix,
@@ -106,6 +122,21 @@ impl Child {
             link: Async::new(link)?,
             records: Async::new_nonblocking(records)?,
             stderr: Async::new(stderr)?,
+        })
+    }
+
+    /// One that the program before this one has started, in this very process.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopt(former: FormerChild) -> io::Result<Self> {
+        let pid = Pid::from_raw(former.pid);
+        Ok(Self {
+            pid,
+            exit: Async::new_nonblocking(pidfd::open(pid)?)?,
+            link: Async::new(UnixStream::from(take(former.link)?))?,
+            records: Async::new_nonblocking(take(former.records)?)?,
+            stderr: Async::new(io::PipeReader::from(take(former.stderr)?))?,
         })
     }
 
@@ -151,9 +182,9 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Runs this program again. Each descriptor gets its number; the child has no environment, no
-/// blocked signals, and a process group of its own, so that a Ctrl-C on the terminal reaches the
-/// supervisor alone.
+/// Runs this program again. Each descriptor gets its number; the child has no environment,
+/// none of the signals that are for the supervisor, and a process group of its own, so that a
+/// Ctrl-C on the terminal reaches the supervisor alone.
 fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
@@ -164,7 +195,7 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
     }
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_pgroup(Pid::from_raw(0))?;
-    attributes.set_sigmask(&SigSet::empty())?;
+    attributes.set_sigmask(&signals::kept_from_children())?;
     attributes.set_sigdefault(&SigSet::all())?;
     attributes.set_flags(
         PosixSpawnFlags::POSIX_SPAWN_SETPGROUP

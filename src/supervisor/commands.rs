@@ -1,12 +1,13 @@
 //! What clients ask for, and the answers.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::daemon::Daemon;
 use super::time::within;
-use super::{reload, status};
+use super::{reload, status, upgrade};
 use crate::config::suggest::nearest;
 use crate::control::link::{Ticket, ToChild};
 use crate::control::record::Level;
@@ -17,7 +18,7 @@ const SLACK: Duration = Duration::from_secs(5);
 
 /// Answers a request with a line, without its end; `None`: it asks for events, which is no single
 /// answer.
-pub async fn answer(daemon: &Daemon, request: Request) -> Option<Vec<u8>> {
+pub async fn answer(daemon: &Daemon, request: Request, is_trusted: bool) -> Option<Vec<u8>> {
     Some(match request {
         Request::Status {} => line(&Answer::Ok(status::document(daemon).await)),
         Request::Reload {} => words(reload::reload(daemon).await),
@@ -28,6 +29,7 @@ pub async fn answer(daemon: &Daemon, request: Request) -> Option<Vec<u8>> {
             command(daemon, instance, |ticket, instance| ToChild::Release { ticket, instance })
                 .await,
         ),
+        Request::Upgrade { program } => words(upgrade(daemon, program, is_trusted).await),
         Request::Events {} => return None,
         Request::LogLevel { level } => {
             if let Some(level) = level {
@@ -63,6 +65,26 @@ fn set_log_level(daemon: &Daemon, level: Level) {
         // A child that takes no messages hears of it when it is started again.
         let _ = link.say(ToChild::LogLevel(daemon.log.level_of_children()));
     }
+}
+
+/// Finds out whether a program could take over, and lets it.
+async fn upgrade(
+    daemon: &Daemon,
+    program: Option<String>,
+    is_trusted: bool,
+) -> Result<String, String> {
+    if !is_trusted {
+        return Err("only root may choose the program that runs as root".to_owned());
+    }
+    let _no_reload = daemon.reloading.lock().await;
+    let plan = upgrade::plan(daemon, program.map(PathBuf::from)).await?;
+    if daemon.is_stopping() || daemon.upgrade.borrow().is_some() {
+        return Err("the daemon is ending already".to_owned());
+    }
+    let text = format!("{} (steadfast {}) takes over", plan.program.display(), plan.version);
+    *daemon.upgrade.borrow_mut() = Some(plan);
+    daemon.upgrade_asked.ring();
+    Ok(text)
 }
 
 async fn switchover(

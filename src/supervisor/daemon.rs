@@ -2,20 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, bounded};
 
-use super::child::Strangers;
-use super::configuration::Accepted;
+use super::child::{Child, Strangers};
 use super::crash::{Crash, LastLines};
+use super::hardware::Hardware;
 use super::installed::Held;
 use super::link::Link;
 use super::log::Log;
+use super::service::Service;
 use super::state_dir::StateDir;
 use super::status::Desk;
+use super::upgrade::Plan;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
 use crate::control::shared::Key;
@@ -49,6 +52,16 @@ pub struct Daemon {
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
     /// Why the file about [`Daemon::installed`] could not be written.
     pub not_written: RefCell<Option<String>>,
+    /// The control socket.
+    pub listener: Option<OwnedFd>,
+    /// The vrrp process of the program before this one.
+    pub former: RefCell<Option<Child>>,
+    /// The program that is to take the place of this one.
+    pub upgrade: RefCell<Option<Plan>>,
+    /// Rings when there is one.
+    pub upgrade_asked: Bell,
+    /// The program that this one took the place of: its version, and when.
+    pub upgraded: Option<(String, Instant)>,
     /// Rings when [`Daemon::installed`] may have changed.
     pub transition: Bell,
     /// Memory that outlives a child.
@@ -63,7 +76,30 @@ pub struct Daemon {
     pub reload_asked: Cell<bool>,
     /// The end may not take any longer.
     pub in_a_hurry: Cell<bool>,
+    /// The service manager.
+    pub service: Service,
+    /// The watchdog device.
+    pub hardware: Hardware,
     stopping: Stopping,
+}
+
+/// What a daemon is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// See [`Daemon::log`].
+    pub log: Log,
+    /// See [`Daemon::dir`].
+    pub dir: StateDir,
+    /// See [`Daemon::file`].
+    pub file: PathBuf,
+    /// See [`Daemon::current`].
+    pub current: Current,
+    /// See [`Daemon::memory`].
+    pub memory: Region,
+    /// See [`Daemon::strangers`].
+    pub strangers: Strangers,
+    /// See [`Daemon::listener`].
+    pub listener: Option<OwnedFd>,
 }
 
 /// The configuration in effect.
@@ -84,8 +120,8 @@ pub struct Current {
 pub struct Vrrp {
     /// Its connection, while it runs.
     pub link: Option<Rc<Link>>,
-    /// Its process id, while it runs.
-    pub pid: Option<i32>,
+    /// The process itself, while it runs.
+    pub child: Option<Rc<Child>>,
     /// How often it was started again.
     pub restarts: u32,
     /// The generation of the configuration that it works with.
@@ -94,6 +130,16 @@ pub struct Vrrp {
     pub lines: LastLines,
     /// How the last one ended that nobody had asked to.
     pub crash: Option<Crash>,
+}
+
+impl Vrrp {
+    /// It has ended; its connection.
+    pub fn forget_child(&mut self) -> Option<Rc<Link>> {
+        self.child = None;
+        let link = self.link.take()?;
+        link.end();
+        Some(link)
+    }
 }
 
 /// Rung by one task, heard by another; rung twice, heard once.
@@ -133,9 +179,9 @@ struct Stopping {
 
 impl Current {
     /// A configuration that takes effect now.
-    pub fn new(accepted: Accepted, generation: u32, now: Instant) -> Self {
-        let hello_period = super::hello::period(&accepted.model);
-        Self { model: accepted.model, generation, since: now, hello_period }
+    pub fn new(model: Model, generation: u32, now: Instant) -> Self {
+        let hello_period = super::hello::period(&model);
+        Self { model, generation, since: now, hello_period }
     }
 
     /// The part of the vrrp process, in its encoding.
@@ -158,14 +204,8 @@ impl Current {
 
 impl Daemon {
     /// Before any task runs.
-    pub fn new(
-        log: Log,
-        dir: StateDir,
-        file: PathBuf,
-        current: Current,
-        memory: Region,
-        strangers: Strangers,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { log, dir, file, current, memory, strangers, listener } = parts;
         let (begin, begins) = bounded(1);
         Self {
             log,
@@ -179,6 +219,11 @@ impl Daemon {
             installed: RefCell::default(),
             disowned: RefCell::default(),
             not_written: RefCell::default(),
+            listener,
+            former: RefCell::default(),
+            upgrade: RefCell::default(),
+            upgrade_asked: Bell::new(),
+            upgraded: None,
             transition: Bell::new(),
             memory,
             strangers,
@@ -186,6 +231,8 @@ impl Daemon {
             reloading: smol::lock::Mutex::new(()),
             reload_asked: Cell::new(false),
             in_a_hurry: Cell::new(false),
+            service: Service::from_environment(),
+            hardware: Hardware::new(),
             stopping: Stopping { begun: Cell::new(false), begin, begins },
         }
     }
@@ -195,9 +242,20 @@ impl Daemon {
         self.log.note(level, Kind::Process, text);
     }
 
+    /// The vrrp process of the program before this one; once.
+    pub fn take_former(&self) -> Option<Child> {
+        self.former.take()
+    }
+
     /// The connection to the vrrp process, while it runs.
     pub fn link(&self) -> Option<Rc<Link>> {
         self.vrrp.borrow().link.clone()
+    }
+
+    /// Whether the vrrp process works, as far as that is known.
+    pub fn works(&self) -> bool {
+        let works = |link: Rc<Link>| link.applied().is_some() && link.silent().is_none();
+        self.link().is_some_and(works)
     }
 
     /// The end begins: no child is started any more.

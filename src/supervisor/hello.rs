@@ -83,6 +83,11 @@ impl Hello {
         self.waiting_since = None;
     }
 
+    /// Whether no question waits for its answer.
+    pub const fn is_answered(&self) -> bool {
+        self.waiting_since.is_none()
+    }
+
     /// For how long the child has not answered, when that is too long.
     pub fn silent(&self, now: Instant) -> Option<Duration> {
         let silent = now.since(self.waiting_since?);

@@ -55,6 +55,9 @@ enum Over {
 pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
     let mut back_off = BackOff::default();
     let mut cleaned = false;
+    if let Some(child) = daemon.take_former() {
+        renew(&daemon, child).await;
+    }
     loop {
         let began = clock::now();
         let crash = run(&daemon, &first).await;
@@ -62,13 +65,12 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
         installed::update(&daemon);
         {
             let mut vrrp = daemon.vrrp.borrow_mut();
-            vrrp.pid = None;
-            if let Some(link) = vrrp.link.take() {
-                link.end();
-                if daemon.is_stopping() && link.has_stopped() {
-                    daemon.note(Level::Info, crash.end);
-                    return;
-                }
+            if let Some(link) = vrrp.forget_child()
+                && daemon.is_stopping()
+                && link.has_stopped()
+            {
+                daemon.note(Level::Info, crash.end);
+                return;
             }
             vrrp.crash = Some(crash.clone());
         }
@@ -112,6 +114,26 @@ async fn give_up(daemon: &Daemon, end: &str, cleaned: &mut bool) -> bool {
     again
 }
 
+/// Lets a process of the program before this one make room for one of this program.
+async fn renew(daemon: &Daemon, child: Child) {
+    let pid = child.pid();
+    let child = Rc::new(child);
+    let link = Rc::new(Link::new());
+    daemon.note(Level::Notice, format!("vrrp process {pid} makes room for its successor"));
+    // Nothing was said before, so there is room.
+    let _ = link.say(ToChild::Leave);
+    let too_long = async {
+        Timer::after(GRACE).await;
+        link.condemn();
+        std::future::pending().await
+    };
+    let end = or(attend(daemon, &child, &link, std::future::pending()), too_long).await;
+    let level = if link.has_left() { Level::Info } else { Level::Error };
+    daemon.note(level, format!("vrrp process {pid} {end}"));
+    daemon.vrrp.borrow_mut().forget_child();
+    installed::update(daemon);
+}
+
 /// One life of the process; how it ended.
 async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
     let cannot = |why: String| {
@@ -127,40 +149,46 @@ async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
     }
     let began = clock::now();
     let child = match Child::start_vrrp(&daemon.memory, &daemon.strangers, lock) {
-        Ok(child) => child,
+        Ok(child) => Rc::new(child),
         Err(error) => return cannot(error.to_string()),
     };
     daemon.vrrp.borrow_mut().lines.clear();
     daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
-    let end = attend(daemon, &child, first).await;
+    let link = Rc::new(Link::new());
+    let end = match introduce(daemon, &link) {
+        Ok(applied) => {
+            let confirmed = async {
+                if applied.recv().await.is_ok() {
+                    first(Ok(()));
+                }
+            };
+            attend(daemon, &child, &link, confirmed).await
+        }
+        Err(error) => {
+            daemon.note(Level::Error, format!("the configuration cannot be sent: {error}"));
+            child.kill();
+            child.ended().await.unwrap_or_else(|error| error.to_string())
+        }
+    };
     let end = format!("vrrp process {} {end}", child.pid());
     Crash::new(clock::now(), end, began, &daemon.memory, &daemon.vrrp.borrow().lines)
 }
 
-/// All that has to do with a running child; how it ended.
-async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), String>)) -> String {
-    let link = Rc::new(Link::new());
-    let applied = match introduce(daemon, &link) {
-        Ok(applied) => applied,
-        Err(error) => {
-            daemon.note(Level::Error, format!("the configuration cannot be sent: {error}"));
-            child.kill();
-            return child.ended().await.unwrap_or_else(|error| error.to_string());
-        }
-    };
+/// All that has to do with a running child, which is `confirmed` some time; how it ended.
+async fn attend(
+    daemon: &Daemon,
+    child: &Rc<Child>,
+    link: &Rc<Link>,
+    confirmed: impl Future<Output = ()>,
+) -> String {
     {
         let mut vrrp = daemon.vrrp.borrow_mut();
-        vrrp.link = Some(Rc::clone(&link));
-        vrrp.pid = Some(child.pid().as_raw());
+        vrrp.link = Some(Rc::clone(link));
+        vrrp.child = Some(Rc::clone(child));
     }
     let talk = or(or(link.receive(&child.link), link.send(&child.link)), async {
-        let confirmed = async {
-            if applied.recv().await.is_ok() {
-                first(Ok(()));
-            }
-        };
         or(confirmed, withdraw::when_due(daemon)).await;
-        keep_account(daemon, &link).await
+        keep_account(daemon, link).await
     });
     let over = or(
         async {
@@ -169,7 +197,7 @@ async fn attend(daemon: &Daemon, child: &Child, first: &impl Fn(Result<(), Strin
                 Err(error) => Over::Hangup(format!(" ({error})")),
             }
         },
-        or(async { Over::Hung(greet(daemon, &link).await) }, async {
+        or(async { Over::Hung(greet(daemon, link).await) }, async {
             link.condemned().await;
             Over::Condemned
         }),
@@ -214,6 +242,7 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
     loop {
         if let Some(generation) = link.applied() {
             daemon.vrrp.borrow_mut().applied = generation;
+            daemon.service.ready(&daemon.log);
         }
         installed::update(daemon);
         // What the last change of state has asked for takes a moment.

@@ -7,10 +7,12 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use async_io::Async;
+use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::hello::{self, Hello, Work};
+use super::time::within;
 use crate::control::frame::{self, Decoder};
 use crate::control::link::{FromChild, Ticket, ToChild};
 use crate::control::status::{InstanceStatus, VrrpProcess};
@@ -20,6 +22,10 @@ use crate::system::clock;
 const WAITING: usize = 64;
 /// Octets that are read at once.
 const CHUNK: usize = 16 * 1024;
+/// How long everything may take to be answered before another program goes on.
+const QUIET: Duration = Duration::from_secs(3);
+/// How often is looked whether it is.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What a child says about everything.
 #[derive(Clone, PartialEq, Debug)]
@@ -52,6 +58,11 @@ pub struct Link {
     hello: Cell<Hello>,
     applied: Cell<Option<u32>>,
     stopped: Cell<bool>,
+    left: Cell<bool>,
+    /// Nothing is said any more, since another program goes on.
+    quiet: Cell<bool>,
+    /// A message is on its way out, or one has come in part.
+    busy: [Cell<bool>; 2],
     /// Closed by [`Link::condemn`].
     condemn: Sender<()>,
     condemned: Receiver<()>,
@@ -71,6 +82,9 @@ impl Link {
             hello: Cell::new(Hello::new()),
             applied: Cell::new(None),
             stopped: Cell::new(false),
+            left: Cell::new(false),
+            quiet: Cell::new(false),
+            busy: Default::default(),
             condemn,
             condemned,
         }
@@ -81,12 +95,35 @@ impl Link {
     /// # Errors
     /// The child has not read for so long that the queue is full.
     pub fn say(&self, message: ToChild) -> Result<(), Busy> {
+        if self.quiet.get() {
+            return Err(Busy);
+        }
         self.messages.try_send(message).map_err(|_| Busy)
     }
 
     /// Nobody waits for this child any more.
     pub fn condemn(&self) {
         self.condemn.close();
+    }
+
+    /// Says nothing any more, and waits until everything is answered and nothing is on its way, so
+    /// that another program can go on from here. `false`: that takes too long.
+    pub async fn quiesce(&self) -> bool {
+        self.quiet.set(true);
+        let quiet = async {
+            while !self.is_quiet() {
+                Timer::after(LOOK).await;
+            }
+        };
+        within(QUIET, quiet).await.is_some()
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.outgoing.is_empty()
+            && self.questions.borrow().is_empty()
+            && self.waiting_for_applied.borrow().is_empty()
+            && self.hello.get().is_answered()
+            && self.busy.iter().all(|busy| !busy.get())
     }
 
     /// Waits for [`Link::condemn`].
@@ -168,6 +205,11 @@ impl Link {
         self.hello.get().silent(clock::now())
     }
 
+    /// Whether it has ended so that another one resumes.
+    pub fn has_left(&self) -> bool {
+        self.left.get()
+    }
+
     /// Whether it has said that all is handed over.
     pub fn has_stopped(&self) -> bool {
         self.stopped.get()
@@ -182,10 +224,12 @@ impl Link {
     pub async fn send(&self, stream: &Async<UnixStream>) -> io::Result<()> {
         let mut octets = Vec::new();
         while let Ok(message) = self.outgoing.recv().await {
+            self.writing().set(true);
             octets.clear();
             frame::encode(&message, &mut octets).map_err(io::Error::other)?;
             let mut stream = stream;
             stream.write_all(&octets).await?;
+            self.writing().set(false);
         }
         Ok(())
     }
@@ -204,7 +248,18 @@ impl Link {
             while let Some(message) = decoder.message().map_err(io::Error::other)? {
                 self.take(message);
             }
+            self.reading().set(!decoder.is_empty());
         }
+    }
+
+    const fn writing(&self) -> &Cell<bool> {
+        let [writing, _] = &self.busy;
+        writing
+    }
+
+    const fn reading(&self) -> &Cell<bool> {
+        let [_, reading] = &self.busy;
+        reading
     }
 
     /// Takes a message. Whoever has stopped waiting for it does not hear it.
@@ -243,6 +298,7 @@ impl Link {
                 }
             }
             FromChild::Stopped => self.stopped.set(true),
+            FromChild::Leaving => self.left.set(true),
         }
     }
 

@@ -15,7 +15,8 @@
 //! | `link` | what is said to it, and its answers |
 //! | [`log`] | the records of all processes |
 //! | `server`, `lines`, `commands`, `status` | the control socket |
-//! | `signals`, [`detach`] | the surroundings |
+//! | [`upgrade`], [`former`] | another program in the place of this one |
+//! | `signals`, [`detach`], `service`, `hardware` | the surroundings |
 
 mod backoff;
 mod child;
@@ -24,6 +25,8 @@ pub mod configuration;
 mod crash;
 mod daemon;
 pub mod detach;
+pub mod former;
+mod hardware;
 mod hello;
 pub mod installed;
 mod keeper;
@@ -33,15 +36,17 @@ pub mod log;
 mod reload;
 mod role_lock;
 mod server;
+mod service;
 mod signals;
 pub mod state_dir;
 mod status;
 mod sweep;
 mod time;
+pub mod upgrade;
 mod withdraw;
 
 use std::io;
-use std::os::unix::net::UnixListener;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -50,21 +55,25 @@ use smol::LocalExecutor;
 use smol::channel::{Receiver, bounded};
 use smol::future::or;
 
+use crate::config::model::Model;
 use crate::control::link::ToChild;
 use crate::control::record::{Kind, Level};
 use crate::control::shared::{self, Shared};
 use crate::system::clock;
+use crate::system::inherited::take;
 use crate::system::privileges;
 use crate::system::shared::Region;
-use child::Strangers;
+use child::{Child, Strangers};
 pub use child::{LINK, LOCK, MEMORY, RECORDS, VRRP_COMMAND};
 use configuration::Accepted;
-use daemon::{Current, Daemon};
+use daemon::{Current, Daemon, Parts};
 use detach::Detached;
+use former::Former;
 use log::{Log, Target};
 use signals::{Asked, Signals};
 use state_dir::StateDir;
 use time::{start, within};
+use upgrade::{Legacy, Plan};
 
 /// How long the first start of a child may take before a daemon counts as failed.
 const START: Duration = Duration::from_secs(10);
@@ -105,45 +114,106 @@ impl Failure {
     }
 }
 
-/// Runs until it is told to stop. `detached` is told when everything works.
+/// Where a daemon comes from.
+#[derive(Debug)]
+pub enum Origin {
+    /// It begins. Whoever went into the background with it is told when everything works.
+    New(Option<Detached>),
+    /// It takes the place of a program that ran in this process.
+    Former(Box<Former>),
+}
+
+/// Runs until it is told to stop, or until another program takes its place.
 ///
 /// # Errors
 /// [`Failure`]: nothing runs any more.
-pub fn run(
-    options: Options,
-    accepted: Accepted,
-    detached: Option<Detached>,
-) -> Result<(), Failure> {
-    let strangers = Strangers::look();
+pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), Failure> {
+    let strangers = match &origin {
+        Origin::New(_) => Strangers::look(),
+        Origin::Former(former) => Strangers::known(former.strangers.clone()),
+    };
     may_run()?;
     // Before there is a second thread, which would be interrupted instead.
     signals::block().map_err(Failure::system("cannot take signals"))?;
-    let mut dir = StateDir::open(&options.state_dir)?;
-    let listener = dir.bind()?;
-    let log =
-        Log::start(options.log, options.level).map_err(Failure::system("cannot start the log"))?;
+    let start_log = || {
+        let log = Log::start(options.log, options.level);
+        log.map_err(Failure::system("cannot start the log"))
+    };
+    let (daemon, detached) = match origin {
+        Origin::New(detached) => {
+            let mut dir = StateDir::open(&options.state_dir)?;
+            let listener = dir.bind()?.map(OwnedFd::from);
+            let current = Current::new(accepted.model, 1, clock::now());
+            let (log, memory, file) = (start_log()?, memory()?, options.file);
+            let parts = Parts { log, dir, file, current, memory, strangers, listener };
+            (Daemon::new(parts), detached)
+        }
+        Origin::Former(former) => {
+            let system = Failure::system("cannot take over what the program before has left");
+            let log = start_log()?;
+            let daemon = go_on(*former, accepted.model, log, strangers).map_err(system)?;
+            (daemon, None)
+        }
+    };
+    for warning in &accepted.warnings {
+        daemon.log.note(Level::Warning, Kind::Configuration, warning.clone());
+    }
+    let daemon = Rc::new(daemon);
+    let result = {
+        let executor = Rc::new(LocalExecutor::new());
+        async_io::block_on(executor.run(work(&daemon, &executor, detached)))
+    };
+    // The tasks ended with the executor, and nobody else has it.
+    let (Some(daemon), Ok(plan)) = (Rc::into_inner(daemon), &result) else {
+        return result.map(drop);
+    };
+    let legacy = plan.clone().map(|plan| upgrade::legacy(&daemon, plan));
+    if legacy.is_none() {
+        role_lock::leave(&daemon.dir);
+        daemon.dir.leave();
+    }
+    daemon.log.finish();
+    match legacy {
+        None => Ok(()),
+        Some(legacy) => {
+            let error = legacy.map_or_else(|error| error, Legacy::pass_on);
+            Err(Failure::system("the next program cannot take over")(error))
+        }
+    }
+}
+
+/// Memory that outlives a child.
+fn memory() -> Result<Region, Failure> {
     let memory = Region::create(shared::WORDS)
         .map_err(Failure::system("cannot make memory for the processes to share"))?;
     Shared::create(&memory).map_err(|error| {
         Failure::new(format!("memory for the processes to share: {error}"), "please report it")
     })?;
-    for warning in &accepted.warnings {
-        log.note(Level::Warning, Kind::Configuration, warning.clone());
-    }
-    let current = Current::new(accepted, 1, clock::now());
-    let daemon = Daemon::new(log, dir, options.file, current, memory, strangers);
-    let daemon = Rc::new(daemon);
-    let result = {
-        let executor = Rc::new(LocalExecutor::new());
-        async_io::block_on(executor.run(work(&daemon, &executor, listener, detached)))
-    };
-    // The tasks ended with the executor, and nobody else has it.
-    if let Some(daemon) = Rc::into_inner(daemon) {
-        role_lock::leave(&daemon.dir);
-        daemon.dir.leave();
-        daemon.log.finish();
-    }
-    result
+    Ok(memory)
+}
+
+/// A daemon that goes on where the program before this one has stopped.
+fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Result<Daemon> {
+    let lock = former.lock.map(|(lock, marked)| io::Result::Ok((take(lock)?, marked)));
+    let listener = former.listener.map(take).transpose()?;
+    let dir = StateDir::adopt(former.state_dir, lock.transpose()?, listener.is_some());
+    let memory = Region::open(take(former.memory)?, shared::WORDS)
+        .and_then(|memory| {
+            Shared::open(&memory).map_err(io::Error::other)?;
+            Ok(memory)
+        })
+        // Of another layout: nothing in it is needed, since the child has handed over.
+        .or_else(|_| memory().map_err(|failure| io::Error::other(failure.what)))?;
+    log.go_on(former.transitions);
+    let current = Current::new(model, former.generation.wrapping_add(1), clock::now());
+    let file = former.file;
+    let mut daemon = Daemon::new(Parts { log, dir, file, current, memory, strangers, listener });
+    daemon.started = former.started;
+    daemon.upgraded = Some((former.version, clock::now()));
+    daemon.vrrp.borrow_mut().restarts = former.restarts;
+    *daemon.installed.borrow_mut() = former.installed;
+    *daemon.former.borrow_mut() = former.child.map(Child::adopt).transpose()?;
+    Ok(daemon)
 }
 
 /// Whether this process has the rights that it needs.
@@ -162,18 +232,19 @@ fn may_run() -> Result<(), Failure> {
     ))
 }
 
-/// Everything from the first start to the last hand-over.
+/// Everything from the first start to the last hand-over; the program that is to go on, if one is.
 async fn work(
     daemon: &Rc<Daemon>,
     executor: &Rc<LocalExecutor<'_>>,
-    listener: Option<UnixListener>,
     detached: Option<Detached>,
-) -> Result<(), Failure> {
-    daemon.log.note(
-        Level::Notice,
-        Kind::Process,
-        format!("steadfast {} started with {}", env!("CARGO_PKG_VERSION"), daemon.file.display()),
-    );
+) -> Result<Option<Plan>, Failure> {
+    let file = daemon.file.display();
+    let version = env!("CARGO_PKG_VERSION");
+    let text = match &daemon.upgraded {
+        None => format!("steadfast {version} started with {file}"),
+        Some((former, _)) => format!("steadfast {version} goes on after {former} with {file}"),
+    };
+    daemon.note(Level::Notice, text);
     for loss in daemon.dir.losses() {
         daemon.note(Level::Warning, loss.clone());
     }
@@ -185,15 +256,21 @@ async fn work(
             log.log.take(record);
         }
     });
-    match installed::read(daemon) {
-        Ok(held) => *daemon.installed.borrow_mut() = held,
-        Err(text) => daemon.note(Level::Warning, text),
+    if daemon.upgraded.is_none() {
+        match installed::read(daemon) {
+            Ok(held) => *daemon.installed.borrow_mut() = held,
+            Err(text) => daemon.note(Level::Warning, text),
+        }
     }
     let signals = Signals::open().map_err(Failure::system("cannot take signals"))?;
     let ask = start(executor, status::ask(Rc::clone(daemon)));
+    let listener = daemon.listener.as_ref().map(OwnedFd::try_clone).transpose();
+    let listener = listener.map_err(Failure::system("cannot use the control socket"))?;
     let serve = listener.map(|listener| {
-        start(executor, server::serve(Rc::clone(daemon), Rc::clone(executor), listener))
+        start(executor, server::serve(Rc::clone(daemon), Rc::clone(executor), listener.into()))
     });
+    let tell = start(executor, service::serve(Rc::clone(daemon)));
+    let guard = start(executor, hardware::guard(Rc::clone(daemon)));
     let (first, went) = bounded(1);
     let keeper = start(
         executor,
@@ -206,16 +283,50 @@ async fn work(
         None => Ok(()),
         Some(detached) => begin(detached, &went).await,
     };
+    let mut plan = None;
     if started.is_ok() {
-        attend_signals(daemon, executor, &signals).await;
+        let upgrade = async {
+            daemon.upgrade_asked.heard().await;
+            daemon.upgrade.borrow_mut().take()
+        };
+        let signal = async {
+            attend_signals(daemon, executor, &signals).await;
+            None
+        };
+        plan = or(signal, upgrade).await;
     }
-    stop(daemon, keeper, &signals).await;
+    match &plan {
+        Some(plan) if make_room(daemon, plan).await => drop(keeper.cancel().await),
+        Some(_) | None => stop(daemon, keeper, &signals, plan.is_some()).await,
+    }
     // These hold what has to be given back in order.
     if let Some(serve) = serve {
         serve.cancel().await;
     }
-    drop((ask, collect));
-    started
+    guard.cancel().await;
+    drop((ask, collect, tell));
+    started.map(|()| plan)
+}
+
+/// Before another program goes on: whether the vrrp process can stay until it does.
+async fn make_room(daemon: &Daemon, plan: &Plan) -> bool {
+    let (program, version) = (plan.program.display(), &plan.version);
+    daemon.note(Level::Notice, format!("{program} (steadfast {version}) takes over"));
+    if !plan.seamless {
+        let text = "it does not understand what this one leaves: addresses are handed over first";
+        daemon.note(Level::Notice, text);
+        return false;
+    }
+    let quiet = match daemon.link() {
+        Some(link) => link.quiesce().await,
+        // It waits to be started, and is by the next program.
+        None => true,
+    };
+    if !quiet {
+        let text = "the vrrp process does not come to rest: addresses are handed over first";
+        daemon.note(Level::Warning, text);
+    }
+    quiet
 }
 
 /// Waits for the first start, and tells how it went.
@@ -257,10 +368,11 @@ async fn attend_signals(daemon: &Rc<Daemon>, executor: &Rc<LocalExecutor<'_>>, s
 
 /// Lets the child hand over and end. After a second signal nobody waits for it: it hands over and
 /// ends by itself, since its connection does. One that takes longer than the protocol is killed.
-async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals) {
+async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals, goes_on: bool) {
     daemon.note(Level::Notice, "stopping: addresses are handed over");
     daemon.begin_stop();
     let limit = daemon.current.borrow().longest_down_interval() + SLACK;
+    daemon.service.stopping(&daemon.log, limit + HURRY + SLACK);
     let told = daemon.link().is_none_or(|link| link.say(ToChild::Stop).is_ok());
     let mut keeper = std::pin::pin!(keeper);
     let ended = async {
@@ -294,7 +406,9 @@ async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals) {
             within(HURRY, keeper).await;
         }
     }
-    daemon.note(Level::Notice, "stopped");
+    if !goes_on {
+        daemon.note(Level::Notice, "stopped");
+    }
 }
 
 /// Why the end is not waited for.

@@ -20,6 +20,7 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
     let _one_at_a_time = daemon.reloading.lock().await;
     // Whoever asks from now on may have changed the file after it is read.
     daemon.reload_asked.set(false);
+    let _reloading = daemon.service.reloading(&daemon.log);
     let note = |level, text: String| daemon.log.note(level, Kind::Configuration, text);
     let file = daemon.file.display();
     let accepted = match configuration::load(&daemon.file, false) {
@@ -56,10 +57,11 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
 /// Takes a configuration over, and waits until the vrrp process has it.
 async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String> {
     let generation = daemon.current.borrow().generation.wrapping_add(1);
-    let current = Current::new(accepted, generation, clock::now());
+    let current = Current::new(accepted.model, generation, clock::now());
     let body = current.for_vrrp().map_err(|error| error.to_string())?;
     *daemon.current.borrow_mut() = current;
     daemon.set_socket_group();
+    daemon.hardware.look();
     let Some(link) = daemon.link() else {
         return Err("the vrrp process is not running; it starts with the new configuration".into());
     };

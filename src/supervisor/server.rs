@@ -7,6 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_io::Async;
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::unistd::geteuid;
 use smol::future::yield_now;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{LocalExecutor, Timer};
@@ -135,7 +138,7 @@ async fn attend(
         };
         match request {
             Err(text) => write(stream, commands::error(text)).await?,
-            Ok(request) => match commands::answer(daemon, request).await {
+            Ok(request) => match commands::answer(daemon, request, is_trusted(stream)).await {
                 Some(answer) => write(stream, answer).await?,
                 None => match Place::take(listening, LISTENERS) {
                     Some(_place) => return events(daemon, stream).await,
@@ -146,6 +149,13 @@ async fn attend(
         // However fast it asks, others have their turn.
         yield_now().await;
     }
+}
+
+/// Whether at the other end is whoever could do everything that this process can: root, or its own
+/// user.
+fn is_trusted(stream: &Async<UnixStream>) -> bool {
+    let peer = getsockopt(stream, PeerCredentials);
+    peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
 }
 
 /// The next line; `None` at the end.

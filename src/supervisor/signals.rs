@@ -44,6 +44,16 @@ fn set() -> SigSet {
     HANDLED.iter().map(|(signal, _)| *signal).collect()
 }
 
+/// What a child does not hear. Its supervisor tells it what to do; `killall`, a service manager and
+/// the end of the machine send the same signals to all processes, and it has to hand over instead
+/// of ending at once. `SIGABRT` is what systemd's watchdog sends to all when the supervisor hangs;
+/// our own abort is not kept back by this.
+pub fn kept_from_children() -> SigSet {
+    let mut set = set();
+    set.add(Signal::SIGABRT);
+    set
+}
+
 impl Signals {
     /// After [`block`].
     ///

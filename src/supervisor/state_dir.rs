@@ -2,16 +2,17 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Group, chown, geteuid};
 
 use super::Failure;
+use crate::system::lock;
 
 /// Where it is when nothing else is said.
 pub const DEFAULT: &str = "/run/steadfast";
@@ -47,7 +48,7 @@ const CHOOSE: &str = "give --state-dir DIR with a directory that can be written 
 pub struct StateDir {
     path: PathBuf,
     /// Held as long as the process lives.
-    lock: Option<Flock<File>>,
+    lock: Option<File>,
     /// Whether our process id is in the file.
     marked: bool,
     bound: bool,
@@ -76,14 +77,26 @@ impl StateDir {
                 dir.tolerable(&error)?;
                 dir.lose_lock(&error);
             }
-            Ok(file) => match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => dir.lock = Some(lock),
-                Err((file, Errno::EWOULDBLOCK)) => return Err(in_use(dir.holder(file))),
-                Err((_, error)) => dir.lose_lock(&error.into()),
+            Ok(file) => match lock::take(&file) {
+                Ok(true) => dir.lock = Some(file),
+                Ok(false) => return Err(in_use(dir.holder(file))),
+                Err(error) => dir.lose_lock(&error),
             },
         }
         dir.mark();
         Ok(dir)
+    }
+
+    /// As another program has left it for this one: with the lock, whether our process id is in the
+    /// file, and whether there is a control socket.
+    pub fn adopt(path: PathBuf, lock: Option<(OwnedFd, bool)>, bound: bool) -> Self {
+        let (lock, marked) = lock.map_or((None, false), |(lock, marked)| (Some(lock), marked));
+        Self { path, lock: lock.map(File::from), marked, bound, losses: Vec::new() }
+    }
+
+    /// The lock, and whether our process id is in its file.
+    pub fn lock(&self) -> Option<(&File, bool)> {
+        self.lock.as_ref().map(|lock| (lock, self.marked))
     }
 
     /// Where it is.

@@ -11,7 +11,7 @@ use super::link::Report;
 use super::time::within;
 use crate::control::record::Kind;
 use crate::control::status::{
-    Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Verdict,
+    Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
     VerdictLevel, Warning, WarningKind,
 };
 use crate::system::clock;
@@ -96,6 +96,10 @@ fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> Daem
         router_id,
         pid: std::process::id(),
         uptime: age(daemon.started, now),
+        upgraded: daemon
+            .upgraded
+            .as_ref()
+            .map(|(from, at)| Upgraded { age: age(*at, now), from: from.clone() }),
         state_dir: daemon.dir.path().display().to_string(),
         configuration: Configuration {
             file: daemon.file.display().to_string(),
@@ -134,6 +138,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .iter()
         .chain(daemon.group_refused.borrow().iter())
         .chain(daemon.not_written.borrow().iter())
+        .chain(daemon.hardware.loss().iter())
         .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
         .collect();
     let vrrp = daemon.vrrp.borrow();

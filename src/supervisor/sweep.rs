@@ -15,6 +15,7 @@ use crate::netlink::address::Address;
 use crate::netlink::batch::{NotTaken, Outcome, Request};
 use crate::netlink::command::Commands;
 use crate::netlink::monitor::{Left, Monitor, ROOM};
+use crate::system::limits::raise_descriptors;
 use crate::vrrp::process::object_words;
 use crate::vrrp::settings::Object;
 
@@ -36,6 +37,8 @@ pub struct Swept {
 /// # Errors
 /// What the system says.
 pub async fn sweep(held: &[Held]) -> io::Result<Swept> {
+    // Whatever somebody has set: this has to work. Should it fail, there are as many as there were.
+    let _ = raise_descriptors();
     let slow = || io::Error::new(io::ErrorKind::TimedOut, "the kernel does not answer");
     within(LIMIT, run(held)).await.ok_or_else(slow)?
 }

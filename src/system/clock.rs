@@ -14,6 +14,11 @@ pub fn now() -> Instant {
         .map_or(Instant::ORIGIN, |time| Instant::ORIGIN + Duration::from(time))
 }
 
+/// The time since boot without suspended time (`CLOCK_MONOTONIC`), for those who count so.
+pub fn monotonic() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
+}
+
 /// The time of day, for people: time since 1970 (UTC). It may jump either way.
 pub fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

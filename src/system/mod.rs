@@ -13,6 +13,7 @@
 //! | [`pidfd`] | the end of a process, as a descriptor |
 //! | [`privileges`] | what this process may do |
 //! | [`terminal`] | the size of the screen |
+//! | [`watchdog`] | a device that restarts the machine when nobody feeds it |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
 #![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
@@ -29,3 +30,4 @@ pub mod raw;
 pub mod shared;
 pub mod terminal;
 pub mod timer;
+pub mod watchdog;

@@ -29,14 +29,14 @@ fn a_killed_child_is_started_again() {
 #[test]
 fn a_crash_is_reported() {
     let mut alone = Alone::master();
-    let first = alone.signal_child(Signal::SIGABRT);
+    let first = alone.signal_child(Signal::SIGFPE);
     let crash = crash(&restarted(&mut alone, 1));
-    assert_eq!(crash.end, format!("vrrp process {first} was killed by SIGABRT"));
+    assert_eq!(crash.end, format!("vrrp process {first} was killed by SIGFPE"));
     let (ran, stood) = (crash.ran.unwrap(), crash.loop_stood.unwrap());
     assert!(ran > 0.3 && stood < ran, "{crash:?}");
     let last = crash.last_lines.last().unwrap();
     assert!(last.starts_with("lan: BACKUP to MASTER"), "{crash:?}");
-    until_said(alone.router.daemon(), "was killed by SIGABRT after ");
+    until_said(alone.router.daemon(), "was killed by SIGFPE after ");
     until_said(alone.router.daemon(), "; its loop had last turned ");
 }
 

@@ -50,6 +50,11 @@ pub struct Global {
     pub hello_interval: Option<Duration>,
     /// `control_socket_group`: may use the control socket beside root.
     pub control_socket_group: Option<Box<str>>,
+    /// `watchdog_device`: a device that restarts the machine when the daemon cannot be repaired.
+    pub watchdog_device: Option<Box<str>>,
+    /// `watchdog_timeout`: so long after the last sign of life, in whole seconds, rounded up;
+    /// `None`: ten seconds.
+    pub watchdog_timeout: Option<Duration>,
     /// `net_namespace`: run in this network namespace.
     pub net_namespace: Option<Box<str>>,
 }

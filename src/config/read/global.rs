@@ -1,6 +1,7 @@
 //! `[global]`.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{command, notify};
@@ -54,6 +55,21 @@ impl Default for Defaults {
 /// The longest time that an option takes: a day.
 pub const DAY: Duration = Duration::from_secs(86_400);
 
+/// What a watchdog may wait for: below that a busy machine could be restarted, and above it nobody
+/// would.
+const WATCHDOG: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(3_600);
+
+/// The path of a device.
+fn device(item: &Item<'_>) -> Option<Box<str>> {
+    let path = item.text()?;
+    if path.starts_with('/') {
+        return Some(path);
+    }
+    let help = "write the whole path, such as \"/dev/watchdog\"";
+    item.wrong(Wrong::new(format!("{path:?} is no path of a device"), help));
+    None
+}
+
 /// The two versions by number.
 pub fn version(item: &Item<'_>) -> Option<Version> {
     match item.value.as_integer().map(|number| number.as_str()).unwrap_or_default() {
@@ -93,6 +109,11 @@ pub fn global(mut table: Table<'_>) -> (Global, Defaults) {
     };
     let group4 = table.get("vrrp_mcast_group4").and_then(|item| multicast(&item, Family::V4));
     let group6 = table.get("vrrp_mcast_group6").and_then(|item| multicast(&item, Family::V6));
+    let watchdog_device = table.get("watchdog_device").and_then(|item| device(&item));
+    let watchdog_timeout = table.duration("watchdog_timeout", WATCHDOG);
+    if watchdog_timeout.is_some() && !table.has("watchdog_device") {
+        table.missing("watchdog_device", "write watchdog_device = \"/dev/watchdog\"");
+    }
     let global = Global {
         router_id: table.text("router_id"),
         startup_delay: table
@@ -124,6 +145,8 @@ pub fn global(mut table: Table<'_>) -> (Global, Defaults) {
         bfd_process: process(&mut table, &BFD),
         hello_interval: table.duration("hello_interval", Duration::from_millis(50)..=DAY),
         control_socket_group: table.text("control_socket_group"),
+        watchdog_device,
+        watchdog_timeout,
         net_namespace: table.text("net_namespace"),
     };
     table.finish();

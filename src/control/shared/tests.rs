@@ -24,6 +24,8 @@ fn saved(n: u8) -> Saved {
         priority: Priority(n),
         installed: n.into(),
         handing_over: n & 1 == 1,
+        hold: [None, Some(None), Some(Some(Instant::ORIGIN + Duration::from_secs(n.into())))]
+            [n as usize % 3],
     }
 }
 

@@ -26,6 +26,7 @@ fn slot(state: SavedState, seconds: u64, installed: u32) -> Saved {
         priority: Priority(100),
         installed,
         handing_over: false,
+        hold: None,
     }
 }
 

@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The log.
 #[derive(Debug)]
 pub struct Log {
+    target: Target,
     writer: Writer,
     level: Cell<Level>,
     transitions: RefCell<VecDeque<Record>>,
@@ -58,6 +59,7 @@ impl Log {
     /// What the system says.
     pub fn start(target: Target, level: Level) -> io::Result<Self> {
         Ok(Self {
+            target,
             writer: Writer::start(target)?,
             level: Cell::new(level),
             transitions: RefCell::default(),
@@ -149,6 +151,21 @@ impl Log {
     pub fn transitions(&self) -> Vec<Event> {
         let clocks = Clocks { now: clock::now(), wall: clock::wall() };
         self.transitions.borrow().iter().map(|record| line::event(record, &clocks)).collect()
+    }
+
+    /// The same, as they came.
+    pub fn last_transitions(&self) -> Vec<Record> {
+        self.transitions.borrow().iter().cloned().collect()
+    }
+
+    /// Goes on after another program with the last changes of state that it knew.
+    pub fn go_on(&self, transitions: Vec<Record>) {
+        *self.transitions.borrow_mut() = transitions.into();
+    }
+
+    /// Where it is written to.
+    pub const fn target(&self) -> Target {
+        self.target
     }
 
     /// Records that were lost because the log was too slow.

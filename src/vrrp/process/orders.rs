@@ -62,6 +62,10 @@ impl Shell {
             }
             ToChild::LogLevel(level) => self.records.set_level(level),
             ToChild::Stop => self.stop(),
+            ToChild::Leave => {
+                self.send(&FromChild::Leaving);
+                self.end.get_or_insert(End::Stopped);
+            }
         }
     }
 
@@ -189,9 +193,15 @@ impl Shell {
         for (instance, last_advert) in self.saved.masters(&self.engine) {
             self.engine.handle(Event::Resume { instance, last_advert }, now);
         }
+        let holds = self.saved.holds(&self.engine, now);
         self.started = true;
         self.adopt();
         self.engine.handle(Event::Start, clock::now());
+        // What an operator wants outlives the process that was told.
+        for (instance, hold_for) in holds {
+            let command = Command::Switchover { instance, hold_for, force: true };
+            self.engine.handle(Event::Command(command), clock::now());
+        }
         self.send(&FromChild::Applied { generation });
         if self.stopping {
             self.engine.handle(Event::Shutdown, clock::now());

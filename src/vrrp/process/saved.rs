@@ -99,6 +99,19 @@ impl Saved {
         engine.instances().filter_map(of).collect()
     }
 
+    /// The instances that an operator held when a former process ended, each with the rest of the
+    /// time. To be asked before [`Saved::configure`].
+    pub fn holds(&self, engine: &Engine, now: Instant) -> Vec<(InstanceId, Option<Duration>)> {
+        let mut left = BTreeMap::new();
+        left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?.hold?))));
+        let of = |id| {
+            let until = left.get(&key(engine, id)?)?;
+            let rest = until.map(|until| until.since(now));
+            (rest != Some(Duration::ZERO)).then_some((id, rest))
+        };
+        engine.instances().filter_map(of).collect()
+    }
+
     /// An advert is about to leave.
     pub fn advert(&self, engine: &Engine, id: InstanceId, now: Instant) {
         self.store(engine, id, Some(now));
@@ -129,6 +142,7 @@ impl Saved {
             priority,
             installed: place.installed,
             handing_over: engine.handing_over(id),
+            hold: engine.held(id),
         };
         self.shared.store(place.slot, &saved);
     }
@@ -158,6 +172,7 @@ mod tests {
             priority: Priority(100),
             installed: 1,
             handing_over: false,
+            hold: None,
         };
         for name in ["lan", "old"] {
             let slot = former.claim(Key::new(name, "eth0", Vrid::new(1).unwrap())).unwrap();
@@ -167,7 +182,8 @@ mod tests {
         let handing_over = Slot { handing_over: true, ..master };
         let c = former.claim(Key::new("c", "eth0", Vrid::new(3).unwrap())).unwrap();
         former.store(c, &handing_over);
-        let backup = Slot { state: SavedState::Backup, ..master };
+        let held = Some(Some(Instant::ORIGIN + Duration::from_secs(9)));
+        let backup = Slot { state: SavedState::Backup, hold: held, ..master };
         former.store(former.claim(Key::new("b", "eth0", Vrid::new(2).unwrap())).unwrap(), &backup);
         let text = "[vrrp.instance.lan]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
                     virtual_addresses = [\"192.0.2.1/24\"]\n\
@@ -182,6 +198,10 @@ mod tests {
         let fd = memory.as_fd().try_clone_to_owned().unwrap();
         let mut saved = Saved::new(Shared::open(Region::open(fd, WORDS).unwrap()).unwrap());
         assert_eq!(saved.masters(&engine), [(id, Instant::from_nanos(7))]);
+        let b = engine.instance("b").unwrap();
+        let at = |seconds| Instant::ORIGIN + Duration::from_secs(seconds);
+        assert_eq!(saved.holds(&engine, at(7)), [(b, Some(Duration::from_secs(2)))]);
+        assert_eq!(saved.holds(&engine, at(9)), []);
         assert!(saved.configure(&engine).is_empty());
         assert_eq!(former.iter().count(), 3);
         assert!(saved.configure(&Engine::new(&Settings::default())).is_empty());

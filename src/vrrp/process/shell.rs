@@ -441,6 +441,9 @@ impl Shell {
                 cause: words::cause(&self.engine, links, *instance, cause),
             });
         }
+        if let Notice::Hold { instance, .. } = notice {
+            self.saved.state(&self.engine, *instance);
+        }
         let refused = if let Notice::KernelRefused { object, .. } = notice {
             self.kernel_words.remove(object)
         } else {

@@ -1,0 +1,149 @@
+//! `steadfast upgrade`: another program in the place of the running one.
+
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use lexopt::{Arg, Parser};
+
+use super::client::{Daemon, Trouble};
+use super::output::Output;
+use super::{Exit, Wrong};
+use crate::control::request::Request;
+use crate::control::status::Document;
+use crate::supervisor::configuration;
+use crate::supervisor::upgrade::About;
+
+/// What `--help` shows.
+pub const HELP: &str = "\
+Lets another version of the program take the place of the running one, without
+losing a mastership.
+
+Usage: steadfast upgrade [PROGRAM] [--state-dir DIR]
+
+PROGRAM is the file to run from now on; without it, the file that the daemon was
+started from: install the new version over the old one, then run this. The new
+program reads the configuration first, and nothing happens when it refuses it.
+Then it goes on in the same process, and starts its own vrrp process, which is
+master again before another router notices. If the two versions do not
+understand each other, addresses are handed over to another router first.
+
+Only root may do this.
+
+Options:
+      --state-dir DIR  the directory of the daemon (default: /run/steadfast)
+  -h, --help           show this
+
+Examples:
+  steadfast upgrade
+  steadfast upgrade /usr/local/sbin/steadfast-next
+
+Exit codes:
+  0   the program runs
+  1   it was refused, and the one before runs on; or it does not work
+  5   the daemon does not run or does not answer
+  64  wrong arguments
+";
+
+/// How long the new program may take to read the configuration.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take to begin its work, with a hand-over in between.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs the command.
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let (mut daemon, mut program) = (Daemon::default(), None);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
+            Arg::Short('h') | Arg::Long("help") => {
+                output.out(HELP);
+                return Ok(Exit::Success);
+            }
+            Arg::Value(file) if program.is_none() => {
+                // The daemon works in another directory.
+                let file = PathBuf::from(file);
+                let file = std::path::absolute(&file).unwrap_or(file);
+                program = Some(file.to_string_lossy().into_owned());
+            }
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                return Err(Wrong::unexpected("upgrade", &arg, &["state-dir", "help"]));
+            }
+        }
+    }
+    let before = match daemon.status() {
+        Ok(document) => document,
+        Err(trouble) => return Ok(trouble.report(output)),
+    };
+    match daemon.ask::<String>(&Request::Upgrade { program }, LIMIT) {
+        Ok(text) => output.out(&format!("{text}\n")),
+        Err(Trouble::Refused(reason)) => {
+            output.err(&format!("steadfast: {}\n", reason.trim_end()));
+            return Ok(Exit::Failure);
+        }
+        // It may have hung up before it could say so.
+        Err(Trouble::Failed(_)) => {}
+        Err(trouble @ Trouble::Dead(_)) => return Ok(trouble.report(output)),
+    }
+    Ok(wait(&daemon, &before, output))
+}
+
+/// Waits until the new program answers, with a vrrp process of its own.
+fn wait(daemon: &Daemon, before: &Document, output: &mut Output) -> Exit {
+    let pid = |document: &Document| document.daemon.vrrp.as_ref().map(|vrrp| vrrp.pid);
+    let asked = Instant::now();
+    loop {
+        let document = daemon.status();
+        if let Ok(document) = &document {
+            let new = document.daemon.upgraded.as_ref();
+            let new = new.filter(|new| new.age < asked.elapsed().as_secs_f64() + 1.0);
+            if let (Some(new), Some(child)) = (new, pid(document))
+                && Some(child) != pid(before)
+            {
+                output.out(&format!(
+                    "steadfast {} goes on after {}, with vrrp process {child}: {}\n",
+                    document.daemon.version, new.from, document.verdict.text
+                ));
+                return Exit::Success;
+            }
+        }
+        if asked.elapsed() > PATIENCE {
+            return match document {
+                Err(trouble) => trouble.report(output),
+                Ok(_) => {
+                    output.err("steadfast: the new program does not begin: see the log\n");
+                    Exit::Failure
+                }
+            };
+        }
+        sleep(LOOK);
+    }
+}
+
+/// `steadfast upgrade-check -c FILE`, which a running daemon asks another program: it says what it
+/// is, or why it refuses the configuration.
+pub fn check(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+    let mut file = None;
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('c') => file = Some(PathBuf::from(parser.value()?)),
+            Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
+                return Err(Wrong::unexpected("upgrade-check", &arg, &["c"]));
+            }
+        }
+    }
+    let file = file.ok_or_else(|| Wrong::new("which configuration?", "give it with -c FILE"))?;
+    match configuration::load(&file, false) {
+        Ok(_) => {
+            let about = serde_json::to_string(&About::this()).unwrap_or_default();
+            output.out(&format!("{about}\n"));
+            Ok(Exit::Success)
+        }
+        Err(refusal) => {
+            output.err(&refusal.shown);
+            Ok(Exit::Configuration)
+        }
+    }
+}

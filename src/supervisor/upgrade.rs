@@ -1,0 +1,204 @@
+//! Another program takes the place of this one without anybody noticing: first the supervisor, in
+//! the same process, then the vrrp process, which leaves everything as it is for its successor.
+//! Programs that do not understand each other hand over to another router in between.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use async_io::Async;
+use nix::unistd::{Pid, execv};
+use serde::{Deserialize, Serialize};
+use smol::io::AsyncReadExt;
+
+use super::daemon::Daemon;
+use super::former::{self, Former, FormerChild};
+use super::log::Target;
+use super::time::within;
+use crate::control::link;
+use crate::control::shared::MAGIC;
+use crate::system::pidfd;
+
+/// The hidden command that says whether a program could take over.
+pub const CHECK_COMMAND: &str = "upgrade-check";
+/// The hidden option of the program that takes over.
+pub const OPTION: &str = "take-over";
+/// How long the other program may take to read the configuration.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Octets of what it says that are looked at.
+const LONGEST: u64 = 64 * 1024;
+
+/// What a program says about itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct About {
+    /// Its version.
+    pub version: String,
+    /// Of the shared memory.
+    pub layout: u32,
+    /// Of what supervisor and child say to each other.
+    pub link: u32,
+    /// Of what a supervisor leaves.
+    pub former: u32,
+}
+
+impl About {
+    /// This program.
+    pub fn this() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            layout: MAGIC,
+            link: link::VERSION,
+            former: former::FORMAT,
+        }
+    }
+}
+
+/// Which program takes over, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Its file.
+    pub program: PathBuf,
+    /// Its version.
+    pub version: String,
+    /// It understands what runs now.
+    pub seamless: bool,
+}
+
+/// The file of this program, as it is called today.
+///
+/// # Errors
+/// What the system says.
+fn own_file() -> io::Result<PathBuf> {
+    let link = fs::read_link("/proc/self/exe")?;
+    let name = link.to_string_lossy();
+    // Of a file that was replaced since.
+    Ok(name.strip_suffix(" (deleted)").map_or_else(|| link.clone(), PathBuf::from))
+}
+
+/// Asks a program whether it could take over; `None`: the one that has the name of this one now.
+///
+/// # Errors
+/// Why not, in words.
+pub async fn plan(daemon: &Daemon, program: Option<PathBuf>) -> Result<Plan, String> {
+    let own = || own_file().map_err(|error| format!("the file of this program: {error}"));
+    let program = program.map_or_else(own, Ok)?;
+    let shown = program.display();
+    let answer = within(LIMIT, ask(&program, &daemon.file)).await;
+    let answer = answer.ok_or_else(|| format!("{shown} does not answer"))?;
+    let text = answer.map_err(|error| format!("{shown}: {error}"))?;
+    let about: About = serde_json::from_slice(&text).map_err(|_| {
+        let text = String::from_utf8_lossy(&text);
+        format!("{shown} refuses to take over:\n{}", text.trim_end())
+    })?;
+    let this = About::this();
+    let seamless =
+        (about.layout, about.link, about.former) == (this.layout, this.link, this.former);
+    Ok(Plan { program, version: about.version, seamless })
+}
+
+/// What the program says: about itself, or why it does not take this configuration.
+async fn ask(program: &Path, file: &Path) -> io::Result<Vec<u8>> {
+    let (reader, writer) = io::pipe()?;
+    let mut command = Command::new(program);
+    command.args([CHECK_COMMAND, "-c"]).arg(file).env_clear().stdin(Stdio::null());
+    command.stderr(writer.try_clone()?).stdout(writer);
+    let mut child = command.spawn()?;
+    // It has the writing ends, and the end of the pipe would never come.
+    drop(command);
+    let mut said = Vec::new();
+    let pid = Pid::from_raw(child.id().cast_signed());
+    let process = Async::new_nonblocking(pidfd::open(pid)?)?;
+    let end = EndAtOnce(process.get_ref().as_fd().try_clone_to_owned()?);
+    Async::new(reader)?.take(LONGEST).read_to_end(&mut said).await?;
+    process.readable().await?;
+    drop(end);
+    child.wait()?;
+    Ok(said)
+}
+
+/// Kills a process when nobody waits for it any more.
+struct EndAtOnce(OwnedFd);
+
+impl Drop for EndAtOnce {
+    fn drop(&mut self) {
+        // It has ended most often.
+        let _ = pidfd::kill(&self.0);
+    }
+}
+
+/// What the next program has to have.
+#[derive(Debug)]
+pub struct Legacy {
+    plan: Plan,
+    former: Former,
+    /// Descriptors that the next program closes or uses; they end with it.
+    _kept: Vec<OwnedFd>,
+}
+
+/// Collects what the next program has to have, at the end of all tasks.
+///
+/// # Errors
+/// What the system says.
+pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
+    let mut kept = Vec::new();
+    let mut keep = |fd: &dyn AsFd| {
+        let copy = fd.as_fd().try_clone_to_owned()?;
+        let number = former::pass_on(&copy)?;
+        kept.push(copy);
+        io::Result::Ok(number)
+    };
+    let mut vrrp = daemon.vrrp.borrow_mut();
+    let child = vrrp.child.take().map(|child| {
+        io::Result::Ok(FormerChild {
+            pid: child.pid().as_raw(),
+            link: keep(child.link.get_ref())?,
+            records: keep(child.records.get_ref())?,
+            stderr: keep(child.stderr.get_ref())?,
+        })
+    });
+    let lock = daemon.dir.lock().map(|(lock, marked)| io::Result::Ok((keep(lock)?, marked)));
+    let listener = daemon.listener.as_ref().map(|listener| keep(listener));
+    let former = Former {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        file: daemon.file.clone(),
+        state_dir: daemon.dir.path().to_owned(),
+        syslog: daemon.log.target() == Target::Syslog,
+        level: daemon.log.level(),
+        started: daemon.started,
+        generation: daemon.current.borrow().generation,
+        restarts: vrrp.restarts,
+        transitions: daemon.log.last_transitions(),
+        installed: daemon.installed.borrow().clone(),
+        lock: lock.transpose()?,
+        listener: listener.transpose()?,
+        memory: keep(&daemon.memory)?,
+        child: child.transpose()?,
+        strangers: daemon.strangers.numbers().to_vec(),
+    };
+    Ok(Legacy { plan, former, _kept: kept })
+}
+
+impl Legacy {
+    /// Becomes the next program. Gives only what went wrong.
+    pub fn pass_on(self) -> io::Error {
+        let become_next = || {
+            let left = self.former.leave()?;
+            let number = former::pass_on(&left)?.to_string();
+            let words = ["steadfast", "run", &format!("--{OPTION}"), &number];
+            let mut arguments = Vec::new();
+            for word in words {
+                arguments.push(std::ffi::CString::new(word)?);
+            }
+            let program = self.plan.program.as_os_str().as_encoded_bytes();
+            match execv(&std::ffi::CString::new(program)?, &arguments)? {}
+        };
+        let result: io::Result<std::convert::Infallible> = become_next();
+        match result {
+            Err(error) => error,
+            Ok(never) => match never {},
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `steadfast upgrade`: another program in the place of the running one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use steadfast::control::status::{Document, State};
+
+use crate::harness::config::Instance;
+use crate::harness::router::{find, program};
+use crate::harness::watch::Watch;
+use crate::scene::{Alone, Client, VIRTUAL, error, pid, until_said};
+
+/// The address without its prefix.
+const ADDRESS: &str = "192.0.2.1";
+
+/// A master with time enough to be one again, and another program beside it.
+fn master_and_next() -> (Alone, PathBuf) {
+    let mut alone = Alone::new();
+    let instance = Instance::lan(150, &[VIRTUAL]).every("1s");
+    // A slow machine makes no difference.
+    alone.router.configure(&format!("{instance}resume_within = \"20s\"\n"));
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    let next = alone.scratch.path().join("next");
+    fs::copy(program(), &next).unwrap();
+    (alone, next)
+}
+
+/// A program that says what it likes about itself.
+fn script(alone: &Alone, text: &str) -> PathBuf {
+    let path = alone.scratch.path().join("script");
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn the_next_program_goes_on_and_nobody_notices() {
+    let (mut alone, next) = master_and_next();
+    let mut kernel = Watch::start(&alone.router.host.net);
+    let (supervisor, child) = (alone.router.daemon().id(), alone.child());
+    let before = alone.router.status().unwrap();
+    let said = alone.router.ask(&["upgrade", next.to_str().unwrap()]);
+    assert!(said.contains("goes on after 0.1.0"), "{said}");
+    assert!(said.contains("MASTER of 1/1"), "{said}");
+    let after = alone.router.until("the new one answers", |d| d.instances.is_some());
+    assert_eq!(alone.router.daemon().id(), supervisor);
+    assert_ne!(pid(&after), child);
+    for process in [supervisor, pid(&after)] {
+        assert_eq!(fs::read_link(format!("/proc/{process}/exe")).unwrap(), next);
+    }
+    assert_eq!(kernel.removed(), Vec::<std::net::IpAddr>::new());
+    let lan = find(&after, "lan").unwrap();
+    assert!(lan.state == State::Master && lan.cause.contains("resumed"), "{}", lan.cause);
+    assert_eq!(after.daemon.vrrp_restarts, 0);
+    assert!(after.daemon.uptime > before.daemon.uptime);
+    assert_eq!(after.daemon.upgraded.as_ref().unwrap().from, "0.1.0");
+    let told = |document: &Document| -> Vec<String> {
+        document.transitions.iter().map(|event| event.text.clone()).collect()
+    };
+    assert!(told(&after).starts_with(&told(&before)), "{:?}", told(&after));
+    // And once more, by the name that the running one has.
+    let said = alone.router.ask(&["upgrade"]);
+    assert!(said.starts_with(&format!("{} (steadfast 0.1.0) takes over", next.display())));
+    assert_eq!(kernel.removed(), Vec::<std::net::IpAddr>::new());
+    // All the rest works as before.
+    alone.router.daemon().signal(Signal::SIGHUP);
+    until_said(alone.router.daemon(), "says the same as before");
+    alone.signal_child(Signal::SIGKILL);
+    alone.router.until("another child", |d| d.daemon.vrrp_restarts == 1 && d.instances.is_some());
+    alone.router.stop();
+    assert!(!kernel.has("eth0", ADDRESS));
+    let left: Vec<_> = fs::read_dir(alone.router.state()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_file_that_was_replaced_is_found_by_its_name() {
+    let (mut alone, next) = master_and_next();
+    alone.router.ask(&["upgrade", next.to_str().unwrap()]);
+    fs::remove_file(&next).unwrap();
+    fs::copy(program(), &next).unwrap();
+    let supervisor = alone.router.daemon().id();
+    let exe = || fs::read_link(format!("/proc/{supervisor}/exe")).unwrap();
+    assert!(exe().to_str().unwrap().ends_with(" (deleted)"));
+    alone.router.ask(&["upgrade"]);
+    assert_eq!(exe(), next);
+}
+
+#[test]
+fn what_can_not_take_over_is_refused_and_nothing_happens() {
+    let (mut alone, next) = master_and_next();
+    let child = alone.child();
+    let refused = |alone: &Alone, program: &str| {
+        let output = alone.router.command(&["upgrade", program]);
+        assert_eq!(output.status.code(), Some(1), "{program}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = refused(&alone, "/no/such/program");
+    assert!(told.contains("/no/such/program: No such file"), "{told}");
+    assert!(refused(&alone, "/bin/false").contains("/bin/false refuses to take over"));
+    let told = refused(&alone, script(&alone, "echo not today").to_str().unwrap());
+    assert!(told.contains("refuses to take over:\nnot today"), "{told}");
+    alone.router.configure("[vrrp.instance.lan]\ninterfaces = \"eth0\"\n");
+    let told = refused(&alone, next.to_str().unwrap());
+    assert!(told.contains("interfaces") && told.contains("did you mean"), "{told}");
+    assert_eq!(alone.child(), child);
+    alone.router.until_state("lan", State::Master);
+}
+
+#[test]
+fn a_program_that_does_not_understand_this_one_starts_after_a_hand_over() {
+    let (mut alone, _) = master_and_next();
+    let mut kernel = Watch::start(&alone.router.host.net);
+    // Nobody takes over, and that is waited for.
+    let about = r#"{"version":"9.9","layout":1,"link":1,"former":1}"#;
+    let check = format!("[ \"$1\" = upgrade-check ] && {{ echo '{about}'; exit; }}");
+    let other = script(&alone, &format!("{check}\nexec {:?} \"$@\"", program()));
+    let (supervisor, child) = (alone.router.daemon().id(), alone.child());
+    let said = alone.router.ask(&["upgrade", other.to_str().unwrap()]);
+    assert!(said.contains("(steadfast 9.9) takes over"), "{said}");
+    assert_eq!(alone.router.daemon().id(), supervisor);
+    assert_ne!(alone.child(), child);
+    assert_eq!(kernel.removed(), [ADDRESS.parse::<std::net::IpAddr>().unwrap()]);
+    assert!(alone.router.words().contains("it does not understand what this one leaves"));
+    alone.router.until_state("lan", State::Master);
+}
+
+/// A hold is the operator's: neither a new program nor a crash ends it.
+#[test]
+fn a_hold_stays() {
+    let (mut alone, next) = master_and_next();
+    alone.router.ask(&["switchover", "lan", "--force"]);
+    let held = |alone: &mut Alone| {
+        let document = alone.router.until("it answers", |d| d.instances.is_some());
+        let lan = find(&document, "lan").unwrap().clone();
+        assert!(lan.hold.is_some() && lan.state == State::Backup, "{lan:?}");
+    };
+    held(&mut alone);
+    alone.router.ask(&["upgrade", next.to_str().unwrap()]);
+    held(&mut alone);
+    alone.signal_child(Signal::SIGKILL);
+    alone.router.until("another child", |d| d.daemon.vrrp_restarts == 1 && d.instances.is_some());
+    held(&mut alone);
+    alone.router.ask(&["release", "lan"]);
+    alone.router.until_state("lan", State::Master);
+}
+
+/// Whoever may use the control socket may not run programs as root.
+#[test]
+fn only_root_chooses_the_program() {
+    let (alone, next) = master_and_next();
+    let socket = alone.router.state().join("control.sock");
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+    for directory in socket.ancestors().skip(1).take(3) {
+        let mode = fs::metadata(directory).unwrap().permissions().mode();
+        fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o011)).unwrap();
+    }
+    let mut command = Command::new("setpriv");
+    let state = alone.router.state();
+    // The copy, since others may not reach the place of the program itself.
+    command.args(["--reuid=65534", "--clear-groups", "--"]).arg(&next);
+    command.args(["upgrade".as_ref(), next.as_os_str(), "--state-dir".as_ref()]).arg(state);
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("only root may choose"), "{told}");
+    let mut client = Client::connect(&socket);
+    let answer = client.ask(r#"{"method":"upgrade","program":"/no/such"}"#);
+    assert!(error(&answer).contains("No such file"), "root is asked for more");
+}
