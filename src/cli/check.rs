@@ -1,6 +1,6 @@
 //! `steadfast check`: looks for mistakes in a configuration.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::PathBuf;
 
 use lexopt::{Arg, Parser};
@@ -119,34 +119,38 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 fn summary(name: &str, model: &Model, counts: &Counts) -> String {
     let mut text = format!("{name}: {counts}\n");
     for instance in &model.instances {
-        text.push_str(&line(instance));
+        // Writing to a String can not fail.
+        let _ = line(&mut text, instance);
     }
     for group in &model.groups {
         let members = group.instances.join(", ");
-        // Writing to a String can not fail.
         let _ = writeln!(text, "group {}: {members}", group.name);
     }
     text
 }
 
-fn line(instance: &Instance) -> String {
+fn line(text: &mut String, instance: &Instance) -> fmt::Result {
     let count =
         |family| instance.addresses.iter().filter(|a| Family::of(a.address) == family).count();
-    let mut parts = vec![
-        format!("interface {}", instance.interface),
-        format!("virtual router {}", instance.vrid),
-        format!("version {}", instance.version),
-        format!("priority {}", instance.priority),
-        format!("advert every {}", show_duration(instance.interval.duration())),
-    ];
+    write!(
+        text,
+        "instance {}: interface {}, virtual router {}, version {}, priority {}, advert every {}",
+        instance.name,
+        instance.interface,
+        instance.vrid,
+        instance.version,
+        instance.priority,
+        show_duration(instance.interval.duration())
+    )?;
     for family in Family::ALL {
         let count = count(family);
         if count > 0 {
-            parts.push(plural(count, &format!("{family} address")));
+            write!(text, ", {}", plural(count, &format!("{family} address")))?;
         }
     }
     if !instance.excluded.is_empty() {
-        parts.push(format!("{} excluded", instance.excluded.len()));
+        write!(text, ", {} excluded", instance.excluded.len())?;
     }
-    format!("instance {}: {}\n", instance.name, parts.join(", "))
+    text.push('\n');
+    Ok(())
 }

@@ -24,8 +24,8 @@ use output::Output;
 
 use crate::config::suggest::nearest;
 use crate::config::values;
-use crate::supervisor::VRRP_COMMAND;
 use crate::supervisor::upgrade::CHECK_COMMAND;
+use crate::supervisor::{LOCKS_MEMORY, VRRP_COMMAND};
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,7 +178,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     // What the supervisor starts; of no use to a person, and so in no list.
     if args.get(1).is_some_and(|word| word == VRRP_COMMAND) {
-        return vrrp_process::run(&mut output);
+        let locks = args.get(2).is_some_and(|word| word == LOCKS_MEMORY);
+        return vrrp_process::run(&mut output, locks);
     }
     let mut parser = Parser::from_iter(args);
     let exit = dispatch(&mut parser, &mut output).unwrap_or_else(|wrong| {

@@ -8,8 +8,8 @@ use crate::supervisor::{LINK, LOCK, MEMORY, RECORDS};
 use crate::system::inherited::take;
 use crate::vrrp::process::{self, Inherited};
 
-/// Runs it.
-pub fn run(output: &mut Output) -> ExitCode {
+/// Runs it; `locks_memory`: it may be asked to lock its memory.
+pub fn run(output: &mut Output, locks_memory: bool) -> ExitCode {
     // Only for those who look at a list of processes.
     let _ = nix::sys::prctl::set_name(c"steadfast: vrrp");
     let inherited = || {
@@ -18,6 +18,7 @@ pub fn run(output: &mut Output) -> ExitCode {
             records: take(RECORDS)?,
             shared: take(MEMORY)?,
             lock: take(LOCK)?,
+            locks_memory,
         })
     };
     inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::model::{
-    BfdTracker, FileTracker, Global, Group, Instance, Model, ProcessTracker, ScriptTracker, Statics,
+    BfdTracker, FileTracker, Global, Group, Instance, Model, ProcessOptions, ProcessTracker,
+    ScriptTracker, Statics,
 };
 
 /// The names of the keys in which two values of a type differ. Names every field of the type, so
 /// that a new field can not be forgotten.
 macro_rules! changed_keys {
-    ($type:ident, $old:expr, $new:expr, { $($field:ident: $key:literal),* $(,)? }) => {{
+    ($type:ident, $old:expr, $new:expr, { $($field:ident: $key:expr),* $(,)? }) => {{
         let (old, new): (&$type, &$type) = ($old, $new);
         let $type { $($field: _),* } = old;
         once(&[$(($key, old.$field != new.$field)),*])
@@ -173,8 +174,11 @@ impl fmt::Display for Diff {
     }
 }
 
+/// Stands for the keys of the vrrp process.
+const VRRP_PROCESS: &str = "vrrp process";
+
 fn global(old: &Global, new: &Global) -> Vec<&'static str> {
-    changed_keys!(Global, old, new, {
+    let mut keys = changed_keys!(Global, old, new, {
         router_id: "router_id",
         startup_delay: "vrrp_startup_delay",
         delay_after_boot: "vrrp_delay_after_boot",
@@ -190,7 +194,7 @@ fn global(old: &Global, new: &Global) -> Vec<&'static str> {
         shutdown_script: "shutdown_script",
         smtp: "smtp",
         snmp: "snmp",
-        vrrp_process: "vrrp process",
+        vrrp_process: VRRP_PROCESS,
         checker_process: "checker process",
         bfd_process: "bfd process",
         hello_interval: "hello_interval",
@@ -198,6 +202,20 @@ fn global(old: &Global, new: &Global) -> Vec<&'static str> {
         watchdog_device: "watchdog_device",
         watchdog_timeout: "watchdog_timeout",
         net_namespace: "net_namespace",
+    });
+    if let Some(place) = keys.iter().position(|key| *key == VRRP_PROCESS) {
+        keys.splice(place..=place, vrrp_process(&old.vrrp_process, &new.vrrp_process));
+    }
+    keys
+}
+
+fn vrrp_process(old: &ProcessOptions, new: &ProcessOptions) -> Vec<&'static str> {
+    changed_keys!(ProcessOptions, old, new, {
+        nice: "vrrp_priority",
+        realtime: "vrrp_rt_priority",
+        rlimit_rttime: "vrrp_rlimit_rttime",
+        cpu_affinity: "vrrp_cpu_affinity",
+        no_swap: "vrrp_no_swap",
     })
 }
 
@@ -342,13 +360,14 @@ mod tests {
                    virtual_addresses = [\"10.0.1.1/24\"]\n";
         let old = model(&lan(wan));
         let new = model(&format!(
-            "[global]\nrouter_id = \"a\"\nvrrp_garp_master_repeat = 3\n{}",
+            "[global]\nrouter_id = \"a\"\nvrrp_garp_master_repeat = 3\nvrrp_no_swap = true\n\
+             vrrp_rt_priority = 50\n{}",
             lan("priority = 7\n[vrrp.instance.dmz]\ninterface = \"dmz\"\nvirtual_router_id = 9\n\
                  virtual_addresses = [\"10.0.2.1/24\"]\n")
         ));
         assert_eq!(
             Diff::between(&old, &new).to_string(),
-            "global changed: router_id\ninstance wan removed\ninstance dmz added\n\
+            "global changed: router_id, vrrp_rt_priority, vrrp_no_swap\ninstance wan removed\ninstance dmz added\n\
              instance lan changed: priority, garp_*\n"
         );
         assert_eq!(Diff::between(&new, &old).instances.added, ["wan".into()]);

@@ -44,9 +44,42 @@ pub enum Place {
 ///
 /// This is the one list of such features: a later change that builds one removes its rows.
 pub fn unbuilt(place: Place, key: &str) -> Option<&'static str> {
-    let (_, rows) = UNBUILT.iter().find(|(listed, _)| *listed == place)?;
+    let at = UNBUILT.iter().position(|(listed, _)| *listed == place)?;
+    let marks = UNBUILT_MARKS.get(at)?;
+    if marks & mark(key) == 0 {
+        return None;
+    }
+    let (_, rows) = UNBUILT.get(at)?;
     rows.iter().find(|(keys, _)| keys.contains(&key)).map(|(_, feature)| *feature)
 }
+
+/// One of 64 marks of a key: a set of them says at once that most keys are not in it.
+pub const fn mark(key: &str) -> u64 {
+    let last = match key.as_bytes().last() {
+        Some(last) => *last as usize,
+        None => 0,
+    };
+    1 << (key.len().wrapping_mul(7).wrapping_add(last) % 64)
+}
+
+/// The marks of the keys of each row of [`UNBUILT`].
+const UNBUILT_MARKS: [u64; UNBUILT.len()] = {
+    let mut all = [0; UNBUILT.len()];
+    let (mut places, mut left): (_, &mut [u64]) = (UNBUILT, &mut all);
+    while let ([(_, features), rest @ ..], [marks, after @ ..]) = (places, left) {
+        let mut features = *features;
+        while let [(keys, _), others @ ..] = features {
+            let mut keys = *keys;
+            while let [key, more @ ..] = keys {
+                *marks |= mark(key);
+                keys = more;
+            }
+            features = others;
+        }
+        (places, left) = (rest, after);
+    }
+    all
+};
 
 /// `accept = false` waits for the packet filter; `accept = true` is what is built.
 pub const NO_ACCEPT: &str = "keeping packets to the virtual addresses out is";
@@ -98,11 +131,6 @@ const UNBUILT: &[(Place, Features)] = &[
             ),
             (
                 &[
-                    "vrrp_priority",
-                    "vrrp_rt_priority",
-                    "vrrp_rlimit_rttime",
-                    "vrrp_cpu_affinity",
-                    "vrrp_no_swap",
                     "checker_priority",
                     "checker_rt_priority",
                     "checker_rlimit_rttime",
@@ -114,7 +142,7 @@ const UNBUILT: &[(Place, Features)] = &[
                     "bfd_cpu_affinity",
                     "bfd_no_swap",
                 ],
-                "scheduling of the processes is",
+                "that process is",
             ),
             (&["net_namespace"], "changing the network namespace is"),
         ],

@@ -11,8 +11,11 @@ const SHOWN: usize = 200;
 /// All findings with their places, reasons and remedies. `colour` uses the escape sequences of a
 /// terminal.
 pub fn findings(name: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) -> String {
-    let renderer = Renderer::new(name, text);
     let mut shown = String::new();
+    if diagnostics.is_empty() {
+        return shown;
+    }
+    let renderer = Renderer::new(name, text);
     for diagnostic in diagnostics.iter().take(SHOWN) {
         shown.push_str(&renderer.render(diagnostic, colour));
         shown.push('\n');
@@ -30,8 +33,12 @@ pub fn lines(
     diagnostics: &[Diagnostic],
     severity: Severity,
 ) -> Vec<String> {
+    let mut wanted =
+        diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).peekable();
+    if wanted.peek().is_none() {
+        return Vec::new();
+    }
     let renderer = Renderer::new(name, text);
-    let wanted = diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity);
     wanted.take(SHOWN).map(|diagnostic| renderer.line_for_log(diagnostic)).collect()
 }
 

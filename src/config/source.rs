@@ -120,7 +120,10 @@ pub fn decode(octets: Vec<u8>) -> Result<String, SourceError> {
     if octets.starts_with(&[0xff, 0xfe]) || octets.starts_with(&[0xfe, 0xff]) {
         return Err(SourceError::NotText { line: 1, column: 1, found: "UTF-16 and not UTF-8" });
     }
-    if let Some(at) = octets.iter().position(|octet| *octet == 0) {
+    // Looked for first in the way that is fast.
+    if octets.contains(&0)
+        && let Some(at) = octets.iter().position(|octet| *octet == 0)
+    {
         return Err(not_text(&octets, at, "a NUL octet, so this is no text"));
     }
     let text = String::from_utf8(octets).map_err(|error| {

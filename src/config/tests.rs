@@ -71,13 +71,14 @@ fn is_setting(line: &str) -> bool {
 }
 
 /// What single lines of the annotated file rightly get told without the others.
-const CROSS_CHECKS: [&str; 6] = [
+const CROSS_CHECKS: [&str; 7] = [
     "watchdog_device is missing",
     "version 3 has no authentication",
     "works only without preemption",
     "instances is missing",
     "there is no instance dmz",
     "[vrrp.group.gateway] is there twice",
+    "nothing runs in real time",
 ];
 
 #[test]
@@ -86,10 +87,11 @@ fn the_defaults_of_the_annotated_file_are_the_defaults() {
     let others = ["track_", "backups", "resume_within", "timer_expired", "excluded", "virtual_r"];
     let more = ["source_address", "authentication", "instances", "sync_group", "vrrp_version"];
     let daemon = ["hello_interval", "control_socket_group", "watchdog_"];
+    let process = ["vrrp_priority", "vrrp_rt_", "vrrp_rlimit_", "vrrp_cpu_"];
     let shown = ANNOTATED.split("# [vrrp.group").next().unwrap();
     let lines = shown.lines().map(|line| {
         let setting = line.strip_prefix("# ").filter(|line| is_setting(line));
-        let others = others.iter().chain(&more).chain(&daemon);
+        let others = others.iter().chain(&more).chain(&daemon).chain(&process);
         let other = |line: &&str| others.clone().any(|other| line.starts_with(other));
         setting.filter(|line| !other(line)).unwrap_or(line)
     });
@@ -193,8 +195,8 @@ notify_fifo = "/run/fifo"
 script_user = "nobody"
 notification_email = ["root@example.org"]
 enable_traps = true
-vrrp_rt_priority = 50
-vrrp_cpu_affinity = [0, 1]
+checker_rt_priority = 50
+bfd_cpu_affinity = [0, 1]
 
 [vrrp.instance.a]
 interface = "eth0"

@@ -83,9 +83,12 @@ pub fn show_duration(length: Duration) -> String {
     } else {
         (nanos / 1_000, nanos % 1_000 * 1_000_000, "us")
     };
+    if part == 0 {
+        return format!("{whole}{unit}");
+    }
     let fraction = format!("{part:09}");
     let fraction = fraction.trim_end_matches('0');
-    if fraction.is_empty() { format!("{whole}{unit}") } else { format!("{whole}.{fraction}{unit}") }
+    format!("{whole}.{fraction}{unit}")
 }
 
 /// The number of bits of an address.

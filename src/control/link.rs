@@ -61,6 +61,13 @@ pub enum ToChild {
     Stop,
     /// End and leave everything as it is, since another process resumes at once.
     Leave,
+    /// Keep all memory in RAM, or not any more. Answered with how it went.
+    LockMemory {
+        /// For the answer.
+        ticket: Ticket,
+        /// Whether to keep it there.
+        lock: bool,
+    },
 }
 
 /// From a child to the supervisor.

@@ -345,7 +345,7 @@ pub struct TimerStatus {
 pub enum WarningKind {
     /// Another router is master of the same addresses now.
     SplitBrain,
-    /// A process had to be started again, or does not answer.
+    /// A process had to be started again, does not answer, or does not run as configured.
     Process,
     /// Adverts cannot be sent: others think that we are gone.
     SendFailed,

@@ -19,10 +19,12 @@ use super::role_lock::RoleLock;
 use super::signals;
 use crate::system::inherited::take;
 use crate::system::limits::raise_descriptors;
-use crate::system::pidfd;
+use crate::system::{pidfd, threads};
 
 /// The hidden command that makes this program a vrrp process.
 pub const VRRP_COMMAND: &str = "vrrp-process";
+/// The word after it when the process is to keep the right to lock memory.
+pub const LOCKS_MEMORY: &str = "locks-memory";
 
 /// What is executed: the very file that this process was started from, even if another one has
 /// its name by now.
@@ -75,7 +77,7 @@ impl Strangers {
 
 impl Child {
     /// Starts the vrrp process with a socket for messages, one for records, the shared memory and
-    /// the lock of its role.
+    /// the lock of its role. It gives up the right to lock its memory unless it `locks` it.
     ///
     /// # Errors
     /// What the system says.
@@ -83,6 +85,7 @@ impl Child {
         memory: &impl AsFd,
         strangers: &Strangers,
         lock: Option<RoleLock>,
+        locks: bool,
     ) -> io::Result<Self> {
         // Whatever somebody has set. Should it fail, there are as many as there were.
         let _ = raise_descriptors();
@@ -111,6 +114,7 @@ impl Child {
                 (LOCK, high(&locked)?),
             ],
             strangers,
+            locks,
         )?;
         if let Some(lock) = lock {
             // It holds the lock all the same; whoever waits for it does not know its number.
@@ -182,10 +186,10 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Runs this program again. Each descriptor gets its number; the child has no environment,
-/// none of the signals that are for the supervisor, and a process group of its own, so that a
-/// Ctrl-C on the terminal reaches the supervisor alone.
-fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
+/// Runs this program again. Each descriptor gets its number; the child has no environment but the
+/// size of its stacks, none of the signals that are for the supervisor, and a process group of its
+/// own, so that a Ctrl-C on the terminal reaches the supervisor alone.
+fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers, locks: bool) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
         actions.add_close(*stranger)?;
@@ -202,7 +206,9 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers) -> io::Result<Pid> {
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
     )?;
-    let words = [c"steadfast".to_owned(), CString::new(VRRP_COMMAND)?];
-    let no_environment: [CString; 0] = [];
-    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)
+    let more = locks.then_some(LOCKS_MEMORY);
+    let words = ["steadfast", VRRP_COMMAND].into_iter().chain(more);
+    let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
+    let stack = CString::new(format!("{}={}", threads::STACK_VARIABLE, threads::STACK))?;
+    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &[stack])?)
 }

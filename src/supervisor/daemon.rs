@@ -15,6 +15,7 @@ use super::hardware::Hardware;
 use super::installed::Held;
 use super::link::Link;
 use super::log::Log;
+use super::scheduling::Scheduling;
 use super::service::Service;
 use super::state_dir::StateDir;
 use super::status::Desk;
@@ -45,6 +46,8 @@ pub struct Daemon {
     pub group_refused: RefCell<Option<String>>,
     /// The vrrp process.
     pub vrrp: RefCell<Vrrp>,
+    /// When the processes run.
+    pub scheduling: RefCell<Scheduling>,
     /// What is in the kernel because of the vrrp process.
     pub installed: RefCell<Vec<Held>>,
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
@@ -216,6 +219,7 @@ impl Daemon {
             refused: RefCell::default(),
             group_refused: RefCell::default(),
             vrrp: RefCell::default(),
+            scheduling: RefCell::default(),
             installed: RefCell::default(),
             disowned: RefCell::default(),
             not_written: RefCell::default(),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_io::Async;
 use nix::sys::socket::{MsgFlags, recv};
+use nix::unistd::Pid;
 use smol::Timer;
 use smol::channel::Receiver;
 use smol::future::{or, yield_now, zip};
@@ -20,6 +21,7 @@ use super::child::Child;
 use super::crash::Crash;
 use super::daemon::Daemon;
 use super::link::Link;
+use super::scheduling;
 use super::time::within;
 use super::{installed, role_lock, withdraw};
 use crate::control::link::ToChild;
@@ -148,13 +150,15 @@ async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
         shared.forget_late(Process::Vrrp);
     }
     let began = clock::now();
-    let child = match Child::start_vrrp(&daemon.memory, &daemon.strangers, lock) {
+    let locks = daemon.current.borrow().model.global.vrrp_process.no_swap;
+    let child = match Child::start_vrrp(&daemon.memory, &daemon.strangers, lock, locks) {
         Ok(child) => Rc::new(child),
         Err(error) => return cannot(error.to_string()),
     };
     daemon.vrrp.borrow_mut().lines.clear();
     daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
     let link = Rc::new(Link::new());
+    scheduling::begin(daemon, child.pid());
     let end = match introduce(daemon, &link) {
         Ok(applied) => {
             let confirmed = async {
@@ -188,7 +192,11 @@ async fn attend(
     }
     let talk = or(or(link.receive(&child.link), link.send(&child.link)), async {
         or(confirmed, withdraw::when_due(daemon)).await;
-        keep_account(daemon, link).await
+        let settle = async {
+            scheduling::settle(daemon, link, child.pid()).await;
+            std::future::pending().await
+        };
+        or(settle, keep_account(daemon, link)).await
     });
     let over = or(
         async {
@@ -197,7 +205,7 @@ async fn attend(
                 Err(error) => Over::Hangup(format!(" ({error})")),
             }
         },
-        or(async { Over::Hung(greet(daemon, link).await) }, async {
+        or(async { Over::Hung(greet(daemon, link, child.pid()).await) }, async {
             link.condemned().await;
             Over::Condemned
         }),
@@ -265,7 +273,7 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
 
 /// Asks again and again whether it works, until it has not answered for too long, and its loop has
 /// not turned either.
-async fn greet(daemon: &Daemon, link: &Link) -> Duration {
+async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> Duration {
     let beats = || Shared::open(&daemon.memory).map_or(0, |shared| shared.beats(Process::Vrrp));
     let mut before = beats();
     loop {
@@ -279,6 +287,7 @@ async fn greet(daemon: &Daemon, link: &Link) -> Duration {
             link.excuse();
             yield_now().await;
         }
+        scheduling::watch(daemon, child);
         if let Some(time) = link.silent() {
             return time;
         }

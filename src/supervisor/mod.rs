@@ -13,6 +13,7 @@
 //! | [`installed`], `withdraw`, `sweep` | what it has in the kernel, and the removal when it is gone |
 //! | `crash` | how it ended |
 //! | `link` | what is said to it, and its answers |
+//! | `scheduling` | when it runs, and when we do |
 //! | [`log`] | the records of all processes |
 //! | `server`, `lines`, `commands`, `status` | the control socket |
 //! | [`upgrade`], [`former`] | another program in the place of this one |
@@ -35,6 +36,7 @@ mod link;
 pub mod log;
 mod reload;
 mod role_lock;
+mod scheduling;
 mod server;
 mod service;
 mod signals;
@@ -59,12 +61,12 @@ use crate::config::model::Model;
 use crate::control::link::ToChild;
 use crate::control::record::{Kind, Level};
 use crate::control::shared::{self, Shared};
-use crate::system::clock;
 use crate::system::inherited::take;
-use crate::system::privileges;
+use crate::system::scheduling::yield_when_too_long;
 use crate::system::shared::Region;
+use crate::system::{clock, memory, privileges, threads};
 use child::{Child, Strangers};
-pub use child::{LINK, LOCK, MEMORY, RECORDS, VRRP_COMMAND};
+pub use child::{LINK, LOCK, LOCKS_MEMORY, MEMORY, RECORDS, VRRP_COMMAND};
 use configuration::Accepted;
 use daemon::{Current, Daemon, Parts};
 use detach::Detached;
@@ -135,6 +137,10 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
     may_run()?;
     // Before there is a second thread, which would be interrupted instead.
     signals::block().map_err(Failure::system("cannot take signals"))?;
+    threads::keep_stacks_small();
+    yield_when_too_long().map_err(Failure::system("cannot take SIGXCPU"))?;
+    // The configuration has passwords.
+    memory::keep_private().map_err(Failure::system("cannot keep memory out of core files"))?;
     let start_log = || {
         let log = Log::start(options.log, options.level);
         log.map_err(Failure::system("cannot start the log"))
@@ -144,7 +150,7 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
             let mut dir = StateDir::open(&options.state_dir)?;
             let listener = dir.bind()?.map(OwnedFd::from);
             let current = Current::new(accepted.model, 1, clock::now());
-            let (log, memory, file) = (start_log()?, memory()?, options.file);
+            let (log, memory, file) = (start_log()?, shared_memory()?, options.file);
             let parts = Parts { log, dir, file, current, memory, strangers, listener };
             (Daemon::new(parts), detached)
         }
@@ -183,7 +189,7 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
 }
 
 /// Memory that outlives a child.
-fn memory() -> Result<Region, Failure> {
+fn shared_memory() -> Result<Region, Failure> {
     let memory = Region::create(shared::WORDS)
         .map_err(Failure::system("cannot make memory for the processes to share"))?;
     Shared::create(&memory).map_err(|error| {
@@ -203,7 +209,7 @@ fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Re
             Ok(memory)
         })
         // Of another layout: nothing in it is needed, since the child has handed over.
-        .or_else(|_| memory().map_err(|failure| io::Error::other(failure.what)))?;
+        .or_else(|_| shared_memory().map_err(|failure| io::Error::other(failure.what)))?;
     log.go_on(former.transitions);
     let current = Current::new(model, former.generation.wrapping_add(1), clock::now());
     let file = former.file;
@@ -372,7 +378,9 @@ async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals, go
     daemon.note(Level::Notice, "stopping: addresses are handed over");
     daemon.begin_stop();
     let limit = daemon.current.borrow().longest_down_interval() + SLACK;
-    daemon.service.stopping(&daemon.log, limit + HURRY + SLACK);
+    if !goes_on {
+        daemon.service.stopping(&daemon.log, limit + HURRY + SLACK);
+    }
     let told = daemon.link().is_none_or(|link| link.say(ToChild::Stop).is_ok());
     let mut keeper = std::pin::pin!(keeper);
     let ended = async {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::configuration::{self, Accepted};
 use super::daemon::{Current, Daemon};
+use super::scheduling;
 use super::time::within;
 use crate::config::diff::Diff;
 use crate::control::record::{Kind, Level};
@@ -70,7 +71,13 @@ async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String
         Err(_) => None,
     };
     match applied {
-        Some(Ok(())) => Ok(()),
+        Some(Ok(())) => {
+            let child = daemon.vrrp.borrow().child.as_ref().map(|child| child.pid());
+            if let Some(child) = child {
+                scheduling::settle(daemon, &link, child).await;
+            }
+            Ok(())
+        }
         Some(Err(_)) => {
             Err("the vrrp process has ended; it starts again with the new configuration".into())
         }

@@ -141,6 +141,10 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .chain(daemon.hardware.loss().iter())
         .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
         .collect();
+    warnings.extend(daemon.scheduling.borrow().troubles(now).into_iter().map(|trouble| Warning {
+        count: u64::from(trouble.count),
+        ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
+    }));
     let vrrp = daemon.vrrp.borrow();
     if let Some(silent) = vrrp.link.as_ref().and_then(|link| link.silent()) {
         let silent = silent.as_secs_f64();

@@ -9,10 +9,14 @@
 //! | [`inherited`] | descriptors that the parent process left open for us |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`poller`] | waiting for many descriptors |
 //! | [`lock`] | a lock that goes with a descriptor |
+//! | [`memory`] | what is kept in RAM, and what is kept out of files |
 //! | [`pidfd`] | the end of a process, as a descriptor |
 //! | [`privileges`] | what this process may do |
+//! | [`scheduling`] | when a process runs |
 //! | [`terminal`] | the size of the screen |
+//! | [`threads`] | the stacks of threads |
 //! | [`watchdog`] | a device that restarts the machine when nobody feeds it |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
 
@@ -23,11 +27,15 @@ pub mod filter;
 pub mod inherited;
 pub mod limits;
 pub mod lock;
+pub mod memory;
 pub mod options;
 pub mod pidfd;
+pub mod poller;
 pub mod privileges;
 pub mod raw;
+pub mod scheduling;
 pub mod shared;
 pub mod terminal;
+pub mod threads;
 pub mod timer;
 pub mod watchdog;

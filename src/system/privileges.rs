@@ -2,6 +2,10 @@
 
 use std::io;
 
+use nix::errno::Errno;
+use nix::libc::{self, c_int, c_ulong};
+use nix::sys::prctl::set_no_new_privs;
+
 /// A right that is needed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Capability {
@@ -19,20 +23,100 @@ pub const NEEDED: [Capability; 2] = [
     Capability { bit: 13, name: "CAP_NET_RAW", purpose: "send and receive adverts" },
 ];
 
+/// Keeps more in RAM than the limit allows.
+pub const IPC_LOCK: Capability =
+    Capability { bit: 14, name: "CAP_IPC_LOCK", purpose: "keep memory in RAM" };
+/// Changes when processes run.
+pub const SYS_NICE: Capability =
+    Capability { bit: 23, name: "CAP_SYS_NICE", purpose: "run in real time" };
+
 /// What of [`NEEDED`] this process has not.
 ///
 /// # Errors
 /// `/proc` cannot be read.
 pub fn missing() -> io::Result<Vec<Capability>> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let effective = effective(&status).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(NEEDED.into_iter().filter(|needed| effective & (1 << needed.bit) == 0).collect())
+    let effective = own("CapEff:")?;
+    Ok(NEEDED.into_iter().filter(|needed| effective & mask(needed) == 0).collect())
 }
 
-/// The effective capabilities in the text of `/proc/PID/status`.
-fn effective(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+/// Whether this process has a right.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn has(right: Capability) -> io::Result<bool> {
+    Ok(own("CapEff:")? & mask(&right) != 0)
+}
+
+const fn mask(right: &Capability) -> u64 {
+    1 << right.bit
+}
+
+fn own(set: &str) -> io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    Ok(capabilities(&status, set).ok_or(io::ErrorKind::InvalidData)?)
+}
+
+/// A set of capabilities in the text of `/proc/PID/status`.
+fn capabilities(status: &str, set: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(set))?;
     u64::from_str_radix(line.trim(), 16).ok()
+}
+
+/// The kernel's `struct __user_cap_header_struct`.
+#[repr(C)]
+struct Header {
+    version: u32,
+    pid: c_int,
+}
+
+/// The kernel's `struct __user_cap_data_struct`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Sets {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// `_LINUX_CAPABILITY_VERSION_3`: two of [`Sets`], the lower 32 capabilities first.
+const VERSION: u32 = 0x2008_0522;
+
+/// Gives up every right but [`NEEDED`] and `more`, for good: no program that this process could
+/// start gets one back. What it has not it does not get. To be called before there is a second
+/// thread, which would keep its rights.
+///
+/// # Errors
+/// What the system says; nothing is sure then.
+pub fn give_up_all_but(more: &[Capability]) -> io::Result<()> {
+    let keep = NEEDED.iter().chain(more).fold(0, |keep, right| keep | mask(right));
+    set_no_new_privs()?;
+    // Before the right to do so is gone. Who does not have it has no more to lose: nothing gets
+    // back from there into the sets that count, once new privileges are out of the question.
+    for bit in (0..u64::BITS).filter(|bit| keep & (1 << bit) == 0) {
+        if control(libc::PR_CAPBSET_DROP, c_ulong::from(bit)).is_err() {
+            break;
+        }
+    }
+    // Linux before 4.3 has no such set.
+    let _ = control(
+        libc::PR_CAP_AMBIENT,
+        c_ulong::try_from(libc::PR_CAP_AMBIENT_CLEAR_ALL).unwrap_or_default(),
+    );
+    let keep = keep & own("CapPrm:")?;
+    let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+    let sets = [keep, keep >> 32].map(half);
+    let sets = sets.map(|bits| Sets { effective: bits, permitted: bits, inheritable: 0 });
+    let header = Header { version: VERSION, pid: 0 };
+    // SAFETY: the kernel reads a header and, with this version, two structures.
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, &raw const sets) };
+    Ok(Errno::result(result).map(drop)?)
+}
+
+/// `prctl` with one argument.
+fn control(what: c_int, argument: c_ulong) -> nix::Result<()> {
+    const NOTHING: c_ulong = 0;
+    // SAFETY: the two operations that are used take numbers.
+    Errno::result(unsafe { libc::prctl(what, argument, NOTHING, NOTHING, NOTHING) }).map(drop)
 }
 
 #[cfg(test)]
@@ -41,7 +125,9 @@ mod tests {
 
     #[test]
     fn the_kernel_s_text_is_understood() {
-        assert_eq!(effective("CapPrm:\tffff\nCapEff:\t0000000000003000\n"), Some(0x3000));
-        assert_eq!(effective("Name:\tx\n"), None);
+        let text = "CapPrm:\tffff\nCapEff:\t0000000000003000\n";
+        assert_eq!(capabilities(text, "CapEff:"), Some(0x3000));
+        assert_eq!(capabilities(text, "CapPrm:"), Some(0xffff));
+        assert_eq!(capabilities("Name:\tx\n", "CapEff:"), None);
     }
 }

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
@@ -55,20 +54,10 @@ impl Timer {
         Ok(())
     }
 
-    /// Makes the descriptor unreadable again; whether it had fired. To be called when it is
-    /// readable: afterwards even the same moment can be set once more.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn consume(&self) -> io::Result<bool> {
-        match self.fd.wait() {
-            Ok(()) => {
-                self.armed.set(None);
-                Ok(true)
-            }
-            Err(Errno::EAGAIN) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+    /// It fired, as somebody says who waits for it and is told that once. It is not read, since
+    /// setting it makes it unreadable as well. Afterwards even the same moment can be set once more.
+    pub fn fired(&self) {
+        self.armed.set(None);
     }
 }
 
@@ -101,8 +90,7 @@ mod tests {
         timer.set(Some(at)).unwrap();
         assert!(fires_within(&timer, 20_000));
         assert!(clock::now() >= at);
-        assert!(timer.consume().unwrap());
-        assert!(!timer.consume().unwrap(), "only once");
+        timer.set(None).unwrap();
         assert!(!fires_within(&timer, 0));
     }
 
@@ -112,13 +100,13 @@ mod tests {
         for at in [Instant::ORIGIN, clock::now() - HOUR, clock::now() - HOUR] {
             timer.set(Some(at)).unwrap();
             assert!(fires_within(&timer, 20_000), "{at:?}");
-            assert!(timer.consume().unwrap());
+            timer.fired();
         }
         let same = Instant::from_nanos(5);
         for _ in 0..2 {
             timer.set(Some(same)).unwrap();
             assert!(fires_within(&timer, 20_000), "the same moment once more");
-            assert!(timer.consume().unwrap());
+            timer.fired();
         }
     }
 
@@ -133,6 +121,6 @@ mod tests {
         timer.set(None).unwrap();
         assert!(!fires_within(&timer, 0));
         timer.set(Some(Instant::from_nanos(u64::MAX))).unwrap();
-        assert!(!timer.consume().unwrap());
+        assert!(!fires_within(&timer, 0));
     }
 }

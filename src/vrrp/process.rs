@@ -1,13 +1,14 @@
 //! The process that speaks VRRP: the engine with sockets, a timer and netlink around it.
 //!
-//! One thread, one multiplexer. Each descriptor has a task that waits for it; all of them work on
-//! one `shell`, a slice at a time: first the adverts that are due, then a batch of requests to the
-//! kernel, then announcements, then what there is to tell. Nothing waits for anything.
+//! One thread, which itself waits for all descriptors (`system::poller` says why not by way of
+//! async-io). What comes in is work for one `shell`, a slice at a time: first the adverts that are
+//! due, then a batch of requests to the kernel, then announcements, then what there is to tell.
+//! Nothing waits for anything.
 //!
 //! | module | for |
 //! |---|---|
 //! | `shell` | events in, actions out |
-//! | `tasks` | who waits for which descriptor |
+//! | `watches` | who waits for which descriptor |
 //! | `orders` | what the supervisor asks for |
 //! | `links` | interfaces and the sockets on them |
 //! | `inputs` | what the kernel tells |
@@ -40,9 +41,9 @@ mod report;
 mod saved;
 mod shell;
 mod silence;
-mod tasks;
 pub mod transmit;
 mod warnings;
+mod watches;
 mod words;
 
 pub use words::object_words;
@@ -54,17 +55,18 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use nix::errno::Errno;
-use smol::LocalExecutor;
-use smol::future::yield_now;
 
 use self::announce::Listener;
 use self::outlet::Outlet;
 use self::records::Records;
 use self::saved::Saved;
 use self::shell::{End, Parts, Shell};
-use self::tasks::Spawner;
+use self::watches::Spawner;
 use crate::control::shared::{Shared, WORDS};
 use crate::system::limits::raise_descriptors;
+use crate::system::memory;
+use crate::system::privileges::{IPC_LOCK, give_up_all_but};
+use crate::system::scheduling::yield_when_too_long;
 use crate::system::shared::Region;
 use crate::system::timer::Timer;
 use crate::units::Family;
@@ -83,6 +85,8 @@ pub struct Inherited {
     pub shared: OwnedFd,
     /// The lock of the role, held until this process ends.
     pub lock: OwnedFd,
+    /// Whether it keeps the right to lock its memory.
+    pub locks_memory: bool,
 }
 
 /// Says what is missing when there are no packet sockets.
@@ -94,12 +98,30 @@ fn without_packet_sockets(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot open a packet socket: {error}{help}"))
 }
 
+/// Gives up what is not needed, while there is one thread: the others would keep it. It works
+/// without, too, so what goes wrong is only said.
+fn give_up(locks_memory: bool) -> impl Iterator<Item = String> {
+    // Then it may even without the right, after a reload. Not everybody may lift it.
+    let _ = memory::lift_lock_bound();
+    let lock: &[_] = if locks_memory { &[IPC_LOCK] } else { &[] };
+    [
+        ("keep passwords out of core files", memory::keep_private()),
+        ("give up rights", give_up_all_but(lock)),
+        ("take SIGXCPU", yield_when_too_long()),
+    ]
+    .into_iter()
+    .filter_map(|(what, result)| Some(format!("cannot {what}: {}", result.err()?)))
+}
+
 /// Runs until the supervisor says stop, or is gone.
 ///
 /// # Errors
 /// What the process can not work without: shared memory, timer, netlink, packet sockets.
 pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     log::install();
+    for error in give_up(inherited.locks_memory) {
+        ::log::warn!("{error}");
+    }
     // Each interface takes two for each family. Should it fail, there are as many as there were.
     let _ = raise_descriptors();
     let memory = Region::open(inherited.shared, WORDS)?;
@@ -111,11 +133,9 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         saved: Saved::new(shared),
         timer: Rc::clone(&timer),
     };
-    let (ended, end) = smol::channel::bounded(1);
-    let shell = Rc::new(RefCell::new(Shell::new(parts, ended)?));
-    let executor = Rc::new(LocalExecutor::new());
-    let spawner = Spawner::new(&executor, &shell);
-    shell.borrow_mut().set_spawner(spawner.clone());
+    let mut shell = Shell::new(parts)?;
+    let spawner = Spawner::new()?;
+    shell.set_spawner(spawner.clone());
 
     let channel = {
         let inlet = orders::Inlet::new(inherited.channel);
@@ -123,36 +143,21 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         let inlet = RefCell::new(inlet);
         spawner.watch_until_end(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
     };
-    let alarm = spawner.watch(timer.as_fd(), |shell| {
-        if let Err(error) = shell.timer.consume() {
-            shell.fail(&format!("cannot read the timer: {error}"));
-        }
-        false
-    })?;
-    let netlink = {
-        let shell = shell.borrow();
-        spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?
-    };
-    let silence = {
-        let shell = shell.borrow();
-        shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?
-    };
+    let alarm = spawner.watch_timer(timer.as_fd(), |shell| shell.timer.fired())?;
+    let netlink = spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?;
+    let silence =
+        shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?;
     let mut listeners = Vec::new();
     for family in Family::ALL {
         let listener = Listener::open(family).map_err(without_packet_sockets)?;
         let fd = listener.as_fd().try_clone_to_owned()?;
         listeners.push(spawner.watch(fd.as_fd(), move |shell| shell.hear(&listener))?);
     }
-    let end = async_io::block_on(executor.run(async {
-        let end = end.recv().await;
-        // Whoever woke us up may be in the middle of something.
-        yield_now().await;
-        end
-    }));
+    let end = spawner.run(&mut shell)?;
     drop((channel, alarm, netlink, silence, listeners));
     drop(inherited.lock);
     Ok(match end {
-        Ok(End::Stopped) => ExitCode::SUCCESS,
-        Ok(End::Failed) | Err(_) => ExitCode::FAILURE,
+        End::Stopped => ExitCode::SUCCESS,
+        End::Failed => ExitCode::FAILURE,
     })
 }

@@ -51,7 +51,11 @@ impl Engine {
             self.grant(id, wish);
         }
         // Last, because a new master or state makes remarks worth repeating.
-        self.with(id, |instance, context| remark(instance, family, &advert, context));
+        // It sets no timer, so the schedule stays.
+        let mut context = Context { now: self.now, out: &mut self.out };
+        if let Some(Some(instance)) = self.instances.get_mut(id.0 as usize) {
+            remark(instance, family, &advert, &mut context);
+        }
     }
 
     /// `vrrp:V-22`

@@ -55,12 +55,13 @@ impl Engine {
             .filter(|i| !i.retiring)
             .map(|i| (i.settings.name.clone(), i.id))
             .collect();
+        // Places below it are taken.
+        let mut free = 0;
         for settings in &new.instances {
             if let Some(&id) = known.get(&settings.name) {
-                let settings = settings.clone();
                 self.with(id, |instance, context| change(instance, settings, context));
             } else {
-                let id = self.add(settings);
+                let id = self.add(settings, &mut free);
                 known.insert(settings.name.clone(), id);
             }
         }
@@ -73,13 +74,15 @@ impl Engine {
         }
     }
 
-    fn add(&mut self, settings: &InstanceSettings) -> InstanceId {
+    fn add(&mut self, settings: &InstanceSettings, free: &mut usize) -> InstanceId {
         let interface = self.intern_interface(&settings.interface);
-        let place = self.instances.iter().position(Option::is_none);
-        let place = place.unwrap_or_else(|| {
+        while self.instances.get(*free).is_some_and(Option::is_some) {
+            *free += 1;
+        }
+        let place = *free;
+        if place >= self.instances.len() {
             self.instances.push(None);
-            self.instances.len() - 1
-        });
+        }
         let id = InstanceId(u32::try_from(place).unwrap_or(u32::MAX));
         if let Some(slot) = self.instances.get_mut(place) {
             *slot = Some(Instance::new(id, settings.clone(), interface, self.now));
@@ -284,14 +287,14 @@ impl Engine {
 }
 
 /// Changes an instance in place.
-fn change(instance: &mut Instance, new: InstanceSettings, context: &mut Context<'_>) {
-    if instance.settings == new {
+fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context<'_>) {
+    if instance.settings == *new {
         return;
     }
     let before = instance.effective_priority();
     let preempt = instance.settings.preempt;
     let was_active = (instance.v4.active, instance.v6.active);
-    instance.settings = new;
+    instance.settings = new.clone();
     instance.objects.configure(&instance.settings.objects);
     instance.objects.keep_found(instance.settings.priority.is_owner());
     instance.list_addresses();

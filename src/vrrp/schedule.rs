@@ -59,46 +59,62 @@ impl Schedule {
         }
     }
 
-    fn at(&self, place: u32) -> Option<Instant> {
-        self.heap.get(place as usize).map(|entry| entry.0)
-    }
-
+    /// Swaps two places of the heap.
     fn swap(&mut self, a: u32, b: u32) {
         if a == b || (a.max(b) as usize) >= self.heap.len() {
             return;
         }
         self.heap.swap(a as usize, b as usize);
         for place in [a, b] {
-            if let Some(&(_, key)) = self.heap.get(place as usize)
-                && let Some(slot) = self.place.get_mut(key as usize)
-            {
-                *slot = Some(place);
+            if let Some(&entry) = self.heap.get(place as usize) {
+                self.put(place, entry);
             }
         }
     }
 
+    /// Writes an entry to a place.
+    fn put(&mut self, place: u32, entry: (Instant, u32)) {
+        if let Some(there) = self.heap.get_mut(place as usize) {
+            *there = entry;
+        }
+        if let Some(slot) = self.place.get_mut(entry.1 as usize) {
+            *slot = Some(place);
+        }
+    }
+
+    /// Moves an entry up to where it belongs, and the others of its way down.
     fn rise(&mut self, mut place: u32) {
+        let Some(&entry) = self.heap.get(place as usize) else { return };
         while place > 0 {
             let parent = (place - 1) / 2;
-            if self.at(place) >= self.at(parent) {
-                break;
+            match self.heap.get(parent as usize) {
+                Some(&above) if above.0 > entry.0 => self.put(place, above),
+                Some(_) | None => break,
             }
-            self.swap(place, parent);
             place = parent;
         }
+        self.put(place, entry);
     }
 
+    /// Moves an entry down to where it belongs, and the others of its way up.
     fn sink(&mut self, mut place: u32) {
+        let Some(&entry) = self.heap.get(place as usize) else { return };
         loop {
-            let three = [place, 2 * place + 1, 2 * place + 2];
-            let there = three.into_iter().filter(|place| self.at(*place).is_some());
-            let least = there.min_by_key(|place| self.at(*place)).unwrap_or(place);
-            if least == place {
-                return;
+            let left = 2 * place + 1;
+            let mut least = left;
+            let Some(&(mut below)) = self.heap.get(left as usize) else { break };
+            if let Some(&right) = self.heap.get(left as usize + 1)
+                && right.0 < below.0
+            {
+                (least, below) = (left + 1, right);
             }
-            self.swap(place, least);
+            if below.0 >= entry.0 {
+                break;
+            }
+            self.put(place, below);
             place = least;
         }
+        self.put(place, entry);
     }
 }
 

@@ -63,16 +63,26 @@ impl Timer {
 }
 
 /// When each timer of an instance is due.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TimerTable {
-    due: [Option<Instant>; Timer::ALL.len()],
+    /// [`NEVER`] for a timer that does not run: the first one is looked for on each advert.
+    due: [Instant; Timer::ALL.len()],
+}
+
+/// No clock comes to it.
+const NEVER: Instant = Instant::from_nanos(u64::MAX);
+
+impl Default for TimerTable {
+    fn default() -> Self {
+        Self { due: [NEVER; Timer::ALL.len()] }
+    }
 }
 
 impl TimerTable {
     /// Starts a timer, or starts it anew.
     pub fn set(&mut self, timer: Timer, at: Instant) {
         if let Some(slot) = self.due.get_mut(timer.index()) {
-            *slot = Some(at);
+            *slot = at;
         }
     }
 
@@ -87,18 +97,18 @@ impl TimerTable {
     /// Stops a timer.
     pub fn stop(&mut self, timer: Timer) {
         if let Some(slot) = self.due.get_mut(timer.index()) {
-            *slot = None;
+            *slot = NEVER;
         }
     }
 
     /// When a timer is due; `None` when it does not run.
     pub fn get(&self, timer: Timer) -> Option<Instant> {
-        self.due.get(timer.index()).copied().flatten()
+        self.due.get(timer.index()).copied().filter(|at| *at != NEVER)
     }
 
     /// When the first of all is due.
     pub fn next(&self) -> Option<Instant> {
-        self.due.iter().copied().flatten().min()
+        self.due.iter().copied().min().filter(|at| *at != NEVER)
     }
 
     /// Stops and returns the first timer, in the order of [`Timer::ALL`], that is due, with the

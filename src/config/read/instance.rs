@@ -158,7 +158,7 @@ fn interval(table: &mut Table<'_>, version: Version) -> Centiseconds {
         Version::V3 => (Duration::from_millis(10), Centiseconds::MAX_V3.duration()),
     };
     let Some(length) = item.duration(Duration::ZERO..=DAY) else { return Centiseconds::SECOND };
-    let shown = values::show_duration(length);
+    let shown = || values::show_duration(length);
     let whole = match version {
         Version::V2 => length.subsec_nanos() == 0,
         Version::V3 => true,
@@ -166,25 +166,25 @@ fn interval(table: &mut Table<'_>, version: Version) -> Centiseconds {
     let version_3 = Duration::from_millis(10)..=Centiseconds::MAX_V3.duration();
     let wrong = if !whole && !version_3.contains(&length) {
         Wrong::new(
-            format!("{shown} is out of range"),
+            format!("{} is out of range", shown()),
             "write whole seconds from \"1s\" to \"255s\"; version = 3 has \"10ms\" to \"40.95s\"",
         )
     } else if !whole {
         Wrong::new(
-            format!("{shown} has a fraction, version 2 knows whole seconds only"),
+            format!("{} has a fraction, version 2 knows whole seconds only", shown()),
             "write version = 3 on all routers that share the addresses, or whole seconds",
         )
     } else if length < low || length > high {
         let (low, high) = (values::show_duration(low), values::show_duration(high));
         Wrong::new(
-            format!("{shown} is out of range for version {version}"),
+            format!("{} is out of range for version {version}", shown()),
             format!("write a time from \"{low}\" to \"{high}\""),
         )
     } else if let Some(interval) = Centiseconds::from_duration(length) {
         return interval;
     } else {
         Wrong::new(
-            format!("{shown} is no multiple of 10ms, the unit in the packet"),
+            format!("{} is no multiple of 10ms, the unit in the packet", shown()),
             "write a multiple of \"10ms\"",
         )
     };

@@ -16,7 +16,7 @@ use super::keys::Place;
 use global::Defaults;
 
 use super::model::{Command, Model, Notify, Statics};
-use super::reader::{Context, Item, Table};
+use super::reader::{Context, Item, Path, Table};
 use super::values::Wrong;
 
 /// What was read, as far as it could be.
@@ -30,7 +30,7 @@ pub struct Reading {
 
 /// Reads everything, and reports what is wrong to the context.
 pub fn model<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Reading {
-    let mut root = Table::new(cx, tree, 0..0, String::new(), Place::Root);
+    let mut root = Table::new(cx, tree, 0..0, Path::Root, Place::Root);
     let mut model = Model::default();
     let global = root.table("global", Place::Global);
     let (global, defaults) = global.map(global::global).unwrap_or_default();

@@ -196,7 +196,7 @@ fn weight_in_text(key: &str, text: &str) -> Option<Wrong> {
 
 /// `["wan"]` or `{ wan = { weight = -40 } }`, or `{ wan = -40 }`.
 fn references(item: &Item<'_>, limit: i16) -> Vec<TrackRef> {
-    let key = item.path.rsplit('.').next().unwrap_or_default();
+    let key = item.key();
     let interface = key == "track_interfaces";
     let name_ok = |item: &Item<'_>, span, name: &str| {
         let wrong = if interface {

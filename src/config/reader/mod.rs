@@ -4,12 +4,14 @@
 //! for its keys one by one instead: each answer is either the value in its type or an entry in
 //! the list of diagnostics, and [`Table::finish`] reports the keys that nobody asked for.
 
+mod path;
 mod table;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -20,7 +22,8 @@ use crate::config::keys::{self, Place};
 use crate::config::suggest::nearest;
 use crate::config::values::{self, Wrong, show_duration};
 
-pub use table::{Table, join};
+pub use path::{Path, join};
+pub use table::Table;
 
 /// What is collected while reading.
 #[derive(Debug)]
@@ -56,8 +59,7 @@ impl<'a> Context<'a> {
 #[derive(Clone, Debug)]
 pub struct Item<'a> {
     cx: &'a Context<'a>,
-    /// The dotted name, for messages.
-    pub path: String,
+    path: Path<'a>,
     /// The value.
     pub value: &'a DeValue<'a>,
     /// Where the value is.
@@ -105,9 +107,8 @@ impl<'a> Item<'a> {
     }
 
     /// The last part of the name, without an index.
-    fn key(&self) -> &str {
-        let key = self.path.rsplit('.').next().unwrap_or_default();
-        key.split('[').next().unwrap_or_default()
+    pub fn key(&self) -> &str {
+        self.path.key()
     }
 
     /// `true` or `false`.
@@ -125,20 +126,18 @@ impl<'a> Item<'a> {
     where
         N: TryFrom<i64> + Copy + PartialOrd + Display,
     {
-        let key = self.key();
-        let (low, high) = (*range.start(), *range.end());
-        let help = format!("write a whole number from {low} to {high}");
+        let help = || format!("write a whole number from {} to {}", range.start(), range.end());
         let DeValue::Integer(number) = self.value else {
             let quoted = self.value.as_str().filter(|text| text.parse::<i64>().is_ok());
-            let unquote = |text| format!("write {key} = {text}, without quotes");
-            self.type_error("a whole number", &quoted.map_or(help, unquote));
+            let unquote = |text| format!("write {} = {text}, without quotes", self.key());
+            self.type_error("a whole number", &quoted.map_or_else(help, unquote));
             return None;
         };
         let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
         let value = value.and_then(|value| N::try_from(value).ok());
         let value = value.filter(|value| range.contains(value));
         if value.is_none() {
-            self.wrong(Wrong::new(format!("{number} is out of range"), help));
+            self.wrong(Wrong::new(format!("{number} is out of range"), help()));
         }
         value
     }
@@ -193,9 +192,10 @@ impl<'a> Item<'a> {
     }
 
     fn elements(&self, array: &'a DeArray<'a>) -> Vec<Self> {
+        let list = Rc::new(self.path.clone());
         let element = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Self {
             cx: self.cx,
-            path: format!("{}[{index}]", self.path),
+            path: Path::Index(Rc::clone(&list), index),
             value: value.get_ref(),
             span: value.span(),
         };
@@ -219,7 +219,8 @@ impl<'a> Item<'a> {
     /// A table.
     pub fn table(&self, place: Place) -> Option<Table<'a>> {
         if let DeValue::Table(tree) = self.value {
-            return Some(Table::new(self.cx, tree, self.span.clone(), self.path.clone(), place));
+            let path = self.path.clone();
+            return Some(Table::new(self.cx, tree, self.span.clone(), path, place));
         }
         let help = self.table_help(place);
         self.type_error("a table", &help);
@@ -228,7 +229,7 @@ impl<'a> Item<'a> {
 
     /// What to write instead of a value that is no table.
     fn table_help(&self, place: Place) -> String {
-        let path = &self.path;
+        let path = &*self.path.to_string();
         let header = self.cx.text.get(self.span.clone()).is_some_and(|text| text.starts_with("[["));
         match place {
             Place::Other if path == "vrrp.instance" || path == "vrrp.group" => {

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::path::{Path, join};
 use super::{Context, Item};
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::keys::{self, Habit, Place};
@@ -19,8 +21,7 @@ use crate::config::values::{self, Wrong};
 pub struct Table<'a> {
     cx: &'a Context<'a>,
     tree: &'a DeTable<'a>,
-    /// The dotted name, for messages.
-    pub path: String,
+    path: Rc<Path<'a>>,
     /// Its header, or all of it when it is written in braces.
     pub span: Span,
     place: Place,
@@ -33,24 +34,24 @@ pub struct Table<'a> {
     marks: u64,
 }
 
-/// One of 64 marks of a key.
-fn mark(key: &str) -> u64 {
-    let last = key.as_bytes().last().copied().unwrap_or_default();
-    1 << (key.len().wrapping_mul(7).wrapping_add(usize::from(last)) % 64)
-}
-
 impl<'a> Table<'a> {
     /// Starts to read a table.
     pub fn new(
         cx: &'a Context<'a>,
         tree: &'a DeTable<'a>,
         span: Span,
-        path: String,
+        path: Path<'a>,
         place: Place,
     ) -> Self {
+        let path = Rc::new(path);
         let (known, missing) = (Vec::with_capacity(64), RefCell::default());
-        let marks = tree.keys().fold(0, |marks, key| marks | mark(key.get_ref()));
+        let marks = tree.keys().fold(0, |marks, key| marks | keys::mark(key.get_ref()));
         Self { cx, tree, path, span, place, known, missing, taken: 0, marks }
+    }
+
+    /// The name of what a key leads to.
+    fn below(&self, key: &'a str) -> Path<'a> {
+        Path::Key(Rc::clone(&self.path), key)
     }
 
     /// The value of a key. Reports keys that the program can not honour yet, and still returns
@@ -66,19 +67,19 @@ impl<'a> Table<'a> {
     /// The value of a key of which only some values are not built yet.
     fn look(&mut self, key: &'static str) -> Option<(&'a Spanned<DeString<'a>>, Item<'a>)> {
         self.known.push(key);
-        if self.marks & mark(key) == 0 {
+        if self.marks & keys::mark(key) == 0 {
             return None;
         }
         let (name, value) = self.tree.get_key_value(key)?;
         self.taken += 1;
-        let path = join(&self.path, key);
+        let path = self.below(key);
         Some((name, Item { cx: self.cx, path, value: value.get_ref(), span: value.span() }))
     }
 
-    fn refuse(&self, name: &Spanned<DeString<'a>>, key: &str, feature: &str) {
+    fn refuse(&self, name: &Spanned<DeString<'a>>, key: &'static str, feature: &str) {
         let message = format!(
             "{}: {feature} not built yet in steadfast {}",
-            join(&self.path, key),
+            self.below(key),
             env!("CARGO_PKG_VERSION")
         );
         let help = match self.place {
@@ -154,10 +155,10 @@ impl<'a> Table<'a> {
 
     /// The table under a name of keepalived, which is still reported as unknown: so the mistakes in
     /// it are found in the same run.
-    pub fn renamed(&self, key: &str, place: Place) -> Option<Self> {
+    pub fn renamed(&self, key: &'static str, place: Place) -> Option<Self> {
         let value = self.tree.get(key)?;
         let DeValue::Table(tree) = value.get_ref() else { return None };
-        Some(Self::new(self.cx, tree, value.span(), join(&self.path, key), place))
+        Some(Self::new(self.cx, tree, value.span(), self.below(key), place))
     }
 
     /// Whether the key is there at all.
@@ -185,7 +186,7 @@ impl<'a> Table<'a> {
         let entries = self.in_order();
         self.taken = entries.len();
         let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
-            let path = join(&self.path, name.get_ref());
+            let path = self.below(name.get_ref());
             let item = Item { cx: self.cx, path, value: value.get_ref(), span: value.span() };
             let text: &'a str = name.get_ref();
             let usable = |char| values::graphic(char) && char != '"';
@@ -208,7 +209,7 @@ impl<'a> Table<'a> {
         let entries = self.in_order();
         self.taken = entries.len();
         let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
-            let path = join(&self.path, name.get_ref());
+            let path = self.below(name.get_ref());
             let text: &'a str = name.get_ref();
             let item = Item { cx: self.cx, path, value: value.get_ref(), span: value.span() };
             (text, name.span(), item)
@@ -233,8 +234,8 @@ impl<'a> Table<'a> {
     }
 
     /// Reports a key; returns the one that was probably meant.
-    fn unknown(&self, key: &str, span: Span) -> Option<&'static str> {
-        let path = join(&self.path, key);
+    fn unknown(&self, key: &'a str, span: Span) -> Option<&'static str> {
+        let path = self.below(key);
         if let Some(habit) = keys::habit(self.place, key) {
             let message = format!("{path}: {}", habit.what());
             let help = match habit {
@@ -309,21 +310,3 @@ const UNKNOWN_MAX: usize = 1000;
 
 /// The longest name of an instance, group or tracker, in octets.
 const NAME_MAX: usize = 64;
-
-/// A dotted name with one more part, quoted where TOML needs it.
-pub fn join(path: &str, key: &str) -> String {
-    let bare = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    let mut joined = String::with_capacity(path.len() + key.len() + 1);
-    joined.push_str(path);
-    if !path.is_empty() {
-        joined.push('.');
-    }
-    if !key.is_empty() && key.bytes().all(bare) {
-        joined.push_str(key);
-    } else {
-        joined.push('"');
-        joined.extend(key.escape_debug());
-        joined.push('"');
-    }
-    joined
-}

@@ -33,6 +33,7 @@ pub fn validate(
                 .help("add [vrrp.instance.NAME]; conf/steadfast.toml shows how"),
         );
     }
+    checker.processes();
     for instance in &model.instances {
         instance::check(&mut checker, instance);
         addresses::check(&mut checker, instance);
@@ -79,6 +80,18 @@ impl<'a> Checker<'a> {
         let message = format!("{}: {what}", name_of(instance, key));
         let span = self.place(instance, &[Step::Key(key)]);
         self.found.push(Diagnostic::warning(span, message).help(help));
+    }
+
+    /// A bound that nothing reaches.
+    fn processes(&mut self) {
+        let limit = [Step::Key("global"), Step::Key("vrrp_rlimit_rttime")];
+        let real_time = [Step::Key("global"), Step::Key("vrrp_rt_priority")];
+        if self.places.is_written(&limit) && !self.places.is_written(&real_time) {
+            let span = self.places.find(&limit);
+            let message = "global.vrrp_rlimit_rttime: nothing runs in real time";
+            let help = "add vrrp_rt_priority = 50, or remove it";
+            self.found.push(Diagnostic::warning(span, message).help(help));
+        }
     }
 
     /// One identifier twice on an interface and in an address family (`vrrp:V-3`).

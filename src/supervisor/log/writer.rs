@@ -12,11 +12,10 @@ use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use super::line::Line;
 use crate::control::record::Level;
+use crate::system::threads::STACK;
 
 /// Lines that wait at most.
 pub const QUEUE: usize = 1_024;
-/// Octets of the thread's stack: it formats.
-const STACK: usize = 128 * 1024;
 /// How often a log that is away is looked for.
 const RETRY: Duration = Duration::from_secs(1);
 

@@ -411,8 +411,11 @@ impl Kernel {
                     for address in [before, after].into_iter().flatten() {
                         let objects = self.by_address.get(&address.address);
                         self.dirty.extend(objects.into_iter().flatten());
-                        let link = self.monitor.cache().link(address.link);
-                        links.extend(link.map(|link| link.name.clone()));
+                        // No advert comes from those that move: the interface is what it was.
+                        if !self.moving.contains(&address.address) {
+                            let link = self.monitor.cache().link(address.link);
+                            links.extend(link.map(|link| link.name.clone()));
+                        }
                     }
                 }
                 What::Route { .. } | What::Rule { .. } => self.dirty.extend(&self.watched),
@@ -506,7 +509,9 @@ impl Kernel {
             Some(Object::Filter | Object::Address(_) | Object::Excluded(_)) | None => {
                 self.key(engine, object).is_some_and(|wanted| {
                     let addresses = self.monitor.cache().addresses(wanted.0);
-                    addresses.iter().any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
+                    // What was added last is at the end.
+                    let mut addresses = addresses.iter().rev();
+                    addresses.any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
                 })
             }
         }

@@ -5,11 +5,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use smol::Task;
-
 use super::receive::Receiver;
 use super::shell::Shell;
-use super::tasks::Spawner;
+use super::watches::{Spawner, Watch};
 use crate::netlink::cache::Interface;
 use crate::netlink::link::LinkIndex;
 use crate::system::clock;
@@ -24,7 +22,7 @@ const TURN: usize = 64;
 struct Socket {
     receiver: Receiver,
     /// Ends with it.
-    _task: Task<()>,
+    _watch: Watch,
 }
 
 /// What is known of an interface.
@@ -55,7 +53,7 @@ pub struct Links {
 type Reports = heapless::Vec<InterfaceState, 2>;
 
 impl Links {
-    /// Who starts the tasks of sockets.
+    /// Who waits for sockets.
     pub fn set_spawner(&mut self, spawner: Spawner) {
         self.spawner = Some(spawner);
     }
@@ -194,9 +192,9 @@ fn open(
     family: Family,
 ) -> io::Result<Socket> {
     let receiver = Receiver::open(index, family)?;
-    let task = spawner
+    let watch = spawner
         .watch(std::os::fd::AsFd::as_fd(&receiver), move |shell| receive(shell, id, family))?;
-    Ok(Socket { receiver, _task: task })
+    Ok(Socket { receiver, _watch: watch })
 }
 
 fn remedy(name: &str, family: Family, error: &io::Error) -> String {

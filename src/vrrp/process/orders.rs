@@ -9,7 +9,7 @@ use crate::control::frame::{Decoder, encode};
 use crate::control::link::{FromChild, Ticket, ToChild};
 use crate::control::record::{Kind, Level};
 use crate::control::status::VrrpProcess;
-use crate::system::clock;
+use crate::system::{clock, memory};
 use crate::vrrp::settings::Settings;
 use crate::vrrp::{Command, Event, InstanceId, Notice, State};
 
@@ -65,6 +65,11 @@ impl Shell {
             ToChild::Leave => {
                 self.send(&FromChild::Leaving);
                 self.end.get_or_insert(End::Stopped);
+            }
+            ToChild::LockMemory { ticket, lock } => {
+                let done = if lock { memory::lock() } else { memory::unlock() };
+                let result = done.map(|()| String::new()).map_err(|error| error.to_string());
+                self.send(&FromChild::Answer { ticket, result });
             }
         }
     }

@@ -1,12 +1,11 @@
 //! The packet of each virtual router, built once.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::netlink::link::LinkIndex;
 use crate::units::{Centiseconds, Family, Priority, Version};
 use crate::vrrp::settings::{Authentication, InstanceSettings, V3Checksum};
-use crate::vrrp::{Engine, RouterId};
+use crate::vrrp::{Engine, InstanceId, RouterId};
 use crate::wire::checksum::PseudoHeader;
 use crate::wire::vrrp::{self, Addresses, Format, Repr, Template};
 
@@ -26,21 +25,26 @@ pub struct Packet {
 /// The packets of all virtual routers that have sent something.
 #[derive(Debug, Default)]
 pub struct Packets {
-    known: BTreeMap<RouterId, Packet>,
+    /// By the number of the instance, which is small; IPv4 and IPv6.
+    known: Vec<[Option<Packet>; 2]>,
 }
 
 impl Packets {
     /// After a reload: packets are built again when they are sent next. Those of routers that are
     /// gone stay, since their priority 0 is still to be sent.
     pub fn reconfigured(&mut self) {
-        for packet in self.known.values_mut() {
+        for packet in self.known.iter_mut().flatten().flatten() {
             packet.stale = true;
         }
     }
 
     /// Forgets packets of instances that no longer exist.
     pub fn retain(&mut self, engine: &Engine) {
-        self.known.retain(|router, _| engine.settings(router.instance).is_some());
+        for (number, packets) in (0..).zip(&mut self.known) {
+            if engine.settings(InstanceId(number)).is_none() {
+                *packets = [None, None];
+            }
+        }
     }
 
     /// Makes the packet of a router announce this. `None` when it can not be sent now: there is no
@@ -57,20 +61,34 @@ impl Packets {
         let source = engine.source(router)?;
         let good =
             |packet: &Packet| !packet.stale && packet.source == source && packet.link == link;
-        if !self.known.get(&router).is_some_and(good)
+        let (number, family) = place(router);
+        if number >= self.known.len() {
+            self.known.resize(number + 1, [None, None]);
+        }
+        let known = self.known.get_mut(number)?.get_mut(family)?;
+        if !known.as_ref().is_some_and(good)
             && let Some(template) = build(engine, router, source)
         {
-            self.known.insert(router, Packet { template, source, link, stale: false });
+            *known = Some(Packet { template, source, link, stale: false });
         }
-        let packet = self.known.get_mut(&router)?;
+        let packet = known.as_mut()?;
         packet.template.set(priority, interval);
         Some(packet)
     }
 
     /// The packet of a router as it was set last.
     pub fn get(&self, router: RouterId) -> Option<&Packet> {
-        self.known.get(&router)
+        let (number, family) = place(router);
+        self.known.get(number)?.get(family)?.as_ref()
     }
+}
+
+const fn place(router: RouterId) -> (usize, usize) {
+    let family = match router.family {
+        Family::V4 => 0,
+        Family::V6 => 1,
+    };
+    (router.instance.0 as usize, family)
 }
 
 /// `None` when the router has no addresses, or none of the family of the source.

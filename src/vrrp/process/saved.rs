@@ -22,13 +22,14 @@ struct Place {
 #[derive(Debug)]
 pub struct Saved {
     shared: Shared<Region>,
-    slots: BTreeMap<InstanceId, Place>,
+    /// By the number of the instance, which is small.
+    slots: Vec<Option<Place>>,
 }
 
 impl Saved {
     /// In this memory.
     pub const fn new(shared: Shared<Region>) -> Self {
-        Self { shared, slots: BTreeMap::new() }
+        Self { shared, slots: Vec::new() }
     }
 
     /// One more turn: the supervisor sees that the process lives.
@@ -60,16 +61,20 @@ impl Saved {
                 self.shared.free(slot);
             }
         }
-        self.slots.retain(|id, place| keys.get(id) == Some(&place.key));
+        for (number, slot) in (0..).zip(&mut self.slots) {
+            *slot = slot.filter(|place| keys.get(&InstanceId(number)) == Some(&place.key));
+        }
         let mut without = 0_u32;
         for (id, key) in keys {
-            if self.slots.contains_key(&id) {
-                continue;
+            let number = id.0 as usize;
+            if number >= self.slots.len() {
+                self.slots.resize(number + 1, None);
             }
+            let Some(place) = self.slots.get_mut(number).filter(|place| place.is_none()) else {
+                continue;
+            };
             match self.shared.claim(key) {
-                Some(slot) => {
-                    self.slots.insert(id, Place { key, slot, installed: 0 });
-                }
+                Some(slot) => *place = Some(Place { key, slot, installed: 0 }),
                 None => without += 1,
             }
         }
@@ -79,8 +84,7 @@ impl Saved {
                  vrrp process has to be started again"
             ));
         }
-        let ids: Vec<InstanceId> = self.slots.keys().copied().collect();
-        for id in ids {
+        for id in engine.instances() {
             self.state(engine, id);
         }
         words
@@ -119,15 +123,15 @@ impl Saved {
 
     /// The state, or what the kernel has, may have changed.
     pub fn state(&mut self, engine: &Engine, id: InstanceId) {
-        if let Some(place) = self.slots.get_mut(&id) {
+        if let Some(Some(place)) = self.slots.get_mut(id.0 as usize) {
             place.installed = engine.installed(id);
         }
         self.store(engine, id, None);
     }
 
     fn store(&self, engine: &Engine, id: InstanceId, advert: Option<Instant>) {
-        let (Some(place), Some(state), Some(priority)) =
-            (self.slots.get(&id), engine.state(id), engine.effective_priority(id))
+        let (Some(Some(place)), Some(state), Some(priority)) =
+            (self.slots.get(id.0 as usize), engine.state(id), engine.effective_priority(id))
         else {
             return;
         };

@@ -5,9 +5,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use nix::errno::Errno;
-use smol::channel::Sender;
-
 use super::announce::Announcer;
 use super::forwarding::Forwarding;
 use super::kernel::Kernel;
@@ -19,9 +16,9 @@ use super::receive::Buffer;
 use super::records::{Entry, Records};
 use super::saved::Saved;
 use super::silence::Silence;
-use super::tasks::Spawner;
 use super::transmit::{Advert, Transmitter};
 use super::warnings::Warnings;
+use super::watches::Spawner;
 use super::words::{self, Concern};
 use crate::control::link::{FromChild, Ticket};
 use crate::control::record::{Kind, Level, Transition};
@@ -34,13 +31,17 @@ use crate::vrrp::settings::Settings;
 use crate::vrrp::{
     Action, Engine, Event, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
 };
+use nix::errno::Errno;
 
-/// Requests to the kernel in one slice of work: one netlink batch.
-const REQUESTS: usize = 32;
+/// Requests to the kernel in one slice of work. It takes some 30 us for each, and adverts that
+/// become due meanwhile wait.
+const REQUESTS: usize = 8;
 /// Announcements in one slice of work.
-const ANNOUNCEMENTS: usize = 64;
-/// Notices in one slice of work.
-const NOTICES: usize = 64;
+const ANNOUNCEMENTS: usize = 32;
+/// Notices in one slice of work,
+const NOTICES: usize = 32;
+/// and while there are addresses to install or to announce: a log that falls behind harms nobody.
+const NOTICES_MEANWHILE: usize = 2;
 /// Adverts that leave in one call.
 const ADVERTS: usize = 256;
 
@@ -53,7 +54,7 @@ pub enum End {
     Failed,
 }
 
-/// Everything of the process but its tasks.
+/// Everything of the process but the waiting.
 #[derive(Debug)]
 pub struct Shell {
     pub(super) engine: Engine,
@@ -90,9 +91,10 @@ pub struct Shell {
     pub(super) started_at: Instant,
     pub(super) stopping: bool,
     pub(super) end: Option<End>,
-    ended: Sender<End>,
+    /// The end is told.
+    over: bool,
     spawner: Option<Spawner>,
-    /// A task waits for the channel, or for the log, to be writable.
+    /// It is waited for that the channel, or the log, is writable.
     blocked: [bool; 2],
 }
 
@@ -105,7 +107,7 @@ pub struct Parts {
     pub records: Records,
     /// The memory that survives the process.
     pub saved: Saved,
-    /// The timer that the tasks wait for.
+    /// The timer that is waited for.
     pub timer: Rc<Timer>,
 }
 
@@ -114,7 +116,7 @@ impl Shell {
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(parts: Parts, ended: Sender<End>) -> io::Result<Self> {
+    pub fn new(parts: Parts) -> io::Result<Self> {
         let (silence, missing) = Silence::open();
         let mut shell = Self {
             engine: Engine::new(&Settings::default()),
@@ -144,7 +146,7 @@ impl Shell {
             started_at: clock::now(),
             stopping: false,
             end: None,
-            ended,
+            over: false,
             spawner: None,
             blocked: [false; 2],
         };
@@ -155,7 +157,7 @@ impl Shell {
         Ok(shell)
     }
 
-    /// Who starts tasks.
+    /// Who waits for descriptors.
     pub fn set_spawner(&mut self, spawner: Spawner) {
         self.links.set_spawner(spawner.clone());
         self.spawner = Some(spawner);
@@ -167,15 +169,18 @@ impl Shell {
         let more = more || self.reload();
         let said = self.flush();
         match self.end {
-            Some(end) if said => {
-                // Full only when it is told already.
-                let _ = self.ended.try_send(end);
+            Some(_) => {
+                self.over |= said;
                 false
             }
-            Some(_) => false,
             // What was too much for the supervisor before may not be any more.
             None => more || said && !self.reporting.is_empty(),
         }
+    }
+
+    /// How it ended, once that is told.
+    pub fn over(&self) -> Option<End> {
+        self.end.filter(|_| self.over)
     }
 
     /// Sends what waits for the supervisor; `true`: nothing waits any more.
@@ -224,7 +229,7 @@ impl Shell {
         self.send_adverts(now);
         let mut more = self.ask_kernel();
         more |= self.announce(more);
-        let untold = self.tell();
+        let untold = self.tell(if more { NOTICES_MEANWHILE } else { NOTICES });
         more |= untold;
         // What there is to tell says how a command ended.
         if !untold {
@@ -408,8 +413,8 @@ impl Shell {
         more
     }
 
-    fn tell(&mut self) -> bool {
-        for _ in 0..NOTICES {
+    fn tell(&mut self, most: usize) -> bool {
+        for _ in 0..most {
             match self.engine.poll_rest() {
                 None => return false,
                 Some(Action::Notice(notice)) => self.tell_notice(&notice),

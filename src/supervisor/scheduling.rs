@@ -1,0 +1,283 @@
+//! When the vrrp process runs, as `vrrp_rt_priority` and its like have it, and when the supervisor
+//! does, which has to see that it works.
+//!
+//! The supervisor sets all of that, for both: so the process that reads packets needs no right to
+//! do so, and a reload may change it. In real time the supervisor is one step below its child:
+//! whatever it does, adverts go first. A child that does not rest has left real time after
+//! `vrrp_rlimit_rttime`, and then the supervisor sees it.
+
+use std::io;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use super::daemon::Daemon;
+use super::link::Link;
+use super::time::within;
+use crate::config::model::ProcessOptions;
+use crate::control::link::ToChild;
+use crate::control::record::Level;
+use crate::system::clock;
+use crate::system::privileges::{IPC_LOCK, SYS_NICE, has};
+use crate::system::scheduling::{
+    Offspring, SELF, is_real_time, own_nice, set_nice, set_processors, set_real_time,
+    set_rest_limit, share_processors,
+};
+use crate::units::Instant;
+
+/// `vrrp_rlimit_rttime` when nothing is said: more than the start of thousands of instances takes
+/// in one go, less than a peer waits.
+const REST: Duration = Duration::from_millis(200);
+/// How long a process that has left real time stays out of it the first time, and each time twice
+/// as long as before.
+const QUIET: Duration = Duration::from_secs(10);
+/// How often it becomes twice as long.
+const DOUBLINGS: u32 = 6;
+/// When it is forgotten that a process has left real time.
+const FORGOTTEN: Duration = Duration::from_secs(600);
+/// How long the vrrp process may take for an answer.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// How the processes are scheduled.
+#[derive(Debug, Default)]
+pub struct Scheduling {
+    /// What the vrrp process that runs was given.
+    given: ProcessOptions,
+    child: RealTime,
+    own: RealTime,
+    /// Settings that have no effect, since when, and why.
+    troubles: Vec<(Instant, String)>,
+}
+
+/// A process in real time.
+#[derive(Debug, Default)]
+struct RealTime {
+    /// The priority that the kernel has granted.
+    priority: Option<u8>,
+    /// It ran for too long.
+    left: Option<Left>,
+}
+
+#[derive(Debug)]
+struct Left {
+    at: Instant,
+    /// Not so long ago.
+    times: u32,
+    /// It is out of real time now.
+    lasts: bool,
+    text: String,
+}
+
+impl Left {
+    /// How long it stays out.
+    fn wait(&self) -> Duration {
+        QUIET * (1 << self.times.saturating_sub(1).min(DOUBLINGS))
+    }
+}
+
+/// Something for the status.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Trouble {
+    /// When it happened last.
+    pub at: Instant,
+    /// How often.
+    pub count: u32,
+    /// In words.
+    pub text: String,
+}
+
+impl Scheduling {
+    /// What is not as it should be.
+    pub fn troubles(&self, now: Instant) -> Vec<Trouble> {
+        let settings = self.troubles.iter();
+        let settings = settings.map(|(at, text)| Trouble { at: *at, count: 1, text: text.clone() });
+        let left = [&self.child, &self.own].into_iter().filter_map(|process| process.left.as_ref());
+        let left = left.filter(|left| left.lasts || now.since(left.at) < FORGOTTEN);
+        settings
+            .chain(left.map(|l| Trouble { at: l.at, count: l.times, text: l.text.clone() }))
+            .collect()
+    }
+
+    /// Tells the kernel what is wanted. What it refuses, with reason and remedy.
+    fn apply(&mut self, child: Pid, wanted: &ProcessOptions, offspring: Offspring) -> Vec<String> {
+        let mut refused = Vec::new();
+        let given = std::mem::replace(&mut self.given, wanted.clone());
+        if wanted.nice.is_some() || given.nice.is_some() {
+            let nice = wanted.nice.unwrap_or_else(own_nice);
+            let result = set_nice(child, nice);
+            refused.extend(failed("vrrp_priority", result, "LimitNICE=-20", ""));
+        }
+        let processors = &wanted.cpu_affinity;
+        if !processors.is_empty() {
+            let result = set_processors(child, processors);
+            refused.extend(missing(processors, result));
+        } else if !given.cpu_affinity.is_empty() {
+            refused.extend(failed("vrrp_cpu_affinity", share_processors(child), "", ""));
+        }
+        if wanted.realtime.is_some() || given.realtime.is_some() {
+            refused.extend(self.real_time(child, wanted, offspring));
+        }
+        refused
+    }
+
+    fn real_time(
+        &mut self,
+        child: Pid,
+        wanted: &ProcessOptions,
+        offspring: Offspring,
+    ) -> Option<String> {
+        let rest = match offspring {
+            // It may not know yet what to do when it ran for too long.
+            Offspring::Same => None,
+            Offspring::Normal => Some(wanted.rlimit_rttime.unwrap_or(REST)),
+        };
+        let result = enter(child, wanted.realtime, rest, offspring);
+        let granted = wanted.realtime.filter(|_| result.is_ok());
+        self.child = RealTime { priority: granted, left: None };
+        let own = granted.map(|priority| priority.saturating_sub(1).max(1));
+        if self.own.priority != own && enter(SELF, own, Some(REST), Offspring::Normal).is_ok() {
+            self.own = RealTime { priority: own, left: None };
+        }
+        let bandwidth = ": its control group has no real-time bandwidth, see cpu.rt_runtime_us";
+        failed("vrrp_rt_priority", result, "LimitRTPRIO=99", bandwidth)
+    }
+}
+
+/// In or out of real time, with a bound for it.
+fn enter(
+    process: Pid,
+    priority: Option<u8>,
+    rest: Option<Duration>,
+    offspring: Offspring,
+) -> io::Result<()> {
+    // Before, so that nothing runs without a bound; out of real time it does not count.
+    set_rest_limit(process, rest.filter(|_| priority.is_some()))?;
+    set_real_time(process, priority, offspring)
+}
+
+/// A new vrrp process, before it knows what to do.
+pub fn begin(daemon: &Daemon, child: Pid) {
+    let wanted = wanted(daemon);
+    let scheduling = &mut *daemon.scheduling.borrow_mut();
+    // What a process in real time starts does not even have its nice value.
+    let nice = scheduling.own.priority.map(|_| 0);
+    scheduling.given = ProcessOptions { nice, ..ProcessOptions::default() };
+    // Its threads will be like the first one. What is refused is said when they are there.
+    scheduling.apply(child, &wanted, Offspring::Same);
+    scheduling.given.no_swap = false;
+}
+
+/// The vrrp process works with the configuration in effect, and has all its threads.
+pub async fn settle(daemon: &Daemon, link: &Link, child: Pid) {
+    let wanted = wanted(daemon);
+    let locked = daemon.scheduling.borrow().given.no_swap;
+    let mut refused = daemon.scheduling.borrow_mut().apply(child, &wanted, Offspring::Normal);
+    if wanted.no_swap || locked {
+        refused.extend(lock_memory(link, wanted.no_swap).await);
+    }
+    let now = clock::now();
+    let mut scheduling = daemon.scheduling.borrow_mut();
+    let before = std::mem::take(&mut scheduling.troubles);
+    for text in refused {
+        let known = before.iter().find(|(_, known)| *known == text).map(|(at, _)| *at);
+        if known.is_none() {
+            daemon.note(Level::Warning, text.clone());
+        }
+        scheduling.troubles.push((known.unwrap_or(now), text));
+    }
+}
+
+fn wanted(daemon: &Daemon) -> ProcessOptions {
+    daemon.current.borrow().model.global.vrrp_process.clone()
+}
+
+/// Only the process itself can do that.
+async fn lock_memory(link: &Link, lock: bool) -> Option<String> {
+    let answer = link.command(|ticket| ToChild::LockMemory { ticket, lock }).ok()?;
+    let error = within(LIMIT, answer.wait()).await??.err()?;
+    let right = IPC_LOCK.name;
+    Some(format!(
+        "vrrp_no_swap has no effect: {error}: it needs {right}, or LimitMEMLOCK=infinity in its unit, \
+         and keeps that right only when it was started with this setting"
+    ))
+}
+
+/// Looks whether the processes are still in real time: `SIGXCPU` takes them out of it.
+pub fn watch(daemon: &Daemon, child: Pid) {
+    let now = clock::now();
+    let rest = wanted(daemon).rlimit_rttime.unwrap_or(REST);
+    let Scheduling { child: of_child, own, .. } = &mut *daemon.scheduling.borrow_mut();
+    let processes =
+        [(of_child, child, "the vrrp process", rest), (own, SELF, "the supervisor", REST)];
+    for (process, pid, name, rest) in processes {
+        if process.priority.is_none() {
+            continue;
+        }
+        match &mut process.left {
+            Some(left) if left.lasts => {
+                if now.since(left.at) >= left.wait() {
+                    // If it is refused now, it will be seen once more.
+                    let _ = enter(pid, process.priority, Some(rest), Offspring::Normal);
+                    left.lasts = false;
+                    daemon.note(Level::Notice, format!("{name} is in real time again"));
+                }
+            }
+            left if is_real_time(pid).is_ok_and(|real_time| !real_time) => {
+                let recent = left.take().filter(|left| now.since(left.at) < FORGOTTEN);
+                let times = recent.map_or(0, |left| left.times) + 1;
+                let mut left = Left { at: now, times, lasts: true, text: String::new() };
+                left.text = format!(
+                    "{name} ran for {} ms without rest: its real-time priority is off for {} s; \
+                     is the CPU too slow for this configuration?",
+                    rest.as_millis(),
+                    left.wait().as_secs(),
+                );
+                daemon.note(Level::Warning, left.text.clone());
+                process.left = Some(left);
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
+/// What to say of a setting that was refused. Nothing when the process has gone meanwhile.
+fn failed(setting: &str, result: io::Result<()>, limit: &str, otherwise: &str) -> Option<String> {
+    let error = result.err()?;
+    if error.kind() == io::ErrorKind::NotFound || is(&error, Errno::ESRCH) {
+        return None;
+    }
+    let why = if error.kind() != io::ErrorKind::PermissionDenied {
+        String::new()
+    } else if has(SYS_NICE).unwrap_or(false) {
+        otherwise.to_owned()
+    } else {
+        format!(": it needs {}, or {limit} in its unit", SYS_NICE.name)
+    };
+    Some(format!("{setting} has no effect: {error}{why}"))
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno as i32)
+}
+
+/// What to say of processors that are not there.
+fn missing(wanted: &[u16], result: io::Result<Vec<u16>>) -> Option<String> {
+    let got = match result {
+        Ok(got) => got,
+        Err(error) if is(&error, Errno::EINVAL) => Vec::new(),
+        Err(error) => return failed("vrrp_cpu_affinity", Err(error), "", ""),
+    };
+    let missing = wanted.iter().filter(|number| !got.contains(number));
+    let missing: Vec<String> = missing.map(ToString::to_string).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let effect = if got.is_empty() { "; it has no effect" } else { "" };
+    let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    Some(format!(
+        "vrrp_cpu_affinity: this process has no CPU {} (there are: {}){effect}",
+        missing.join(", "),
+        online.trim_end()
+    ))
+}
