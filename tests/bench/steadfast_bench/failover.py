@@ -3,7 +3,7 @@
 import time
 
 from .net import Addresses, Links, Observer, Unusable, Volley, advert_frame, adverts, \
-    announcements
+    announcements, punctual
 from .routers import Instance, many
 
 # Above every instance under test, so that they give way to the bench at once.
@@ -36,13 +36,14 @@ class Master:
             if self.longest > SLICE:
                 time.sleep(0.0003)
 
-    def reign(self, adverts_sent=3):
+    def reign(self, adverts_sent):
         """Sends adverts until every instance is a backup that knows the interval."""
         interval = self.instances[0].interval_cs / 100
-        for n in range(adverts_sent):
-            self.send()
-            if n + 1 < adverts_sent:
-                time.sleep(interval)
+        with punctual():
+            for n in range(adverts_sent):
+                self.send()
+                if n + 1 < adverts_sent:
+                    time.sleep(interval)
 
     def close(self):
         """Ends it."""
@@ -78,12 +79,11 @@ def _silent_again(router, runs, instances, wait_after, each):
         try:
             time.sleep(0.5)
             for _ in range(runs):
-                master.reign()
+                master.reign(3)
                 seen.forget()
                 changes.forget()
-                # One more, which is the last one: what was on the way before is gone.
-                time.sleep(instances[0].interval_cs / 100)
-                master.send()
+                # The last ones: what was on the way before is gone.
+                master.reign(2)
                 quiet = instances[0].down_ns / 1e9 - 0.03
                 happened = changes.collect(0.03 + wait_after, quiet=quiet)
                 packets = seen.packets()

@@ -8,7 +8,7 @@ import struct
 import time
 
 from .failover import MS
-from .net import LIBC, Namespace, Observer, Unusable, adverts, checksum, mac_of
+from .net import LIBC, Namespace, Observer, Unusable, adverts, checksum, mac_of, punctual
 from .routers import PR_SET_PDEATHSIG, Instance
 
 ADDRESS = "10.9.0.1"
@@ -67,7 +67,8 @@ class Client:
                 try:
                     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
                     os.close(self.stop_write)
-                    os.write(write, self._ask(stop_read))
+                    with punctual():
+                        os.write(write, self._ask(stop_read))
                     code = 0
                 finally:
                     os._exit(code)

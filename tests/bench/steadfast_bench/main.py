@@ -1,6 +1,7 @@
 """tests/bench/run: the options, the order of the measurements, the output."""
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -37,6 +38,9 @@ def arguments(words, about):
                              "(default: 2; with --quick 1)")
     parser.add_argument("--no-budgets", action="store_true",
                         help="a budget that does not hold is no failure")
+    parser.add_argument("--nice", type=int, metavar="N", default=0,
+                        help="the nice value of both daemons, such as -15 on a machine "
+                             "that others use as well (default: 0)")
     parser.add_argument("--binary", metavar="PATH",
                         help="the steadfast to measure (default: builds the static one with "
                              "cross/build x86_64)")
@@ -104,13 +108,14 @@ def enter(options):
     pid = os.fork()
     if pid == 0:
         code = 2
+        everything = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
         try:
             LIBC.prctl(PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
             system(LIBC.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
             # keepalived may write there.
             system(LIBC.mount(b"bench", b"/run", b"tmpfs", 0, None), "mount a tmpfs")
             os.mkdir("/run/bench")
-            code = measure_all(options, "/run/bench")
+            code = measure_all(options, "/run/bench", everything)
         except Unusable as reason:
             say(f"tests/bench/run: {reason}")
         except KeyboardInterrupt:
@@ -134,6 +139,18 @@ def load():
     return " ".join(f"{value:.2f}" for value in os.getloadavg())
 
 
+def strangers(path, everything):
+    """Processes with this program, in all of /proc, that the bench did not start."""
+    own, found = os.readlink("/proc/self/ns/pid"), 0
+    for name in os.listdir(everything):
+        if name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.readlink(f"{name}/exe", dir_fd=everything) == path \
+                        and os.readlink(f"{name}/ns/pid", dir_fd=everything) != own:
+                    found += 1
+    return found
+
+
 def processor():
     """What the processor calls itself."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
@@ -141,11 +158,11 @@ def processor():
     return names[0] if names else platform.machine()
 
 
-def measure_all(options, directory):
+def measure_all(options, directory, everything):
     """Measures what was asked for, and writes what came out; the exit code."""
-    keepalived, ours = Keepalived(options.keepalived, directory), \
-        Steadfast(options.binary, directory)
-    results, errors, loads = {}, [], {}
+    keepalived = Keepalived(options.keepalived, directory, options.nice)
+    ours = Steadfast(options.binary, directory, options.nice)
+    results, errors, loads, shared = {}, [], {}, 0
     begun, before = time.monotonic(), load()
     todo = [(key, measure, [ours] if only_ours else [keepalived, ours])
             for name, key, measure, only_ours in plan(options.quick, keepalived)
@@ -154,6 +171,7 @@ def measure_all(options, directory):
         for number, (key, measure, routers) in enumerate(todo):
             for router in routers if (turn + number) % 2 == 0 else routers[::-1]:
                 loads.setdefault(key, []).append(os.getloadavg()[0])
+                shared = max(shared, strangers(router.path, everything))
                 try:
                     found = measure(router)
                 except Unusable as reason:
@@ -170,9 +188,12 @@ def measure_all(options, directory):
     head = (f"{ours.version} and {keepalived.version}, Linux {os.uname().release}, "
             f"{os.cpu_count()} x {processor()}\n"
             f"{options.rounds} rounds in {time.monotonic() - begun:.0f} s; load average before "
-            f"{before}, after {load()} (with the bench itself)\n"
+            f"{before}, after {load()} (with the bench itself); nice {options.nice}\n"
             "Medians, unless another word is there.\n\n")
     tail = "".join(f"does not hold: {name}\n" for name in failed)
+    if shared:
+        tail += (f"note: up to {shared} other processes ran the same program meanwhile; their part "
+                 "of what is shared is missing in the PSS\n")
     tail += "".join(f"not measured: {error}\n" for error in errors)
     report = head + text + ("\n" + tail if tail else "")
     print(report, end="")
@@ -181,6 +202,7 @@ def measure_all(options, directory):
         {"versions": {"ours": ours.version, "keepalived": keepalived.version},
          "kernel": os.uname().release, "cores": os.cpu_count(), "processor": processor(),
          "load_before": before, "load_after": load(), "load_at": loads,
+         "nice": options.nice, "other_processes": shared,
          "samples": results, "does_not_hold": failed, "not_measured": errors}, indent=1))
     picture = draw(panels(results), f"{ours.version} and {keepalived.version}: share of the samples "
                    "that are later than so much")

@@ -120,7 +120,7 @@ class Running:
         self.over = True
 
 
-def spawn(namespace, command, log):
+def spawn(namespace, command, log, nice):
     """Starts a program in a namespace. It dies with the bench."""
     read, write = os.pipe()
     parent = os.getpid()
@@ -137,6 +137,11 @@ def spawn(namespace, command, log):
                 os.dup2(out, 1)
                 os.dup2(out, 2)
                 os.setsid()
+                os.setpriority(os.PRIO_PROCESS, 0, nice)
+                # Where sessions share the processors (autogroup), theirs is what counts.
+                with contextlib.suppress(FileNotFoundError), \
+                        open("/proc/self/autogroup", "w", encoding="ascii") as file:
+                    file.write(str(nice))
                 with open("/proc/thread-self/schedstat", "rb") as file:
                     used = file.read().split()[0]
                 os.write(write, b"%d %s" % (now_ns(), used))
@@ -152,8 +157,8 @@ def spawn(namespace, command, log):
 class Program:
     """What both daemons have in common."""
 
-    def __init__(self, path, directory):
-        self.path, self.directory, self.serial = path, directory, 0
+    def __init__(self, path, directory, nice=0):
+        self.path, self.directory, self.serial, self.nice = path, directory, 0, nice
         self.file = ""
         self.next_file()
 
@@ -181,8 +186,8 @@ class Steadfast(Program):
 
     name, kind = "ours", "toml"
 
-    def __init__(self, path, directory):
-        super().__init__(path, directory)
+    def __init__(self, path, directory, nice=0):
+        super().__init__(path, directory, nice)
         self.state = ""
         done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
         self.version = done.stdout.strip() or "steadfast"
@@ -213,7 +218,7 @@ class Steadfast(Program):
         self.next_file()
         self.state = f"{self.file}.state"
         command = [self.path, "run", "-c", self.write(text), "--state-dir", self.state]
-        return spawn(namespace, command, os.devnull)
+        return spawn(namespace, command, os.devnull, self.nice)
 
     def ask(self, *words):
         """Runs a command of it against the running one."""
@@ -232,8 +237,8 @@ class Keepalived(Program):
 
     name, kind = "keepalived", "conf"
 
-    def __init__(self, path, directory):
-        super().__init__(path, directory)
+    def __init__(self, path, directory, nice=0):
+        super().__init__(path, directory, nice)
         done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
         found = re.search(r"v(\d+\.\d+\.\d+)", done.stderr + done.stdout)
         self.version = f"keepalived {found.group(1) if found else '(unknown)'}"
@@ -266,7 +271,7 @@ class Keepalived(Program):
         command = [self.path, "--dont-fork", "--vrrp", "--log-console", "--no-syslog",
                    "--use-file", self.write(text), "--pid", f"{self.file}.pid",
                    "--vrrp_pid", f"{self.file}.vrrp.pid"]
-        return spawn(namespace, command, os.devnull)
+        return spawn(namespace, command, os.devnull, self.nice)
 
     def check(self, path):
         """The command that checks a configuration file."""

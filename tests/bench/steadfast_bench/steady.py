@@ -5,7 +5,7 @@ import subprocess
 import time
 
 from .failover import MS, Master
-from .net import Addresses, Links, Observer, Unusable, adverts, now_ns
+from .net import Addresses, Links, Observer, Unusable, adverts, now_ns, punctual
 from .routers import Instance, many
 
 
@@ -64,12 +64,13 @@ def received(router, count, seconds):
         def send_for(duration):
             step, due = instances[0].interval_cs / 100 / count, time.monotonic()
             end = due + duration
-            while due < end:
-                volley, n = turns[position[0] % count]
-                volley.send(n, 1)
-                position[0] += 1
-                due += step
-                time.sleep(max(0.0, due - time.monotonic()))
+            with punctual():
+                while due < end:
+                    volley, n = turns[position[0] % count]
+                    volley.send(n, 1)
+                    position[0] += 1
+                    due += step
+                    time.sleep(max(0.0, due - time.monotonic()))
 
         try:
             time.sleep(0.3)
