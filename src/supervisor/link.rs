@@ -200,9 +200,14 @@ impl Link {
         self.hello.set(hello);
     }
 
-    /// For how long it has not answered, when that is too long.
-    pub fn silent(&self) -> Option<Duration> {
-        self.hello.get().silent(clock::now())
+    /// For how long it has not answered, when that is too long. `overdue`: an advert is.
+    pub fn silent(&self, overdue: bool) -> Option<Duration> {
+        self.hello.get().silent(clock::now(), overdue)
+    }
+
+    /// Whether it owes no answer to a hello.
+    pub fn has_answered(&self) -> bool {
+        self.hello.get().is_answered()
     }
 
     /// Whether it has ended so that another one resumes.

@@ -31,7 +31,7 @@ mod hardware;
 mod hello;
 pub mod installed;
 mod keeper;
-mod lines;
+pub mod lines;
 mod link;
 pub mod log;
 mod reload;
@@ -174,6 +174,9 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
         return result.map(drop);
     };
     let legacy = plan.clone().map(|plan| upgrade::legacy(&daemon, plan));
+    if legacy.is_some() {
+        scheduling::leave();
+    }
     if legacy.is_none() {
         role_lock::leave(&daemon.dir);
         daemon.dir.leave();
@@ -218,6 +221,7 @@ fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Re
     daemon.upgraded = Some((former.version, clock::now()));
     daemon.vrrp.borrow_mut().restarts = former.restarts;
     *daemon.installed.borrow_mut() = former.installed;
+    daemon.begun.set(true);
     *daemon.former.borrow_mut() = former.child.map(Child::adopt).transpose()?;
     Ok(daemon)
 }

@@ -146,7 +146,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
     }));
     let vrrp = daemon.vrrp.borrow();
-    if let Some(silent) = vrrp.link.as_ref().and_then(|link| link.silent()) {
+    if let Some(silent) = vrrp.link.as_ref().and_then(|link| link.silent(false)) {
         let silent = silent.as_secs_f64();
         let text = format!("the vrrp process has not answered for {silent:.1} s");
         warnings.push(warning(WarningKind::Process, text, 0.0));
