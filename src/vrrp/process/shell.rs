@@ -180,7 +180,7 @@ impl Shell {
                 false
             }
             // What was too much for the supervisor before may not be any more.
-            None => more || said && !self.reporting.is_empty(),
+            None => more || said && !self.reporting.is_empty() && !self.is_starting(),
         }
     }
 
