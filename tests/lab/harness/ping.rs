@@ -16,10 +16,12 @@ use super::{readable, wall_clock};
 /// How long an answer may take.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// A question: when it was sent, on the [wall clock](wall_clock), and whether it was answered.
+/// A question: when it was sent, on the [wall clock](wall_clock) and on one without steps, and
+/// whether it was answered.
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     at: Duration,
+    sent: Instant,
     answered: bool,
 }
 
@@ -78,6 +80,15 @@ impl Pinger {
     /// How many were sent, and how many of them answered, for other threads.
     pub fn counter(&self) -> Counter {
         Counter(Arc::clone(&self.probes))
+    }
+
+    /// When those were sent, on the [wall clock](wall_clock), that were sent in a time and have no
+    /// answer. Waits until late ones would be here. Minds no step of the clock.
+    pub fn lost_between(&self, from: Instant, to: Instant) -> Vec<Duration> {
+        thread::sleep((to + GRACE).saturating_duration_since(Instant::now()));
+        let probes = self.probes.lock().expect("no panic");
+        let sent = probes.iter().filter(|probe| (from..to).contains(&probe.sent));
+        sent.filter(|probe| !probe.answered).map(|probe| probe.at).collect()
     }
 
     /// What was lost of that which was sent from `from` to `to`. Waits until late answers would
@@ -140,10 +151,8 @@ impl Work {
                 self.receive();
             }
             if Instant::now() >= next {
-                self.probes
-                    .lock()
-                    .expect("no panic")
-                    .push(Probe { at: wall_clock(), answered: false });
+                let probe = Probe { at: wall_clock(), sent: Instant::now(), answered: false };
+                self.probes.lock().expect("no panic").push(probe);
                 // What cannot be sent, as the neighbour is not known, is lost.
                 let _ = self.socket.write(&self.request(number));
                 number += 1;
