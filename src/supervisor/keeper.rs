@@ -36,6 +36,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(1);
 /// How often is looked at what is in the kernel, when nothing happens.
 const ACCOUNT: Duration = Duration::from_secs(1);
+/// So many times as long as an account takes, nothing is accounted.
+const OTHERS: u32 = 9;
 /// How often is looked at a child that does not answer.
 const LOOK: Duration = Duration::from_millis(50);
 /// The longest record, in octets.
@@ -264,7 +266,11 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
             daemon.vrrp.borrow_mut().applied = generation;
             daemon.service.ready(&daemon.log);
         }
+        let began = clock::now();
         installed::update(daemon);
+        // With thousands of instances that takes some milliseconds, and thousands of changes of
+        // state come one by one: most of the time is for others.
+        Timer::after(clock::now().since(began) * OTHERS).await;
         // What the last change of state has asked for takes a moment.
         within(ACCOUNT, daemon.transition.heard()).await;
     }

@@ -186,6 +186,7 @@ impl Shell {
             self.sync_link(id, &name);
         }
         self.look();
+        self.prepare();
     }
 
     /// Starts the engine once the kernel's links and addresses are known.

@@ -274,6 +274,22 @@ impl Shell {
         self.transmit();
     }
 
+    /// Makes what adverts need, so that a takeover need not wait for that.
+    pub(super) fn prepare(&mut self) {
+        let engine = &self.engine;
+        for id in engine.instances() {
+            let link = engine.interface_of(id).and_then(|i| self.links.index(i));
+            for router in engine.routers(id) {
+                self.transmitter.prepare(router.family);
+                if let (Some(link), Some(priority), Some(settings)) =
+                    (link, engine.effective_priority(id), engine.settings(id))
+                {
+                    self.packets.set(engine, router, link, priority, settings.interval);
+                }
+            }
+        }
+    }
+
     fn transmit(&mut self) {
         if self.due.is_empty() {
             return;
