@@ -184,7 +184,8 @@ def measure_all(options, directory, everything):
                 say(f"{key:14} {router.name:10}  " + ", ".join(
                     f"{name} {show(median(samples))}" for name, samples in found.items()
                     if samples))
-    text, failed = render([row for row in ROWS if row.name in options.names], results)
+    text, failed = render([row for row in ROWS if row.name in options.names], results,
+                          shared)
     head = (f"{ours.version} and {keepalived.version}, Linux {os.uname().release}, "
             f"{os.cpu_count()} x {processor()}\n"
             f"{options.rounds} rounds in {time.monotonic() - begun:.0f} s; load average before "
@@ -204,8 +205,8 @@ def measure_all(options, directory, everything):
          "load_before": before, "load_after": load(), "load_at": loads,
          "nice": options.nice, "other_processes": shared,
          "samples": results, "does_not_hold": failed, "not_measured": errors}, indent=1))
-    picture = draw(panels(results), f"{ours.version} and {keepalived.version}: share of the samples "
-                   "that are later than so much")
+    picture = draw(panels(results), f"{ours.version} and {keepalived.version}: share of the "
+                   "samples that are later than so much")
     if picture:
         write(options.out, "bench.svg", picture)
     return 1 if errors or (failed and not options.no_budgets) else 0

@@ -33,8 +33,8 @@ ROWS = [
           ratio=None if n == 1 else 0.5) for n in COUNTS],
     *[Row("received", f"CPU per advert received, {n}", f"received{n}/cpu_received", "us",
           ratio=0.7) for n in COUNTS],
-    *[Row("received", f"  from one keepalived with {n}", f"received_from{n}/cpu_received", "us",
-          ratio=0.7) for n in COUNTS[1:]],
+    *[Row("received", f"CPU per advert received, {n} from one master",
+          f"received_from{n}/cpu_received", "us", ratio=0.7) for n in COUNTS[1:]],
 ]
 for _mode, _title, _busy, _realtime in MODES:
     ROWS += [
@@ -66,7 +66,8 @@ for _n in COUNTS:
 for _n in COUNTS:
     _ratio = 0.5 if _n == 1 else None
     ROWS += [
-        Row("sent", f"memory of {_n}, PSS", f"sent{_n}/pss", "KiB", ratio=_ratio),
+        Row("sent", f"memory of {_n}, PSS", f"sent{_n}/pss", "KiB", ratio=_ratio,
+            alone=True),
         Row("sent", "  anonymous", f"sent{_n}/anonymous", "KiB", ratio=_ratio),
     ]
 ROWS += [

@@ -27,15 +27,16 @@ class Row:
     """A line of the table.
 
     Budgets: `ratio`, ours is at most this part of theirs, with `slack` for what the clocks can
-    tell; `limit`, ours is at most this; `least`, ours is at least this.
+    tell; `limit`, ours is at most this; `least`, ours is at least this. `alone`: it means little
+    while somebody else runs the same programs.
     """
 
     def __init__(self, name, what, source, unit, ratio=None, limit=None, least=None, of=median,
-                 slack=0.0):
+                 slack=0.0, alone=False):
         self.name, self.what, self.unit = name, what, unit
         self.key, _, self.metric = source.partition("/")
         self.ratio, self.limit, self.least = ratio, limit, least
-        self.of, self.slack = of, slack
+        self.of, self.slack, self.alone = of, slack, alone
 
     def values(self, results):
         """(theirs, ours); None where there is no number."""
@@ -80,15 +81,15 @@ def show(number):
 HEAD = ("row", "keepalived", "ours", "unit", "ratio", "budget", "holds")
 
 
-def render(rows, results):
-    """The table as text, and the rows that do not hold."""
+def render(rows, results, shared):
+    """The table as text, and the rows that do not hold. `shared`: others run these programs."""
     lines, failed, heading = [HEAD], [], ""
     for row in rows:
         theirs, ours = row.values(results)
         heading = row.what if not row.what.startswith(" ") else heading
         if theirs is None and ours is None:
             continue
-        holds = row.holds(theirs, ours)
+        holds = None if row.alone and shared else row.holds(theirs, ours)
         ratio = f"{ours / theirs:.2f}" if theirs and ours is not None and theirs > 0 else "-"
         lines.append((row.what, show(theirs), show(ours), row.unit, ratio, row.budget(),
                       {True: "yes", False: "NO", None: "-"}[holds]))
