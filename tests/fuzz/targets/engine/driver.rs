@@ -214,7 +214,10 @@ impl Driver {
         let refused = self.refusals > 0;
         self.refusals = self.refusals.saturating_sub(1);
         let result = if refused { Err(REFUSED) } else { Ok(()) };
-        if !refused {
+        if refused {
+            // An engine that stops does not try again.
+            self.held.remove(&object);
+        } else {
             self.held.insert(object, present);
         }
         self.engine.handle(Event::Acknowledged { object, present, result }, self.now);
