@@ -52,7 +52,7 @@ impl Drop for Touched<'_> {
 fn look(touched: &mut Touched<'_>, manners: u8, input: &mut Input<'_>) {
     let memory = touched.memory;
     // The layout's own number, unless the input brings another.
-    drop(Shared::create(memory).expect("it is long enough"));
+    let _ = Shared::create(memory).expect("it is long enough");
     let magic = memory[0].load(Ordering::Relaxed);
     for word in &memory[1..HEADER] {
         if !input.is_empty() {
@@ -95,7 +95,7 @@ fn look(touched: &mut Touched<'_>, manners: u8, input: &mut Input<'_>) {
     let key = Key::new("lan", "eth0", Vrid::new(1 + steps % 250).expect("not 0"));
     let saved = Saved {
         state: SavedState::Master,
-        last_advert: Instant::from_nanos(u64::from(magic) << steps % 32),
+        last_advert: Instant::from_nanos(u64::from(magic) << (steps % 32)),
         priority: Priority(steps),
         installed: u32::from(steps) << 16,
         handing_over: manners & 32 != 0,
