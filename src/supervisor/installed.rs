@@ -123,6 +123,10 @@ pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
 
 /// Looks, and writes the file when something is different.
 pub fn update(daemon: &Daemon) {
+    // What a daemon before this one has left is in no memory.
+    if !daemon.begun.get() {
+        return;
+    }
     let saved = saved(daemon);
     let after = {
         let current = daemon.current.borrow();

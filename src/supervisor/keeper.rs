@@ -20,7 +20,7 @@ use super::backoff::BackOff;
 use super::child::Child;
 use super::crash::Crash;
 use super::daemon::Daemon;
-use super::hello::LEAST;
+use super::hello::{self, LEAST};
 use super::link::Link;
 use super::scheduling;
 use super::time::{patience, within};
@@ -238,6 +238,8 @@ async fn attend(
             }
         });
         child.kill();
+        // The kernel may keep it for a while, at work that no signal ends.
+        withdraw::when_due(daemon).await;
         pending().await
     });
     let all_read = Cell::new(false);
@@ -294,8 +296,8 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
 async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> Duration {
     let mut before = turns(daemon);
     loop {
-        let period = daemon.current.borrow().hello_period;
         let holds = !daemon.installed.borrow().is_empty();
+        let period = hello::pace(daemon.current.borrow().hello_period, holds);
         let end = clock::now() + period;
         link.say_hello(period, holds);
         if holds && period > LEAST {
