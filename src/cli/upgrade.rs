@@ -84,8 +84,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             return Ok(Exit::Failure);
         }
         // It may have hung up before it could say so.
-        Err(Trouble::Failed(_)) => {}
-        Err(trouble @ Trouble::Dead(_)) => return Ok(trouble.report(output)),
+        Err(Trouble::Failed(_) | Trouble::Dead(_)) => {}
     }
     Ok(wait(&daemon, &before, output))
 }

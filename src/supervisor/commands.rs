@@ -77,9 +77,21 @@ async fn upgrade(
         return Err("only root may choose the program that runs as root".to_owned());
     }
     let _no_reload = daemon.reloading.lock().await;
-    let plan = upgrade::plan(daemon, program.map(PathBuf::from)).await?;
+    let plan = match upgrade::plan(daemon, program.map(PathBuf::from)).await {
+        Ok(plan) => plan,
+        Err(why) => {
+            let first = why.lines().next().unwrap_or_default();
+            daemon.note(Level::Warning, format!("no upgrade: {first}"));
+            return Err(why);
+        }
+    };
     if daemon.is_stopping() || daemon.upgrade.borrow().is_some() {
-        return Err("the daemon is ending already".to_owned());
+        return Err("the daemon is ending already, or an upgrade is going on".to_owned());
+    }
+    if daemon.link().is_none_or(|link| link.applied().is_none()) {
+        return Err("the vrrp process is not at work: an upgrade or a restart is going on, try \
+                    again"
+            .to_owned());
     }
     let text = format!("{} (steadfast {}) takes over", plan.program.display(), plan.version);
     *daemon.upgrade.borrow_mut() = Some(plan);

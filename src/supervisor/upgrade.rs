@@ -6,11 +6,13 @@ use std::ffi::{CString, OsString};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use async_io::Async;
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, execv};
 use serde::{Deserialize, Serialize};
 use smol::io::AsyncReadExt;
@@ -29,6 +31,8 @@ pub const CHECK_COMMAND: &str = "upgrade-check";
 pub const OPTION: &str = "take-over";
 /// How long the other program may take to read the configuration.
 const LIMIT: Duration = Duration::from_secs(20);
+/// Lines of it that are shown.
+const LINES: usize = 20;
 /// The number of no descriptor.
 const NOTHING: RawFd = -1;
 /// Octets of what it says that are looked at.
@@ -91,10 +95,14 @@ pub async fn plan(daemon: &Daemon, program: Option<PathBuf>) -> Result<Plan, Str
     let shown = program.display();
     let answer = within(LIMIT, ask(&program, &daemon.file)).await;
     let answer = answer.ok_or_else(|| format!("{shown} does not answer"))?;
-    let text = answer.map_err(|error| format!("{shown}: {error}"))?;
+    let (text, end) = answer.map_err(|error| format!("{shown}: {error}"))?;
     let about: About = serde_json::from_slice(&text).map_err(|_| {
         let text = String::from_utf8_lossy(&text);
-        format!("{shown} refuses to take over:\n{}", text.trim_end())
+        let lines: Vec<&str> = text.lines().take(LINES).collect();
+        match lines.is_empty() {
+            true => format!("{shown} refuses to take over ({end}): is it steadfast?"),
+            false => format!("{shown} refuses to take over ({end}):\n{}", lines.join("\n")),
+        }
     })?;
     let this = About::this();
     let seamless =
@@ -103,32 +111,31 @@ pub async fn plan(daemon: &Daemon, program: Option<PathBuf>) -> Result<Plan, Str
 }
 
 /// What the program says: about itself, or why it does not take this configuration.
-async fn ask(program: &Path, file: &Path) -> io::Result<Vec<u8>> {
+async fn ask(program: &Path, file: &Path) -> io::Result<(Vec<u8>, ExitStatus)> {
     let (reader, writer) = io::pipe()?;
     let mut command = Command::new(program);
     command.args([CHECK_COMMAND, "-c"]).arg(file).env_clear().stdin(Stdio::null());
-    command.stderr(writer.try_clone()?).stdout(writer);
+    command.stderr(writer.try_clone()?).stdout(writer).process_group(0);
     let mut child = command.spawn()?;
     // It has the writing ends, and the end of the pipe would never come.
     drop(command);
     let mut said = Vec::new();
     let pid = Pid::from_raw(child.id().cast_signed());
+    let end = EndAtOnce(pid);
     let process = Async::new_nonblocking(pidfd::open(pid)?)?;
-    let end = EndAtOnce(process.get_ref().as_fd().try_clone_to_owned()?);
     Async::new(reader)?.take(LONGEST).read_to_end(&mut said).await?;
     process.readable().await?;
     drop(end);
-    child.wait()?;
-    Ok(said)
+    Ok((said, child.wait()?))
 }
 
-/// Kills a process when nobody waits for it any more.
-struct EndAtOnce(OwnedFd);
+/// Kills a process that was not waited for, with all that it has started.
+struct EndAtOnce(Pid);
 
 impl Drop for EndAtOnce {
     fn drop(&mut self) {
-        // It has ended most often.
-        let _ = pidfd::kill(&self.0);
+        // They have ended most often.
+        let _ = killpg(self.0, Signal::SIGKILL);
     }
 }
 
@@ -205,11 +212,10 @@ impl Legacy {
         let become_next = || {
             let left = self.former.leave()?;
             let mut words: Vec<OsString> = vec!["steadfast".into(), "run".into()];
+            words.extend(self.arguments());
             if self.plan.seamless {
                 words.push(format!("--{OPTION}").into());
                 words.push(former::pass_on(&left)?.to_string().into());
-            } else {
-                words.extend(self.arguments());
             }
             let words: Result<Vec<_>, _> =
                 words.into_iter().map(|word| CString::new(word.into_encoded_bytes())).collect();

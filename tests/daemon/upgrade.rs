@@ -101,9 +101,11 @@ fn what_can_not_take_over_is_refused_and_nothing_happens() {
     };
     let told = refused(&alone, "/no/such/program");
     assert!(told.contains("/no/such/program: No such file"), "{told}");
-    assert!(refused(&alone, "/bin/false").contains("/bin/false refuses to take over"));
+    let told = refused(&alone, "/bin/false");
+    assert!(told.contains("/bin/false refuses to take over (exit status: 1): is it steadfast?"));
+    until_said(alone.router.daemon(), "no upgrade: /bin/false refuses");
     let told = refused(&alone, script(&alone, "echo not today").to_str().unwrap());
-    assert!(told.contains("refuses to take over:\nnot today"), "{told}");
+    assert!(told.contains("refuses to take over (exit status: 0):\nnot today"), "{told}");
     alone.router.configure("[vrrp.instance.lan]\ninterfaces = \"eth0\"\n");
     let told = refused(&alone, next.to_str().unwrap());
     assert!(told.contains("interfaces") && told.contains("did you mean"), "{told}");
