@@ -49,6 +49,9 @@ Exit codes:
 const LIMIT: Duration = Duration::from_secs(30);
 /// How long it may take to begin its work, with a hand-over in between.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A daemon that nobody can connect to for so long has ended: the next program has the socket from
+/// its first moment, or makes another one at once.
+const GONE: Duration = Duration::from_secs(10);
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -93,6 +96,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 fn wait(daemon: &Daemon, before: &Document, output: &mut Output) -> Exit {
     let pid = |document: &Document| document.daemon.vrrp.as_ref().map(|vrrp| vrrp.pid);
     let asked = Instant::now();
+    let mut answered = asked;
     loop {
         let document = daemon.status(false);
         if let Ok(document) = &document {
@@ -113,7 +117,10 @@ fn wait(daemon: &Daemon, before: &Document, output: &mut Output) -> Exit {
                 return Exit::Success;
             }
         }
-        if asked.elapsed() > PATIENCE {
+        if matches!(document, Err(Trouble::Failed(_)) | Ok(_)) {
+            answered = Instant::now();
+        }
+        if asked.elapsed() > PATIENCE || answered.elapsed() > GONE {
             return match document {
                 Err(trouble) => trouble.report(output),
                 Ok(_) => {

@@ -10,6 +10,7 @@ use steadfast::control::status::{Document, State};
 
 use crate::harness::config::Instance;
 use crate::harness::router::{find, program};
+use crate::harness::until;
 use crate::harness::watch::Watch;
 use crate::scene::{Alone, Client, VIRTUAL, error, pid, until_said};
 
@@ -133,6 +134,22 @@ fn a_program_that_does_not_understand_this_one_starts_after_a_hand_over() {
     assert_eq!(kernel.removed(), [ADDRESS.parse::<std::net::IpAddr>().unwrap()]);
     assert!(alone.router.words().contains("it does not understand what this one leaves"));
     alone.router.until_state("lan", State::Master);
+}
+
+/// The hand-over is the vrrp process's, and whoever asked hears of it.
+#[test]
+fn a_program_that_dies_when_it_is_to_go_on_is_said() {
+    let (mut alone, next) = master_and_next();
+    let text = format!("[ \"$1\" = upgrade-check ] && exec {:?} \"$@\"\nexit 7", program());
+    let other = script(&alone, &text);
+    let output = alone.router.command(&["upgrade", other.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert_eq!(alone.router.daemon().wait().code(), Some(7));
+    until("the address is given up", || (!alone.holds_address()).then_some(()));
+    alone.router.forget();
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    drop(next);
 }
 
 /// A hold is the operator's: neither a new program nor a crash ends it.

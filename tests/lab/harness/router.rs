@@ -118,6 +118,12 @@ impl Router {
     #[track_caller]
     pub fn kill_supervisor(&mut self) {
         self.daemon().signal(Signal::SIGKILL);
+        self.forget();
+    }
+
+    /// Waits for the end of the supervisor, however it ends.
+    #[track_caller]
+    pub fn forget(&mut self) {
         self.daemon().wait();
         self.daemon = None;
     }
