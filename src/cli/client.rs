@@ -100,14 +100,14 @@ impl Daemon {
         decode(conversation.line(Some(deadline))?, &self.socket)
     }
 
-    /// The status document.
-    pub fn status(&self) -> Result<Document, Trouble> {
+    /// The status document, with or without the memory of the processes.
+    pub fn status(&self, memory: bool) -> Result<Document, Trouble> {
         #[derive(Deserialize)]
         struct Version {
             schema: u32,
         }
         let deadline = Instant::now() + LIMIT;
-        let mut conversation = self.begin(&Request::Status {}, LIMIT)?;
+        let mut conversation = self.begin(&Request::Status { memory }, LIMIT)?;
         let line = conversation.line(Some(deadline))?;
         let version: Version = decode(line, &self.socket)?;
         if version.schema != SCHEMA {

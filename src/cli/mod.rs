@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod events;
 mod log_level;
+mod memory_check;
 mod output;
 mod reload;
 mod run;
@@ -24,8 +25,8 @@ use output::Output;
 
 use crate::config::suggest::nearest;
 use crate::config::values;
+use crate::supervisor::VRRP_COMMAND;
 use crate::supervisor::upgrade::CHECK_COMMAND;
-use crate::supervisor::{LOCKS_MEMORY, VRRP_COMMAND};
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -175,14 +176,18 @@ impl From<lexopt::Error> for Wrong {
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     abort_on_panic();
     let mut output = Output::default();
-    let args: Vec<OsString> = args.collect();
+    let exit = command(args.collect(), &mut output);
+    memory_check::finish(&mut output);
+    exit
+}
+
+fn command(args: Vec<OsString>, output: &mut Output) -> ExitCode {
     // What the supervisor starts; of no use to a person, and so in no list.
     if args.get(1).is_some_and(|word| word == VRRP_COMMAND) {
-        let locks = args.get(2).is_some_and(|word| word == LOCKS_MEMORY);
-        return vrrp_process::run(&mut output, locks);
+        return vrrp_process::run(args.get(2..).unwrap_or_default(), output);
     }
     let mut parser = Parser::from_iter(args);
-    let exit = dispatch(&mut parser, &mut output).unwrap_or_else(|wrong| {
+    let exit = dispatch(&mut parser, output).unwrap_or_else(|wrong| {
         output.err(&format!("steadfast: {}\n  = help: {}\n", wrong.what, wrong.help));
         Exit::Usage
     });

@@ -69,7 +69,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 fn refused(daemon: &Daemon, reason: &str, output: &mut Output) -> Exit {
     let reason = reason.trim_end();
     let stays =
-        daemon.status().is_ok_and(|document| document.daemon.configuration.refused.is_some());
+        daemon.status(false).is_ok_and(|document| document.daemon.configuration.refused.is_some());
     if !stays {
         output.err(&format!("steadfast: {reason}\n"));
         return Exit::Failure;

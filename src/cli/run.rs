@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lexopt::{Arg, Parser};
 
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, Wrong, memory_check};
 use crate::config::DEFAULT_PATH;
 use crate::config::suggest::nearest;
 use crate::control::record::Level;
@@ -22,7 +22,7 @@ pub const HELP: &str = "\
 Runs the daemon: holds virtual addresses together with other routers.
 
 Usage: steadfast run [-c FILE] [--state-dir DIR] [--syslog] [--daemon]
-                     [--log-level LEVEL]
+                     [--log-level LEVEL] [--memory-check]
 
 It stays in the foreground and logs to standard error, unless told otherwise. A
 configuration with errors is shown as steadfast check shows it, and nothing is
@@ -37,6 +37,8 @@ Options:
       --daemon            go into the background once everything works, and log
                           to syslog
       --log-level LEVEL   error, warning, notice, info or debug (default: info)
+      --memory-check      list the memory that is still in use at the end, by
+                          call site, on standard error; in debug builds only
   -h, --help              show this
 
 Signals:
@@ -61,7 +63,8 @@ Exit codes:
   64  wrong arguments
 ";
 
-const OPTIONS: [&str; 6] = ["config", "state-dir", "syslog", "daemon", "log-level", "help"];
+const OPTIONS: [&str; 7] =
+    ["config", "state-dir", "syslog", "daemon", "log-level", memory_check::OPTION, "help"];
 
 /// What the process in the background is called with, and nobody else.
 const DETACHED: &str = "detached";
@@ -120,7 +123,9 @@ fn run_supervisor(
     accepted: Accepted,
     origin: Origin,
 ) -> Exit {
-    match supervisor::run(options, accepted, origin) {
+    let ran = supervisor::run(options, accepted, origin);
+    memory_check::settle();
+    match ran {
         Ok(()) => Exit::Success,
         Err(failure) => {
             output.err(&format!("steadfast: {}\n  = help: {}\n", failure.what, failure.help));
@@ -180,7 +185,7 @@ fn background(output: &mut Output, words: Words) -> Exit {
 fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
     let (mut file, mut state_dir) = (None, None);
     let (mut syslog, mut daemon, mut detached, mut level) = (false, false, false, Level::Info);
-    let mut take_over = None;
+    let (mut take_over, mut check_memory) = (None, false);
     let path = |place: &mut Option<PathBuf>, name: &str, value: OsString| {
         if value.is_empty() {
             return Err(Wrong::new(
@@ -199,6 +204,7 @@ fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
             Arg::Long("state-dir") => path(&mut state_dir, "--state-dir", parser.value()?)?,
             Arg::Long("syslog") => syslog = true,
             Arg::Long("daemon") => daemon = true,
+            Arg::Long(memory_check::OPTION) => check_memory = true,
             Arg::Long(DETACHED) => (detached, syslog) = (true, true),
             Arg::Long(TAKE_OVER) => take_over = parser.value()?.to_string_lossy().parse().ok(),
             Arg::Long("log-level") => level = level_of(&parser.value()?.to_string_lossy())?,
@@ -214,6 +220,15 @@ fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
             "run does not read its configuration from standard input",
             "a reload reads it again, so name a file with -c FILE",
         ));
+    }
+    if check_memory && daemon {
+        return Err(Wrong::new(
+            "--memory-check writes to standard error at the end, which --daemon has left by then",
+            "run it in the foreground, without --daemon",
+        ));
+    }
+    if check_memory {
+        memory_check::begin()?;
     }
     let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(state_dir::DEFAULT));
     Ok(Some(Words { file, state_dir, syslog, daemon, detached, take_over, level }))

@@ -29,10 +29,13 @@ Then come the warnings, a table of the instances, all about each instance (when
 there are few, or one is named), the last changes of state, and the daemon. When
 all this is longer than the screen, the first line comes once more at the end.
 
-Usage: steadfast status [NAME] [--json] [--watch [TIME]] [--state-dir DIR]
+Usage: steadfast status [NAME] [--json] [--memory] [--watch [TIME]]
+                        [--state-dir DIR]
 
 Options:
       --json           one line of JSON: conf/status.schema.json describes it
+      --memory         with the memory of each process: what the kernel holds
+                       for it, and what it has asked its allocator for
       --watch [TIME]   show it again and again, every second or every TIME,
                        until Ctrl-C
       --state-dir DIR  the directory of the daemon (default: /run/steadfast)
@@ -53,7 +56,7 @@ Exit codes, with NAME of that instance alone:
   64  wrong arguments, or there is no such instance
 ";
 
-const OPTIONS: [&str; 4] = ["json", "watch", "state-dir", "help"];
+const OPTIONS: [&str; 5] = ["json", "memory", "watch", "state-dir", "help"];
 
 /// How often `--watch` looks.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -65,6 +68,7 @@ struct Options {
     daemon: Daemon,
     name: Option<String>,
     json: bool,
+    memory: bool,
     watch: Option<Duration>,
 }
 
@@ -74,6 +78,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("json") => options.json = true,
+            Arg::Long("memory") => options.memory = true,
             Arg::Long("watch") => options.watch = Some(period(parser)?),
             Arg::Long("state-dir") => options.daemon.set_state_dir(parser)?,
             Arg::Short('h') | Arg::Long("help") => {
@@ -167,7 +172,7 @@ fn screen(options: &Options) -> Option<Size> {
 
 /// The document that was asked for.
 fn ask(options: &Options) -> Result<Result<Document, Trouble>, Wrong> {
-    let document = match options.daemon.status() {
+    let document = match options.daemon.status(options.memory) {
         Ok(document) => document,
         Err(trouble) => return Ok(Err(trouble)),
     };

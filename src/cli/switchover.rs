@@ -134,7 +134,7 @@ fn command(
     request: &Request,
     output: &mut Output,
 ) -> Result<Exit, Wrong> {
-    let document = match daemon.status() {
+    let document = match daemon.status(false) {
         Ok(document) => document,
         Err(trouble) => return Ok(trouble.report(output)),
     };

@@ -73,7 +73,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             }
         }
     }
-    let before = match daemon.status() {
+    let before = match daemon.status(false) {
         Ok(document) => document,
         Err(trouble) => return Ok(trouble.report(output)),
     };
@@ -95,7 +95,7 @@ fn wait(daemon: &Daemon, before: &Document, output: &mut Output) -> Exit {
     let pid = |document: &Document| document.daemon.vrrp.as_ref().map(|vrrp| vrrp.pid);
     let asked = Instant::now();
     loop {
-        let document = daemon.status();
+        let document = daemon.status(false);
         if let Ok(document) = &document {
             let new = document.daemon.upgraded.as_ref();
             let new = new.filter(|new| new.age < asked.elapsed().as_secs_f64() + 1.0);

@@ -1,15 +1,21 @@
 //! `steadfast vrrp-process`: what the supervisor starts. It is in no list of commands, since it is
 //! of no use to a person.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use super::memory_check;
 use super::output::Output;
-use crate::supervisor::{LINK, LOCK, MEMORY, RECORDS};
+use crate::supervisor::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
 use crate::system::inherited::take;
 use crate::vrrp::process::{self, Inherited};
 
-/// Runs it; `locks_memory`: it may be asked to lock its memory.
-pub fn run(output: &mut Output, locks_memory: bool) -> ExitCode {
+/// Runs it. `words`: what its command line has beside the command.
+pub fn run(words: &[OsString], output: &mut Output) -> ExitCode {
+    let has = |word: &str| words.iter().any(|given| given == word);
+    if has(MEMORY_CHECK) && memory_check::begin().is_err() {
+        return ExitCode::FAILURE;
+    }
     // Only for those who look at a list of processes.
     let _ = nix::sys::prctl::set_name(c"steadfast: vrrp");
     let inherited = || {
@@ -18,7 +24,7 @@ pub fn run(output: &mut Output, locks_memory: bool) -> ExitCode {
             records: take(RECORDS)?,
             shared: take(MEMORY)?,
             lock: take(LOCK)?,
-            locks_memory,
+            locks_memory: has(LOCKS_MEMORY),
         })
     };
     inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::record::Level;
-use super::status::{InstanceStatus, VrrpProcess};
+use super::status::{Heap, InstanceStatus, VrrpProcess};
 
 /// Of the messages here: another number whenever one of them means something else, so that a program
 /// does not take over the child of one that it does not understand.
@@ -96,6 +96,8 @@ pub enum FromChild {
         ticket: Ticket,
         /// The process.
         status: VrrpProcess,
+        /// What it counted of its memory.
+        heap: Option<Heap>,
     },
     /// How a command ended: what to tell the user.
     Answer {

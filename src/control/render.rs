@@ -7,7 +7,8 @@ mod text;
 use text::{Page, Paint};
 
 use super::status::{
-    Crash, Document, Event, InstanceStatus, State, VerdictLevel, VrrpProcess, Warning, WarningKind,
+    Crash, Document, Event, InstanceStatus, ProcessMemory, State, VerdictLevel, VrrpProcess,
+    Warning, WarningKind,
 };
 use super::verdict::counts;
 use super::words::{length, plural, utc};
@@ -40,6 +41,7 @@ pub fn document(document: &Document, colour: bool) -> String {
     }
     transitions(&document.transitions, document.time, &mut page);
     daemon(document, &mut page);
+    memory(document.daemon.memory.as_deref().unwrap_or_default(), &mut page);
     page.into_text()
 }
 
@@ -208,6 +210,38 @@ fn daemon(document: &Document, page: &mut Page) {
         if refused.reason.lines().count() > REASON_LINES {
             let check = format!("all of it: steadfast check -c {}", configuration.file);
             page.item(Paint::Plain, "", 4, &check);
+        }
+    }
+}
+
+/// What each process has, as far as it is known.
+fn memory(processes: &[ProcessMemory], page: &mut Page) {
+    if processes.is_empty() {
+        return;
+    }
+    page.heading("Memory in KiB: by the kernel, and as asked for by the program");
+    let heading = ["  PROCESS", "RSS", "PSS", "ANONYMOUS", "HEAP", "PEAK", "BLOCKS", "ALLOCATIONS"];
+    let mut rows = vec![heading.map(|word| (Paint::Strong, word.to_owned())).to_vec()];
+    let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
+    for process in processes {
+        let kibi = |octets: Option<u64>| number(octets.map(|octets| octets.div_ceil(1024)));
+        let heap = process.heap.as_ref();
+        let row = [
+            format!("  {}", process.process),
+            kibi(process.resident),
+            kibi(process.proportional),
+            kibi(process.anonymous),
+            kibi(heap.map(|heap| heap.live)),
+            kibi(heap.map(|heap| heap.peak)),
+            number(heap.map(|heap| heap.blocks)),
+            number(heap.map(|heap| heap.allocations)),
+        ];
+        rows.push(row.map(|cell| (Paint::Plain, cell)).to_vec());
+    }
+    page.table(&rows);
+    for process in processes {
+        if let Some(unknown) = &process.unknown {
+            page.item(Paint::Plain, "", 2, &format!("{}: {unknown}", process.process));
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | method | `ok` holds |
 //! |---|---|
-//! | `status` | the [document](super::status::Document) |
+//! | `status` | the [document](super::status::Document); `"memory":true` adds that of the processes |
 //! | `reload` | text: what changed, one line for each change |
 //! | `switchover`, `release` | text: how it ended |
 //! | `events` | an [`Event`](super::status::Event) |
@@ -24,7 +24,11 @@ pub const MAX_LINE: usize = 4096;
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// The [status document](super::status::Document).
-    Status {},
+    Status {
+        /// With the memory of each process.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        memory: bool,
+    },
     /// Read the configuration again. An error is the refusal with its diagnostics: the
     /// configuration in effect stays.
     Reload {},
@@ -95,7 +99,9 @@ mod tests {
     #[test]
     fn requests_are_read() {
         let read = |line: &str| Request::parse(line.as_bytes());
-        assert_eq!(read(r#"{"method":"status"}"#), Ok(Request::Status {}));
+        assert_eq!(read(r#"{"method":"status"}"#), Ok(Request::Status { memory: false }));
+        let memory = r#"{"method":"status","memory":true}"#;
+        assert_eq!(read(memory), Ok(Request::Status { memory: true }));
         assert_eq!(
             read(r#"{"method":"switchover","instance":"lan","for":600}"#),
             Ok(Request::Switchover {

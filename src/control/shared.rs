@@ -8,6 +8,7 @@
 //! word 1      how many slots were ever in use
 //! word 2 ..   of each process: turns of its loop, when the last one began (milliseconds of the
 //!             clock, modulo 2^32), how late its timer was at worst (microseconds), 0
+//! word 15     1: the kernel has no packet filter
 //! word 16 ..  slots of 8 words each:
 //!             sequence, key (2), flags, last advert (2), installed, hold
 //! ```
@@ -46,6 +47,7 @@ mod word {
     pub const MAGIC: usize = 0;
     pub const USED: usize = 1;
     pub const LOOPS: usize = 2;
+    pub const UNFILTERED: usize = 15;
 }
 
 /// Words of a process, from its first one.
@@ -269,6 +271,17 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     /// How late a process's timer was at worst, since [`Shared::forget_late`].
     pub fn worst_late(&self, process: Process) -> Duration {
         Duration::from_micros(self.read(process.first() + of_loop::LATE, Ordering::Relaxed).into())
+    }
+
+    /// The kernel has no packet filter: the next process need not ask, since where modules cannot
+    /// be loaded the answer may take seconds.
+    pub fn set_unfiltered(&self) {
+        self.put_relaxed(word::UNFILTERED, 1);
+    }
+
+    /// Whether [`Shared::set_unfiltered`] was said.
+    pub fn is_unfiltered(&self) -> bool {
+        self.read(word::UNFILTERED, Ordering::Relaxed) != 0
     }
 
     /// Another process begins with nothing to be blamed for.

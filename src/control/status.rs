@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Kind, Level};
+use crate::system::heap;
 
 /// The version of the document.
 pub const SCHEMA: u32 = 1;
@@ -119,6 +120,53 @@ pub struct Daemon {
     /// How it ended the last time that nobody had asked it to; `null`: it never did.
     #[serde(default)]
     pub vrrp_crash: Option<Crash>,
+    /// The memory of each process, where it was asked for.
+    pub memory: Option<Vec<ProcessMemory>>,
+}
+
+/// The memory of a process, in octets.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProcessMemory {
+    /// `supervisor` or `vrrp`.
+    pub process: String,
+    /// Its process id.
+    pub pid: u32,
+    /// What it has asked its allocator for; `null` when it does not answer or does not count.
+    pub heap: Option<Heap>,
+    /// What the kernel holds in RAM for it (RSS).
+    pub resident: Option<u64>,
+    /// The same, with what it shares divided among those who share it (PSS).
+    pub proportional: Option<u64>,
+    /// What is in no file: heap and stacks.
+    pub anonymous: Option<u64>,
+    /// Why some of these are not known.
+    pub unknown: Option<String>,
+}
+
+/// What a process has asked its allocator for. On a CPU of 32 bits the counts begin again after
+/// four thousand million.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Heap {
+    /// Octets in use.
+    pub live: u64,
+    /// The most octets that ever were in use.
+    pub peak: u64,
+    /// Blocks in use.
+    pub blocks: u64,
+    /// Blocks that were ever asked for; another size of a block counts as one more.
+    pub allocations: u64,
+}
+
+impl From<heap::Heap> for Heap {
+    fn from(heap: heap::Heap) -> Self {
+        // No CPU has pointers of more than 64 bits.
+        Self {
+            live: heap.live as u64,
+            peak: heap.peak as u64,
+            blocks: heap.blocks as u64,
+            allocations: heap.allocations as u64,
+        }
+    }
 }
 
 /// A program that another one took the place of.

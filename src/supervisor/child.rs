@@ -19,12 +19,15 @@ use super::role_lock::RoleLock;
 use super::signals;
 use crate::system::inherited::take;
 use crate::system::limits::raise_descriptors;
-use crate::system::{pidfd, threads};
+use crate::system::{heap, pidfd};
 
 /// The hidden command that makes this program a vrrp process.
 pub const VRRP_COMMAND: &str = "vrrp-process";
 /// The word after it when the process is to keep the right to lock memory.
 pub const LOCKS_MEMORY: &str = "locks-memory";
+
+/// The word after it when the child is to record its memory as well.
+pub const MEMORY_CHECK: &str = "--memory-check";
 
 /// What is executed: the very file that this process was started from, even if another one has
 /// its name by now.
@@ -186,9 +189,9 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Runs this program again. Each descriptor gets its number; the child has no environment but the
-/// size of its stacks, none of the signals that are for the supervisor, and a process group of its
-/// own, so that a Ctrl-C on the terminal reaches the supervisor alone.
+/// Runs this program again. Each descriptor gets its number; the child has no environment,
+/// none of the signals that are for the supervisor, and a process group of its own, so that a
+/// Ctrl-C on the terminal reaches the supervisor alone.
 fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers, locks: bool) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
@@ -206,9 +209,10 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers, locks: bool) -> io::Re
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
     )?;
-    let more = locks.then_some(LOCKS_MEMORY);
-    let words = ["steadfast", VRRP_COMMAND].into_iter().chain(more);
+    let locks = locks.then_some(LOCKS_MEMORY);
+    let records = heap::is_recording().then_some(MEMORY_CHECK);
+    let words = ["steadfast", VRRP_COMMAND].into_iter().chain(locks).chain(records);
     let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
-    let stack = CString::new(format!("{}={}", threads::STACK_VARIABLE, threads::STACK))?;
-    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &[stack])?)
+    let no_environment: [CString; 0] = [];
+    Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)
 }

@@ -20,7 +20,7 @@ const SLACK: Duration = Duration::from_secs(5);
 /// answer.
 pub async fn answer(daemon: &Daemon, request: Request, is_trusted: bool) -> Option<Vec<u8>> {
     Some(match request {
-        Request::Status {} => line(&Answer::Ok(status::document(daemon).await)),
+        Request::Status { memory } => line(&Answer::Ok(status::document(daemon, memory).await)),
         Request::Reload {} => words(reload::reload(daemon).await),
         Request::Switchover { instance, hold_for, force } => {
             words(switchover(daemon, instance, hold_for, force).await)

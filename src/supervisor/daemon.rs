@@ -50,6 +50,9 @@ pub struct Daemon {
     pub scheduling: RefCell<Scheduling>,
     /// What is in the kernel because of the vrrp process.
     pub installed: RefCell<Vec<Held>>,
+    /// What is [`Daemon::installed`] was put there by a process of this daemon, and not of one
+    /// before it.
+    pub begun: Cell<bool>,
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
     /// them.
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
@@ -221,6 +224,7 @@ impl Daemon {
             vrrp: RefCell::default(),
             scheduling: RefCell::default(),
             installed: RefCell::default(),
+            begun: Cell::new(false),
             disowned: RefCell::default(),
             not_written: RefCell::default(),
             listener,
@@ -258,7 +262,7 @@ impl Daemon {
 
     /// Whether the vrrp process works, as far as that is known.
     pub fn works(&self) -> bool {
-        let works = |link: Rc<Link>| link.applied().is_some() && link.silent().is_none();
+        let works = |link: Rc<Link>| link.applied().is_some() && link.silent(false).is_none();
         self.link().is_some_and(works)
     }
 

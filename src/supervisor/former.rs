@@ -78,7 +78,7 @@ impl Former {
         let fd = memfd_create(c"steadfast-former", MFdFlags::MFD_CLOEXEC)?;
         let mut file = File::from(fd);
         file.write_all(&FORMAT.to_le_bytes())?;
-        file.write_all(&serde_json::to_vec(self)?)?;
+        file.write_all(&postcard::to_allocvec(self).map_err(io::Error::other)?)?;
         file.flush()?;
         Ok(file.into())
     }
@@ -95,7 +95,7 @@ impl Former {
         let wrong = || io::Error::other("what the former program left is of another version");
         match octets.split_first_chunk() {
             Some((format, document)) if *format == FORMAT.to_le_bytes() => {
-                Ok(serde_json::from_slice(document)?)
+                postcard::from_bytes(document).map_err(io::Error::other)
             }
             Some(_) | None => Err(wrong()),
         }

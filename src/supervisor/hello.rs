@@ -17,6 +17,10 @@ const BUSY: Duration = Duration::from_secs(10);
 /// reason to start again.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// What a child that holds addresses may take when an advert is overdue: nothing that it does takes
+/// so long, and its successor needs the rest of the time until another router takes over.
+pub const LEAST: Duration = Duration::from_millis(150);
+
 /// What a child does, as far as its silence matters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
@@ -88,10 +92,12 @@ impl Hello {
         self.waiting_since.is_none()
     }
 
-    /// For how long the child has not answered, when that is too long.
-    pub fn silent(&self, now: Instant) -> Option<Duration> {
+    /// For how long the child has not answered, when that is too long. `overdue`: an advert should
+    /// have left long ago, so that there is no time to lose.
+    pub fn silent(&self, now: Instant, overdue: bool) -> Option<Duration> {
         let silent = now.since(self.waiting_since?);
-        (silent >= self.limit).then_some(silent)
+        let limit = if overdue && self.limit < BUSY { self.limit.min(LEAST) } else { self.limit };
+        (silent >= limit).then_some(silent)
     }
 }
 
@@ -107,17 +113,28 @@ mod tests {
     fn three_periods_without_an_answer_are_too_long() {
         let limit = limit(Duration::from_secs(1), Work::Holding);
         let mut hello = Hello::new();
-        assert_eq!(hello.silent(at(9_000)), None, "it was not asked");
+        assert_eq!(hello.silent(at(9_000), false), None, "it was not asked");
         let first = hello.ask(at(0), limit);
         hello.answered(first);
-        assert_eq!(hello.silent(at(9_000)), None);
+        assert_eq!(hello.silent(at(9_000), false), None);
         let second_one = hello.ask(at(1_000), limit);
         let third = hello.ask(at(2_000), limit);
         hello.answered(second_one);
-        assert_eq!(hello.silent(at(3_999)), None);
-        assert_eq!(hello.silent(at(4_000)), Some(Duration::from_secs(3)));
+        assert_eq!(hello.silent(at(3_999), false), None);
+        assert_eq!(hello.silent(at(4_000), false), Some(Duration::from_secs(3)));
         hello.answered(third);
-        assert_eq!(hello.silent(at(4_000)), None);
+        assert_eq!(hello.silent(at(4_000), false), None);
+    }
+
+    #[test]
+    fn an_overdue_advert_leaves_no_time() {
+        let mut hello = Hello::new();
+        hello.ask(at(0), Duration::from_secs(3));
+        assert_eq!(hello.silent(at(149), true), None);
+        assert_eq!(hello.silent(at(150), true), Some(LEAST));
+        assert_eq!(hello.silent(at(150), false), None);
+        hello.ask(at(200), BUSY);
+        assert_eq!(hello.silent(at(9_000), true), None, "it takes in a configuration");
     }
 
     #[test]

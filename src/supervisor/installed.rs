@@ -7,15 +7,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::daemon::Daemon;
+use super::hello::LEAST;
 use crate::control::record::Level;
 use crate::control::shared::{Key, Saved, SavedState, Shared};
 use crate::units::{Instant, Vrid};
 use crate::vrrp::settings::{InstanceSettings, Object, Settings};
 
 /// The file.
-pub const FILE: &str = "installed.json";
-/// Its format: another number when a field gets another meaning.
-const FORMAT: u32 = 1;
+pub const FILE: &str = "installed";
+/// What it begins with: another number when a field gets another meaning. Then follows the list, in
+/// postcard's encoding: the code for that is in the program anyway.
+const FORMAT: [u8; 4] = *b"SFI\x01";
 
 /// An instance that has something in the kernel.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -33,12 +35,6 @@ pub struct Held {
     /// So long after its last advert another process resumes; a little later it is all to be gone.
     resume_within: Duration,
     interval: Duration,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Document {
-    format: u32,
-    held: Vec<Held>,
 }
 
 impl Held {
@@ -157,8 +153,7 @@ fn write(daemon: &Daemon) -> Result<(), String> {
     let result = if held.is_empty() {
         daemon.dir.remove(FILE)
     } else {
-        let document = Document { format: FORMAT, held: held.clone() };
-        let octets = serde_json::to_vec(&document).map_err(std::io::Error::from);
+        let octets = encode(&held).map_err(std::io::Error::other);
         octets.and_then(|octets| daemon.dir.write(FILE, &octets)).map(drop)
     };
     result.map_err(|error| {
@@ -181,22 +176,39 @@ pub fn read(daemon: &Daemon) -> Result<Vec<Held>, String> {
     }
 }
 
-/// Reads the file's text.
+fn encode(held: &[Held]) -> Result<Vec<u8>, postcard::Error> {
+    let mut octets = FORMAT.to_vec();
+    octets.extend(postcard::to_allocvec(held)?);
+    Ok(octets)
+}
+
+/// Reads the file.
 ///
 /// # Errors
 /// In words.
 pub fn parse(octets: &[u8]) -> Result<Vec<Held>, String> {
-    let document: Document =
-        serde_json::from_slice(octets).map_err(|error| format!("{FILE} is damaged: {error}"))?;
-    match document.format {
-        FORMAT => Ok(document.held),
-        other => Err(format!("{FILE} has format {other}, this program knows {FORMAT}")),
+    match octets.split_first_chunk() {
+        Some((&FORMAT, list)) => {
+            postcard::from_bytes(list).map_err(|error| format!("{FILE} is damaged: {error}"))
+        }
+        Some(_) | None => Err(format!("{FILE} is damaged, or of another version")),
     }
 }
 
 /// When the first of them has to be gone; `None`: nothing is there.
 pub fn due(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
     held.iter().map(|one| saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| one.due(slot))).min()
+}
+
+/// When an advert is so late that its process must be hanging: by half an interval, and by more
+/// than a slow machine may take.
+pub fn overdue(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
+    let adverts = held.iter().filter_map(|one| {
+        let slot = saved.get(&one.key())?;
+        let sends = slot.state == SavedState::Master && !slot.handing_over;
+        sends.then_some(slot.last_advert + one.interval + (one.interval / 2).max(LEAST))
+    });
+    adverts.min()
 }
 
 /// Those that have to be gone now, and those that have not.

@@ -13,16 +13,17 @@ use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::Pid;
 use smol::Timer;
 use smol::channel::Receiver;
-use smol::future::{or, yield_now, zip};
+use smol::future::{or, pending, yield_now, zip};
 use smol::io::AsyncReadExt;
 
 use super::backoff::BackOff;
 use super::child::Child;
 use super::crash::Crash;
 use super::daemon::Daemon;
+use super::hello::LEAST;
 use super::link::Link;
 use super::scheduling;
-use super::time::within;
+use super::time::{patience, within};
 use super::{installed, role_lock, withdraw};
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
@@ -35,6 +36,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(1);
 /// How often is looked at what is in the kernel, when nothing happens.
 const ACCOUNT: Duration = Duration::from_secs(1);
+/// How often is looked at a child that does not answer.
+const LOOK: Duration = Duration::from_millis(50);
 /// The longest record, in octets.
 const RECORD: usize = 16 * 1024;
 /// Records that are taken before others have their turn.
@@ -127,9 +130,9 @@ async fn renew(daemon: &Daemon, child: Child) {
     let too_long = async {
         Timer::after(GRACE).await;
         link.condemn();
-        std::future::pending().await
+        pending().await
     };
-    let end = or(attend(daemon, &child, &link, std::future::pending()), too_long).await;
+    let end = or(attend(daemon, &child, &link, pending()), too_long).await;
     let level = if link.has_left() { Level::Info } else { Level::Error };
     daemon.note(level, format!("vrrp process {pid} {end}"));
     daemon.vrrp.borrow_mut().forget_child();
@@ -157,14 +160,15 @@ async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
     };
     daemon.vrrp.borrow_mut().lines.clear();
     daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
-    let link = Rc::new(Link::new());
     scheduling::begin(daemon, child.pid());
+    let link = Rc::new(Link::new());
     let end = match introduce(daemon, &link) {
         Ok(applied) => {
             let confirmed = async {
-                if applied.recv().await.is_ok() {
-                    first(Ok(()));
+                if applied.recv().await.is_err() {
+                    pending().await
                 }
+                first(Ok(()));
             };
             attend(daemon, &child, &link, confirmed).await
         }
@@ -191,10 +195,18 @@ async fn attend(
         vrrp.child = Some(Rc::clone(child));
     }
     let talk = or(or(link.receive(&child.link), link.send(&child.link)), async {
-        or(confirmed, withdraw::when_due(daemon)).await;
+        let done = Cell::new(false);
+        let mut confirmed = std::pin::pin!(async {
+            confirmed.await;
+            done.set(true);
+        });
+        or(confirmed.as_mut(), withdraw::when_due(daemon)).await;
         let settle = async {
+            if !done.get() {
+                confirmed.await;
+            }
             scheduling::settle(daemon, link, child.pid()).await;
-            std::future::pending().await
+            pending().await
         };
         or(settle, keep_account(daemon, link)).await
     });
@@ -219,12 +231,12 @@ async fn attend(
                 // It sees the end of its stream, hands over and ends by itself.
                 let _ = child.link.get_ref().shutdown(Shutdown::Both);
                 let grace = daemon.current.borrow().longest_down_interval() + GRACE;
-                within(grace, link.condemned()).await;
+                within(patience(grace), link.condemned()).await;
                 format!("hung up{why} and did not end")
             }
         });
         child.kill();
-        std::future::pending().await
+        pending().await
     });
     let all_read = Cell::new(false);
     let mut words = std::pin::pin!(async {
@@ -233,7 +245,7 @@ async fn attend(
     });
     let ended = or(end, async {
         words.as_mut().await;
-        std::future::pending().await
+        pending().await
     })
     .await;
     if !all_read.get() {
@@ -274,24 +286,49 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
 /// Asks again and again whether it works, until it has not answered for too long, and its loop has
 /// not turned either.
 async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> Duration {
-    let beats = || Shared::open(&daemon.memory).map_or(0, |shared| shared.beats(Process::Vrrp));
-    let mut before = beats();
+    let mut before = turns(daemon);
     loop {
         let period = daemon.current.borrow().hello_period;
-        let asked = clock::now();
-        link.say_hello(period, !daemon.installed.borrow().is_empty());
-        Timer::after(period).await;
-        let turned = std::mem::replace(&mut before, beats()) != before;
-        if turned || clock::now().since(asked) > period * 2 {
-            // It works, or we were away ourselves, so that nothing can be said about it.
-            link.excuse();
-            yield_now().await;
+        let holds = !daemon.installed.borrow().is_empty();
+        let end = clock::now() + period;
+        link.say_hello(period, holds);
+        if holds && period > LEAST {
+            // An answer that is not there by now needs a closer look.
+            rest(LEAST, daemon, link, &mut before).await;
+        }
+        while end > clock::now() {
+            let left = end.since(clock::now());
+            let pause = if link.has_answered() || !holds { left } else { left.min(LOOK) };
+            rest(pause, daemon, link, &mut before).await;
+            if let Some(time) = link.silent(is_overdue(daemon, link)) {
+                return time;
+            }
         }
         scheduling::watch(daemon, child);
-        if let Some(time) = link.silent() {
-            return time;
-        }
     }
+}
+
+/// How often the loop of the process has turned.
+fn turns(daemon: &Daemon) -> u32 {
+    Shared::open(&daemon.memory).map_or(0, |shared| shared.beats(Process::Vrrp))
+}
+
+/// Waits. A process whose loop has turned meanwhile works, and when we were away ourselves, nothing
+/// can be said about it.
+async fn rest(pause: Duration, daemon: &Daemon, link: &Link, before: &mut u32) {
+    let began = clock::now();
+    Timer::after(pause).await;
+    let turned = std::mem::replace(before, turns(daemon)) != *before;
+    if turned || clock::now().since(began) > pause * 2 + LOOK {
+        link.excuse();
+        yield_now().await;
+    }
+}
+
+/// Whether a process that does not answer should have sent an advert long ago.
+fn is_overdue(daemon: &Daemon, link: &Link) -> bool {
+    let overdue = || installed::overdue(&daemon.installed.borrow(), &installed::saved(daemon));
+    !link.has_answered() && overdue().is_some_and(|at| at <= clock::now())
 }
 
 /// Takes the records of a child until it ends.

@@ -23,7 +23,7 @@ impl Lines {
     ///
     /// # Errors
     /// It is too long; what follows can not be told from it.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
+    pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
         match self.octets.iter().position(|octet| *octet == b'\n') {
             Some(end) if end <= MAX_LINE => {
                 let mut line: Vec<u8> = self.octets.drain(..=end).collect();
@@ -52,7 +52,7 @@ mod tests {
             let (mut lines, mut found) = (Lines::default(), Vec::new());
             for part in b"one\r\ntwo\n\nrest".chunks(cut) {
                 lines.push(part);
-                while let Some(line) = lines.next().unwrap() {
+                while let Some(line) = lines.next_line().unwrap() {
                     found.push(line);
                 }
             }
@@ -66,12 +66,12 @@ mod tests {
     fn a_line_has_an_end() {
         let mut lines = Lines::default();
         lines.push(&[b'a'; MAX_LINE]);
-        assert_eq!(lines.next(), Ok(None));
+        assert_eq!(lines.next_line(), Ok(None));
         lines.push(b"\n");
-        assert_eq!(lines.next().unwrap().unwrap().len(), MAX_LINE);
+        assert_eq!(lines.next_line().unwrap().unwrap().len(), MAX_LINE);
         lines.push(&[b'a'; MAX_LINE + 1]);
-        assert_eq!(lines.next(), Err(TooLong));
+        assert_eq!(lines.next_line(), Err(TooLong));
         lines.push(b"\n");
-        assert_eq!(lines.next(), Err(TooLong));
+        assert_eq!(lines.next_line(), Err(TooLong));
     }
 }

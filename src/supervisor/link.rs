@@ -15,7 +15,7 @@ use super::hello::{self, Hello, Work};
 use super::time::within;
 use crate::control::frame::{self, Decoder};
 use crate::control::link::{FromChild, Ticket, ToChild};
-use crate::control::status::{InstanceStatus, VrrpProcess};
+use crate::control::status::{Heap, InstanceStatus, VrrpProcess};
 use crate::system::clock;
 
 /// Messages that wait for a child at most. One that reads has read them long before.
@@ -34,6 +34,8 @@ pub struct Report {
     pub instances: Vec<InstanceStatus>,
     /// The process.
     pub process: VrrpProcess,
+    /// What it counted of its memory.
+    pub heap: Option<Heap>,
 }
 
 /// A child does not take any more messages.
@@ -200,9 +202,14 @@ impl Link {
         self.hello.set(hello);
     }
 
-    /// For how long it has not answered, when that is too long.
-    pub fn silent(&self) -> Option<Duration> {
-        self.hello.get().silent(clock::now())
+    /// For how long it has not answered, when that is too long. `overdue`: an advert is.
+    pub fn silent(&self, overdue: bool) -> Option<Duration> {
+        self.hello.get().silent(clock::now(), overdue)
+    }
+
+    /// Whether it owes no answer to a hello.
+    pub fn has_answered(&self) -> bool {
+        self.hello.get().is_answered()
     }
 
     /// Whether it has ended so that another one resumes.
@@ -287,9 +294,9 @@ impl Link {
                     instances.push(*status);
                 }
             }
-            FromChild::Process { ticket, status } => {
+            FromChild::Process { ticket, status, heap } => {
                 if let Some(Question::Status { instances, to }) = questions.remove(&ticket) {
-                    let _ = to.try_send(Report { instances, process: status });
+                    let _ = to.try_send(Report { instances, process: status, heap });
                 }
             }
             FromChild::Answer { ticket, result } => {
@@ -341,10 +348,15 @@ mod tests {
         let answer = link.ask_status().unwrap();
         let Ok(ToChild::Status { ticket }) = link.outgoing.try_recv() else { panic!() };
         let status = VrrpProcess { pid: 7, ..VrrpProcess::default() };
-        link.take(FromChild::Process { ticket: Ticket(99), status: status.clone() });
-        link.take(FromChild::Process { ticket, status: status.clone() });
+        let heap = Heap { live: 1, peak: 2, blocks: 3, allocations: 4 };
+        for (ticket, heap) in [(Ticket(99), None), (ticket, Some(heap))] {
+            link.take(FromChild::Process { ticket, status: status.clone(), heap });
+        }
         let report = async_io::block_on(answer.wait()).unwrap();
-        assert_eq!(report, Report { instances: Vec::new(), process: status.clone() });
+        assert_eq!(
+            report,
+            Report { instances: Vec::new(), process: status.clone(), heap: Some(heap) }
+        );
         drop(answer);
         drop(link.ask_status().unwrap());
         assert!(link.questions.borrow().is_empty());

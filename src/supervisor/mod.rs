@@ -15,7 +15,7 @@
 //! | `link` | what is said to it, and its answers |
 //! | `scheduling` | when it runs, and when we do |
 //! | [`log`] | the records of all processes |
-//! | `server`, `lines`, `commands`, `status` | the control socket |
+//! | `server`, `lines`, `commands`, `status`, `usage` | the control socket |
 //! | [`upgrade`], [`former`] | another program in the place of this one |
 //! | `signals`, [`detach`], `service`, `hardware` | the surroundings |
 
@@ -31,7 +31,7 @@ mod hardware;
 mod hello;
 pub mod installed;
 mod keeper;
-mod lines;
+pub mod lines;
 mod link;
 pub mod log;
 mod reload;
@@ -45,6 +45,7 @@ mod status;
 mod sweep;
 mod time;
 pub mod upgrade;
+mod usage;
 mod withdraw;
 
 use std::io;
@@ -66,7 +67,7 @@ use crate::system::scheduling::yield_when_too_long;
 use crate::system::shared::Region;
 use crate::system::{clock, memory, privileges, threads};
 use child::{Child, Strangers};
-pub use child::{LINK, LOCK, LOCKS_MEMORY, MEMORY, RECORDS, VRRP_COMMAND};
+pub use child::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS, VRRP_COMMAND};
 use configuration::Accepted;
 use daemon::{Current, Daemon, Parts};
 use detach::Detached;
@@ -74,7 +75,7 @@ use former::Former;
 use log::{Log, Target};
 use signals::{Asked, Signals};
 use state_dir::StateDir;
-use time::{start, within};
+use time::{patience, start, within};
 use upgrade::{Legacy, Plan};
 
 /// How long the first start of a child may take before a daemon counts as failed.
@@ -174,6 +175,9 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
         return result.map(drop);
     };
     let legacy = plan.clone().map(|plan| upgrade::legacy(&daemon, plan));
+    if legacy.is_some() {
+        scheduling::leave();
+    }
     if legacy.is_none() {
         role_lock::leave(&daemon.dir);
         daemon.dir.leave();
@@ -218,6 +222,7 @@ fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Re
     daemon.upgraded = Some((former.version, clock::now()));
     daemon.vrrp.borrow_mut().restarts = former.restarts;
     *daemon.installed.borrow_mut() = former.installed;
+    daemon.begun.set(true);
     *daemon.former.borrow_mut() = former.child.map(Child::adopt).transpose()?;
     Ok(daemon)
 }
@@ -377,7 +382,7 @@ async fn attend_signals(daemon: &Rc<Daemon>, executor: &Rc<LocalExecutor<'_>>, s
 async fn stop(daemon: &Rc<Daemon>, keeper: smol::Task<()>, signals: &Signals, goes_on: bool) {
     daemon.note(Level::Notice, "stopping: addresses are handed over");
     daemon.begin_stop();
-    let limit = daemon.current.borrow().longest_down_interval() + SLACK;
+    let limit = patience(daemon.current.borrow().longest_down_interval() + SLACK);
     if !goes_on {
         daemon.service.stopping(&daemon.log, limit + HURRY + SLACK);
     }

@@ -156,6 +156,13 @@ fn enter(
     set_real_time(process, priority, offspring)
 }
 
+/// Before another program takes the place of this one, which begins without what catches
+/// `SIGXCPU`.
+pub fn leave() {
+    // Out of real time already, or the next one has to live with it.
+    let _ = enter(SELF, None, None, Offspring::Normal);
+}
+
 /// A new vrrp process, before it knows what to do.
 pub fn begin(daemon: &Daemon, child: Pid) {
     let wanted = wanted(daemon);

@@ -165,7 +165,7 @@ async fn next(
 ) -> io::Result<Option<Result<Vec<u8>, TooLong>>> {
     let mut chunk = [0; CHUNK];
     loop {
-        if let Some(line) = lines.next().transpose() {
+        if let Some(line) = lines.next_line().transpose() {
             return Ok(Some(line));
         }
         match stream.read(&mut chunk).await? {

@@ -223,7 +223,7 @@ async fn show_status(daemon: &Daemon) {
         if daemon.is_stopping() {
             return pending().await;
         }
-        let document = status::document(daemon).await;
+        let document = status::document(daemon, false).await;
         let gist = Some(Gist::of(&document));
         if gist != shown && !daemon.is_stopping() {
             daemon.service.tell(&daemon.log, status_line(&document));

@@ -9,6 +9,7 @@ use smol::channel::{Receiver, Sender, bounded};
 use super::daemon::Daemon;
 use super::link::Report;
 use super::time::within;
+use super::usage;
 use crate::control::record::Kind;
 use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
@@ -63,15 +64,18 @@ async fn report(daemon: &Daemon) -> Option<Rc<Report>> {
     within(LIMIT, answer.recv()).await?.ok()
 }
 
-/// The document as of now.
-pub async fn document(daemon: &Daemon) -> Document {
+/// The document as of now, with or without the memory of the processes.
+pub async fn document(daemon: &Daemon, memory: bool) -> Document {
     let report = report(daemon).await;
     let now = clock::now();
     let mut document = Document {
         schema: SCHEMA,
         time: clock::wall().as_secs_f64(),
         verdict: Verdict { level: VerdictLevel::Ok, text: String::new() },
-        daemon: daemon_status(daemon, report.as_deref(), now),
+        daemon: DaemonStatus {
+            memory: memory.then(|| usage::of_processes(daemon, report.as_deref())),
+            ..daemon_status(daemon, report.as_deref(), now)
+        },
         instances: report.map(|report| report.instances.clone()),
         transitions: daemon.log.transitions(),
         warnings: warnings(daemon, now),
@@ -114,6 +118,7 @@ fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> Daem
         vrrp: report.map(|report| report.process.clone()),
         vrrp_restarts: daemon.vrrp.borrow().restarts,
         vrrp_crash: daemon.vrrp.borrow().crash.as_ref().map(|crash| crash.status(now)),
+        memory: None,
     }
 }
 
@@ -146,7 +151,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
     }));
     let vrrp = daemon.vrrp.borrow();
-    if let Some(silent) = vrrp.link.as_ref().and_then(|link| link.silent()) {
+    if let Some(silent) = vrrp.link.as_ref().and_then(|link| link.silent(false)) {
         let silent = silent.as_secs_f64();
         let text = format!("the vrrp process has not answered for {silent:.1} s");
         warnings.push(warning(WarningKind::Process, text, 0.0));
@@ -162,7 +167,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
 
 /// Writes the document to a file in the state directory.
 pub async fn dump(daemon: Rc<Daemon>) {
-    let document = document(&daemon).await;
+    let document = document(&daemon, true).await;
     let written = serde_json::to_vec_pretty(&document)
         .map_err(std::io::Error::from)
         .and_then(|text| daemon.dir.write(super::state_dir::DUMP, &text));

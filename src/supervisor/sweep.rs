@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use async_io::Async;
+use nix::net::if_::if_nametoindex;
 
 use super::installed::Held;
 use super::time::within;
@@ -14,6 +15,7 @@ use crate::config::objects::VirtualAddress;
 use crate::netlink::address::Address;
 use crate::netlink::batch::{NotTaken, Outcome, Request};
 use crate::netlink::command::Commands;
+use crate::netlink::link::LinkIndex;
 use crate::netlink::monitor::{Left, Monitor, ROOM};
 use crate::system::limits::raise_descriptors;
 use crate::vrrp::process::object_words;
@@ -26,29 +28,52 @@ const LIMIT: Duration = Duration::from_secs(2);
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Swept {
     /// How many objects were there and are gone.
-    pub removed: u32,
+    pub removed: u64,
     /// What the kernel refused to remove, in words.
     pub refused: Vec<String>,
 }
 
-/// Removes the objects. An address is looked for on all links, since an interface may have another
-/// name by now; one that carries somebody else's mark stays.
+/// Where what is listed comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// This daemon has seen to it until a moment ago.
+    Present,
+    /// A daemon that was killed has left it: an address may be somebody else's by now.
+    Past,
+}
+
+/// What is to be asked for, with words for it.
+type Requests<'a> = Vec<(Request<'a>, String)>;
+
+/// Removes the objects. What was there a moment ago is asked to go at once, without a look; all
+/// else is looked for on all links, since an interface may have another name by now, and an address
+/// that carries somebody else's mark stays.
 ///
 /// # Errors
 /// What the system says.
-pub async fn sweep(held: &[Held]) -> io::Result<Swept> {
+pub async fn sweep(held: &[Held], source: Source) -> io::Result<Swept> {
     // Whatever somebody has set: this has to work. Should it fail, there are as many as there were.
     let _ = raise_descriptors();
     let slow = || io::Error::new(io::ErrorKind::TimedOut, "the kernel does not answer");
-    within(LIMIT, run(held)).await.ok_or_else(slow)?
+    within(LIMIT, run(held, source)).await.ok_or_else(slow)?
 }
 
-async fn run(held: &[Held]) -> io::Result<Swept> {
-    let mut commands: Commands<String> = Commands::open()?;
+async fn run(held: &[Held], source: Source) -> io::Result<Swept> {
+    let mut commands = Commands::open()?;
+    let mut swept = Swept::default();
+    let addresses = by_address(held);
+    if source == Source::Present {
+        let requests = by_name(held);
+        let wanted = addresses.values().map(|found| found.len() as u64).sum::<u64>();
+        let removed = ask(&mut commands, requests, &mut swept).await?;
+        if removed >= wanted {
+            routes_and_rules(&mut commands, held, &mut swept).await?;
+            return Ok(swept);
+        }
+    }
     let monitor = everything(&commands).await?;
-    let readable = Async::new(commands.as_fd().try_clone_to_owned()?)?;
+    let marks = marks();
     let mut requests = Vec::new();
-    let (addresses, marks) = (by_address(held), marks());
     for link in monitor.cache().links() {
         for there in monitor.cache().addresses(link.index) {
             let wanted = addresses.get(&there.address).into_iter().flatten();
@@ -56,33 +81,73 @@ async fn run(held: &[Held]) -> io::Result<Swept> {
                 is_same(there, address) && (there.is_own || !owner && !marks)
             });
             for (_, address) in wanted {
-                let words = format!("{}/{} on {}", address.address, address.prefix_len, link.name);
-                requests.push((Request::Delete(link.index, address), words));
+                requests.push((Request::Delete(link.index, address), words(address, &link.name)));
             }
         }
     }
+    ask(&mut commands, requests, &mut swept).await?;
+    routes_and_rules(&mut commands, held, &mut swept).await?;
+    Ok(swept)
+}
+
+fn words(address: &VirtualAddress, interface: &str) -> String {
+    format!("{}/{} on {interface}", address.address, address.prefix_len)
+}
+
+/// The addresses, on the links that have the names of their interfaces. Not those of an owner.
+fn by_name(held: &[Held]) -> Requests<'_> {
+    let mut requests = Vec::new();
+    for one in held.iter().filter(|one| !one.owner) {
+        for object in &one.objects {
+            if let Object::Address(address) | Object::Excluded(address) = object {
+                let interface = address.interface.as_ref().unwrap_or(&one.interface);
+                if let Ok(index) = if_nametoindex(&**interface) {
+                    let request = Request::Delete(LinkIndex(index), address);
+                    requests.push((request, words(address, interface)));
+                }
+            }
+        }
+    }
+    requests
+}
+
+async fn routes_and_rules(
+    commands: &mut Commands<String>,
+    held: &[Held],
+    swept: &mut Swept,
+) -> io::Result<()> {
+    let mut requests = Vec::new();
     for object in held.iter().flat_map(|one| &one.objects) {
         match object {
             Object::Route(route) => {
-                requests.push((Request::DeleteRoute(route), object_words(object)))
+                requests.push((Request::DeleteRoute(route), object_words(object)));
             }
             Object::Rule(rule) => requests.push((Request::DeleteRule(rule), object_words(object))),
             Object::Filter | Object::Address(_) | Object::Excluded(_) => {}
         }
     }
-    let mut swept = Swept::default();
+    ask(commands, requests, swept).await.map(drop)
+}
+
+/// Asks the kernel; how many of them were there and are gone.
+async fn ask(
+    commands: &mut Commands<String>,
+    requests: Requests<'_>,
+    swept: &mut Swept,
+) -> io::Result<u64> {
+    let readable = Async::new(commands.as_fd().try_clone_to_owned()?)?;
     let mut requests = requests.into_iter();
     let mut next = requests.next();
     let mut answers = Vec::new();
+    let mut removed = 0;
     while next.is_some() || commands.in_flight() > 0 {
         while let Some((request, words)) = next.take() {
             match commands.push(request, words.clone()) {
-                Ok(()) => next = requests.next(),
+                Ok(()) | Err(NotTaken::Unencodable) => next = requests.next(),
                 Err(NotTaken::Full) => {
                     next = Some((request, words));
                     break;
                 }
-                Err(NotTaken::Unencodable) => next = requests.next(),
             }
         }
         while commands.send()? == Left::More {}
@@ -91,7 +156,7 @@ async fn run(held: &[Held]) -> io::Result<Swept> {
         }
         for answer in answers.drain(..) {
             match answer.outcome {
-                Outcome::Done(_) => swept.removed += 1,
+                Outcome::Done(_) => removed += 1,
                 Outcome::Unchanged => {}
                 Outcome::Refused(error) => {
                     swept.refused.push(format!("{}: {}", answer.token, error));
@@ -100,7 +165,8 @@ async fn run(held: &[Held]) -> io::Result<Swept> {
             }
         }
     }
-    Ok(swept)
+    swept.removed += removed;
+    Ok(removed)
 }
 
 /// All links and addresses.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use smol::future::{FutureExt, or};
 use smol::{LocalExecutor, Task, Timer};
 
+use crate::system::heap;
+
 /// Starts a task. All are of one type: the machinery of a task is several kilobytes for each.
 pub fn start<'a>(executor: &LocalExecutor<'a>, work: impl Future<Output = ()> + 'a) -> Task<()> {
     executor.spawn(work.boxed_local())
@@ -17,4 +19,10 @@ pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Opti
         None
     })
     .await
+}
+
+/// How long to wait for the end of a process: longer where memory is recorded, since the names of
+/// functions are looked up then.
+pub fn patience(limit: Duration) -> Duration {
+    if heap::is_recording() { limit * 10 } else { limit }
 }

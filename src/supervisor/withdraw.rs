@@ -5,7 +5,7 @@ use smol::Timer;
 
 use super::daemon::Daemon;
 use super::installed::{self, Held};
-use super::sweep::sweep;
+use super::sweep::{Source, sweep};
 use crate::control::record::{Kind, Level};
 use crate::system::clock;
 use crate::units::Instant;
@@ -38,13 +38,11 @@ pub async fn before_start(daemon: &Daemon) {
         let current = daemon.current.borrow();
         installed::stale(&daemon.installed.borrow(), &Settings::from_model(&current.model))
     };
-    if stale.is_empty() {
-        return;
-    }
-    if remove(daemon, &stale, "they are no longer configured").await {
+    if !stale.is_empty() && remove(daemon, &stale, "they are no longer configured").await {
         let rest = installed::without(&daemon.installed.borrow(), &stale);
         installed::set(daemon, rest);
     }
+    daemon.begun.set(true);
 }
 
 /// Removes all that there is, at the end.
@@ -83,7 +81,8 @@ async fn remove(daemon: &Daemon, held: &[Held], why: &str) -> bool {
     let names: Vec<&str> = held.iter().map(|one| &*one.instance).collect();
     let names = names.join(", ");
     let note = |level, text: String| daemon.log.note(level, Kind::Kernel, text);
-    match sweep(held).await {
+    let source = if daemon.begun.get() { Source::Present } else { Source::Past };
+    match sweep(held, source).await {
         Ok(swept) => {
             for text in &swept.refused {
                 note(Level::Error, format!("cannot be removed: {text}"));

@@ -13,9 +13,11 @@
 //! | [`lock`] | a lock that goes with a descriptor |
 //! | [`memory`] | what is kept in RAM, and what is kept out of files |
 //! | [`pidfd`] | the end of a process, as a descriptor |
+//! | [`heap`] | what the allocator gave out |
 //! | [`privileges`] | what this process may do |
 //! | [`scheduling`] | when a process runs |
 //! | [`terminal`] | the size of the screen |
+//! | [`resident`] | what the kernel holds in RAM for a process |
 //! | [`threads`] | the stacks of threads |
 //! | [`watchdog`] | a device that restarts the machine when nobody feeds it |
 //! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
@@ -24,6 +26,7 @@
 
 pub mod clock;
 pub mod filter;
+pub mod heap;
 pub mod inherited;
 pub mod limits;
 pub mod lock;
@@ -33,6 +36,7 @@ pub mod pidfd;
 pub mod poller;
 pub mod privileges;
 pub mod raw;
+pub mod resident;
 pub mod scheduling;
 pub mod shared;
 pub mod terminal;

@@ -5,7 +5,7 @@
 pub const STACK: usize = 128 * 1024;
 
 /// Where Rust's library looks for it.
-pub const STACK_VARIABLE: &str = "RUST_MIN_STACK";
+const STACK_VARIABLE: &str = "RUST_MIN_STACK";
 
 /// Gives the threads that libraries will start a small stack. To be called before there is one.
 pub fn keep_stacks_small() {

@@ -265,10 +265,13 @@ impl Engine {
     /// Stops a unit: handed over where that is possible, else with priority 0 alone.
     pub(super) fn stop_unit(&mut self, id: InstanceId) {
         if self.unit(id).any(|i| i.hand_over.is_some()) {
-            // A switchover under way becomes a stop.
-            self.each(id, |member, _| {
+            // A switchover under way becomes a stop. A member that a reload added has none, and
+            // nothing to wait for.
+            self.each(id, |member, context| {
                 if let Some(hand_over) = &mut member.hand_over {
                     hand_over.goal = Goal::Stop;
+                } else if member.state != State::Initialize {
+                    member.enter_initialize(Cause::Stopped, true, context);
                 }
             });
         } else if self.unit(id).all(Instance::can_hand_over) {

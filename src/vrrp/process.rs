@@ -44,7 +44,7 @@ mod silence;
 pub mod transmit;
 mod warnings;
 mod watches;
-mod words;
+pub mod words;
 
 pub use words::object_words;
 

@@ -47,7 +47,7 @@ impl Engine {
                 None => self.retire(id, Cause::Stopped),
             }
         }
-        self.revive(&wanted);
+        let revived = self.revive(&wanted);
         let mut known: BTreeMap<Box<str>, InstanceId> = self
             .instances
             .iter()
@@ -71,6 +71,14 @@ impl Engine {
         self.index();
         for id in self.ids() {
             self.assess(id);
+        }
+        // Last, since their first adverts have to announce what is configured now.
+        for id in revived {
+            self.with(id, |instance, context| {
+                if instance.hand_over.is_some() {
+                    instance.resume_after_hand_over(context);
+                }
+            });
         }
     }
 
@@ -104,8 +112,9 @@ impl Engine {
         }
     }
 
-    /// An instance that was removed and comes back before it has ended goes on.
-    fn revive(&mut self, wanted: &BTreeMap<&str, &InstanceSettings>) {
+    /// An instance that was removed and comes back before it has ended goes on. Gives those.
+    fn revive(&mut self, wanted: &BTreeMap<&str, &InstanceSettings>) -> Vec<InstanceId> {
+        let mut revived = Vec::new();
         for id in self.ids() {
             let back = self.get(id).is_some_and(|i| {
                 i.retiring
@@ -115,15 +124,12 @@ impl Engine {
                             && self.instance(&settings.name).is_none()
                     })
             });
-            if back {
-                self.with(id, |instance, context| {
-                    instance.retiring = false;
-                    if instance.hand_over.is_some() {
-                        instance.resume_after_hand_over(context);
-                    }
-                });
+            if back && let Some(instance) = self.get_mut(id) {
+                instance.retiring = false;
+                revived.push(id);
             }
         }
+        revived
     }
 
     /// Forgets an instance that has ended.

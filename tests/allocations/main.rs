@@ -11,12 +11,11 @@
     reason = "a test program: what it did not expect has to stop it, and it prints its results"
 )]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use steadfast::config::objects::VirtualAddress;
+use steadfast::system::heap::{Counting, count};
 use steadfast::units::{Centiseconds, Family, Instant, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{
     AnnounceSettings, Authentication, Backups, InstanceSettings, Object, OnForeignRemoval, Preempt,
@@ -25,32 +24,6 @@ use steadfast::vrrp::settings::{
 use steadfast::vrrp::{Action, Engine, Event, InterfaceState, Received, State};
 use steadfast::wire::checksum::PseudoHeader;
 use steadfast::wire::vrrp::{self, Addresses, Format, Repr};
-
-/// Counts what is asked of the system's allocator.
-struct Counting;
-
-static TAKEN: AtomicU64 = AtomicU64::new(0);
-
-#[allow(unsafe_code, reason = "the only way to count allocations; hands all on to the system's")]
-// SAFETY: every call goes to the system's allocator with the same arguments.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TAKEN.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        TAKEN.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -257,14 +230,15 @@ fn interface_ids(driver: &Driver) -> Vec<steadfast::vrrp::InterfaceId> {
 }
 
 /// Allocations while something runs.
-fn counted(run: impl FnOnce()) -> u64 {
-    let before = TAKEN.load(Ordering::Relaxed);
+fn counted(run: impl FnOnce()) -> usize {
+    let taken = || count().expect("the allocator counts").allocations;
+    let before = taken();
     run();
-    TAKEN.load(Ordering::Relaxed) - before
+    taken() - before
 }
 
 /// One line of the result; true when nothing was allocated.
-fn report(what: &str, events: u64, allocations: u64) -> bool {
+fn report(what: &str, events: u64, allocations: usize) -> bool {
     println!("{what:<44} {events:>8} adverts, {allocations} allocations");
     allocations == 0
 }

@@ -4,6 +4,7 @@ use std::fs;
 
 use nix::sys::signal::{Signal, kill};
 use steadfast::control::status::{Crash, Document, State, WarningKind};
+use steadfast::supervisor::installed;
 
 use crate::harness::config::Instance;
 use crate::harness::process::is_alive;
@@ -84,16 +85,16 @@ fn what_a_killed_daemon_held_is_removed_whatever_the_new_configuration_says() {
     alone.configure(&Instance::lan(150, &[VIRTUAL, OTHER]));
     alone.router.start();
     alone.router.until_state("lan", State::Master);
-    let file = alone.router.state().join("installed.json");
-    until("the file says what is there", || fs::read_to_string(&file).ok());
+    let file = alone.router.state().join("installed");
+    until("the file says what is there", || fs::read(&file).ok());
     alone.router.kill();
     assert!(shows(&alone, OTHER) && alone.holds_address());
     alone.configure(&Instance::lan(150, &["192.0.2.77/24"]));
     alone.router.start();
     alone.router.until_state("lan", State::Master);
     assert!(!shows(&alone, OTHER) && !alone.holds_address());
-    let held = fs::read_to_string(&file).unwrap();
-    assert!(held.contains("192.0.2.77") && !held.contains("192.0.2.9"), "{held}");
+    let held = installed::parse(&fs::read(&file).unwrap()).unwrap();
+    assert!(held.len() == 1 && held[0].objects.len() == 1, "{held:?}");
     alone.router.stop();
     assert!(!file.exists());
 }
@@ -103,10 +104,10 @@ fn what_a_killed_daemon_held_is_removed_whatever_the_new_configuration_says() {
 fn a_damaged_file_is_no_obstacle() {
     let mut alone = Alone::new();
     fs::create_dir(alone.router.state()).unwrap();
-    fs::write(alone.router.state().join("installed.json"), "{\"format\":1,").unwrap();
+    fs::write(alone.router.state().join("installed"), "SFI\u{1}\u{7f}").unwrap();
     alone.router.start();
     alone.router.until_state("lan", State::Master);
-    until_said(alone.router.daemon(), "installed.json is damaged: ");
+    until_said(alone.router.daemon(), "installed is damaged: ");
 }
 
 /// A process of a former supervisor that does not end is killed before another one begins.
@@ -135,8 +136,8 @@ fn an_orphan_never_works_beside_its_successor() {
 #[test]
 fn a_stranger_s_address_is_not_removed() {
     let mut alone = Alone::master();
-    let file = alone.router.state().join("installed.json");
-    until("the file says what is there", || fs::read_to_string(&file).ok());
+    let file = alone.router.state().join("installed");
+    until("the file says what is there", || fs::read(&file).ok());
     alone.router.kill();
     alone.router.host.net.ip(&format!("address del {VIRTUAL} dev eth0"));
     alone.router.host.net.ip(&format!("address add {VIRTUAL} dev eth0"));

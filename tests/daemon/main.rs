@@ -21,6 +21,7 @@ mod crashes;
 mod hardware;
 mod init;
 mod life;
+mod memory;
 mod privileges;
 mod scene;
 mod seen;

@@ -85,7 +85,7 @@ fn the_processes_have_what_they_need_and_no_more() {
     assert_eq!(status(supervisor, "CapBnd"), status(Pid::this(), "CapBnd"));
     assert_eq!(status(supervisor, "CapEff"), status(Pid::this(), "CapEff"));
 
-    let of_child = ["null", "pipe", "memfd", "vrrp.lock", "timerfd", "eventpoll", "eventfd"];
+    let of_child = ["null", "pipe", "memfd", "vrrp.lock", "timerfd", "eventpoll"];
     let of_child = of_child.into_iter().chain(["unix", "netlink", "packet", "raw"]);
     assert_eq!(descriptors(child), of_child.map(seen_as).collect());
     let own = ["null", "pipe", "memfd", "timerfd", "eventpoll", "eventfd", "signalfd", "pidfd"];
@@ -93,7 +93,7 @@ fn the_processes_have_what_they_need_and_no_more() {
     let files = ["steadfast.pid", "steadfast-gw.log"];
     assert_eq!(descriptors(supervisor), own.chain(files).map(seen_as).collect());
 
-    assert_eq!(read(child, "environ"), "RUST_MIN_STACK=131072\0");
+    assert_eq!((read(child, "environ").as_str(), threads(child).len()), ("", 1));
     assert_eq!(read(child, "cmdline"), "steadfast\0vrrp-process\0");
     for pid in [child, supervisor] {
         for name in ["environ", "cmdline"] {
@@ -117,8 +117,6 @@ fn the_processes_have_what_they_need_and_no_more() {
     assert!(!look(child), "this one has a password");
 
     assert_eq!((status(child, "VmLck"), classes(child)), ("0 kB".to_owned(), set([normal()])));
-    let stack = |pid| limit(pid, "Max stack size");
-    assert_eq!(stack(child), stack(Pid::this()), "only those of further threads are small");
 }
 
 /// As a link of `/proc/PID/fd` ends.
@@ -182,6 +180,14 @@ fn scheduling_is_as_configured_and_follows_a_reload() {
     let next = alone.child();
     until_classes(next, &round_robin(1, &usual), supervisor, &round_robin(1, &usual));
     assert_rights(next, NET, NET);
+
+    // And so have the next programs.
+    let said = alone.router.ask(&["upgrade", program().to_str().unwrap()]);
+    assert!(said.contains("goes on after"), "{said}");
+    let last = alone.child();
+    assert_ne!(last, next);
+    until_classes(last, &round_robin(1, &usual), supervisor, &round_robin(1, &usual));
+    assert_rights(last, NET, NET);
     alone.router.stop();
 }
 

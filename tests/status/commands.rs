@@ -39,6 +39,16 @@ fn json_is_the_document_itself() {
 }
 
 #[test]
+fn memory_is_asked_for() {
+    let directory = StateDir::new();
+    let document = named("01");
+    let daemon = well(&directory, &document, "");
+    let (code, out, _) = shown(&directory.run(&["status", "--memory"]));
+    assert_eq!((code, out), (0, render::document(&document, false)));
+    assert_eq!(daemon.recv().unwrap(), r#"{"method":"status","memory":true}"#);
+}
+
+#[test]
 fn one_instance_has_its_own_verdict_and_an_unknown_one_a_suggestion() {
     let directory = StateDir::new();
     let _daemon = well(&directory, &named("03"), "");

@@ -73,7 +73,9 @@ pub fn well(directory: &StateDir, document: &Document, line: &str) -> Receiver<S
     let line = line.to_owned();
     listen(directory, move |question, mut stream| {
         let text = match question {
-            r#"{"method":"status"}"# => format!("{{\"ok\":{document}}}\n"),
+            question if question.starts_with(r#"{"method":"status""#) => {
+                format!("{{\"ok\":{document}}}\n")
+            }
             _ => format!("{line}\n"),
         };
         // The client may have gone.

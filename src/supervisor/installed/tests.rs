@@ -85,6 +85,19 @@ fn it_is_due_when_nobody_may_resume_any_more() {
 }
 
 #[test]
+fn an_advert_is_overdue_half_an_interval_late() {
+    let settings = settings(TWO);
+    let both = held(&settings);
+    let overdue = |saved: &[Saved]| overdue(&both, &slots(&settings, saved));
+    let (master, backup) = (slot(SavedState::Master, 7, 1), slot(SavedState::Backup, 3, 0));
+    assert_eq!(overdue(&[master, backup]), Some(at(8_500)));
+    assert_eq!(overdue(&[backup, Saved { handing_over: true, ..master }]), None);
+    let quick = Held { interval: Duration::from_millis(100), ..both[0].clone() };
+    let quick = super::overdue(&[quick], &slots(&settings, &[master, backup]));
+    assert_eq!(quick, Some(at(7_250)));
+}
+
+#[test]
 fn what_the_next_process_does_not_know_of_is_stale() {
     let old = held(&settings(&[("a", 100, &["10.0.0.1", "10.0.0.3"]), ("b", 100, &["10.0.0.2"])]));
     let new = settings(&[("a", 100, &["10.0.0.3", "10.0.0.4"])]);
@@ -102,9 +115,12 @@ fn the_file_says_again_what_was_written() {
     let settings = settings(&[("a", 255, &["10.0.0.1", "10.0.0.2"])]);
     let held = held(&settings);
     assert!(held[0].owner);
-    let text = serde_json::to_vec(&Document { format: FORMAT, held: held.clone() }).unwrap();
-    assert_eq!(parse(&text).unwrap(), held);
-    let other = serde_json::to_vec(&Document { format: 9, held }).unwrap();
-    assert_eq!(parse(&other).unwrap_err(), "installed.json has format 9, this program knows 1");
-    assert!(parse(&text[..9]).unwrap_err().contains("is damaged"));
+    let octets = encode(&held).unwrap();
+    assert_eq!(parse(&octets).unwrap(), held);
+    for len in 0..octets.len() {
+        assert!(parse(&octets[..len]).is_err(), "{len}");
+    }
+    let mut other = octets;
+    other[3] += 1;
+    assert_eq!(parse(&other).unwrap_err(), "installed is damaged, or of another version");
 }

@@ -1,21 +1,31 @@
 //! What the library says through the `log` crate, as [`Record`]s.
 
+use std::sync::{Mutex, PoisonError};
+
 use log::{LevelFilter, Log, Metadata};
+use smol::channel::Sender;
 
 use crate::control::record::{Kind, Level, Record};
 use crate::system::clock;
 
-struct Logger<F>(F);
+/// Where the records go. Not a part of the logger, which the `log` crate keeps for ever.
+static DELIVER: Mutex<Option<Sender<Record>>> = Mutex::new(None);
 
-impl<F: Fn(Record) + Send + Sync> Log for Logger<F> {
+struct Logger;
+
+impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with(env!("CARGO_PKG_NAME"))
             && metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            (self.0)(from_log(record));
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        if let Some(deliver) = &*DELIVER.lock().unwrap_or_else(PoisonError::into_inner) {
+            // A full channel loses what a library says beside the work; it never waits.
+            let _ = deliver.try_send(from_log(record));
         }
     }
 
@@ -41,12 +51,26 @@ fn from_log(record: &log::Record<'_>) -> Record {
     }
 }
 
-/// From now on the lines of this library become records. `deliver` must not wait, and may not log.
-/// A second call in the same process changes nothing.
-pub fn install(level: Level, deliver: impl Fn(Record) + Send + Sync + 'static) {
-    if log::set_boxed_logger(Box::new(Logger(deliver))).is_ok() {
-        set_level(level);
-    }
+/// From now on the lines of this library become records.
+pub fn install(level: Level, deliver: Sender<Record>) {
+    set_receiver(Some(deliver));
+    // Fails only when it is the logger already.
+    let _ = log::set_logger(&Logger);
+    set_level(level);
+}
+
+/// From now on nobody wants them.
+pub fn uninstall() {
+    set_receiver(None);
+}
+
+fn set_receiver(deliver: Option<Sender<Record>>) {
+    let before = {
+        let mut place = DELIVER.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *place, deliver)
+    };
+    // Not under the lock: it wakes whoever reads.
+    drop(before);
 }
 
 /// Lines below this level are not made.

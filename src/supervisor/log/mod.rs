@@ -70,10 +70,7 @@ impl Log {
     /// Lines of the library in this process come out of the channel from now on.
     pub fn of_library(&self) -> Receiver<Record> {
         let (sender, receiver) = bounded(OWN);
-        library::install(self.level.get(), move |record| {
-            // A full channel loses what a library says beside the work; it never waits.
-            let _ = sender.try_send(record);
-        });
+        library::install(self.level.get(), sender);
         receiver
     }
 
@@ -175,6 +172,7 @@ impl Log {
 
     /// Waits until all is written, unless that takes too long.
     pub fn finish(self) {
+        library::uninstall();
         self.writer.finish(PATIENCE);
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
@@ -38,6 +38,7 @@ pub enum Target {
 pub struct Writer {
     queue: SyncSender<Line>,
     ended: Receiver<()>,
+    thread: JoinHandle<()>,
     /// Lines that did not get out: there was no room for them, or they could not be written.
     lost: Arc<AtomicU32>,
 }
@@ -79,8 +80,7 @@ impl Writer {
             }
         };
         let thread = thread::Builder::new().name("steadfast: log".to_owned()).stack_size(STACK);
-        thread.spawn(work)?;
-        Ok(Self { queue, ended, lost })
+        Ok(Self { queue, ended, thread: thread.spawn(work)?, lost })
     }
 
     /// Puts a line in the queue; without room it is lost.
@@ -101,7 +101,12 @@ impl Writer {
     /// Waits until all is written, but not for longer than `limit`.
     pub fn finish(self, limit: Duration) -> bool {
         drop(self.queue);
-        matches!(self.ended.recv_timeout(limit), Err(RecvTimeoutError::Disconnected))
+        let ended = matches!(self.ended.recv_timeout(limit), Err(RecvTimeoutError::Disconnected));
+        if ended {
+            // It has nothing left to do; what it has is to be gone when we are done.
+            let _ = self.thread.join();
+        }
+        ended
     }
 }
 

@@ -236,7 +236,9 @@ impl AsFd for Listener {
     }
 }
 
-fn parse_arp(octets: &[u8]) -> Option<(IpAddr, Mac)> {
+/// The address that an ARP packet announces, from the hardware type on, and where it is now; `None`
+/// when it announces nothing.
+pub fn parse_arp(octets: &[u8]) -> Option<(IpAddr, Mac)> {
     let repr = arp::Repr::parse(&arp::Packet::new_checked(octets).ok()?);
     let said = match repr.operation {
         arp::Operation::Request | arp::Operation::Reply => repr.is_gratuitous(),
@@ -245,7 +247,8 @@ fn parse_arp(octets: &[u8]) -> Option<(IpAddr, Mac)> {
     said.then_some((repr.sender_address.into(), repr.sender_mac))
 }
 
-fn parse_ndisc(octets: &[u8]) -> Option<(IpAddr, Mac)> {
+/// The same of a neighbour advertisement, from the IPv6 header on.
+pub fn parse_ndisc(octets: &[u8]) -> Option<(IpAddr, Mac)> {
     let packet = Ipv6Packet::new_checked(octets).ok()?;
     let ip = Ipv6Repr::parse(&packet).ok()?;
     let message = packet.payload().get(..ip.payload_len)?;

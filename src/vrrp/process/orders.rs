@@ -9,7 +9,7 @@ use crate::control::frame::{Decoder, encode};
 use crate::control::link::{FromChild, Ticket, ToChild};
 use crate::control::record::{Kind, Level};
 use crate::control::status::VrrpProcess;
-use crate::system::{clock, memory};
+use crate::system::{clock, heap, memory};
 use crate::vrrp::settings::Settings;
 use crate::vrrp::{Command, Event, InstanceId, Notice, State};
 
@@ -324,7 +324,8 @@ impl Shell {
             records_limited: self.records.limited,
             records_lost: self.records.lost,
         };
-        self.send(&FromChild::Process { ticket, status });
+        let heap = heap::count().map(Into::into);
+        self.send(&FromChild::Process { ticket, status, heap });
         !self.reporting.is_empty()
     }
 

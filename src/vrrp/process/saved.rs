@@ -42,6 +42,16 @@ impl Saved {
         self.shared.late(Process::Vrrp, by);
     }
 
+    /// The kernel has no packet filter.
+    pub fn set_unfiltered(&self) {
+        self.shared.set_unfiltered();
+    }
+
+    /// Whether a process before this one found no packet filter.
+    pub fn is_unfiltered(&self) -> bool {
+        self.shared.is_unfiltered()
+    }
+
     /// How late it was at worst.
     pub fn worst_late(&self) -> Duration {
         self.shared.worst_late(Process::Vrrp)

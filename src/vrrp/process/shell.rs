@@ -117,7 +117,13 @@ impl Shell {
     /// # Errors
     /// What the system says.
     pub fn new(parts: Parts) -> io::Result<Self> {
-        let (silence, missing) = Silence::open();
+        let (silence, missing) = match parts.saved.is_unfiltered() {
+            true => (Silence::without(), None),
+            false => Silence::open(),
+        };
+        if missing.is_some() {
+            parts.saved.set_unfiltered();
+        }
         let mut shell = Self {
             engine: Engine::new(&Settings::default()),
             started: false,

@@ -15,12 +15,17 @@ pub struct Silence {
 }
 
 impl Silence {
+    /// Without a packet filter.
+    pub const fn without() -> Self {
+        Self { firewall: None }
+    }
+
     /// Opens the socket. The kernel deletes the table when the process ends, however it ends. The
     /// second value is why there is no packet filter.
     pub fn open() -> (Self, Option<io::Error>) {
         match Firewall::open(&format!("steadfast_{}", std::process::id())) {
             Ok(firewall) => (Self { firewall: Some(firewall) }, None),
-            Err(error) => (Self { firewall: None }, Some(error)),
+            Err(error) => (Self::without(), Some(error)),
         }
     }
 

@@ -406,6 +406,23 @@ fn no_announcement_during_a_hand_over() {
     assert_eq!((d.announced(v4(100)), d.announced(v4(101))), (vec![], vec![]));
 }
 
+/// A member that joined does not wait for the hand-over when all stops, nor for ever after it.
+#[test]
+fn a_stop_after_a_member_joined() {
+    let mut one = pair();
+    one.instances.pop();
+    let mut d = Driver::master_of(&one);
+    d.switchover(None, false);
+    d.run_for(ms(20));
+    d.reload(&pair());
+    d.all_interfaces_up();
+    assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Backup));
+    d.event(Event::Shutdown);
+    assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Initialize));
+    d.run_for(LONGEST);
+    assert!(matches!(d.log.last(), Some((_, Action::Stopped))), "{:?}", d.log);
+}
+
 /// A member that joins during a hand-over that nobody takes becomes master with the others.
 #[test]
 fn a_member_that_joins_a_failing_hand_over() {

@@ -228,6 +228,22 @@ fn an_instance_that_comes_back() {
     assert_eq!((d.a(), d.state()), (id, State::Backup));
 }
 
+/// One that comes back with another priority announces that one, and not the old one first: an
+/// owner's 255 would take the address from a router that is to keep it.
+#[test]
+fn an_instance_that_comes_back_as_another() {
+    let owner = InstanceSettings { priority: Priority::OWNER, ..instance("a") };
+    let mut d = Driver::master(owner);
+    let id = d.a();
+    d.reload(&settings(vec![]));
+    d.run_for(ms(20));
+    assert!(d.engine.handing_over(id));
+    d.clear();
+    d.reload_one(InstanceSettings { priority: Priority(90), ..instance("a") });
+    assert_eq!((d.a(), d.state()), (id, State::Master));
+    assert_eq!(d.deeds(), ["send a IPv4 90", "unmute", "announce 192.0.2.100"]);
+}
+
 /// Another VRID or interface is another virtual router: the old one ends, the new one starts.
 #[test]
 fn another_virtual_router() {

@@ -1,0 +1,51 @@
+//! The file of what is in the kernel, which a former daemon wrote, or somebody else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use steadfast::control::shared::{Saved, SavedState};
+use steadfast::supervisor::installed::{due, look, parse, split, stale, without};
+use steadfast::units::{Instant, Priority};
+use steadfast::vrrp::process::object_words;
+use steadfast::vrrp::settings::Settings;
+
+use super::netlink;
+
+pub fn run(data: &[u8]) {
+    let held = match parse(data) {
+        Ok(held) => held,
+        Err(told) => {
+            assert!(!told.is_empty() && !told.contains('\n'), "a warning is one line");
+            return;
+        }
+    };
+    for one in &held {
+        netlink::removals(&one.objects);
+        for object in &one.objects {
+            let _ = object_words(object);
+        }
+    }
+    // Nobody holds it: all of it has to be gone at once.
+    let mut saved = BTreeMap::new();
+    let now = Instant::from_nanos(1 << 40);
+    assert_eq!(due(&held, &saved).is_some(), !held.is_empty());
+    assert_eq!(split(&held, &saved, now).0, held);
+    let nothing = Settings::default();
+    assert!(look(&held, &saved, &nothing, true).is_empty());
+    let empty = held.iter().filter(|one| one.objects.is_empty()).count();
+    assert_eq!(stale(&held, &nothing).len(), held.len() - empty);
+    let keys: BTreeSet<_> = held.iter().map(|one| one.key()).collect();
+    assert!(without(&held, &held).is_empty() || keys.len() < held.len());
+    // Somebody holds it: whenever that ends, each is either due or not.
+    for one in &held {
+        let state = if one.owner { SavedState::Backup } else { SavedState::Master };
+        let (priority, handing_over) = (Priority(100), one.vrid.get() & 1 == 1);
+        let (last_advert, installed, hold) = (now, 1, None);
+        let known = Saved { state, last_advert, priority, installed, handing_over, hold };
+        saved.insert(one.key(), known);
+    }
+    let (gone, kept) = split(&held, &saved, now);
+    assert_eq!(gone.len() + kept.len(), held.len());
+    assert!(due(&kept, &saved).is_none_or(|at| at > now));
+    assert!(due(&gone, &saved).is_none_or(|at| at <= now));
+    let _ = look(&held, &saved, &nothing, false);
+}
