@@ -97,14 +97,19 @@ fn wait(daemon: &Daemon, before: &Document, output: &mut Output) -> Exit {
     loop {
         let document = daemon.status(false);
         if let Ok(document) = &document {
-            let new = document.daemon.upgraded.as_ref();
-            let new = new.filter(|new| new.age < asked.elapsed().as_secs_f64() + 1.0);
-            if let (Some(new), Some(child)) = (new, pid(document))
+            let since = asked.elapsed().as_secs_f64() + 1.0;
+            let goes_on = document.daemon.upgraded.as_ref().is_some_and(|new| new.age < since);
+            let how = match (goes_on, document.daemon.uptime < since) {
+                (true, _) => Some("goes on after"),
+                (false, true) => Some("starts in the place of"),
+                (false, false) => None,
+            };
+            if let (Some(how), Some(child)) = (how, pid(document))
                 && Some(child) != pid(before)
             {
                 output.out(&format!(
-                    "steadfast {} goes on after {}, with vrrp process {child}: {}\n",
-                    document.daemon.version, new.from, document.verdict.text
+                    "steadfast {} {how} {}, with vrrp process {child}: {}\n",
+                    document.daemon.version, before.daemon.version, document.verdict.text
                 ));
                 return Exit::Success;
             }

@@ -9,6 +9,8 @@ use crate::units::Instant;
 const USUAL: Duration = Duration::from_secs(1);
 /// The shortest period.
 const SHORTEST: Duration = Duration::from_millis(50);
+/// The shortest period for a child that holds nothing.
+const UNHURRIED: Duration = Duration::from_millis(500);
 /// A child that left so many periods without an answer does not work.
 const PERIODS: u32 = 3;
 /// What a child may take that has a configuration to take in: thousands of instances on a slow CPU.
@@ -48,6 +50,12 @@ pub fn period(model: &Model) -> Duration {
     let shortest = model.instances.iter().map(|instance| instance.interval.duration() / 2).min();
     let usual = shortest.map_or(USUAL, |half| half.clamp(SHORTEST, USUAL));
     model.global.hello_interval.unwrap_or(usual)
+}
+
+/// How often a child is asked right now: one that holds nothing not so often, as each question
+/// takes as much time as some adverts.
+pub fn pace(period: Duration, holds: bool) -> Duration {
+    if holds { period } else { period.max(UNHURRIED) }
 }
 
 /// The questions and answers of one child.
@@ -124,6 +132,12 @@ mod tests {
         assert_eq!(hello.silent(at(4_000), false), Some(Duration::from_secs(3)));
         hello.answered(third);
         assert_eq!(hello.silent(at(4_000), false), None);
+    }
+
+    #[test]
+    fn a_child_that_holds_nothing_is_asked_less_often() {
+        let millis = |period, holds| pace(Duration::from_millis(period), holds).as_millis();
+        assert_eq!((millis(50, true), millis(50, false), millis(900, false)), (50, 500, 900));
     }
 
     #[test]

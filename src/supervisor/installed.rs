@@ -1,7 +1,7 @@
 //! What the vrrp process has in the kernel: kept by the supervisor, and in a small file for the
 //! case that everything dies (DESIGN 3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -80,14 +80,17 @@ pub fn look(
     settled: bool,
 ) -> Vec<Held> {
     let mut after = Vec::new();
-    let old = |key: Key| before.iter().find(|held| held.key() == key);
+    // By their keys, for there may be thousands, and this is looked at every second.
+    let (mut old, mut known) = (BTreeMap::new(), BTreeSet::new());
+    old.extend(before.iter().map(|held| (held.key(), held)));
     for instance in &settings.instances {
         let mut held = Held::new(instance);
         let key = held.key();
         if !saved.get(&key).is_some_and(holds) {
             continue;
         }
-        if let Some(old) = old(key).filter(|_| !settled) {
+        known.insert(key);
+        if let Some(old) = old.get(&key).filter(|_| !settled) {
             let more = old.objects.iter().filter(|object| !held.objects.contains(object));
             let more: Vec<Object> = more.cloned().collect();
             held.objects.extend(more);
@@ -96,8 +99,8 @@ pub fn look(
     }
     // Of a configuration before: until the process has let go of it.
     for held in before {
-        let known = after.iter().any(|one| one.key() == held.key());
-        if !known && saved.get(&held.key()).is_some_and(holds) {
+        let key = held.key();
+        if !known.contains(&key) && saved.get(&key).is_some_and(holds) {
             after.push(held.clone());
         }
     }
@@ -120,6 +123,10 @@ pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
 
 /// Looks, and writes the file when something is different.
 pub fn update(daemon: &Daemon) {
+    // What a daemon before this one has left is in no memory.
+    if !daemon.begun.get() {
+        return;
+    }
     let saved = saved(daemon);
     let after = {
         let current = daemon.current.borrow();
@@ -221,12 +228,15 @@ pub fn split(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> (Vec<
 /// of these.
 pub fn stale(held: &[Held], settings: &Settings) -> Vec<Held> {
     let mut stale = Vec::new();
+    let mut wanted = BTreeMap::new();
+    for settings in &settings.instances {
+        let key = Key::new(&settings.name, &settings.interface, settings.vrid);
+        wanted.insert(key, &settings.objects);
+    }
     for one in held {
-        let mut settings = settings.instances.iter().map(Held::new);
-        let wanted = settings.find(|other| other.key() == one.key());
-        let wanted = wanted.map(|other| other.objects).unwrap_or_default();
+        let wanted = wanted.get(&one.key());
         let mut rest = one.clone();
-        rest.objects.retain(|object| !wanted.contains(object));
+        rest.objects.retain(|object| !wanted.is_some_and(|wanted| wanted.contains(object)));
         if !rest.objects.is_empty() {
             stale.push(rest);
         }

@@ -20,7 +20,7 @@ use super::backoff::BackOff;
 use super::child::Child;
 use super::crash::Crash;
 use super::daemon::Daemon;
-use super::hello::LEAST;
+use super::hello::{self, LEAST};
 use super::link::Link;
 use super::scheduling;
 use super::time::{patience, within};
@@ -36,6 +36,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(1);
 /// How often is looked at what is in the kernel, when nothing happens.
 const ACCOUNT: Duration = Duration::from_secs(1);
+/// So many times as long as an account takes, nothing is accounted.
+const OTHERS: u32 = 9;
 /// How often is looked at a child that does not answer.
 const LOOK: Duration = Duration::from_millis(50);
 /// The longest record, in octets.
@@ -236,6 +238,8 @@ async fn attend(
             }
         });
         child.kill();
+        // The kernel may keep it for a while, at work that no signal ends.
+        withdraw::when_due(daemon).await;
         pending().await
     });
     let all_read = Cell::new(false);
@@ -264,7 +268,11 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
             daemon.vrrp.borrow_mut().applied = generation;
             daemon.service.ready(&daemon.log);
         }
+        let began = clock::now();
         installed::update(daemon);
+        // With thousands of instances that takes some milliseconds, and thousands of changes of
+        // state come one by one: most of the time is for others.
+        Timer::after(clock::now().since(began) * OTHERS).await;
         // What the last change of state has asked for takes a moment.
         within(ACCOUNT, daemon.transition.heard()).await;
     }
@@ -288,8 +296,8 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
 async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> Duration {
     let mut before = turns(daemon);
     loop {
-        let period = daemon.current.borrow().hello_period;
         let holds = !daemon.installed.borrow().is_empty();
+        let period = hello::pace(daemon.current.borrow().hello_period, holds);
         let end = clock::now() + period;
         link.say_hello(period, holds);
         if holds && period > LEAST {

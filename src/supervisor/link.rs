@@ -117,7 +117,10 @@ impl Link {
                 Timer::after(LOOK).await;
             }
         };
-        within(QUIET, quiet).await.is_some()
+        let is_quiet = within(QUIET, quiet).await.is_some();
+        // Otherwise there are things to say to it yet.
+        self.quiet.set(is_quiet);
+        is_quiet
     }
 
     fn is_quiet(&self) -> bool {
@@ -177,6 +180,9 @@ impl Link {
     /// Asks whether it works; nothing when the queue is full, which is an answer as well. `holds`:
     /// it holds addresses.
     pub fn say_hello(&self, period: Duration, holds: bool) {
+        if self.quiet.get() {
+            return;
+        }
         let settled = self.applied.get().is_some() && self.waiting_for_applied.borrow().is_empty();
         let work = match (settled, holds) {
             (false, _) => Work::Configuring,

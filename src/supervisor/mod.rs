@@ -178,7 +178,8 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
     if legacy.is_some() {
         scheduling::leave();
     }
-    if legacy.is_none() {
+    // Nobody understands what would be left.
+    if plan.as_ref().is_none_or(|plan| !plan.seamless) {
         role_lock::leave(&daemon.dir);
         daemon.dir.leave();
     }

@@ -288,3 +288,38 @@ fn missing(wanted: &[u16], result: io::Result<Vec<u16>>) -> Option<String> {
         online.trim_end()
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leaves_real_time_again_stays_out_for_longer() {
+        let wait =
+            |times| Left { at: Instant::ORIGIN, times, lasts: true, text: String::new() }.wait();
+        let seconds: Vec<u64> = [1, 2, 3, 7, 8, 1_000].map(|times| wait(times).as_secs()).into();
+        assert_eq!(seconds, [10, 20, 40, 640, 640, 640]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        assert_eq!(missing(&[0, 1], Ok(vec![0, 1])), None);
+        let some = missing(&[0, 7, 9], Ok(vec![0])).unwrap();
+        assert!(
+            some.starts_with("vrrp_cpu_affinity: this process has no CPU 7, 9 (there"),
+            "{some}"
+        );
+        assert!(some.ends_with(')'), "{some}");
+        let none = missing(&[7], Err(Errno::EINVAL.into())).unwrap();
+        assert!(none.contains("no CPU 7 (") && none.ends_with("; it has no effect"), "{none}");
+    }
+
+    #[test]
+    fn a_process_that_has_gone_is_no_trouble() {
+        for gone in [Errno::ESRCH, Errno::ENOENT] {
+            assert_eq!(failed("vrrp_priority", Err(gone.into()), "", ""), None);
+        }
+        let text = failed("vrrp_priority", Err(Errno::EPERM.into()), "LimitNICE=-20", ": why");
+        assert!(text.unwrap().starts_with("vrrp_priority has no effect: Operation not permitted"));
+    }
+}

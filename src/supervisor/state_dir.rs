@@ -113,7 +113,8 @@ impl StateDir {
     fn open_lock_file(&self) -> io::Result<File> {
         let path = self.path.join(PID_FILE);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o644);
+        // Whoever could read it could lock it, and nobody could start any more.
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
         options.open(&path).or_else(|error| File::open(&path).map_err(|_| error))
     }
 

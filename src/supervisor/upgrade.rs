@@ -2,9 +2,10 @@
 //! the same process, then the vrrp process, which leaves everything as it is for its successor.
 //! Programs that do not understand each other hand over to another router in between.
 
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub const CHECK_COMMAND: &str = "upgrade-check";
 pub const OPTION: &str = "take-over";
 /// How long the other program may take to read the configuration.
 const LIMIT: Duration = Duration::from_secs(20);
+/// The number of no descriptor.
+const NOTHING: RawFd = -1;
 /// Octets of what it says that are looked at.
 const LONGEST: u64 = 64 * 1024;
 
@@ -129,7 +132,7 @@ impl Drop for EndAtOnce {
     }
 }
 
-/// What the next program has to have.
+/// What the next program has to have; its arguments only, when it does not understand this one.
 #[derive(Debug)]
 pub struct Legacy {
     plan: Plan,
@@ -144,7 +147,12 @@ pub struct Legacy {
 /// What the system says.
 pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
     let mut kept = Vec::new();
+    let seamless = plan.seamless;
     let mut keep = |fd: &dyn AsFd| {
+        if !seamless {
+            // Whoever does not know of it would keep it open, the lock with it.
+            return Ok(NOTHING);
+        }
         let copy = fd.as_fd().try_clone_to_owned()?;
         let number = former::pass_on(&copy)?;
         kept.push(copy);
@@ -182,18 +190,31 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
 }
 
 impl Legacy {
+    /// As somebody would start it by hand.
+    fn arguments(&self) -> Vec<OsString> {
+        let Former { file, state_dir, level, syslog, .. } = &self.former;
+        let mut words: Vec<OsString> = vec!["--config".into(), file.into()];
+        words.extend(["--state-dir".into(), state_dir.into()]);
+        words.extend(["--log-level".into(), level.name().into()]);
+        words.extend(syslog.then(|| "--syslog".into()));
+        words
+    }
+
     /// Becomes the next program. Gives only what went wrong.
     pub fn pass_on(self) -> io::Error {
         let become_next = || {
             let left = self.former.leave()?;
-            let number = former::pass_on(&left)?.to_string();
-            let words = ["steadfast", "run", &format!("--{OPTION}"), &number];
-            let mut arguments = Vec::new();
-            for word in words {
-                arguments.push(std::ffi::CString::new(word)?);
+            let mut words: Vec<OsString> = vec!["steadfast".into(), "run".into()];
+            if self.plan.seamless {
+                words.push(format!("--{OPTION}").into());
+                words.push(former::pass_on(&left)?.to_string().into());
+            } else {
+                words.extend(self.arguments());
             }
-            let program = self.plan.program.as_os_str().as_encoded_bytes();
-            match execv(&std::ffi::CString::new(program)?, &arguments)? {}
+            let words: Result<Vec<_>, _> =
+                words.into_iter().map(|word| CString::new(word.into_encoded_bytes())).collect();
+            let program = CString::new(self.plan.program.as_os_str().as_encoded_bytes())?;
+            match execv(&program, &words?)? {}
         };
         let result: io::Result<std::convert::Infallible> = become_next();
         match result {

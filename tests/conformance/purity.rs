@@ -352,7 +352,8 @@ pub fn files(directory: &str) -> Vec<File> {
     fn walk(path: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(path).expect("a readable directory") {
             let path = entry.expect("a readable entry").path();
-            if path.is_dir() {
+            // The fuzzers' own target directory has sources that build scripts made.
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
                 walk(&path, found);
             } else if path.extension().is_some_and(|e| e == "rs") {
                 found.push(path);

@@ -44,7 +44,8 @@ fn nothing_is_left_in_memory_at_the_end() {
     pair.a.configure(&lan(150).to_string());
     pair.b.configure(&lan(100).to_string());
     for router in [&mut pair.a, &mut pair.b] {
-        router.start_with(&["--memory-check"]);
+        router.set_options(&["--memory-check"]);
+        router.start();
     }
     pair.settle();
     // A listener that is still there at the end.

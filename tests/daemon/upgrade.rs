@@ -116,12 +116,16 @@ fn a_program_that_does_not_understand_this_one_starts_after_a_hand_over() {
     let (mut alone, _) = master_and_next();
     let mut kernel = Watch::start(&alone.router.host.net);
     // Nobody takes over, and that is waited for.
-    let about = r#"{"version":"9.9","layout":1,"link":1,"former":1}"#;
-    let check = format!("[ \"$1\" = upgrade-check ] && {{ echo '{about}'; exit; }}");
+    let about = r#"{"version":"9.9","layout":1,"link":9,"former":9}"#;
+    let check = format!(
+        "[ \"$1\" = upgrade-check ] && {{ echo '{about}'; exit; }}\n\
+         for word; do [ \"$word\" = --take-over ] && exit 9; done"
+    );
     let other = script(&alone, &format!("{check}\nexec {:?} \"$@\"", program()));
     let (supervisor, child) = (alone.router.daemon().id(), alone.child());
     let said = alone.router.ask(&["upgrade", other.to_str().unwrap()]);
     assert!(said.contains("(steadfast 9.9) takes over"), "{said}");
+    assert!(said.contains(" starts in the place of 0.1.0"), "{said}");
     assert_eq!(alone.router.daemon().id(), supervisor);
     assert_ne!(alone.child(), child);
     assert_eq!(kernel.removed(), [ADDRESS.parse::<std::net::IpAddr>().unwrap()]);

@@ -39,7 +39,9 @@ fn text(priority: u8, odd: bool) -> String {
     let stay = (0..INSTANCES).map(|number| instance(number, 20).to_string());
     let go = (0..INSTANCES).filter(|_| odd).map(|number| instance(number, 40).to_string());
     let group = if odd { "[vrrp.group.two]\ninstances = [\"goes0\", \"goes1\"]\n" } else { "" };
-    stay.chain(go).collect::<String>() + group
+    // A machine that is busy with something else makes no process look hung.
+    let hello = "hello_interval = \"1s\"\n".to_owned();
+    hello + &stay.chain(go).collect::<String>() + group
 }
 
 /// Runs it; what is wrong.

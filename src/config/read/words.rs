@@ -59,8 +59,9 @@ impl<'s> Words<'s> {
 
     /// Takes the next word.
     pub fn next(&mut self) -> Option<&'s str> {
-        let word = self.peek()?;
-        let start = self.rest + self.text.get(self.rest..)?.find(word)?;
+        let rest = self.text.get(self.rest..)?.trim_start();
+        let word = rest.split_whitespace().next()?;
+        let start = self.text.len() - rest.len();
         self.last = start..start + word.len();
         self.rest = self.last.end;
         Some(word)
@@ -118,9 +119,14 @@ fn read_line<B: Builder>(item: &Item<'_>, text: &str, builder: &mut B) -> bool {
         if key == "nexthop" {
             seen.clear();
         }
-        seen.push(key);
         let result = match builder.set(key, &mut words) {
-            Ok(true) => continue,
+            Ok(true) => {
+                // Most lines are one word, and nothing to remember.
+                if words.peek().is_some() {
+                    seen.push(key);
+                }
+                continue;
+            }
             Ok(false) => unknown_word::<B>(key),
             Err(wrong) => wrong,
         };

@@ -174,8 +174,7 @@ impl<'a> Item<'a> {
         Some(length)
     }
 
-    /// The elements of a list.
-    pub fn items(&self) -> Option<Vec<Self>> {
+    fn array(&self) -> Option<&'a DeArray<'a>> {
         let DeValue::Array(array) = self.value else {
             let key = self.key();
             let help = match self.value.as_str() {
@@ -188,25 +187,32 @@ impl<'a> Item<'a> {
             self.type_error("a list", &help);
             return None;
         };
-        Some(self.elements(array))
+        Some(array)
     }
 
-    fn elements(&self, array: &'a DeArray<'a>) -> Vec<Self> {
-        let list = Rc::new(self.path.clone());
-        let element = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Self {
-            cx: self.cx,
+    /// The elements of a list.
+    pub fn items(&self) -> Option<Vec<Self>> {
+        Some(self.elements()?.collect())
+    }
+
+    fn elements(&self) -> Option<impl ExactSizeIterator<Item = Self> + use<'a>> {
+        let array = self.array()?;
+        let (cx, list) = (self.cx, Rc::new(self.path.clone()));
+        let element = move |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Self {
+            cx,
             path: Path::Index(Rc::clone(&list), index),
             value: value.get_ref(),
             span: value.span(),
         };
-        array.iter().enumerate().map(element).collect()
+        Some(array.iter().enumerate().map(element))
     }
 
     /// A list whose elements are read one by one; those that can not be read are left out.
     pub fn list<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
-        let mut list = Vec::new();
-        for (index, item) in self.items().unwrap_or_default().iter().enumerate() {
-            match read(item) {
+        let Some(items) = self.elements() else { return Vec::new() };
+        let mut list = Vec::with_capacity(items.len());
+        for (index, item) in items.enumerate() {
+            match read(&item) {
                 Some(value) => list.push(value),
                 None => {
                     self.cx.holes.borrow_mut().entry(self.span.start).or_default().push(index);

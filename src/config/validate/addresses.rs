@@ -181,8 +181,17 @@ fn owner(checker: &mut Checker<'_>, instance: &Instance) {
 pub fn shared(checker: &mut Checker<'_>) {
     // A link-local address belongs to its link, any other one to the machine.
     type Key<'a> = (IpAddr, Option<&'a str>);
-    let mut first: HashMap<Key<'_>, (&Instance, &str, usize)> = HashMap::new();
     let model = checker.model;
+    // Most often all are different, which is seen soonest in their order.
+    let own = |one: &'_ Instance| -> Vec<IpAddr> {
+        one.addresses.iter().chain(&one.excluded).map(|address| address.address).collect()
+    };
+    let mut all: Vec<IpAddr> = model.instances.iter().flat_map(own).collect();
+    all.sort_unstable();
+    if all.is_sorted_by(|a, b| a < b) {
+        return;
+    }
+    let mut first: HashMap<Key<'_>, (&Instance, &str, usize)> = HashMap::new();
     for instance in &model.instances {
         for (key, list) in lists(instance) {
             for (index, address) in list.iter().enumerate() {

@@ -186,6 +186,7 @@ impl Shell {
             self.sync_link(id, &name);
         }
         self.look();
+        self.prepare();
     }
 
     /// Starts the engine once the kernel's links and addresses are known.
@@ -285,8 +286,17 @@ impl Shell {
         self.waiting.extend(open);
     }
 
+    /// It has a configuration, and what is true of it is not known before the kernel has told of
+    /// its links and addresses: a status waits for that, some milliseconds.
+    pub(super) const fn is_starting(&self) -> bool {
+        self.generation.is_some() && !self.started
+    }
+
     /// Continues the statuses that were asked for; `true`: there is more to tell.
     pub(super) fn report(&mut self) -> bool {
+        if self.is_starting() {
+            return false;
+        }
         let Some((ticket, mut told)) = self.reporting.pop_front() else { return false };
         let now = clock::now();
         if self.channel.waiting() > BACKLOG {

@@ -180,7 +180,7 @@ impl Shell {
                 false
             }
             // What was too much for the supervisor before may not be any more.
-            None => more || said && !self.reporting.is_empty(),
+            None => more || said && !self.reporting.is_empty() && !self.is_starting(),
         }
     }
 
@@ -272,6 +272,22 @@ impl Shell {
             }
         }
         self.transmit();
+    }
+
+    /// Makes what adverts need, so that a takeover need not wait for that.
+    pub(super) fn prepare(&mut self) {
+        let engine = &self.engine;
+        for id in engine.instances() {
+            let link = engine.interface_of(id).and_then(|i| self.links.index(i));
+            for router in engine.routers(id) {
+                self.transmitter.prepare(router.family);
+                if let (Some(link), Some(priority), Some(settings)) =
+                    (link, engine.effective_priority(id), engine.settings(id))
+                {
+                    self.packets.set(engine, router, link, priority, settings.interval);
+                }
+            }
+        }
     }
 
     fn transmit(&mut self) {

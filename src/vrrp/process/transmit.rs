@@ -97,6 +97,12 @@ impl Transmitter {
         self.flush(Family::V6, &mut v6, &mut failed);
     }
 
+    /// Opens the socket of a family, so that the first advert does not have to. Should that fail,
+    /// the first advert does.
+    pub fn prepare(&mut self, family: Family) {
+        let _ = self.socket(family);
+    }
+
     fn flush(
         &mut self,
         family: Family,

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use nix::sys::signal::{Signal, kill};
 use steadfast::control::status::State;
 
+use crate::harness::config::Instance;
 use crate::harness::pair::{Pair, VIRTUAL, VIRTUAL_4, VIRTUAL_6};
 use crate::harness::router::find;
 
@@ -14,7 +15,10 @@ const PAIRS: u32 = 1_000;
 // netlink:N-8, netlink:N-11
 #[test]
 fn what_was_lost_is_read_again() {
-    let mut pair = Pair::running(&VIRTUAL);
+    // The supervisor would replace a process that stands still.
+    let mut pair = Pair::running_with(|priority| {
+        format!("hello_interval = \"1h\"\n{}", Instance::lan(priority, &VIRTUAL))
+    });
     let document = pair.a.status().unwrap();
     let child = document.daemon.vrrp.expect("the process").pid;
     let child = nix::unistd::Pid::from_raw(child.cast_signed());

@@ -115,9 +115,12 @@ impl Scene {
                 };
                 Side::Theirs(Keepalived::new(host, std::slice::from_ref(&instance)), instance)
             } else {
-                let router = Router::new(&scratch, NAMES[n]);
+                let mut router = Router::new(&scratch, NAMES[n]);
                 host_is_ready(&router.host);
                 router.configure(&configuration(fault, n, &[]));
+                if fault.kind.needs_syslog() {
+                    router.set_options(&["--syslog"]);
+                }
                 Side::Ours(router)
             }
         });
@@ -137,9 +140,6 @@ impl Scene {
         let syslog = fault.kind.needs_syslog().then(Syslog::start);
         for side in &mut sides {
             match side {
-                Side::Ours(router) if fault.kind.needs_syslog() => {
-                    router.start_with(&["--syslog"]);
-                }
                 Side::Ours(router) => router.start(),
                 Side::Theirs(keepalived, _) => keepalived.start(),
             }

@@ -1,6 +1,5 @@
 //! `steadfast run` on a host.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -42,6 +41,7 @@ pub struct Router {
     pub host: Host,
     daemon: Option<Process>,
     directory: PathBuf,
+    options: &'static [&'static str],
 }
 
 impl Router {
@@ -50,7 +50,7 @@ impl Router {
     pub fn new(scratch: &Scratch, name: &str) -> Self {
         let directory = scratch.path().join(name);
         fs::create_dir(&directory).expect("a directory");
-        Self { host: Host::new(name), daemon: None, directory }
+        Self { host: Host::new(name), daemon: None, directory, options: &[] }
     }
 
     /// Its name.
@@ -77,20 +77,19 @@ impl Router {
         fs::rename(new, self.file()).expect("a file");
     }
 
+    /// Further options of `steadfast run` from the next start on.
+    pub const fn set_options(&mut self, options: &'static [&'static str]) {
+        self.options = options;
+    }
+
     /// Starts the daemon; does not wait.
     #[track_caller]
     pub fn start(&mut self) {
-        self.start_with(&[]);
-    }
-
-    /// Starts the daemon with further arguments; does not wait.
-    #[track_caller]
-    pub fn start_with(&mut self, more: &[&str]) {
         assert!(self.daemon.is_none(), "{} runs already", self.name());
         let (file, state) = (self.file(), self.state());
         let arguments = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
         let arguments = arguments.into_iter().chain(["--state-dir".as_ref(), state.as_os_str()]);
-        let arguments = arguments.chain(more.iter().map(OsStr::new));
+        let arguments = arguments.chain(self.options.iter().map(AsRef::as_ref));
         let name = format!("steadfast-{}", self.name());
         let daemon = Process::start(&self.host.net, &name, program(), arguments, &self.directory);
         self.daemon = Some(daemon);

@@ -1,6 +1,6 @@
 //! Drives an engine as the process does, and looks at it after each event.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use steadfast::netlink::cache::Cache;
@@ -56,6 +56,8 @@ pub struct Driver {
     waiting: VecDeque<(ObjectId, bool)>,
     /// What the kernel did last for an object.
     held: BTreeMap<ObjectId, bool>,
+    /// What others had a hand in.
+    foreign: BTreeSet<ObjectId>,
     sent: BTreeMap<RouterId, Sent>,
     links: Cache,
 }
@@ -74,6 +76,7 @@ impl Driver {
             reloaded: false,
             waiting: VecDeque::new(),
             held: BTreeMap::new(),
+            foreign: BTreeSet::new(),
             sent: BTreeMap::new(),
             links: Cache::new(),
         };
@@ -178,10 +181,10 @@ impl Driver {
             return;
         }
         self.reloaded = true;
+        // Another instance may have the place of one that has ended.
+        self.sent.clear();
         self.feed(Event::Reload(settings));
         self.report_interfaces(false);
-        let known: Vec<RouterId> = self.routers();
-        self.sent.retain(|router, _| known.contains(router));
     }
 
     /// Somebody else adds or removes what is ours.
@@ -197,8 +200,8 @@ impl Driver {
             1 => self.feed(Event::Object { object, present: true }),
             _ => self.feed(Event::Found { object }),
         }
-        // What is there now is not only ours.
-        self.held.remove(&object);
+        // What is there from now on need not be ours to remove.
+        self.foreign.insert(object);
     }
 
     /// The kernel answers the first of the requests that wait.
@@ -214,7 +217,10 @@ impl Driver {
         let refused = self.refusals > 0;
         self.refusals = self.refusals.saturating_sub(1);
         let result = if refused { Err(REFUSED) } else { Ok(()) };
-        if !refused {
+        if refused {
+            // An engine that stops does not try again.
+            self.held.remove(&object);
+        } else {
             self.held.insert(object, present);
         }
         self.engine.handle(Event::Acknowledged { object, present, result }, self.now);
@@ -349,7 +355,6 @@ impl Driver {
     pub fn end(&mut self) {
         self.refusals = 0;
         self.shutdown();
-        self.manners &= !manners::SLOW_KERNEL;
         for _ in 0..LAST_WAKES {
             while let Some((object, present)) = self.waiting.pop_front() {
                 self.acknowledge(object, present);
@@ -366,7 +371,8 @@ impl Driver {
             assert_eq!(self.engine.state(id), Some(State::Initialize));
         }
         if !self.reloaded {
-            let left: Vec<_> = self.held.iter().filter(|(_, present)| **present).collect();
+            let ours = |(id, present): &(&ObjectId, &bool)| **present && !self.foreign.contains(id);
+            let left: Vec<_> = self.held.iter().filter(ours).collect();
             assert!(left.is_empty(), "left in the kernel: {left:?}");
         }
     }
