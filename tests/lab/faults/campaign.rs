@@ -122,7 +122,7 @@ fn caught(name: &str, fault: &Fault) -> Outcome {
 fn one(name: &str, fault: &Fault) -> Outcome {
     let side = usize::from(!fault.on_master);
     let mut scene = Scene::start(fault, side);
-    let restarts = scene.restarts(side);
+    let before = (scene.restarts(side), scene.unsent_replies());
     scene.wire.mark();
     scene.wire.wait_for("an advert of the master", |p| p.is_of_master("gw-a"));
     thread::sleep(fault.interval.mul_f64(fault.moment));
@@ -130,7 +130,7 @@ fn one(name: &str, fault: &Fault) -> Outcome {
     let suffered = catch_unwind(AssertUnwindSafe(|| {
         let done = Patient::new(&mut scene, fault, side).suffer();
         let whole = scene.becomes_whole(fault);
-        Outcome::measure(&mut scene, fault, begin, restarts, done, whole)
+        Outcome::measure(&mut scene, fault, begin, before, done, whole)
     }));
     let outcome = suffered.unwrap_or_else(|panic| Outcome::failed(words(panic.as_ref())));
     if !outcome.wrong.is_empty() {

@@ -35,7 +35,7 @@ kinds! {
     Oom "oom" "the vrrp process: out of memory (a memory cgroup without room)",
     NoMemory "no-memory" "the vrrp process: allocations fail (RLIMIT_AS)",
     Stop "stop" "the vrrp process: SIGSTOP, and nobody lets it go on",
-    Thaw "thaw" "the vrrp process: SIGSTOP, and SIGCONT before it counts as hung",
+    Thaw "thaw" "the vrrp process: SIGSTOP, and SIGCONT about when it counts as hung",
     CrashLoop "crash-loop" "the vrrp process: SIGKILL, and the next three as well",
     KillAndStop "kill-and-stop" "the vrrp process: SIGKILL, and SIGTERM to the supervisor at once",
     Freeze "freeze" "both processes stand still for up to six intervals",
@@ -120,8 +120,8 @@ impl Kind {
             CrashLoop => (4, 4),
             // How often it is tried in vain depends on the time.
             SupervisorDescriptors => (1, 5),
-            // A hello that waits for long is an answer that does not come.
-            Freeze | Overrun => (0, 1),
+            // A process whose advert is overdue may be replaced before it goes on.
+            Freeze | Overrun | Thaw => (0, 1),
             _ => (0, 0),
         };
         let since = match self {

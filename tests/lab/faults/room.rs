@@ -2,7 +2,9 @@
 //! gone when the campaign is, however that ends.
 
 use std::env;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
+
+use crate::harness::namespace::mortal;
 
 /// Says that this process is inside.
 const INSIDE: &str = "STEADFAST_FAULTS_INSIDE";
@@ -32,13 +34,13 @@ pub fn enter() -> Result<Option<ExitCode>, String> {
         return Err("it needs root; run it with: sudo -E tests/run faults".to_owned());
     }
     let own = env::current_exe().map_err(|error| format!("where am I? {error}"))?;
-    let mut command = Command::new("unshare");
+    let mut command = mortal("unshare");
     command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
     // The shell stays as the first process of all, whose end is the end of all.
     command.args(["sh", "-c", SET_UP, "sh"]).arg(own).args(env::args_os().skip(1));
     command.env(INSIDE, "1").env("TMPDIR", "/mnt");
     let status = command.status().map_err(|error| {
-        format!("cannot run unshare: {error}\n  = help: apt-get install util-linux")
+        format!("cannot run setpriv and unshare: {error}\n  = help: apt-get install util-linux")
     })?;
     Ok(Some(status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(code as u8))))
 }

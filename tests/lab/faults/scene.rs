@@ -261,6 +261,13 @@ impl Scene {
         Ok(())
     }
 
+    /// Echo replies that the kernels of the routers could not send for reasons of their own, such as
+    /// the one socket that all namespaces share for them being full.
+    pub fn unsent_replies(&self) -> usize {
+        let hosts = self.sides.each_ref().map(Side::host);
+        hosts.map(|host| host.net.run(unsent_replies)).into_iter().sum()
+    }
+
     /// How often the vrrp process of a router was started again, and the supervisor's id.
     pub fn restarts(&mut self, side: usize) -> Option<(u32, u32)> {
         let document = self.sides[side].ours().status().ok()?;
@@ -387,6 +394,15 @@ fn is_well(document: &Document, is_master: bool) -> Result<(), String> {
         )
     });
     wrong.map_or(Ok(()), |warning| Err(format!("{warning:?}")))
+}
+
+/// `OutErrors` of ICMP in the current namespace.
+fn unsent_replies() -> usize {
+    let text = fs::read_to_string("/proc/thread-self/net/snmp").unwrap_or_default();
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Icmp: "));
+    let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let found = names.split(' ').zip(values.split(' ')).find(|(name, _)| *name == "OutErrors");
+    found.and_then(|(_, value)| value.parse().ok()).unwrap_or_default()
 }
 
 /// Runs a program that has to succeed.

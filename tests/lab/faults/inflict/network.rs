@@ -36,7 +36,7 @@ impl Patient<'_> {
             }
         }
         let interval = self.fault.interval;
-        let still = self.rng.duration(interval.mul_f64(0.3), interval.mul_f64(0.9));
+        let still = self.rng.duration(interval.mul_f64(0.1), interval.mul_f64(0.3));
         let net = &self.scene.sides[self.side].host().net;
         thread::scope(|scope| {
             scope.spawn(|| net.ip_batch(&lines));

@@ -51,7 +51,8 @@ impl Patient<'_> {
     pub fn thaw(&mut self) {
         let child = self.scene.child(self.side);
         send(child, Signal::SIGSTOP);
-        // It counts as hung after three hello periods of half an interval.
+        // With an advert overdue it counts as hung after half an interval, otherwise after three
+        // hello periods, of half an interval each.
         self.pause(0.2, 1.2);
         send(child, Signal::SIGCONT);
         self.lift();
