@@ -121,8 +121,12 @@ pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
     all
 }
 
-/// Looks, and writes the file when something is different.
+/// Looks, and writes the file when something is different. Not before a process of this daemon may
+/// run: the memory knows nothing of what a daemon before it has left.
 pub fn update(daemon: &Daemon) {
+    if !daemon.begun.get() {
+        return;
+    }
     let saved = saved(daemon);
     let after = {
         let current = daemon.current.borrow();

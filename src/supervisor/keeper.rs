@@ -238,6 +238,8 @@ async fn attend(
             }
         });
         child.kill();
+        // One that the kernel does not let go of adverts no more, and its addresses are still there.
+        withdraw::when_due(daemon).await;
         pending().await
     });
     let all_read = Cell::new(false);

@@ -1,12 +1,15 @@
 //! The deadline of a process that is gone: when nobody resumes in time, the supervisor removes the
 //! addresses itself, so that the other router is the only one to have them (DESIGN 3).
 
+use std::collections::BTreeMap;
+
 use smol::Timer;
 
 use super::daemon::Daemon;
 use super::installed::{self, Held};
 use super::sweep::{Source, sweep};
 use crate::control::record::{Kind, Level};
+use crate::control::shared::{Key, Saved};
 use crate::system::clock;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
@@ -49,23 +52,25 @@ pub async fn before_start(daemon: &Daemon) {
 pub async fn all(daemon: &Daemon) {
     installed::update(daemon);
     let held = daemon.installed.borrow().clone();
+    let saved = installed::saved(daemon);
     if remove(daemon, &held, "the vrrp process has not handed them over").await {
-        disown(daemon, &held);
+        disown(daemon, &held, &saved);
     }
 }
 
 async fn remove_due(daemon: &Daemon, why: &str, now: Instant) -> bool {
-    let (due, _) = installed::split(&daemon.installed.borrow(), &installed::saved(daemon), now);
+    let saved = installed::saved(daemon);
+    let (due, _) = installed::split(&daemon.installed.borrow(), &saved, now);
     let removed = due.is_empty() || remove(daemon, &due, why).await;
     if removed {
-        disown(daemon, &due);
+        disown(daemon, &due, &saved);
     }
     removed
 }
 
-/// What is in the shared memory about them counts no more, until a process writes something newer.
-fn disown(daemon: &Daemon, gone: &[Held]) {
-    let saved = installed::saved(daemon);
+/// What was in the shared memory about them before they were removed counts no more. What a process
+/// has written meanwhile does: it may have resumed at the last moment.
+fn disown(daemon: &Daemon, gone: &[Held], saved: &BTreeMap<Key, Saved>) {
     for one in gone {
         let last = saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| slot.last_advert);
         daemon.disowned.borrow_mut().insert(one.key(), last);
