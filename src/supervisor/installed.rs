@@ -121,9 +121,9 @@ pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
     all
 }
 
-/// Looks, and writes the file when something is different.
+/// Looks, and writes the file when something is different. Not before a process of this daemon may
+/// run: the memory knows nothing of what a daemon before it has left.
 pub fn update(daemon: &Daemon) {
-    // What a daemon before this one has left is in no memory.
     if !daemon.begun.get() {
         return;
     }

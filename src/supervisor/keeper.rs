@@ -238,7 +238,7 @@ async fn attend(
             }
         });
         child.kill();
-        // The kernel may keep it for a while, at work that no signal ends.
+        // One that the kernel does not let go of adverts no more, and its addresses are still there.
         withdraw::when_due(daemon).await;
         pending().await
     });

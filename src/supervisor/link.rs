@@ -109,7 +109,7 @@ impl Link {
     }
 
     /// Says nothing any more, and waits until everything is answered and nothing is on its way, so
-    /// that another program can go on from here. `false`: that takes too long.
+    /// that another program can go on from here. `false`: that takes too long, and all is as before.
     pub async fn quiesce(&self) -> bool {
         self.quiet.set(true);
         let quiet = async {
@@ -181,6 +181,7 @@ impl Link {
     /// it holds addresses.
     pub fn say_hello(&self, period: Duration, holds: bool) {
         if self.quiet.get() {
+            // It would never be answered.
             return;
         }
         let settled = self.applied.get().is_some() && self.waiting_for_applied.borrow().is_empty();
@@ -346,6 +347,8 @@ impl<T> Drop for Answer<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use smol::future::or;
+
     use super::*;
 
     #[test]
@@ -377,6 +380,22 @@ mod tests {
         assert_eq!(done, [true, true, false]);
         link.end();
         assert!(async_io::block_on(waiting[2].recv()).is_err());
+    }
+
+    #[test]
+    fn who_does_not_come_to_rest_can_still_be_told_to_stop() {
+        let link = Link::new();
+        let question = link.ask_status().unwrap();
+        assert!(!async_io::block_on(link.quiesce()));
+        link.say(ToChild::Stop).unwrap();
+        drop(question);
+        while link.outgoing.try_recv().is_ok() {}
+        let hello = async {
+            link.say_hello(Duration::from_secs(1), true);
+            std::future::pending().await
+        };
+        assert!(async_io::block_on(or(link.quiesce(), hello)));
+        assert_eq!(link.say(ToChild::Stop), Err(Busy));
     }
 
     #[test]

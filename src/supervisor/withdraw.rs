@@ -1,13 +1,15 @@
 //! The deadline of a process that is gone: when nobody resumes in time, the supervisor removes the
 //! addresses itself, so that the other router is the only one to have them (DESIGN 3).
 
+use std::collections::BTreeMap;
+
 use smol::Timer;
 
 use super::daemon::Daemon;
 use super::installed::{self, Held};
 use super::sweep::{Source, sweep};
 use crate::control::record::{Kind, Level};
-use crate::control::shared::Key;
+use crate::control::shared::{Key, Saved};
 use crate::system::clock;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
@@ -50,33 +52,29 @@ pub async fn before_start(daemon: &Daemon) {
 pub async fn all(daemon: &Daemon) {
     installed::update(daemon);
     let held = daemon.installed.borrow().clone();
-    let last = last_adverts(daemon, &held);
+    let saved = installed::saved(daemon);
     if remove(daemon, &held, "the vrrp process has not handed them over").await {
-        disown(daemon, &held, last);
+        disown(daemon, &held, &saved);
     }
 }
 
 async fn remove_due(daemon: &Daemon, why: &str, now: Instant) -> bool {
-    let (due, _) = installed::split(&daemon.installed.borrow(), &installed::saved(daemon), now);
-    let last = last_adverts(daemon, &due);
+    let saved = installed::saved(daemon);
+    let (due, _) = installed::split(&daemon.installed.borrow(), &saved, now);
     let removed = due.is_empty() || remove(daemon, &due, why).await;
     if removed {
-        disown(daemon, &due, last);
+        disown(daemon, &due, &saved);
     }
     removed
 }
 
-/// When the process that is gone sent its last advert of each. To be asked before the removal,
-/// during which the next one may begin.
-fn last_adverts(daemon: &Daemon, held: &[Held]) -> Vec<(Key, Instant)> {
-    let saved = installed::saved(daemon);
-    let last = |key| saved.get(&key).map_or(Instant::ORIGIN, |slot| slot.last_advert);
-    held.iter().map(|one| (one.key(), last(one.key()))).collect()
-}
-
-/// What is in the shared memory about them counts no more, until a process writes something newer.
-fn disown(daemon: &Daemon, gone: &[Held], last: Vec<(Key, Instant)>) {
-    daemon.disowned.borrow_mut().extend(last);
+/// What was in the shared memory about them before they were removed counts no more. What a process
+/// has written meanwhile does: it may have resumed at the last moment.
+fn disown(daemon: &Daemon, gone: &[Held], saved: &BTreeMap<Key, Saved>) {
+    for one in gone {
+        let last = saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| slot.last_advert);
+        daemon.disowned.borrow_mut().insert(one.key(), last);
+    }
     let rest = installed::without(&daemon.installed.borrow(), gone);
     installed::set(daemon, rest);
 }
