@@ -346,6 +346,8 @@ impl<T> Drop for Answer<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use smol::future::or;
+
     use super::*;
 
     #[test]
@@ -377,6 +379,22 @@ mod tests {
         assert_eq!(done, [true, true, false]);
         link.end();
         assert!(async_io::block_on(waiting[2].recv()).is_err());
+    }
+
+    #[test]
+    fn who_does_not_come_to_rest_can_still_be_told_to_stop() {
+        let link = Link::new();
+        let question = link.ask_status().unwrap();
+        assert!(!async_io::block_on(link.quiesce()));
+        link.say(ToChild::Stop).unwrap();
+        drop(question);
+        while link.outgoing.try_recv().is_ok() {}
+        let hello = async {
+            link.say_hello(Duration::from_secs(1), true);
+            std::future::pending().await
+        };
+        assert!(async_io::block_on(or(link.quiesce(), hello)));
+        assert_eq!(link.say(ToChild::Stop), Err(Busy));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! was killed leaves a process behind which hands over and removes what it holds; the next one
 //! must not add anything meanwhile.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::unistd::Pid;
@@ -43,10 +43,47 @@ impl RoleLock {
     /// # Errors
     /// What the system says.
     pub fn give_to(mut self, pid: Pid) -> io::Result<()> {
+        let process = Holder { pid, start: start_of(pid)? };
         self.0.rewind()?;
         self.0.set_len(0)?;
-        writeln!(self.0, "{pid}")
+        writeln!(self.0, "{process}")
     }
+}
+
+/// The process that a file names. When it was started tells it from another one that has its number
+/// by now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Holder {
+    pid: Pid,
+    /// In ticks since the machine was started.
+    start: u64,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.pid, self.start)
+    }
+}
+
+impl Holder {
+    fn parse(text: &str) -> Option<Self> {
+        let (pid, start) = text.trim_end().split_once(' ')?;
+        let pid = pid.parse().ok().filter(|pid| *pid > 0)?;
+        Some(Self { pid: Pid::from_raw(pid), start: start.parse().ok()? })
+    }
+}
+
+/// When a process was started. Whoever may do so little that the descriptors of another process are
+/// hidden from it can still read that.
+fn start_of(pid: Pid) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    start_in(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Field 22 of the kernel's text; the second one is a name in brackets, with anything in it.
+fn start_in(text: &str) -> Option<u64> {
+    let (_, fields) = text.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Waits until no other process has the lock; one that keeps it for too long is killed. `None`:
@@ -68,7 +105,7 @@ pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
         return Ok(Some(RoleLock(file)));
     }
     let who = match holder(&file) {
-        Some(pid) => format!("vrrp process {pid}"),
+        Some(holder) => format!("vrrp process {}", holder.pid),
         None => "a vrrp process".to_owned(),
     };
     let seconds = PATIENCE.as_secs();
@@ -113,25 +150,40 @@ async fn wait(file: &fs::File, limit: Duration) -> io::Result<bool> {
 }
 
 /// The process that the file names.
-fn holder(mut file: &fs::File) -> Option<Pid> {
+fn holder(mut file: &fs::File) -> Option<Holder> {
     let mut text = String::new();
     file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
-    text.trim().parse().ok().map(Pid::from_raw)
+    Holder::parse(&text)
 }
 
-/// Kills the holder. A number in a file may be anybody's by now: the process has to have this very
-/// file open.
+/// Kills the holder, if the number is still its own. Its descriptors, the lock among them, are not
+/// looked at: that takes a right which nothing else here needs (`CAP_SYS_PTRACE`), since the memory
+/// of the process is private.
 fn kill_holder(file: &fs::File) -> io::Result<Pid> {
     let none = || io::Error::other("it has the lock, and it is not known which process it is");
-    let pid = holder(file).ok_or_else(none)?;
+    let Holder { pid, start } = holder(file).ok_or_else(none)?;
+    // Before the look: should it end meanwhile, this does not become another one.
     let process = pidfd::open(pid)?;
-    let wanted = file.metadata()?;
-    let open = fs::read_dir(format!("/proc/{pid}/fd"))?.flatten().any(|entry| {
-        let found = fs::metadata(entry.path());
-        found.is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
-    });
-    if !open {
+    if start_of(pid)? != start {
         return Err(none());
     }
     pidfd::kill(&process).map(|()| pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_number_and_its_start() {
+        let fields = (3..=52).map(|field| field.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(start_in(&format!("7 (steadfast: ) 1) {fields}\n")), Some(22));
+        assert_eq!(start_in("7 (x) S 1"), None);
+        let pid = nix::unistd::getpid();
+        let own = Holder { pid, start: start_of(pid).unwrap() };
+        assert_eq!(Holder::parse(&format!("{own}\n")), Some(own));
+        for text in ["", "7", "7 x", "-7 1", "0 1"] {
+            assert_eq!(Holder::parse(text), None, "{text:?}");
+        }
+    }
 }
