@@ -134,6 +134,8 @@ impl Kind {
         let (failovers, lost) = match self {
             // The other router never hears of it, and has the address all the time.
             Split => (Some(1), None),
+            // So many packets may leave no room for three adverts in a row.
+            Storm if interval < LONG_ENOUGH => (None, None),
             _ if !on_master => (Some(0), Some(0)),
             _ if interval < LONG_ENOUGH => (None, None),
             Kill | KillBoth | Segv | Ill | Oom | NoMemory | Thaw | SupervisorStop | Descriptors
