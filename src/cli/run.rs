@@ -146,8 +146,9 @@ fn take_over(output: &mut Output, number: i32) -> Exit {
     let accepted = match configuration::load(&former.file, false) {
         Ok(accepted) => accepted,
         Err(refusal) => {
+            // It was good a moment ago: whoever keeps us running shall start us again.
             output.err(&refusal.shown);
-            return Exit::Configuration;
+            return Exit::Failure;
         }
     };
     let options = Options {

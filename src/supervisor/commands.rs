@@ -18,7 +18,7 @@ const SLACK: Duration = Duration::from_secs(5);
 
 /// Answers a request with a line, without its end; `None`: it asks for events, which is no single
 /// answer.
-pub async fn answer(daemon: &Daemon, request: Request, is_trusted: bool) -> Option<Vec<u8>> {
+pub async fn answer(daemon: &Daemon, request: Request, is_root: bool) -> Option<Vec<u8>> {
     Some(match request {
         Request::Status { memory } => line(&Answer::Ok(status::document(daemon, memory).await)),
         Request::Reload {} => words(reload::reload(daemon).await),
@@ -29,7 +29,7 @@ pub async fn answer(daemon: &Daemon, request: Request, is_trusted: bool) -> Opti
             command(daemon, instance, |ticket, instance| ToChild::Release { ticket, instance })
                 .await,
         ),
-        Request::Upgrade { program } => words(upgrade(daemon, program, is_trusted).await),
+        Request::Upgrade { program } => words(upgrade(daemon, program, is_root).await),
         Request::Events {} => return None,
         Request::LogLevel { level } => {
             if let Some(level) = level {
@@ -71,9 +71,9 @@ fn set_log_level(daemon: &Daemon, level: Level) {
 async fn upgrade(
     daemon: &Daemon,
     program: Option<String>,
-    is_trusted: bool,
+    is_root: bool,
 ) -> Result<String, String> {
-    if !is_trusted {
+    if !is_root {
         return Err("only root may choose the program that runs as root".to_owned());
     }
     let _no_reload = daemon.reloading.lock().await;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use async_io::Async;
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
-use nix::unistd::geteuid;
 use smol::future::yield_now;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{LocalExecutor, Timer};
@@ -138,7 +137,7 @@ async fn attend(
         };
         match request {
             Err(text) => write(stream, commands::error(text)).await?,
-            Ok(request) => match commands::answer(daemon, request, is_trusted(stream)).await {
+            Ok(request) => match commands::answer(daemon, request, is_root(stream)).await {
                 Some(answer) => write(stream, answer).await?,
                 None => match Place::take(listening, LISTENERS) {
                     Some(_place) => return events(daemon, stream).await,
@@ -151,11 +150,9 @@ async fn attend(
     }
 }
 
-/// Whether at the other end is whoever could do everything that this process can: root, or its own
-/// user.
-fn is_trusted(stream: &Async<UnixStream>) -> bool {
-    let peer = getsockopt(stream, PeerCredentials);
-    peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
+/// Whether root is at the other end. A daemon of another user has rights that this user has not.
+fn is_root(stream: &Async<UnixStream>) -> bool {
+    getsockopt(stream, PeerCredentials).is_ok_and(|peer| peer.uid() == 0)
 }
 
 /// The next line; `None` at the end.
