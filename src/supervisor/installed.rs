@@ -127,14 +127,16 @@ pub fn update(daemon: &Daemon) {
     if !daemon.begun.get() {
         return;
     }
+    // Most often there is nothing to look at closely.
+    let nothing =
+        |shared: Shared<_>| !shared.iter().any(|(_, _, slot)| slot.as_ref().is_some_and(holds));
+    if daemon.installed.borrow().is_empty() && Shared::open(&daemon.memory).is_ok_and(nothing) {
+        return;
+    }
     let saved = saved(daemon);
     let after = {
         let current = daemon.current.borrow();
         let before = daemon.installed.borrow();
-        // Most often there is nothing to look at closely.
-        if before.is_empty() && !saved.values().any(holds) {
-            return;
-        }
         let settled = daemon.vrrp.borrow().applied == current.generation;
         look(&before, &saved, &Settings::from_model(&current.model), settled)
     };

@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Group, chown, geteuid};
 
@@ -28,6 +29,8 @@ const SOCKET_MASK: Mode = Mode::from_bits_truncate(0o117);
 
 /// Octets of the longest path of a socket, without the zero at its end (`sun_path` in unix(7)).
 const LONGEST_SOCKET: usize = 107;
+/// Octets of the longest file of ours: what thousands of instances have in the kernel.
+const LONGEST_FILE: u64 = 16 * 1024 * 1024;
 /// What no free space, no other mount option and no patience changes.
 const NEVER: [Errno; 7] = [
     Errno::EEXIST,
@@ -286,16 +289,26 @@ impl StateDir {
         options.open(self.path.join(name))
     }
 
-    /// Reads a file; `None` when there is none.
+    /// Reads a file of ours; `None` when there is none.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; that it is no file, or a longer one than any of ours.
     pub fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.path.join(name)) {
-            Ok(octets) => Ok(Some(octets)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        let mut options = OpenOptions::new();
+        // Whatever it is, nobody waits for it.
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+        let file = match options.read(true).custom_flags(flags.bits()).open(self.path.join(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.len() > LONGEST_FILE {
+            return Err(io::Error::other("it is none of ours"));
         }
+        let mut octets = Vec::new();
+        file.take(LONGEST_FILE).read_to_end(&mut octets)?;
+        Ok(Some(octets))
     }
 
     /// Removes a file, if there is one.
@@ -437,6 +450,20 @@ mod tests {
         assert!(told.contains("a path of 108 octets"), "{told}");
         assert!(!scratch.0.exists(), "nothing is left behind");
         assert!(StateDir::open(&of_length(room)).unwrap().bind().unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_none_of_our_files_is_not_read() {
+        let scratch = Scratch::new("strange");
+        let dir = StateDir::open(&scratch.0).unwrap();
+        assert_eq!(dir.read("none").unwrap(), None);
+        nix::unistd::mkfifo(&scratch.0.join("fifo"), Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", scratch.0.join("link")).unwrap();
+        fs::create_dir(scratch.0.join("directory")).unwrap();
+        File::create(scratch.0.join("long")).unwrap().set_len(LONGEST_FILE + 1).unwrap();
+        for name in ["fifo", "link", "directory", "long"] {
+            assert!(dir.read(name).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -31,13 +31,20 @@ impl Timer {
         Ok(Self { fd: TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?, armed: Cell::new(None) })
     }
 
-    /// Fires at that moment, at once when it is in the past; `None`: never. Replaces the moment
-    /// set before. Costs nothing when that is the same.
+    /// Fires at that moment, at once when it is in the past; `None`: never. A moment that was set
+    /// before and is earlier stays: it fires then, and is to be set again.
     ///
     /// # Errors
     /// What the system says.
     pub fn set(&self, at: Option<Instant>) -> io::Result<()> {
-        if self.armed.get() == at {
+        // It may ring before the moment and be set again then: a moment that moves on with every
+        // packet costs no call for each.
+        if let (Some(armed), Some(at)) = (self.armed.get(), at)
+            && armed <= at
+        {
+            return Ok(());
+        }
+        if at.is_none() && self.armed.get().is_none() {
             return Ok(());
         }
         match at {
@@ -115,6 +122,9 @@ mod tests {
         let timer = Timer::new().unwrap();
         timer.set(Some(Instant::ORIGIN)).unwrap();
         assert!(fires_within(&timer, 20_000));
+        timer.set(Some(clock::now() + HOUR)).unwrap();
+        assert!(fires_within(&timer, 0), "the earlier moment stays until it has fired");
+        timer.fired();
         timer.set(Some(clock::now() + HOUR)).unwrap();
         assert!(!fires_within(&timer, 0));
         timer.set(Some(Instant::ORIGIN)).unwrap();
