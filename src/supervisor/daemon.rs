@@ -50,8 +50,8 @@ pub struct Daemon {
     pub scheduling: RefCell<Scheduling>,
     /// What is in the kernel because of the vrrp process.
     pub installed: RefCell<Vec<Held>>,
-    /// What is [`Daemon::installed`] was put there by a process of this daemon, and not of one
-    /// before it.
+    /// A process of this daemon may have put there what is in [`Daemon::installed`]; until then it
+    /// is what a daemon before this one has left.
     pub begun: Cell<bool>,
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
     /// them.

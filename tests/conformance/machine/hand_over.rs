@@ -406,9 +406,8 @@ fn no_announcement_during_a_hand_over() {
     assert_eq!((d.announced(v4(100)), d.announced(v4(101))), (vec![], vec![]));
 }
 
-/// A member that joined does not wait for the hand-over when all stops, nor for ever after it.
-#[test]
-fn a_stop_after_a_member_joined() {
+/// A group whose second member came while the first one hands over.
+fn joined() -> Driver {
     let mut one = pair();
     one.instances.pop();
     let mut d = Driver::master_of(&one);
@@ -417,6 +416,13 @@ fn a_stop_after_a_member_joined() {
     d.reload(&pair());
     d.all_interfaces_up();
     assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Backup));
+    d
+}
+
+/// A member that joined does not wait for the hand-over when all stops, nor for ever after it.
+#[test]
+fn a_stop_after_a_member_joined() {
+    let mut d = joined();
     d.event(Event::Shutdown);
     assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Initialize));
     d.run_for(LONGEST);
@@ -426,14 +432,7 @@ fn a_stop_after_a_member_joined() {
 /// A member that joins during a hand-over that nobody takes becomes master with the others.
 #[test]
 fn a_member_that_joins_a_failing_hand_over() {
-    let mut one = pair();
-    one.instances.pop();
-    let mut d = Driver::master_of(&one);
-    d.switchover(None, false);
-    d.run_for(ms(20));
-    d.reload(&pair());
-    d.all_interfaces_up();
-    assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Backup));
+    let mut d = joined();
     d.run_for(LONGEST);
     assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Master));
     assert_eq!(d.transitions_of("b").len(), 2);
