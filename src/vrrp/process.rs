@@ -15,6 +15,7 @@
 //! | `kernel`, `silence` | requests to netlink and nf_tables, and what is really there |
 //! | `opening` | IPv6 addresses that are not open for packets yet |
 //! | `receive`, `transmit`, `announce`, `forwarding` | packets |
+//! | `pace` | how often packets wake it |
 //! | `packets` | the packet of each virtual router |
 //! | `saved` | what the next process has to know |
 //! | `records`, `limit`, `log`, `words` | the log |
@@ -34,6 +35,7 @@ mod log;
 mod opening;
 mod orders;
 mod outlet;
+mod pace;
 mod packets;
 pub mod receive;
 mod records;

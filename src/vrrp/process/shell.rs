@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::announce::Announcer;
 use super::forwarding::Forwarding;
@@ -11,6 +12,7 @@ use super::kernel::Kernel;
 use super::links::Links;
 use super::orders::Waiting;
 use super::outlet::Outlet;
+use super::pace::Pace;
 use super::packets::Packets;
 use super::receive::Buffer;
 use super::records::{Entry, Records};
@@ -76,6 +78,9 @@ pub struct Shell {
     /// Adverts that could not be sent and were not told of yet.
     failed: BTreeMap<RouterId, (Errno, u32)>,
     pub(super) buffer: Buffer,
+    /// Packets came since it waited last.
+    pub(super) heard: bool,
+    pace: Pace,
     pub(super) timer: Rc<Timer>,
     /// When the timer is to ring.
     armed: Option<Instant>,
@@ -140,6 +145,8 @@ impl Shell {
             forwarding: Forwarding::default(),
             failed: BTreeMap::new(),
             buffer: Buffer::default(),
+            heard: false,
+            pace: Pace::default(),
             timer: parts.timer,
             armed: None,
             records: parts.records,
@@ -182,6 +189,14 @@ impl Shell {
             // What was too much for the supervisor before may not be any more.
             None => more || said && !self.reporting.is_empty() && !self.is_starting(),
         }
+    }
+
+    /// How long to rest before it is waited for more, when packets come one after the other.
+    pub fn rest(&mut self) -> Option<Duration> {
+        if !std::mem::take(&mut self.heard) {
+            return None;
+        }
+        self.pace.woken(clock::now(), self.armed)
     }
 
     /// How it ended, once that is told.
@@ -245,7 +260,7 @@ impl Shell {
         self.pass_log();
         let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline()];
         self.armed = deadlines.into_iter().flatten().min();
-        if let Err(error) = self.timer.set(self.armed) {
+        if let Err(error) = self.timer.set(self.armed, now) {
             self.fail(&format!("cannot set the timer: {error}"));
         }
         more
