@@ -216,9 +216,20 @@ pub fn send_many(socket: BorrowedFd<'_>, messages: &[Outgoing<'_>]) -> nix::Resu
         header.write(place.write(Place::new(message)).header());
         count += 1;
     }
+    let flags: libc::c_int = 0;
+    // Not by musl's function, which makes a call for each message, as its headers may have
+    // something where the kernel's wider fields end. Ours are zero there.
     // SAFETY: the first `count` headers are written. What they point to, in `places` and
     // `messages`, stays where it is until after the call; the kernel only reads the octets.
-    let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr().cast(), count, 0) };
+    let sent = unsafe {
+        libc::syscall(
+            libc::SYS_sendmmsg,
+            socket.as_raw_fd(),
+            headers.as_mut_ptr().cast::<libc::mmsghdr>(),
+            count,
+            flags,
+        )
+    };
     usize::try_from(Errno::result(sent)?).map_err(|_| Errno::EINVAL)
 }
 

@@ -146,7 +146,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         spawner.watch_until_end(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
     };
     let alarm = spawner.watch_timer(timer.as_fd(), |shell| shell.timer.fired())?;
-    let netlink = spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?;
+    let netlink = spawner.watch(shell.kernel.monitor.as_fd(), Shell::hear_kernel)?;
     let silence =
         shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?;
     let mut listeners = Vec::new();

@@ -67,6 +67,10 @@ pub struct Shell {
     /// Another configuration came, and waits until the one in effect has nothing left to do.
     pub(super) next: Option<(u32, Settings)>,
     pub(super) kernel: Kernel,
+    /// There are more requests for it.
+    pub(super) asking: bool,
+    /// Slices of them since its news were read.
+    pub(super) unheard_slices: u8,
     pub(super) silence: Silence,
     pub(super) links: Links,
     pub(super) changed_links: BTreeSet<Box<str>>,
@@ -135,6 +139,8 @@ impl Shell {
             generation: None,
             next: None,
             kernel: Kernel::open()?,
+            asking: false,
+            unheard_slices: 0,
             silence,
             links: Links::default(),
             changed_links: BTreeSet::new(),
@@ -248,7 +254,8 @@ impl Shell {
         }
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
-        let mut more = self.ask_kernel();
+        self.asking = self.ask_kernel();
+        let mut more = self.asking;
         more |= self.announce(more);
         let untold = self.tell(if more { NOTICES_MEANWHILE } else { NOTICES });
         more |= untold;
