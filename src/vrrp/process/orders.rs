@@ -53,6 +53,9 @@ impl Shell {
                 self.with_instance(ticket, &instance, |shell, id| {
                     let result = match shell.engine.held(id) {
                         Some(_) => Ok(format!("{instance}: released{}", shell.held_with(id))),
+                        None if shell.engine.is_unheard(id) => {
+                            Ok(format!("{instance}: preempts again, if its adverts leave now"))
+                        }
                         None => Err(format!("{instance} is not held: there is nothing to release")),
                     };
                     let command = Command::Release { instance: id };

@@ -29,7 +29,7 @@ use crate::system::timer::Timer;
 use crate::units::{Family, Instant};
 use crate::vrrp::settings::Settings;
 use crate::vrrp::{
-    Action, Engine, Event, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
+    Action, Engine, Event, InstanceId, InterfaceId, KernelError, Notice, ObjectId, RouterId, State,
 };
 use nix::errno::Errno;
 
@@ -251,8 +251,14 @@ impl Shell {
         more
     }
 
-    /// All adverts that are due, in as few calls as possible.
+    /// All adverts that are due, in as few calls as possible. What cannot be sent may make others
+    /// due.
     fn send_adverts(&mut self, now: Instant) {
+        while self.send_some_adverts(now) {}
+    }
+
+    fn send_some_adverts(&mut self, now: Instant) -> bool {
+        let mut refused = false;
         while let Some(action) = self.engine.poll_urgent() {
             if action == Action::DrainSockets {
                 self.drain();
@@ -266,12 +272,12 @@ impl Shell {
             // Before it leaves: whoever comes after us has to know that we were master.
             self.saved.advert(&self.engine, router.instance, now);
             if self.due.push(router).is_err() {
-                self.transmit();
+                refused |= self.transmit(now);
                 // There is room now.
                 let _ = self.due.push(router);
             }
         }
-        self.transmit();
+        refused | self.transmit(now)
     }
 
     /// Makes what adverts need, so that a takeover need not wait for that.
@@ -290,11 +296,13 @@ impl Shell {
         }
     }
 
-    fn transmit(&mut self) {
+    /// `true`: the engine was told that something could not be sent.
+    fn transmit(&mut self, now: Instant) -> bool {
         if self.due.is_empty() {
-            return;
+            return false;
         }
-        let Self { due, packets, transmitter, failed, .. } = self;
+        let mut refused = false;
+        let Self { due, packets, transmitter, failed, engine, .. } = self;
         let adverts = due.iter().filter_map(|router| packets.get(*router)).map(|packet| Advert {
             link: packet.link,
             source: packet.source,
@@ -304,9 +312,15 @@ impl Shell {
             if let Some(router) = due.get(place) {
                 let (last, count) = failed.entry(*router).or_insert((errno, 0));
                 (*last, *count) = (errno, count.saturating_add(1));
+                if !is_of_link(errno) {
+                    let error = KernelError(errno as i32);
+                    engine.handle(Event::Refused { router: *router, error }, now);
+                    refused = true;
+                }
             }
         });
         due.clear();
+        refused
     }
 
     /// Reads all packets that wait, since the process stood still; not longer than the engine
@@ -517,7 +531,10 @@ impl Shell {
     /// down fails first and is heard of then (`vrrp:X-4`): that is no fault of the sending.
     pub(super) fn tell_failures(&mut self) {
         for (router, (errno, count)) in std::mem::take(&mut self.failed) {
-            if self.engine.state(router.instance) == Some(State::Master) && !is_of_link(errno) {
+            let id = router.instance;
+            let concerns =
+                self.engine.state(id) == Some(State::Master) || self.engine.is_unheard(id);
+            if concerns && !is_of_link(errno) {
                 self.tell_failed(router, errno, count);
             }
         }

@@ -125,8 +125,9 @@ impl Kind {
             _ => (0, 0),
         };
         let since = match self {
-            Freeze | AllKill | AllKillChanged | StateAllKill | SendRefusedLong | OrphanStuck
-            | Split => Both::Afterwards,
+            Freeze | AllKill | AllKillChanged | StateAllKill | OrphanStuck | Split => {
+                Both::Afterwards
+            }
             _ => Both::Always,
         };
         // The other one's skew time at priority 100 is 0.61 intervals.
