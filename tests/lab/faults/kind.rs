@@ -145,7 +145,7 @@ impl Kind {
             // Until it is back.
             AddressRemoved => (Some(0), None),
             // Handed over.
-            HoldKill | SupervisorKill | SupervisorRestart => (Some(1), Some(0)),
+            HoldKill | SupervisorKill | SupervisorRestart | SendRefusedLong => (Some(1), Some(0)),
             Stop
             | StopKill
             | UpgradeKill
@@ -159,7 +159,6 @@ impl Kind {
             | StateAllKill
             | DescriptorsLink
             | SupervisorDescriptors
-            | SendRefusedLong
             | Flush
             | LinkDown
             | LinkAgain
