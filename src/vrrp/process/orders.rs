@@ -192,12 +192,16 @@ impl Shell {
         self.prepare();
     }
 
-    /// Starts the engine once the kernel's links and addresses are known.
+    /// Starts the engine once the kernel's links and addresses are known, and no other process
+    /// works.
     pub fn start_when_ready(&mut self) {
         if self.started || !self.kernel.monitor.is_current() {
             return;
         }
         let Some(generation) = self.generation else { return };
+        if !self.role.is_ours() {
+            return;
+        }
         let now = clock::now();
         for (instance, last_advert) in self.saved.masters(&self.engine) {
             self.engine.handle(Event::Resume { instance, last_advert }, now);

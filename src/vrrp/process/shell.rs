@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use super::announce::Announcer;
@@ -14,6 +14,7 @@ use super::outlet::Outlet;
 use super::packets::Packets;
 use super::receive::Buffer;
 use super::records::{Entry, Records};
+use super::role::Role;
 use super::saved::Saved;
 use super::silence::Silence;
 use super::transmit::{Advert, Transmitter};
@@ -60,8 +61,9 @@ pub struct Shell {
     pub(super) engine: Engine,
     /// The configuration in effect has interfaces and addresses reported, and the engine runs.
     pub(super) started: bool,
-    /// A configuration came, and waits for the kernel's links and addresses.
+    /// A configuration came, and waits for the kernel's links and addresses, and for the role.
     pub(super) generation: Option<u32>,
+    pub(super) role: Role,
     /// Another configuration came, and waits until the one in effect has nothing left to do.
     pub(super) next: Option<(u32, Settings)>,
     pub(super) kernel: Kernel,
@@ -109,6 +111,8 @@ pub struct Parts {
     pub saved: Saved,
     /// The timer that is waited for.
     pub timer: Rc<Timer>,
+    /// Whoever has it is the vrrp process.
+    pub lock: OwnedFd,
 }
 
 impl Shell {
@@ -128,6 +132,7 @@ impl Shell {
             engine: Engine::new(&Settings::default()),
             started: false,
             generation: None,
+            role: Role::new(parts.lock),
             next: None,
             kernel: Kernel::open()?,
             silence,
@@ -231,6 +236,7 @@ impl Shell {
         if let Some(armed) = self.armed.filter(|armed| now > *armed) {
             self.saved.late(now.since(armed));
         }
+        let try_again = self.wait_for_role(now);
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
         let mut more = self.ask_kernel();
@@ -243,7 +249,7 @@ impl Shell {
         }
         more |= self.report();
         self.pass_log();
-        let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline()];
+        let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline(), try_again];
         self.armed = deadlines.into_iter().flatten().min();
         if let Err(error) = self.timer.set(self.armed) {
             self.fail(&format!("cannot set the timer: {error}"));
