@@ -172,6 +172,7 @@ impl Shell {
         self.engine.handle(Event::Reload(&settings), clock::now());
         self.forget();
         self.adopt();
+        self.saved.states(&self.engine);
         self.send(&FromChild::Applied { generation });
         true
     }
@@ -215,6 +216,9 @@ impl Shell {
             let command = Command::Switchover { instance, hold_for, force: true };
             self.engine.handle(Event::Command(command), clock::now());
         }
+        // Until now it was what the process before has left: should this one die, the next one goes
+        // on from there.
+        self.saved.states(&self.engine);
         self.send(&FromChild::Applied { generation });
         if self.stopping {
             self.engine.handle(Event::Shutdown, clock::now());
