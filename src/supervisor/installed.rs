@@ -220,10 +220,10 @@ pub fn overdue(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
     adverts.min()
 }
 
-/// Those that have to be gone now, and those that have not.
-pub fn split(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> (Vec<Held>, Vec<Held>) {
-    let is_due = |one: &Held| due(std::slice::from_ref(one), saved).is_some_and(|at| at <= now);
-    held.iter().cloned().partition(is_due)
+/// Those that have to be gone now.
+pub fn due_by(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> Vec<Held> {
+    let is_due = |one: &&Held| due(std::slice::from_ref(*one), saved).is_some_and(|at| at <= now);
+    held.iter().filter(is_due).cloned().collect()
 }
 
 /// What of them no instance of the configuration has: a process that starts with it does not know

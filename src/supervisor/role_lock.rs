@@ -38,15 +38,16 @@ impl RoleLock {
         Ok(self.0.try_clone()?.into())
     }
 
-    /// Writes who has it from now on.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn give_to(mut self, pid: Pid) -> io::Result<()> {
-        let process = Holder { pid, start: start_of(pid)? };
-        self.0.rewind()?;
-        self.0.set_len(0)?;
-        writeln!(self.0, "{process}")
+    /// Writes who has it from now on. Without that it has the lock all the same, but whoever waits
+    /// for it does not know its number.
+    pub fn give_to(mut self, pid: Pid) {
+        let mut write = || {
+            let process = Holder { pid, start: start_of(pid)? };
+            self.0.rewind()?;
+            self.0.set_len(0)?;
+            writeln!(self.0, "{process}")
+        };
+        let _: io::Result<()> = write();
     }
 }
 
@@ -127,6 +128,12 @@ pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
         true => Ok(Some(RoleLock(file))),
         false => Err(format!("vrrp process {killed} of a former supervisor does not end")),
     }
+}
+
+/// The lock that another process of this daemon has, for the one that comes after it. `None`: there
+/// is none.
+pub fn share(daemon: &Daemon) -> Option<RoleLock> {
+    daemon.dir.open_file(FILE).ok().map(RoleLock)
 }
 
 /// At the end: removes the file, unless a process still hands over.

@@ -60,7 +60,7 @@ pub async fn all(daemon: &Daemon) {
 
 async fn remove_due(daemon: &Daemon, why: &str, now: Instant) -> bool {
     let saved = installed::saved(daemon);
-    let (due, _) = installed::split(&daemon.installed.borrow(), &saved, now);
+    let due = installed::due_by(&daemon.installed.borrow(), &saved, now);
     let removed = due.is_empty() || remove(daemon, &due, why).await;
     if removed {
         disown(daemon, &due, &saved);

@@ -18,6 +18,7 @@
 //! | `pace` | how often packets wake it |
 //! | `packets` | the packet of each virtual router |
 //! | `saved` | what the next process has to know |
+//! | `role` | who of two processes is the one |
 //! | `records`, `limit`, `log`, `words` | the log |
 //! | `report`, `warnings` | the status |
 //! | `outlet` | octets that wait for a socket |
@@ -40,6 +41,7 @@ mod packets;
 pub mod receive;
 mod records;
 mod report;
+mod role;
 mod saved;
 mod shell;
 mod silence;
@@ -85,7 +87,7 @@ pub struct Inherited {
     pub records: OwnedFd,
     /// Memory that outlives this process.
     pub shared: OwnedFd,
-    /// The lock of the role, held until this process ends.
+    /// The lock of the role, waited for when another process has it, and held until this one ends.
     pub lock: OwnedFd,
     /// Whether it keeps the right to lock its memory.
     pub locks_memory: bool,
@@ -134,6 +136,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         records: Records::new(inherited.records),
         saved: Saved::new(shared),
         timer: Rc::clone(&timer),
+        lock: inherited.lock,
     };
     let mut shell = Shell::new(parts)?;
     let spawner = Spawner::new()?;
@@ -157,7 +160,8 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     }
     let end = spawner.run(&mut shell)?;
     drop((channel, alarm, netlink, silence, listeners));
-    drop(inherited.lock);
+    // With the lock, last.
+    drop(shell);
     Ok(match end {
         End::Stopped => ExitCode::SUCCESS,
         End::Failed => ExitCode::FAILURE,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::pace::Pace;
 use super::packets::Packets;
 use super::receive::Buffer;
 use super::records::{Entry, Records};
+use super::role::Role;
 use super::saved::Saved;
 use super::silence::Silence;
 use super::transmit::{Advert, Transmitter};
@@ -31,7 +32,7 @@ use crate::system::timer::Timer;
 use crate::units::{Family, Instant};
 use crate::vrrp::settings::Settings;
 use crate::vrrp::{
-    Action, Engine, Event, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
+    Action, Engine, Event, InstanceId, InterfaceId, KernelError, Notice, ObjectId, RouterId, State,
 };
 use nix::errno::Errno;
 
@@ -62,8 +63,9 @@ pub struct Shell {
     pub(super) engine: Engine,
     /// The configuration in effect has interfaces and addresses reported, and the engine runs.
     pub(super) started: bool,
-    /// A configuration came, and waits for the kernel's links and addresses.
+    /// A configuration came, and waits for the kernel's links and addresses, and for the role.
     pub(super) generation: Option<u32>,
+    pub(super) role: Role,
     /// Another configuration came, and waits until the one in effect has nothing left to do.
     pub(super) next: Option<(u32, Settings)>,
     pub(super) kernel: Kernel,
@@ -118,6 +120,8 @@ pub struct Parts {
     pub saved: Saved,
     /// The timer that is waited for.
     pub timer: Rc<Timer>,
+    /// Whoever has it is the vrrp process.
+    pub lock: OwnedFd,
 }
 
 impl Shell {
@@ -137,6 +141,7 @@ impl Shell {
             engine: Engine::new(&Settings::default()),
             started: false,
             generation: None,
+            role: Role::new(parts.lock),
             next: None,
             kernel: Kernel::open()?,
             asking: false,
@@ -252,6 +257,7 @@ impl Shell {
         if let Some(armed) = self.armed.filter(|armed| now > *armed) {
             self.saved.late(now.since(armed));
         }
+        let try_again = self.wait_for_role(now);
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
         self.asking = self.ask_kernel();
@@ -265,7 +271,7 @@ impl Shell {
         }
         more |= self.report();
         self.pass_log();
-        let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline()];
+        let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline(), try_again];
         self.armed = deadlines.into_iter().flatten().min();
         if let Err(error) = self.timer.set(self.armed, now) {
             self.fail(&format!("cannot set the timer: {error}"));
@@ -273,8 +279,14 @@ impl Shell {
         more
     }
 
-    /// All adverts that are due, in as few calls as possible.
+    /// All adverts that are due, in as few calls as possible. What cannot be sent may make others
+    /// due.
     fn send_adverts(&mut self, now: Instant) {
+        while self.send_some_adverts(now) {}
+    }
+
+    fn send_some_adverts(&mut self, now: Instant) -> bool {
+        let mut refused = false;
         while let Some(action) = self.engine.poll_urgent() {
             if action == Action::DrainSockets {
                 self.drain();
@@ -288,12 +300,12 @@ impl Shell {
             // Before it leaves: whoever comes after us has to know that we were master.
             self.saved.advert(&self.engine, router.instance, now);
             if self.due.push(router).is_err() {
-                self.transmit();
+                refused |= self.transmit(now);
                 // There is room now.
                 let _ = self.due.push(router);
             }
         }
-        self.transmit();
+        refused | self.transmit(now)
     }
 
     /// Makes what adverts need, so that a takeover need not wait for that.
@@ -312,11 +324,13 @@ impl Shell {
         }
     }
 
-    fn transmit(&mut self) {
+    /// `true`: the engine was told that something could not be sent.
+    fn transmit(&mut self, now: Instant) -> bool {
         if self.due.is_empty() {
-            return;
+            return false;
         }
-        let Self { due, packets, transmitter, failed, .. } = self;
+        let mut refused = false;
+        let Self { due, packets, transmitter, failed, engine, .. } = self;
         let adverts = due.iter().filter_map(|router| packets.get(*router)).map(|packet| Advert {
             link: packet.link,
             source: packet.source,
@@ -326,9 +340,15 @@ impl Shell {
             if let Some(router) = due.get(place) {
                 let (last, count) = failed.entry(*router).or_insert((errno, 0));
                 (*last, *count) = (errno, count.saturating_add(1));
+                if !is_of_link(errno) {
+                    let error = KernelError(errno as i32);
+                    engine.handle(Event::Refused { router: *router, error }, now);
+                    refused = true;
+                }
             }
         });
         due.clear();
+        refused
     }
 
     /// Reads all packets that wait, since the process stood still; not longer than the engine
@@ -539,7 +559,10 @@ impl Shell {
     /// down fails first and is heard of then (`vrrp:X-4`): that is no fault of the sending.
     pub(super) fn tell_failures(&mut self) {
         for (router, (errno, count)) in std::mem::take(&mut self.failed) {
-            if self.engine.state(router.instance) == Some(State::Master) && !is_of_link(errno) {
+            let id = router.instance;
+            let concerns =
+                self.engine.state(id) == Some(State::Master) || self.engine.is_unheard(id);
+            if concerns && !is_of_link(errno) {
                 self.tell_failed(router, errno, count);
             }
         }
