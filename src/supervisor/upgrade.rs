@@ -19,6 +19,7 @@ use smol::io::AsyncReadExt;
 
 use super::daemon::Daemon;
 use super::former::{self, Former, FormerChild};
+use super::installed;
 use super::log::Target;
 use super::time::within;
 use crate::control::link;
@@ -186,7 +187,7 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
         generation: daemon.current.borrow().generation,
         restarts: vrrp.restarts,
         transitions: daemon.log.last_transitions(),
-        installed: daemon.installed.borrow().clone(),
+        installed: installed::all(daemon),
         lock: lock.transpose()?,
         listener: listener.transpose()?,
         memory: keep(&daemon.memory)?,
