@@ -1,10 +1,8 @@
 //! From a part of the model back to its place in the text.
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
 use super::diagnostic::Span;
 use super::reader::Holes;
+use super::tree::{Node, Table, Value};
 
 /// One step down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,25 +26,25 @@ pub trait Places {
 /// The places of a TOML tree.
 #[derive(Debug)]
 pub struct TomlPlaces<'a> {
-    tree: &'a DeTable<'a>,
+    tree: &'a Table<'a>,
     holes: Holes,
 }
 
 impl<'a> TomlPlaces<'a> {
     /// Of a tree, and of the elements that the model lacks.
-    pub fn new(tree: &'a DeTable<'a>, holes: Holes) -> Self {
+    pub fn new(tree: &'a Table<'a>, holes: Holes) -> Self {
         Self { tree, holes }
     }
 
     /// The place, and whether all steps could be taken.
     fn walk(&self, path: &[Step<'_>]) -> (Span, bool) {
         let mut span = 0..0;
-        let mut at: Option<&Spanned<DeValue<'a>>> = None;
+        let mut at: Option<&Node<'a>> = None;
         for step in path {
-            let next = match (*step, at.map(Spanned::get_ref)) {
+            let next = match (*step, at.map(|node| &node.value)) {
                 (Step::Key(key), None) => self.tree.get(key),
-                (Step::Key(key), Some(DeValue::Table(table))) => table.get(key),
-                (Step::Index(index), Some(DeValue::Array(array))) => {
+                (Step::Key(key), Some(Value::Table(table))) => table.get(key),
+                (Step::Index(index), Some(Value::Array(array))) => {
                     array.get(self.source_index(&span, index))
                 }
                 (Step::Key(_) | Step::Index(_), _) => None,

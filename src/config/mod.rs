@@ -1,13 +1,13 @@
 //! The configuration: typed model, defaults, validation and diagnostics.
 //!
 //! ```text
-//! octets --source--> text --toml--> tree --read--> Model --validate--> diagnostics
-//!                                    |                        |
-//!                                    +--------- locate -------+
+//! octets --source--> text --tree--> Table --read--> Model --validate--> diagnostics
+//!                                     |                        |
+//!                                     +--------- locate -------+
 //! ```
 //!
 //! [`source`] turns the octets of a file into text, or says why it can not. [`parse`] reads a
-//! text: the toml crate makes a tree in which every key and value knows its place; [`reader`]
+//! text: [`tree`] makes a tree of it in which every key and value knows its place; [`reader`]
 //! reads typed values from it and goes on after an error, so that all are found in one run; `read`
 //! builds the [`model::Model`]; [`validate`] looks at what goes together. The model holds no
 //! places: when a cross check finds something, [`locate`] looks the place up in the tree.
@@ -29,6 +29,7 @@ pub mod routes;
 pub mod source;
 pub mod suggest;
 mod syntax;
+pub mod tree;
 pub mod validate;
 pub mod values;
 
@@ -55,19 +56,33 @@ pub struct Parsed {
 /// Reads a whole configuration from TOML. `machine` is what the cross checks compare interfaces
 /// and addresses with; without it they look at the text alone.
 pub fn parse(text: &str, machine: Option<&Machine>) -> Parsed {
+    if let Some(tree) = tree::usual(text) {
+        return parse_tree(text, &tree, None, machine);
+    }
     let (tree, errors) = DeTable::parse_recoverable(text);
-    let repaired = (!errors.is_empty()).then(|| syntax::repair(text, errors));
-    let tree = match &repaired {
-        Some(repaired) => DeTable::parse_recoverable(&repaired.text).0,
-        None => tree,
-    };
+    if errors.is_empty() {
+        return parse_tree(text, &tree::of_toml(tree.get_ref()), None, machine);
+    }
+    let repaired = syntax::repair(text, errors);
+    let tree = DeTable::parse_recoverable(&repaired.text).0;
+    let tree = tree::of_toml(tree.get_ref());
+    parse_tree(text, &tree, Some(repaired.diagnostics), machine)
+}
+
+/// The same of what was a text; with the mistakes in its syntax.
+fn parse_tree<'a>(
+    text: &'a str,
+    tree: &'a tree::Table<'a>,
+    syntax: Option<Vec<Diagnostic>>,
+    machine: Option<&Machine>,
+) -> Parsed {
     let context = Context::new(text);
-    let reading = read::model(&context, tree.get_ref());
+    let reading = read::model(&context, tree);
     let (mut diagnostics, holes) = context.finish();
-    if let Some(repaired) = repaired {
-        diagnostics = syntax::merge(text, repaired.diagnostics, diagnostics);
+    if let Some(syntax) = syntax {
+        diagnostics = syntax::merge(text, syntax, diagnostics);
     } else {
-        let places = TomlPlaces::new(tree.get_ref(), holes);
+        let places = TomlPlaces::new(tree, holes);
         validate::validate(&reading, &places, machine, &mut diagnostics);
     }
     diagnostics

@@ -153,6 +153,50 @@ pub fn address_with_len(text: &str) -> Result<(IpAddr, u8), Wrong> {
     }
 }
 
+/// `A.B.C.D` or `A.B.C.D/LENGTH`, as [`address_with_len`] reads it but sooner: a large configuration
+/// is addresses for the most part. `None`: something else.
+pub fn plain_v4(text: &str) -> Option<(Ipv4Addr, u8)> {
+    let mut octets = text.bytes();
+    // A number of at most three digits, and what comes after it.
+    let mut number = || {
+        let (mut value, mut digits) = (0_u16, 0);
+        loop {
+            let next = octets.next();
+            match next {
+                Some(digit @ b'0'..=b'9') if digits < 3 => {
+                    // A zero before other digits is a mistake.
+                    if digits > 0 && value == 0 {
+                        return None;
+                    }
+                    value = value * 10 + u16::from(digit - b'0');
+                    digits += 1;
+                }
+                Some(b'.' | b'/') | None if digits > 0 => {
+                    return Some((u8::try_from(value).ok()?, next));
+                }
+                Some(_) | None => return None,
+            }
+        }
+    };
+    let mut address = [0; 4];
+    let mut after = Some(b'.');
+    for octet in &mut address {
+        if after != Some(b'.') {
+            return None;
+        }
+        (*octet, after) = number()?;
+    }
+    let len = match after {
+        None => 32,
+        Some(b'/') => match number()? {
+            (len @ 0..=32, None) => len,
+            _ => return None,
+        },
+        Some(_) => return None,
+    };
+    Some((Ipv4Addr::from_octets(address), len))
+}
+
 /// A destination or selector: `ADDRESS/LENGTH` with all host bits zero.
 pub fn prefix(text: &str) -> Result<Prefix, Wrong> {
     let (address, len) = address_with_len(text)?;
@@ -257,6 +301,29 @@ mod tests {
         assert!(
             address_with_len("10.0.0.1/255.0.0.0").unwrap_err().help.contains("number of bits")
         );
+    }
+
+    #[test]
+    fn a_plain_address_is_the_same_in_both_ways() {
+        let parts = ["", "0", "7", "32", "33", "255", "256", "01", "00", "1000", "+1", " 1", "a"];
+        let (mut plain, mut texts) = (0, Vec::new());
+        for one in parts {
+            for other in parts {
+                texts.push(format!("{one}.2.{other}.4"));
+                texts.push(format!("1.2.3.{one}/{other}"));
+                texts.push(format!("{one}.2.3.4{other}"));
+                texts.push(format!("1.2.3{one}/2{other}"));
+                texts.push(format!("1.2.3.4/{one}/{other}"));
+                texts.push(format!("1.2.3.4.{one}{other}"));
+            }
+        }
+        for text in texts {
+            let Some((address, len)) = plain_v4(&text) else { continue };
+            assert_eq!(address_with_len(&text), Ok((IpAddr::V4(address), len)), "{text}");
+            plain += 1;
+        }
+        assert!(plain > 50, "{plain}");
+        assert_eq!(plain_v4("192.168.1.1/24"), Some((Ipv4Addr::new(192, 168, 1, 1), 24)));
     }
 
     #[test]

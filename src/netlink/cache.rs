@@ -76,6 +76,45 @@ pub struct Interface<'a> {
     pub ipv6: Option<Ipv6Addr>,
 }
 
+/// The addresses of one link.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct OnLink {
+    /// In the order of a dump, and behind it that of the events.
+    list: Vec<Address>,
+    /// How many of them there are of each: mostly none is looked for, among thousands.
+    count: BTreeMap<IpAddr, u32>,
+}
+
+impl OnLink {
+    fn place(&self, is: impl Fn(&Address) -> bool, address: IpAddr) -> Option<usize> {
+        self.count.get(&address)?;
+        // What was added last is at the end, and mostly asked for.
+        self.list.iter().rposition(is)
+    }
+
+    /// Puts an address in; returns what was known of it.
+    fn put(&mut self, address: Address) -> Option<Address> {
+        let at = self.place(|other| other.is_same(&address), address.address);
+        if let Some(known) = at.and_then(|at| self.list.get_mut(at)) {
+            return Some(std::mem::replace(known, address));
+        }
+        *self.count.entry(address.address).or_default() += 1;
+        self.list.push(address);
+        None
+    }
+
+    fn take(&mut self, address: &Address) -> Option<Address> {
+        let at = self.place(|other| other.is_same(address), address.address)?;
+        if let Some(count) = self.count.get_mut(&address.address) {
+            *count -= 1;
+            if *count == 0 {
+                self.count.remove(&address.address);
+            }
+        }
+        Some(self.list.remove(at))
+    }
+}
+
 /// Links and addresses, as far as known.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cache {
@@ -83,8 +122,7 @@ pub struct Cache {
     /// Whose name it is now. While old news is worked off, two links can have the same name: the
     /// one heard of last has it.
     names: BTreeMap<Box<str>, LinkIndex>,
-    /// In the order of a dump, and behind it that of the events.
-    addresses: BTreeMap<LinkIndex, Vec<Address>>,
+    addresses: BTreeMap<LinkIndex, OnLink>,
 }
 
 impl Cache {
@@ -121,7 +159,20 @@ impl Cache {
 
     /// The addresses of a link, those heard of last at the end.
     pub fn addresses(&self, index: LinkIndex) -> &[Address] {
-        self.addresses.get(&index).map_or(&[], Vec::as_slice)
+        self.addresses.get(&index).map_or(&[], |on| on.list.as_slice())
+    }
+
+    /// An address of a link, by what makes it the same for the kernel.
+    pub fn address(
+        &self,
+        link: LinkIndex,
+        address: IpAddr,
+        prefix_len: u8,
+        peer: Option<IpAddr>,
+    ) -> Option<&Address> {
+        let on = self.addresses.get(&link)?;
+        let is = |a: &Address| (a.address, a.prefix_len, a.peer) == (address, prefix_len, peer);
+        on.list.get(on.place(is, address)?)
     }
 
     /// An interface by its present name, with the addresses to send from. Those for which
@@ -167,7 +218,7 @@ impl Cache {
                 }
             }
             Event::LinkGone(link) => {
-                for address in self.addresses.remove(&link.index).unwrap_or_default() {
+                for address in self.addresses.remove(&link.index).unwrap_or_default().list {
                     report(What::Address { before: Some(address), after: None });
                 }
                 if let Some(before) = self.links.remove(&link.index) {
@@ -176,26 +227,19 @@ impl Cache {
                 }
             }
             Event::Address(address) => {
-                let known = self.addresses.entry(address.link).or_default();
-                let before = match known.iter_mut().find(|other| other.is_same(&address)) {
-                    Some(place) => Some(std::mem::replace(place, address.clone())),
-                    None => {
-                        known.push(address.clone());
-                        None
-                    }
-                };
+                let before = self.addresses.entry(address.link).or_default().put(address.clone());
                 if before.as_ref() != Some(&address) {
                     report(What::Address { before, after: Some(address) });
                 }
             }
             Event::AddressGone(address) => {
                 let Some(known) = self.addresses.get_mut(&address.link) else { return };
-                if let Some(at) = known.iter().position(|other| other.is_same(&address)) {
-                    let before = known.remove(at);
-                    report(What::Address { before: Some(before), after: None });
-                }
-                if known.is_empty() {
+                let before = known.take(&address);
+                if known.list.is_empty() {
                     self.addresses.remove(&address.link);
+                }
+                if before.is_some() {
+                    report(What::Address { before, after: None });
                 }
             }
         }
@@ -206,7 +250,7 @@ impl Cache {
     pub fn replace(&mut self, new: Self, changes: &mut Vec<Change>) {
         let old = std::mem::replace(self, new);
         let mut report = |what| changes.push(Change { origin: Origin::Other, what });
-        for before in old.addresses.values().flatten() {
+        for before in old.addresses.values().flat_map(|on| &on.list) {
             if self.find(before).is_none() {
                 report(What::Address { before: Some(before.clone()), after: None });
             }
@@ -222,7 +266,7 @@ impl Cache {
                 report(What::Link { before: before.cloned(), after: Some(after.clone()) });
             }
         }
-        for after in self.addresses.values().flatten() {
+        for after in self.addresses.values().flat_map(|on| &on.list) {
             let before = old.find(after);
             if before != Some(after) {
                 report(What::Address { before: before.cloned(), after: Some(after.clone()) });
@@ -231,7 +275,7 @@ impl Cache {
     }
 
     fn find(&self, address: &Address) -> Option<&Address> {
-        self.addresses(address.link).iter().find(|other| other.is_same(address))
+        self.address(address.link, address.address, address.prefix_len, address.peer)
     }
 
     /// Puts a link in; returns what was known of it.

@@ -24,7 +24,7 @@ use super::hello::{self, LEAST};
 use super::link::Link;
 use super::scheduling;
 use super::time::{patience, within};
-use super::{installed, role_lock, withdraw};
+use super::{installed, ready, role_lock, withdraw};
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
 use crate::control::shared::{Process, Shared};
@@ -340,9 +340,10 @@ async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> Duration {
     let mut before = turns(daemon);
     loop {
         let holds = !daemon.installed.borrow().is_empty();
-        let period = hello::pace(daemon.current.borrow().hello_period, holds);
+        let usual = daemon.current.borrow().hello_period;
+        let period = hello::pace(usual, holds);
         let end = clock::now() + period;
-        link.say_hello(period, holds);
+        link.say_hello(usual, holds);
         if holds && period > LEAST {
             // An answer that is not there by now needs a closer look.
             rest(LEAST, daemon, link, &mut before).await;
@@ -384,14 +385,17 @@ fn is_overdue(daemon: &Daemon, link: &Link) -> bool {
 
 /// Takes the records of a child until it ends.
 async fn records(daemon: &Daemon, socket: &Async<OwnedFd>) {
-    let mut octets = vec![0; RECORD];
+    let octets = RefCell::new(vec![0; RECORD]);
+    let next =
+        |fd: &OwnedFd| Ok(recv(fd.as_raw_fd(), &mut octets.borrow_mut(), MsgFlags::empty())?);
     let mut turn = 0;
     loop {
-        let len =
-            socket.read_with(|fd| Ok(recv(fd.as_raw_fd(), &mut octets, MsgFlags::empty())?)).await;
-        let record = match len {
+        let record = match ready::read(socket, next).await {
             Ok(0) | Err(_) => return,
-            Ok(len) => postcard::from_bytes::<Record>(octets.get(..len).unwrap_or_default()),
+            Ok(len) => {
+                let octets = octets.borrow();
+                postcard::from_bytes::<Record>(octets.get(..len).unwrap_or_default())
+            }
         };
         match record {
             Ok(record) => {

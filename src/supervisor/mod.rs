@@ -34,6 +34,7 @@ mod keeper;
 pub mod lines;
 mod link;
 pub mod log;
+mod ready;
 mod reload;
 mod role_lock;
 mod scheduling;
@@ -168,7 +169,9 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
     let daemon = Rc::new(daemon);
     let result = {
         let executor = Rc::new(LocalExecutor::new());
-        async_io::block_on(executor.run(work(&daemon, &executor, detached)))
+        // Not async-io's, which drives the reactor itself and so competes with the thread of the
+        // reactor: at each event they wake each other up a dozen times.
+        smol::future::block_on(executor.run(work(&daemon, &executor, detached)))
     };
     // The tasks ended with the executor, and nobody else has it.
     let (Some(daemon), Ok(plan)) = (Rc::into_inner(daemon), &result) else {

@@ -15,6 +15,7 @@
 //! | `kernel`, `silence` | requests to netlink and nf_tables, and what is really there |
 //! | `opening` | IPv6 addresses that are not open for packets yet |
 //! | `receive`, `transmit`, `announce`, `forwarding` | packets |
+//! | `pace` | how often packets wake it |
 //! | `packets` | the packet of each virtual router |
 //! | `saved` | what the next process has to know |
 //! | `role` | who of two processes is the one |
@@ -35,6 +36,7 @@ mod log;
 mod opening;
 mod orders;
 mod outlet;
+mod pace;
 mod packets;
 pub mod receive;
 mod records;
@@ -147,7 +149,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         spawner.watch_until_end(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
     };
     let alarm = spawner.watch_timer(timer.as_fd(), |shell| shell.timer.fired())?;
-    let netlink = spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?;
+    let netlink = spawner.watch(shell.kernel.monitor.as_fd(), Shell::hear_kernel)?;
     let silence =
         shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?;
     let mut listeners = Vec::new();

@@ -72,7 +72,7 @@ fn device(item: &Item<'_>) -> Option<Box<str>> {
 
 /// The two versions by number.
 pub fn version(item: &Item<'_>) -> Option<Version> {
-    match item.value.as_integer().map(|number| number.as_str()).unwrap_or_default() {
+    match item.value.as_integer().map_or("", |number| &number.digits) {
         "2" => Some(Version::V2),
         "3" => Some(Version::V3),
         _ => {

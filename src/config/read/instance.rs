@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
 use super::global::{DAY, Defaults, announce, version};
 use super::words::{Builder, Words, read};
 use super::{notify, objects, routes, security, track};
@@ -15,6 +13,7 @@ use crate::config::model::{
 };
 use crate::config::objects::VirtualAddress;
 use crate::config::reader::{Item, Table};
+use crate::config::tree::Value;
 use crate::config::values::{self, Wrong};
 use crate::units::{Centiseconds, Family, Mac, Priority, Version, Vrid};
 
@@ -109,7 +108,7 @@ fn addresses(table: &mut Table<'_>) -> Vec<VirtualAddress> {
         "add virtual_addresses = [\"192.168.1.1/24\"], the addresses that move to the master";
     let item = table.get("virtual_addresses");
     match &item {
-        Some(item) if matches!(item.value, DeValue::Array(array) if array.is_empty()) => {
+        Some(item) if matches!(item.value, Value::Array(array) if array.is_empty()) => {
             item.wrong(Wrong::new("the list is empty", help));
         }
         Some(_) => {}
@@ -194,15 +193,15 @@ fn interval(table: &mut Table<'_>, version: Version) -> Centiseconds {
 
 fn preempt(item: &Item<'_>) -> Option<PreemptMode> {
     match item.value {
-        DeValue::Boolean(true) => Some(PreemptMode::On),
-        DeValue::Boolean(false) => Some(PreemptMode::Off),
-        DeValue::String(text) if text == "immediate" => Some(PreemptMode::Immediate),
-        DeValue::String(_)
-        | DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => {
+        Value::Boolean(true) => Some(PreemptMode::On),
+        Value::Boolean(false) => Some(PreemptMode::Off),
+        Value::String(text) if text == "immediate" => Some(PreemptMode::Immediate),
+        Value::String(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Datetime
+        | Value::Array(_)
+        | Value::Table(_) => {
             item.wrong(Wrong::new(
                 "expected true, false or \"immediate\"",
                 "write preempt = true, preempt = false or preempt = \"immediate\"",
@@ -216,7 +215,7 @@ fn preempt(item: &Item<'_>) -> Option<PreemptMode> {
 fn sources(table: &mut Table<'_>) -> (Option<std::net::Ipv4Addr>, Option<std::net::Ipv6Addr>) {
     let (mut v4, mut v6) = (None, None);
     let Some(item) = table.get("source_address") else { return (v4, v6) };
-    let list = matches!(item.value, DeValue::Array(_));
+    let list = matches!(item.value, Value::Array(_));
     let items = if list { item.items().unwrap_or_default() } else { vec![item] };
     for item in items {
         let Some(address) = item.parse(values::address) else { continue };
@@ -249,7 +248,7 @@ const REMOVALS: [(&str, OnForeignRemoval); 2] =
     [("restore", OnForeignRemoval::Restore), ("backup", OnForeignRemoval::Backup)];
 
 fn garp_extra(item: &Item<'_>) -> Option<GarpExtra> {
-    if !matches!(item.value, DeValue::Table(_)) {
+    if !matches!(item.value, Value::Table(_)) {
         return Some(GarpExtra { interval: item.duration(Duration::ZERO..=DAY)?, all: false });
     }
     let mut table = item.table(Place::Other)?;
@@ -271,13 +270,13 @@ fn vmac(table: &mut Table<'_>) -> Option<Vmac> {
 
 fn vmac_item(item: &Item<'_>) -> Option<Vmac> {
     match item.value {
-        DeValue::Boolean(on) => on.then(Vmac::default),
-        DeValue::String(_) => Some(Vmac { name: item.interface(), ..Vmac::default() }),
-        DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => {
+        Value::Boolean(on) => on.then(Vmac::default),
+        Value::String(_) => Some(Vmac { name: item.interface(), ..Vmac::default() }),
+        Value::Integer(_)
+        | Value::Float(_)
+        | Value::Datetime
+        | Value::Array(_)
+        | Value::Table(_) => {
             let mut table = item.table(Place::Other)?;
             let vmac = Vmac {
                 name: table.get("name").and_then(|item| item.interface()),
@@ -315,13 +314,13 @@ fn ipvlan(item: &Item<'_>) -> Option<Ipvlan> {
         ("vepa", IpvlanMode::Vepa),
     ];
     match item.value {
-        DeValue::Boolean(on) => on.then(Ipvlan::default),
-        DeValue::String(_) => Some(Ipvlan { name: item.interface(), ..Ipvlan::default() }),
-        DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => {
+        Value::Boolean(on) => on.then(Ipvlan::default),
+        Value::String(_) => Some(Ipvlan { name: item.interface(), ..Ipvlan::default() }),
+        Value::Integer(_)
+        | Value::Float(_)
+        | Value::Datetime
+        | Value::Array(_)
+        | Value::Table(_) => {
             let mut table = item.table(Place::Other)?;
             let ipvlan = Ipvlan {
                 name: table.get("name").and_then(|item| item.interface()),

@@ -10,13 +10,12 @@ mod words;
 
 use std::collections::HashSet;
 
-use toml::de::DeTable;
-
 use super::keys::Place;
 use global::Defaults;
 
 use super::model::{Command, Model, Notify, Statics};
 use super::reader::{Context, Item, Path, Table};
+use super::tree::{self, Value};
 use super::values::Wrong;
 
 /// What was read, as far as it could be.
@@ -29,7 +28,7 @@ pub struct Reading {
 }
 
 /// Reads everything, and reports what is wrong to the context.
-pub fn model<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Reading {
+pub fn model<'a>(cx: &'a Context<'a>, tree: &'a tree::Table<'a>) -> Reading {
     let mut root = Table::new(cx, tree, 0..0, Path::Root, Place::Root);
     let mut model = Model::default();
     let global = root.table("global", Place::Global);
@@ -94,7 +93,7 @@ fn renamed(root: &Table<'_>, defaults: &Defaults) {
 
 /// A program: a text of words, a list, or a table with `command`, `user` and `group`.
 fn command(item: &Item<'_>) -> Option<Command> {
-    if matches!(item.value, toml::de::DeValue::Table(_)) {
+    if matches!(item.value, Value::Table(_)) {
         let mut table = item.table(Place::Other)?;
         let argv = match table.get("command") {
             Some(item) => argv(&item),
@@ -112,7 +111,7 @@ fn command(item: &Item<'_>) -> Option<Command> {
 
 /// The program and its arguments.
 fn argv(item: &Item<'_>) -> Option<Vec<Box<str>>> {
-    let argv: Vec<Box<str>> = if let toml::de::DeValue::String(text) = item.value {
+    let argv: Vec<Box<str>> = if let Value::String(text) = item.value {
         if text.contains(['"', '\'', '|', '>', '<', '&', ';', '$', '`']) {
             item.wrong(Wrong::new(
                 "no shell runs this, so quotes and redirections would be arguments",

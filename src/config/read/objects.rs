@@ -10,7 +10,28 @@ use crate::units::Family;
 
 /// One of `virtual_addresses`.
 pub fn address(item: &Item<'_>) -> Option<VirtualAddress> {
-    read(item, AddressBuilder(None, Vec::new()))
+    // What most of them are takes no words apart.
+    let plain = item.value.as_str().and_then(values::plain_v4);
+    let plain = plain.and_then(|(address, len)| of_host(IpAddr::V4(address), len).ok());
+    plain.or_else(|| read(item, AddressBuilder(None, Vec::new())))
+}
+
+/// An address that a host can have.
+fn of_host(address: IpAddr, len: u8) -> Result<VirtualAddress, Wrong> {
+    let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    if address.is_multicast() || address.is_unspecified() || broadcast {
+        return Err(Wrong::new(
+            format!("{address} can not be the address of a host"),
+            "write the address that the routers share",
+        ));
+    }
+    if address.is_loopback() {
+        return Err(Wrong::new(
+            format!("{address} never leaves a machine"),
+            "write the address that the routers share",
+        ));
+    }
+    Ok(VirtualAddress::new(address, len))
 }
 
 /// The address once it is known, and what was set, for the order of words is free in a table.
@@ -54,20 +75,7 @@ impl Builder for AddressBuilder {
             "no_track" => AddressOption::NoTrack,
             word if self.0.is_none() => {
                 let (address, len) = values::address_with_len(word)?;
-                let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
-                if address.is_multicast() || address.is_unspecified() || broadcast {
-                    return Err(Wrong::new(
-                        format!("{address} can not be the address of a host"),
-                        "write the address that the routers share",
-                    ));
-                }
-                if address.is_loopback() {
-                    return Err(Wrong::new(
-                        format!("{address} never leaves a machine"),
-                        "write the address that the routers share",
-                    ));
-                }
-                self.0 = Some(VirtualAddress::new(address, len));
+                self.0 = Some(of_host(address, len)?);
                 return Ok(true);
             }
             _ => return Ok(false),

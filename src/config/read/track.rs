@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use toml::de::DeValue;
-
 use super::command;
 use super::global::DAY;
 use crate::config::keys::Place;
@@ -12,6 +10,7 @@ use crate::config::model::{
     Tracking, Weight,
 };
 use crate::config::reader::{Item, Table};
+use crate::config::tree::Value;
 use crate::config::values::{self, Wrong};
 
 /// Reads `[track]`.
@@ -105,7 +104,7 @@ fn file(name: &str, table: &mut Table<'_>) -> Option<FileTracker> {
 
 fn process(name: &str, table: &mut Table<'_>) -> Option<ProcessTracker> {
     let process = match table.get("process") {
-        Some(item) if matches!(item.value, DeValue::String(_)) => {
+        Some(item) if matches!(item.value, Value::String(_)) => {
             item.text().map(|name| vec![name])
         }
         Some(item) => Some(item.list(Item::text)),
@@ -211,7 +210,7 @@ fn references(item: &Item<'_>, limit: i16) -> Vec<TrackRef> {
         }
         good
     };
-    if !matches!(item.value, DeValue::Table(_)) {
+    if !matches!(item.value, Value::Table(_)) {
         return item.list(|item| {
             let name = item.string()?;
             if let Some(wrong) = weight_in_text(key, name) {
@@ -224,7 +223,7 @@ fn references(item: &Item<'_>, limit: i16) -> Vec<TrackRef> {
     }
     let mut list = Vec::new();
     for (name, span, item) in item.table(Place::Other).iter_mut().flat_map(Table::entries) {
-        let weight = if matches!(item.value, DeValue::Integer(_)) {
+        let weight = if matches!(item.value, Value::Integer(_)) {
             item.integer(-limit..=limit).map(|weight| Some(Weight { weight, reverse: false }))
         } else {
             item.table(Place::Other).map(|mut table| {

@@ -3,11 +3,10 @@
 
 use std::ops::Range;
 
-use toml::de::DeValue;
-
 use crate::config::keys::Place;
 use crate::config::reader::Item;
 use crate::config::suggest::nearest;
+use crate::config::tree::Value;
 use crate::config::values::Wrong;
 
 /// Something that is made of words.
@@ -86,13 +85,13 @@ impl<'s> Words<'s> {
 /// Reads a text or a table.
 pub fn read<B: Builder>(item: &Item<'_>, mut builder: B) -> Option<B::Built> {
     let complete = match item.value {
-        DeValue::String(text) => read_line(item, text, &mut builder),
-        DeValue::Table(_) => read_table(item, &mut builder)?,
-        DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_) => {
+        Value::String(text) => read_line(item, text, &mut builder),
+        Value::Table(_) => read_table(item, &mut builder)?,
+        Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Datetime
+        | Value::Array(_) => {
             let message = format!("expected {} as a text or a table", B::WHAT);
             item.wrong(Wrong::new(message, "write it in quotes"));
             false
@@ -139,7 +138,7 @@ fn read_line<B: Builder>(item: &Item<'_>, text: &str, builder: &mut B) -> bool {
 fn read_table<B: Builder>(item: &Item<'_>, builder: &mut B) -> Option<bool> {
     let mut complete = true;
     for (key, key_span, value) in item.table(Place::Other)?.entries() {
-        if matches!(value.value, DeValue::Array(_)) && builder.set_list(key, &value).is_some() {
+        if matches!(value.value, Value::Array(_)) && builder.set_list(key, &value).is_some() {
             continue;
         }
         let known = key == B::FIRST || B::KEYS.contains(&key) || B::FLAGS.contains(&key);
@@ -159,14 +158,14 @@ fn read_table<B: Builder>(item: &Item<'_>, builder: &mut B) -> Option<bool> {
             }
         }
         let text = match value.value {
-            DeValue::String(text) => text.to_string(),
-            DeValue::Integer(number) => number.to_string(),
-            DeValue::Boolean(_) if B::FLAGS.contains(&key) => String::new(),
-            DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Array(_)
-            | DeValue::Table(_) => {
+            Value::String(text) => text.to_string(),
+            Value::Integer(number) => number.to_string(),
+            Value::Boolean(_) if B::FLAGS.contains(&key) => String::new(),
+            Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime
+            | Value::Array(_)
+            | Value::Table(_) => {
                 let help = format!("write {key} = \"...\"");
                 value.wrong(Wrong::new("expected a text or a number", help));
                 complete = false;

@@ -14,12 +14,10 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeArray, DeValue};
-
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::keys::{self, Place};
 use crate::config::suggest::nearest;
+use crate::config::tree::{Node, Value};
 use crate::config::values::{self, Wrong, show_duration};
 
 pub use path::{Path, join};
@@ -61,7 +59,7 @@ pub struct Item<'a> {
     cx: &'a Context<'a>,
     path: Path<'a>,
     /// The value.
-    pub value: &'a DeValue<'a>,
+    pub value: &'a Value<'a>,
     /// Where the value is.
     pub span: Span,
 }
@@ -81,25 +79,25 @@ impl<'a> Item<'a> {
     /// Reports another type than the expected one.
     fn type_error(&self, expected: &str, example: &str) {
         let found = match self.value {
-            DeValue::String(_) => "a text",
-            DeValue::Integer(_) => "a number",
-            DeValue::Float(_) => "a number with decimals",
-            DeValue::Boolean(_) => "true or false",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
+            Value::String(_) => "a text",
+            Value::Integer(_) => "a number",
+            Value::Float(_) => "a number with decimals",
+            Value::Boolean(_) => "true or false",
+            Value::Datetime => "a date",
+            Value::Array(_) => "a list",
+            Value::Table(_) => "a table",
         };
         self.wrong(Wrong::new(format!("expected {expected}, found {found}"), example));
     }
 
     /// A text.
     pub fn string(&self) -> Option<&'a str> {
-        if let DeValue::String(text) = self.value {
+        if let Value::String(text) = self.value {
             return Some(text);
         }
-        let only = |array: &&DeArray<'_>| array.len() == 1;
+        let only = |array: &&[Node<'_>]| array.len() == 1;
         let text =
-            self.value.as_array().filter(only).and_then(|array| array.first()?.get_ref().as_str());
+            self.value.as_array().filter(only).and_then(|array| array.first()?.value.as_str());
         let number = self.value.as_integer().map(|number| number.to_string());
         let example = text.map(ToOwned::to_owned).or(number).unwrap_or_else(|| "...".to_owned());
         self.type_error("a text", &format!("write {} = \"{example}\"", self.key()));
@@ -113,7 +111,7 @@ impl<'a> Item<'a> {
 
     /// `true` or `false`.
     pub fn bool(&self) -> Option<bool> {
-        if let DeValue::Boolean(value) = self.value {
+        if let Value::Boolean(value) = self.value {
             return Some(*value);
         }
         let key = self.key();
@@ -127,13 +125,13 @@ impl<'a> Item<'a> {
         N: TryFrom<i64> + Copy + PartialOrd + Display,
     {
         let help = || format!("write a whole number from {} to {}", range.start(), range.end());
-        let DeValue::Integer(number) = self.value else {
+        let Value::Integer(number) = self.value else {
             let quoted = self.value.as_str().filter(|text| text.parse::<i64>().is_ok());
             let unquote = |text| format!("write {} = {text}, without quotes", self.key());
             self.type_error("a whole number", &quoted.map_or_else(help, unquote));
             return None;
         };
-        let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        let value = i64::from_str_radix(&number.digits, number.radix).ok();
         let value = value.and_then(|value| N::try_from(value).ok());
         let value = value.filter(|value| range.contains(value));
         if value.is_none() {
@@ -145,14 +143,14 @@ impl<'a> Item<'a> {
     /// A length of time within bounds.
     pub fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         let parsed = match self.value {
-            DeValue::String(text) => values::duration(text),
-            DeValue::Integer(number) if number.radix() == 10 => values::duration(number.as_str()),
-            DeValue::Float(number) => values::duration(number.as_str()),
-            DeValue::Integer(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Array(_)
-            | DeValue::Table(_) => {
+            Value::String(text) => values::duration(text),
+            Value::Integer(number) if number.radix == 10 => values::duration(&number.digits),
+            Value::Float(number) => values::duration(number),
+            Value::Integer(_)
+            | Value::Boolean(_)
+            | Value::Datetime
+            | Value::Array(_)
+            | Value::Table(_) => {
                 let key = self.key();
                 let help = format!("write {key} = \"1s\"; a bare number is seconds");
                 self.type_error("a length of time", &help);
@@ -174,12 +172,12 @@ impl<'a> Item<'a> {
         Some(length)
     }
 
-    fn array(&self) -> Option<&'a DeArray<'a>> {
-        let DeValue::Array(array) = self.value else {
+    fn array(&self) -> Option<&'a [Node<'a>]> {
+        let Value::Array(array) = self.value else {
             let key = self.key();
             let help = match self.value.as_str() {
                 Some(text) => format!("write {key} = [{}]", elements_of(text)),
-                None if matches!(self.value, DeValue::Table(_)) => {
+                None if matches!(self.value, Value::Table(_)) => {
                     format!("write {key} = [{{ ... }}], with brackets around the table")
                 }
                 None => format!("write {key} = [...]"),
@@ -198,10 +196,10 @@ impl<'a> Item<'a> {
     fn elements(&self) -> Option<impl ExactSizeIterator<Item = Self> + use<'a>> {
         let array = self.array()?;
         let (cx, list) = (self.cx, Rc::new(self.path.clone()));
-        let element = move |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Self {
+        let element = move |(index, value): (usize, &'a Node<'a>)| Self {
             cx,
             path: Path::Index(Rc::clone(&list), index),
-            value: value.get_ref(),
+            value: &value.value,
             span: value.span(),
         };
         Some(array.iter().enumerate().map(element))
@@ -224,7 +222,7 @@ impl<'a> Item<'a> {
 
     /// A table.
     pub fn table(&self, place: Place) -> Option<Table<'a>> {
-        if let DeValue::Table(tree) = self.value {
+        if let Value::Table(tree) = self.value {
             let path = self.path.clone();
             return Some(Table::new(self.cx, tree, self.span.clone(), path, place));
         }
@@ -274,7 +272,7 @@ impl<'a> Item<'a> {
     pub fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
         let words = || choices.iter().map(|(word, _)| *word);
         let all = || words().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
-        let DeValue::String(text) = self.value else {
+        let Value::String(text) = self.value else {
             self.type_error("a word", &format!("write one of {}", all()));
             return None;
         };

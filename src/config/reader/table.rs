@@ -6,21 +6,19 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
-
 use super::path::{Path, join};
 use super::{Context, Item};
 use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::keys::{self, Habit, Place};
 use crate::config::suggest::nearest;
+use crate::config::tree::{self, Entry, Value};
 use crate::config::values::{self, Wrong};
 
 /// A table that is being read.
 #[derive(Debug)]
 pub struct Table<'a> {
     cx: &'a Context<'a>,
-    tree: &'a DeTable<'a>,
+    tree: &'a tree::Table<'a>,
     path: Rc<Path<'a>>,
     /// Its header, or all of it when it is written in braces.
     pub span: Span,
@@ -38,14 +36,14 @@ impl<'a> Table<'a> {
     /// Starts to read a table.
     pub fn new(
         cx: &'a Context<'a>,
-        tree: &'a DeTable<'a>,
+        tree: &'a tree::Table<'a>,
         span: Span,
         path: Path<'a>,
         place: Place,
     ) -> Self {
         let path = Rc::new(path);
         let (known, missing) = (Vec::with_capacity(64), RefCell::default());
-        let marks = tree.keys().fold(0, |marks, key| marks | keys::mark(key.get_ref()));
+        let marks = tree.entries().iter().fold(0, |marks, entry| marks | keys::mark(entry.key));
         Self { cx, tree, path, span, place, known, missing, taken: 0, marks }
     }
 
@@ -57,26 +55,31 @@ impl<'a> Table<'a> {
     /// The value of a key. Reports keys that the program can not honour yet, and still returns
     /// their value, so that it is checked.
     pub fn get(&mut self, key: &'static str) -> Option<Item<'a>> {
-        let (name, item) = self.look(key)?;
+        let (entry, item) = self.look(key)?;
         if let Some(feature) = keys::unbuilt(self.place, key) {
-            self.refuse(name, key, feature);
+            self.refuse(entry, key, feature);
         }
         Some(item)
     }
 
     /// The value of a key of which only some values are not built yet.
-    fn look(&mut self, key: &'static str) -> Option<(&'a Spanned<DeString<'a>>, Item<'a>)> {
+    fn look(&mut self, key: &'static str) -> Option<(&'a Entry<'a>, Item<'a>)> {
         self.known.push(key);
         if self.marks & keys::mark(key) == 0 {
             return None;
         }
-        let (name, value) = self.tree.get_key_value(key)?;
+        let entry = self.tree.entry(key)?;
         self.taken += 1;
-        let path = self.below(key);
-        Some((name, Item { cx: self.cx, path, value: value.get_ref(), span: value.span() }))
+        Some((entry, self.item(entry)))
     }
 
-    fn refuse(&self, name: &Spanned<DeString<'a>>, key: &'static str, feature: &str) {
+    /// What is under a key.
+    fn item(&self, entry: &'a Entry<'a>) -> Item<'a> {
+        let path = self.below(entry.key);
+        Item { cx: self.cx, path, value: &entry.node.value, span: entry.node.span() }
+    }
+
+    fn refuse(&self, entry: &Entry<'_>, key: &'static str, feature: &str) {
         let message = format!(
             "{}: {feature} not built yet in steadfast {}",
             self.below(key),
@@ -98,7 +101,7 @@ impl<'a> Table<'a> {
             | Place::Hmac
             | Place::Other => "remove it, or keep keepalived until it is built",
         };
-        self.cx.report(Diagnostic::error(name.span(), message).help(help));
+        self.cx.report(Diagnostic::error(entry.key_span(), message).help(help));
     }
 
     /// A text.
@@ -118,10 +121,10 @@ impl<'a> Table<'a> {
         missing: bool,
         feature: &str,
     ) -> Option<bool> {
-        let (name, item) = self.look(key)?;
+        let (entry, item) = self.look(key)?;
         let value = item.bool()?;
         if value == missing {
-            self.refuse(name, key, feature);
+            self.refuse(entry, key, feature);
         }
         Some(value)
     }
@@ -156,14 +159,14 @@ impl<'a> Table<'a> {
     /// The table under a name of keepalived, which is still reported as unknown: so the mistakes in
     /// it are found in the same run.
     pub fn renamed(&self, key: &'static str, place: Place) -> Option<Self> {
-        let value = self.tree.get(key)?;
-        let DeValue::Table(tree) = value.get_ref() else { return None };
-        Some(Self::new(self.cx, tree, value.span(), self.below(key), place))
+        let node = self.tree.get(key)?;
+        let Value::Table(tree) = &node.value else { return None };
+        Some(Self::new(self.cx, tree, node.span(), self.below(key), place))
     }
 
     /// Whether the key is there at all.
     pub fn has(&self, key: &str) -> bool {
-        self.tree.contains_key(key)
+        self.tree.get(key).is_some()
     }
 
     /// Reports a key that has to be there, unless it turns out to be misspelt.
@@ -173,10 +176,13 @@ impl<'a> Table<'a> {
         self.missing.borrow_mut().push((key.to_owned(), diagnostic));
     }
 
-    /// The keys and values in the order of the file; no two are at one place.
-    fn in_order(&self) -> Vec<(&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
-        let mut entries: Vec<_> = self.tree.iter().collect();
-        entries.sort_unstable_by_key(|(name, _)| name.span().start);
+    /// The entries in the order of the file; no two are at one place.
+    fn in_order(&self) -> Vec<&'a Entry<'a>> {
+        let start = |entry: &&Entry<'_>| entry.key_span().start;
+        let mut entries: Vec<_> = self.tree.entries().iter().collect();
+        if !entries.is_sorted_by_key(start) {
+            entries.sort_unstable_by_key(start);
+        }
         entries
     }
 
@@ -185,14 +191,13 @@ impl<'a> Table<'a> {
     pub fn named(&mut self) -> Vec<(&'a str, Item<'a>)> {
         let entries = self.in_order();
         self.taken = entries.len();
-        let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
-            let path = self.below(name.get_ref());
-            let item = Item { cx: self.cx, path, value: value.get_ref(), span: value.span() };
-            let text: &'a str = name.get_ref();
+        let item = |entry: &'a Entry<'a>| {
+            let item = self.item(entry);
+            let text = entry.key;
             let usable = |char| values::graphic(char) && char != '"';
             if text.is_empty() || text.len() > NAME_MAX || !text.chars().all(usable) {
                 item.wrong_at(
-                    name.span(),
+                    entry.key_span(),
                     Wrong::new(
                         "this name can not be used in logs and commands",
                         format!("write 1 to {NAME_MAX} characters without spaces and quotes"),
@@ -208,12 +213,7 @@ impl<'a> Table<'a> {
     pub fn entries(&mut self) -> Vec<(&'a str, Span, Item<'a>)> {
         let entries = self.in_order();
         self.taken = entries.len();
-        let item = |(name, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
-            let path = self.below(name.get_ref());
-            let text: &'a str = name.get_ref();
-            let item = Item { cx: self.cx, path, value: value.get_ref(), span: value.span() };
-            (text, name.span(), item)
-        };
+        let item = |entry: &'a Entry<'a>| (entry.key, entry.key_span(), self.item(entry));
         entries.into_iter().map(item).collect()
     }
 
@@ -221,12 +221,9 @@ impl<'a> Table<'a> {
     pub fn finish(self) {
         let mut missing = self.missing.take();
         if self.taken != self.tree.len() {
-            let unknown = |name: &&Spanned<DeString<'a>>| {
-                let key: &str = name.get_ref();
-                !self.known.contains(&key)
-            };
-            for name in self.tree.keys().filter(unknown).take(UNKNOWN_MAX) {
-                let meant = self.unknown(name.get_ref(), name.span());
+            let unknown = |entry: &&Entry<'_>| !self.known.contains(&entry.key);
+            for entry in self.tree.entries().iter().filter(unknown).take(UNKNOWN_MAX) {
+                let meant = self.unknown(entry.key, entry.key_span());
                 missing.retain(|(key, _)| Some(&**key) != meant);
             }
         }
@@ -268,15 +265,15 @@ impl<'a> Table<'a> {
     }
 
     fn is_table(&self, key: &str) -> bool {
-        self.tree.get(key).is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
+        self.tree.get(key).is_some_and(|node| matches!(node.value, Value::Table(_)))
     }
 
     /// The advice `write KEY = EXAMPLE` with what was written under `key` in the place of the
     /// example, where that is of the same kind.
     fn with_value(&self, key: &str, help: String) -> String {
         let Some((begin, example)) = help.split_once(" = ") else { return help };
-        let Some(value) = self.tree.get(key) else { return help };
-        let source = self.cx.text.get(value.span()).unwrap_or_default();
+        let Some(node) = self.tree.get(key) else { return help };
+        let source = self.cx.text.get(node.span()).unwrap_or_default();
         if source.len() > 80
             || help.contains(" in [")
             || self.place == Place::Authentication
@@ -285,21 +282,21 @@ impl<'a> Table<'a> {
             return help;
         }
         let list_of_names = begin.ends_with('s');
-        let written = match value.get_ref() {
-            DeValue::String(_) if example.starts_with('[') && list_of_names => {
+        let written = match &node.value {
+            Value::String(_) if example.starts_with('[') && list_of_names => {
                 format!("[{source}]")
             }
-            DeValue::String(_) if example.starts_with('"') => source.to_owned(),
-            DeValue::Array(_) if example.starts_with('[') => source.to_owned(),
-            DeValue::Integer(_) if example == "\"1s\"" => format!("\"{source}s\""),
-            DeValue::Integer(_) if example.parse::<u32>().is_ok() => source.to_owned(),
-            DeValue::String(_)
-            | DeValue::Array(_)
-            | DeValue::Integer(_)
-            | DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Table(_) => return help,
+            Value::String(_) if example.starts_with('"') => source.to_owned(),
+            Value::Array(_) if example.starts_with('[') => source.to_owned(),
+            Value::Integer(_) if example == "\"1s\"" => format!("\"{source}s\""),
+            Value::Integer(_) if example.parse::<u32>().is_ok() => source.to_owned(),
+            Value::String(_)
+            | Value::Array(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime
+            | Value::Table(_) => return help,
         };
         format!("{begin} = {written}")
     }

@@ -177,18 +177,34 @@ fn owner(checker: &mut Checker<'_>, instance: &Instance) {
     }
 }
 
+/// Whether no two are the same.
+fn all_different<N: Ord>(all: &mut [N]) -> bool {
+    let different = |all: &[N]| all.is_sorted_by(|a, b| a < b);
+    // People write them in their order.
+    different(all) || {
+        all.sort_unstable();
+        different(all)
+    }
+}
+
 /// An address in two places, in one instance or in two.
 pub fn shared(checker: &mut Checker<'_>) {
     // A link-local address belongs to its link, any other one to the machine.
     type Key<'a> = (IpAddr, Option<&'a str>);
     let model = checker.model;
     // Most often all are different, which is seen soonest in their order.
-    let own = |one: &'_ Instance| -> Vec<IpAddr> {
-        one.addresses.iter().chain(&one.excluded).map(|address| address.address).collect()
-    };
-    let mut all: Vec<IpAddr> = model.instances.iter().flat_map(own).collect();
-    all.sort_unstable();
-    if all.is_sorted_by(|a, b| a < b) {
+    let (mut v4, mut v6): (Vec<u32>, Vec<u128>) = (Vec::new(), Vec::new());
+    for instance in &model.instances {
+        for (_, list) in lists(instance) {
+            for address in list {
+                match address.address {
+                    IpAddr::V4(address) => v4.push(address.to_bits()),
+                    IpAddr::V6(address) => v6.push(address.to_bits()),
+                }
+            }
+        }
+    }
+    if all_different(&mut v4) && all_different(&mut v6) {
         return;
     }
     let mut first: HashMap<Key<'_>, (&Instance, &str, usize)> = HashMap::new();

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 
 use super::opening::Opening;
 use crate::config::objects::VirtualAddress;
+use crate::netlink::address::Address;
 use crate::netlink::batch::{Answer, BATCH, IN_FLIGHT, NotTaken, Outcome, Request};
 use crate::netlink::cache::{Change, What};
 use crate::netlink::command::Commands;
@@ -495,11 +496,7 @@ impl Kernel {
 
     /// Whether the kernel has an address that somebody else put there.
     pub fn is_foreign(&self, engine: &Engine, object: ObjectId) -> bool {
-        let held = self.key(engine, object).and_then(|wanted| {
-            let mut addresses = self.monitor.cache().addresses(wanted.0).iter();
-            addresses.find(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
-        });
-        held.is_some_and(|address| !address.is_own)
+        self.held(engine, object).is_some_and(|address| !address.is_own)
     }
 
     fn holds(&self, engine: &Engine, object: ObjectId) -> bool {
@@ -507,14 +504,15 @@ impl Kernel {
             Some(Object::Route(route)) => self.monitor.watch().has_route(route),
             Some(Object::Rule(rule)) => self.monitor.watch().has_rule(rule),
             Some(Object::Filter | Object::Address(_) | Object::Excluded(_)) | None => {
-                self.key(engine, object).is_some_and(|wanted| {
-                    let addresses = self.monitor.cache().addresses(wanted.0);
-                    // What was added last is at the end.
-                    let mut addresses = addresses.iter().rev();
-                    addresses.any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
-                })
+                self.held(engine, object).is_some()
             }
         }
+    }
+
+    /// The address that an object is, if the kernel has it.
+    fn held(&self, engine: &Engine, object: ObjectId) -> Option<&Address> {
+        let (link, address, prefix_len, peer) = self.key(engine, object)?;
+        self.monitor.cache().address(link, address, prefix_len, peer)
     }
 }
 

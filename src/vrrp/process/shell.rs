@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::announce::Announcer;
 use super::forwarding::Forwarding;
@@ -11,6 +12,7 @@ use super::kernel::Kernel;
 use super::links::Links;
 use super::orders::Waiting;
 use super::outlet::Outlet;
+use super::pace::Pace;
 use super::packets::Packets;
 use super::receive::Buffer;
 use super::records::{Entry, Records};
@@ -67,6 +69,10 @@ pub struct Shell {
     /// Another configuration came, and waits until the one in effect has nothing left to do.
     pub(super) next: Option<(u32, Settings)>,
     pub(super) kernel: Kernel,
+    /// There are more requests for it.
+    pub(super) asking: bool,
+    /// Slices of them since its news were read.
+    pub(super) unheard_slices: u8,
     pub(super) silence: Silence,
     pub(super) links: Links,
     pub(super) changed_links: BTreeSet<Box<str>>,
@@ -78,6 +84,9 @@ pub struct Shell {
     /// Adverts that could not be sent and were not told of yet.
     failed: BTreeMap<RouterId, (Errno, u32)>,
     pub(super) buffer: Buffer,
+    /// Packets came since it waited last.
+    pub(super) heard: bool,
+    pace: Pace,
     pub(super) timer: Rc<Timer>,
     /// When the timer is to ring.
     armed: Option<Instant>,
@@ -135,6 +144,8 @@ impl Shell {
             role: Role::new(parts.lock),
             next: None,
             kernel: Kernel::open()?,
+            asking: false,
+            unheard_slices: 0,
             silence,
             links: Links::default(),
             changed_links: BTreeSet::new(),
@@ -145,6 +156,8 @@ impl Shell {
             forwarding: Forwarding::default(),
             failed: BTreeMap::new(),
             buffer: Buffer::default(),
+            heard: false,
+            pace: Pace::default(),
             timer: parts.timer,
             armed: None,
             records: parts.records,
@@ -187,6 +200,14 @@ impl Shell {
             // What was too much for the supervisor before may not be any more.
             None => more || said && !self.reporting.is_empty() && !self.is_starting(),
         }
+    }
+
+    /// How long to rest before it is waited for more, when packets come one after the other.
+    pub fn rest(&mut self) -> Option<Duration> {
+        if !std::mem::take(&mut self.heard) {
+            return None;
+        }
+        self.pace.woken(clock::now(), self.armed)
     }
 
     /// How it ended, once that is told.
@@ -239,7 +260,8 @@ impl Shell {
         let try_again = self.wait_for_role(now);
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
-        let mut more = self.ask_kernel();
+        self.asking = self.ask_kernel();
+        let mut more = self.asking;
         more |= self.announce(more);
         let untold = self.tell(if more { NOTICES_MEANWHILE } else { NOTICES });
         more |= untold;
@@ -251,7 +273,7 @@ impl Shell {
         self.pass_log();
         let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline(), try_again];
         self.armed = deadlines.into_iter().flatten().min();
-        if let Err(error) = self.timer.set(self.armed) {
+        if let Err(error) = self.timer.set(self.armed, now) {
             self.fail(&format!("cannot set the timer: {error}"));
         }
         more
