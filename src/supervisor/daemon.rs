@@ -20,6 +20,7 @@ use super::service::Service;
 use super::state_dir::StateDir;
 use super::status::Desk;
 use super::upgrade::Plan;
+use super::withdraw::Remainder;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
 use crate::control::shared::Key;
@@ -56,6 +57,8 @@ pub struct Daemon {
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
     /// them.
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
+    /// What is in the kernel and nobody's.
+    pub remainder: RefCell<Remainder>,
     /// Why the file about [`Daemon::installed`] could not be written.
     pub not_written: RefCell<Option<String>>,
     /// The control socket.
@@ -226,6 +229,7 @@ impl Daemon {
             installed: RefCell::default(),
             begun: Cell::new(false),
             disowned: RefCell::default(),
+            remainder: RefCell::default(),
             not_written: RefCell::default(),
             listener,
             former: RefCell::default(),

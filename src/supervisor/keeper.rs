@@ -310,6 +310,7 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
             daemon.vrrp.borrow_mut().applied = generation;
             daemon.service.ready(&daemon.log);
         }
+        withdraw::again(daemon).await;
         let began = clock::now();
         installed::update(daemon);
         // With thousands of instances that takes some milliseconds, and thousands of changes of

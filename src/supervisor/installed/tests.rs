@@ -15,7 +15,7 @@ fn settings(instances: &[(&str, u8, &[&str])]) -> Settings {
     Settings::from_model(&crate::config::parse(&text, None).model.unwrap())
 }
 
-fn held(settings: &Settings) -> Vec<Held> {
+pub(in crate::supervisor) fn held(settings: &Settings) -> Vec<Held> {
     settings.instances.iter().map(Held::new).collect()
 }
 
