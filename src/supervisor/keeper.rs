@@ -94,7 +94,9 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
         for line in crash.unlogged(daemon.log.level()) {
             daemon.note(Level::Error, format!("it had said: {line}"));
         }
+        daemon.vrrp.borrow_mut().starts_at = Some(clock::now() + wait);
         within(wait, or(daemon.stop_begins(), withdraw::when_due(&daemon))).await;
+        daemon.vrrp.borrow_mut().starts_at = None;
         if daemon.is_stopping() && !give_up(&daemon, &crash.end, &mut cleaned).await {
             return;
         }

@@ -66,6 +66,8 @@ fn the_addresses_of_a_dead_child_are_withdrawn_before_it_is_started_again() {
     // This time there is a wait of 1 s, and the deadline is 0.25 s after the last advert.
     kill(second, Signal::SIGKILL).unwrap();
     until_said(alone.router.daemon(), "it is started again in 1 s");
+    let document = alone.router.until("it says when", |d| d.daemon.vrrp_starts_in.is_some());
+    assert!(document.verdict.text.contains("is started again in 0."), "{}", document.verdict.text);
     until_said(
         alone.router.daemon(),
         "removed 1 addresses, routes and rules of lan: no vrrp process has resumed in time",
