@@ -28,7 +28,7 @@ use super::{installed, ready, role_lock, withdraw};
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
 use crate::control::shared::{Process, Shared};
-use crate::system::clock;
+use crate::system::{clock, limits};
 
 /// How long a child may take to end after its connection has, beside a hand-over.
 const GRACE: Duration = Duration::from_secs(2);
@@ -179,7 +179,7 @@ async fn run(
             if let Some(former) = former {
                 make_room(daemon, former, ready(())).await;
             }
-            return cannot(error.to_string());
+            return cannot(limits::explained(&error));
         }
     };
     let pid = child.pid();
