@@ -53,19 +53,19 @@ pub fn unbuilt(place: Place, key: &str) -> Option<&'static str> {
     rows.iter().find(|(keys, _)| keys.contains(&key)).map(|(_, feature)| *feature)
 }
 
-/// One of 64 marks of a key: a set of them says at once that most keys are not in it.
-pub const fn mark(key: &str) -> u64 {
+/// One of 128 marks of a key: a set of them says at once that most keys are not in it.
+pub const fn mark(key: &str) -> u128 {
     let last = match key.as_bytes().last() {
         Some(last) => *last as usize,
         None => 0,
     };
-    1 << (key.len().wrapping_mul(7).wrapping_add(last) % 64)
+    1 << (key.len().wrapping_mul(11).wrapping_add(last) % 128)
 }
 
 /// The marks of the keys of each row of [`UNBUILT`].
-const UNBUILT_MARKS: [u64; UNBUILT.len()] = {
+const UNBUILT_MARKS: [u128; UNBUILT.len()] = {
     let mut all = [0; UNBUILT.len()];
-    let (mut places, mut left): (_, &mut [u64]) = (UNBUILT, &mut all);
+    let (mut places, mut left): (_, &mut [u128]) = (UNBUILT, &mut all);
     while let ([(_, features), rest @ ..], [marks, after @ ..]) = (places, left) {
         let mut features = *features;
         while let [(keys, _), others @ ..] = features {

@@ -1,39 +1,87 @@
 //! What a machine has, for the cross checks that compare with it.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
+use nix::errno::Errno;
+use nix::net::if_::{if_indextoname, if_nameindex, if_nametoindex};
 use nix::sys::socket::SockaddrStorage;
 
-/// The interfaces of a machine and their addresses.
-#[derive(Clone, PartialEq, Debug, Default)]
+use super::values::INTERFACE_NAME_MAX;
+
+/// An address with the name of its interface.
+pub type Held = (Box<str>, IpAddr);
+
+/// The interfaces of a machine and their addresses. Nothing is listed before somebody asks for it:
+/// a router has thousands of addresses, and most configurations are not compared with them.
+#[derive(Clone, Debug)]
 pub struct Machine {
-    /// Interface names, in the kernel's order.
-    pub interfaces: Vec<Box<str>>,
-    /// Addresses with the name of their interface.
-    pub addresses: Vec<(Box<str>, IpAddr)>,
+    interfaces: OnceCell<Vec<Box<str>>>,
+    /// `None`: they could not be listed.
+    addresses: OnceCell<Option<Vec<Held>>>,
+    /// What the kernel said of each name, while the interfaces are not listed.
+    asked: RefCell<HashMap<Box<str>, bool>>,
 }
 
 impl Machine {
     /// This machine, as the kernel shows it to any user.
+    ///
+    /// # Errors
+    /// The kernel says nothing of its interfaces.
     pub fn look() -> nix::Result<Self> {
-        let names = nix::net::if_::if_nameindex()?;
-        let interfaces = names.iter().map(|i| i.name().to_string_lossy().into()).collect();
-        let entry = |entry: nix::ifaddrs::InterfaceAddress| {
-            let address = entry.address.as_ref().and_then(ip_address)?;
-            Some((entry.interface_name.into(), address))
-        };
-        let addresses = nix::ifaddrs::getifaddrs()?.filter_map(entry).collect();
-        Ok(Self { interfaces, addresses })
+        is_there("lo")?;
+        let (interfaces, addresses, asked) = Default::default();
+        Ok(Self { interfaces, addresses, asked })
+    }
+
+    /// One that has these interfaces and addresses.
+    pub fn of(interfaces: Vec<Box<str>>, addresses: Vec<Held>) -> Self {
+        let (interfaces, addresses) = (interfaces.into(), Some(addresses).into());
+        Self { interfaces, addresses, asked: RefCell::default() }
     }
 
     /// Whether there is such an interface.
     pub fn has_interface(&self, name: &str) -> bool {
-        self.interfaces.iter().any(|interface| **interface == *name)
+        if let Some(interfaces) = self.interfaces.get() {
+            return interfaces.iter().any(|interface| **interface == *name);
+        }
+        if let Some(known) = self.asked.borrow().get(name) {
+            return *known;
+        }
+        let there = is_there(name).unwrap_or(false);
+        self.asked.borrow_mut().insert(name.into(), there);
+        there
     }
 
-    /// Whether an interface has an address.
-    pub fn has_address(&self, interface: &str, address: IpAddr) -> bool {
-        self.addresses.iter().any(|(name, held)| **name == *interface && *held == address)
+    /// The names of its interfaces, in the kernel's order.
+    pub fn interfaces(&self) -> &[Box<str>] {
+        self.interfaces.get_or_init(|| {
+            let Ok(names) = if_nameindex() else { return Vec::new() };
+            names.iter().map(|i| i.name().to_string_lossy().into()).collect()
+        })
+    }
+
+    /// All addresses; `None` when they can not be listed.
+    pub fn addresses(&self) -> Option<&[Held]> {
+        let entry = |entry: nix::ifaddrs::InterfaceAddress| {
+            let address = entry.address.as_ref().and_then(ip_address)?;
+            Some((entry.interface_name.into(), address))
+        };
+        let list = || Some(nix::ifaddrs::getifaddrs().ok()?.filter_map(entry).collect());
+        self.addresses.get_or_init(list).as_deref()
+    }
+}
+
+/// Whether an interface has this name, and not as another one beside its own.
+fn is_there(name: &str) -> nix::Result<bool> {
+    if name.len() > INTERFACE_NAME_MAX {
+        return Ok(false);
+    }
+    match if_nametoindex(name) {
+        Ok(index) => Ok(if_indextoname(index).is_ok_and(|own| own.to_bytes() == name.as_bytes())),
+        Err(Errno::ENODEV) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -49,7 +97,12 @@ mod tests {
     #[test]
     fn this_machine_has_its_loopback() {
         let machine = Machine::look().unwrap();
-        assert!(machine.has_interface("lo"));
-        assert!(!machine.has_interface("no-such-one"));
+        for _ in 0..2 {
+            assert!(machine.has_interface("lo"));
+            assert!(!machine.has_interface("no-such-one"));
+            assert!(!machine.has_interface("lo-with-a-name-that-is-too-long"));
+            assert!(machine.interfaces().iter().any(|name| **name == *"lo"));
+        }
+        assert!(machine.addresses().is_some());
     }
 }

@@ -99,15 +99,23 @@ pub fn read_file(path: &Path) -> Result<String, SourceError> {
         return Err(SourceError::Uci);
     }
     let file = File::open(path)?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+    let metadata = file.metadata().ok();
+    if metadata.as_ref().is_some_and(std::fs::Metadata::is_dir) {
         return Err(SourceError::Directory);
     }
-    read_from(file)
+    read_sized(file, metadata.map_or(0, |metadata| metadata.len()))
 }
 
 /// Reads until the end.
 pub fn read_from(input: impl Read) -> Result<String, SourceError> {
-    let mut octets = Vec::new();
+    read_sized(input, 0)
+}
+
+/// The same of what has perhaps this many octets.
+fn read_sized(input: impl Read, size: u64) -> Result<String, SourceError> {
+    // One more shows the end.
+    let size = usize::try_from(size.min(MAX_SIZE)).unwrap_or(0) + 1;
+    let mut octets = Vec::with_capacity(size);
     input.take(MAX_SIZE + 1).read_to_end(&mut octets)?;
     if u64::try_from(octets.len()).unwrap_or(u64::MAX) > MAX_SIZE {
         return Err(SourceError::TooLarge);

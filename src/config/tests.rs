@@ -301,7 +301,7 @@ fn no_input_panics() {
             }
         }
         let text = String::from_utf8_lossy(&text);
-        let parsed = parse(&text, Some(&Machine::default()));
+        let parsed = parse(&text, Some(&Machine::of(Vec::new(), Vec::new())));
         let renderer = diagnostic::Renderer::new("fuzz", &text);
         for diagnostic in &parsed.diagnostics {
             assert!(!renderer.render(diagnostic, false).is_empty());

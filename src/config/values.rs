@@ -156,45 +156,37 @@ pub fn address_with_len(text: &str) -> Result<(IpAddr, u8), Wrong> {
 /// `A.B.C.D` or `A.B.C.D/LENGTH`, as [`address_with_len`] reads it but sooner: a large configuration
 /// is addresses for the most part. `None`: something else.
 pub fn plain_v4(text: &str) -> Option<(Ipv4Addr, u8)> {
-    let mut octets = text.bytes();
-    // A number of at most three digits, and what comes after it.
-    let mut number = || {
-        let (mut value, mut digits) = (0_u16, 0);
-        loop {
-            let next = octets.next();
-            match next {
-                Some(digit @ b'0'..=b'9') if digits < 3 => {
-                    // A zero before other digits is a mistake.
-                    if digits > 0 && value == 0 {
-                        return None;
-                    }
-                    value = value * 10 + u16::from(digit - b'0');
-                    digits += 1;
-                }
-                Some(b'.' | b'/') | None if digits > 0 => {
-                    return Some((u8::try_from(value).ok()?, next));
-                }
-                Some(_) | None => return None,
+    let (mut bits, mut number, mut digits, mut separators) = (0_u32, 0_u32, 0, 0);
+    for octet in text.bytes() {
+        if octet.is_ascii_digit() {
+            // A zero before other digits is a mistake.
+            if digits == 3 || digits > 0 && number == 0 {
+                return None;
             }
+            number = number * 10 + u32::from(octet - b'0');
+            digits += 1;
+            continue;
         }
-    };
-    let mut address = [0; 4];
-    let mut after = Some(b'.');
-    for octet in &mut address {
-        if after != Some(b'.') {
+        let expected = if separators < 3 { b'.' } else { b'/' };
+        if octet != expected || digits == 0 || number > 255 || separators == 4 {
             return None;
         }
-        (*octet, after) = number()?;
+        bits = bits << 8 | number;
+        (number, digits) = (0, 0);
+        separators += 1;
     }
-    let len = match after {
-        None => 32,
-        Some(b'/') => match number()? {
-            (len @ 0..=32, None) => len,
-            _ => return None,
-        },
-        Some(_) => return None,
+    if digits == 0 {
+        return None;
+    }
+    let len = match separators {
+        3 if number <= 255 => {
+            bits = bits << 8 | number;
+            32
+        }
+        4 => u8::try_from(number).ok().filter(|len| *len <= 32)?,
+        _ => return None,
     };
-    Some((Ipv4Addr::from_octets(address), len))
+    Some((Ipv4Addr::from_bits(bits), len))
 }
 
 /// A destination or selector: `ADDRESS/LENGTH` with all host bits zero.

@@ -80,7 +80,8 @@ impl Strangers {
 
 impl Child {
     /// Starts the vrrp process with a socket for messages, one for records, the shared memory and
-    /// the lock of its role, which it waits for when another process has it. It gives up the right to lock its memory unless it `locks` it.
+    /// the lock of its role, which it waits for when another process has it. It gives up the right
+    /// to lock its memory unless it `locks` it.
     ///
     /// # Errors
     /// What the system says.

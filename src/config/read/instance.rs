@@ -18,7 +18,12 @@ use crate::config::values::{self, Wrong};
 use crate::units::{Centiseconds, Family, Mac, Priority, Version, Vrid};
 
 /// Reads an instance; also says whether its interface and identifier are known.
-pub fn instance(name: &str, mut table: Table<'_>, defaults: &Defaults) -> (Instance, bool) {
+pub fn instance(
+    name: &str,
+    mut table: Table<'_>,
+    defaults: &Defaults,
+    complete: &mut bool,
+) -> Instance {
     let interface = match table.get("interface") {
         Some(item) => item.interface(),
         None => {
@@ -35,7 +40,7 @@ pub fn instance(name: &str, mut table: Table<'_>, defaults: &Defaults) -> (Insta
             None
         }
     };
-    let complete = interface.is_some() && vrid.is_some();
+    *complete = interface.is_some() && vrid.is_some();
     let addresses = addresses(&mut table);
     let version = pick_version(&mut table, &addresses, defaults.version);
     let (source_v4, source_v6) = sources(&mut table);
@@ -71,7 +76,10 @@ pub fn instance(name: &str, mut table: Table<'_>, defaults: &Defaults) -> (Insta
             .duration("preempt_delay", Duration::ZERO..=Duration::from_secs(1000))
             .unwrap_or_default(),
         addresses,
-        excluded: table.list("excluded_addresses", objects::address),
+        excluded: table
+            .get("excluded_addresses")
+            .map(|i| objects::addresses(&i))
+            .unwrap_or_default(),
         routes: table.list("virtual_routes", routes::route),
         rules: table.list("virtual_rules", routes::rule),
         source_v4,
@@ -99,7 +107,7 @@ pub fn instance(name: &str, mut table: Table<'_>, defaults: &Defaults) -> (Insta
         kernel_rx_buf_size: table.integer("kernel_rx_buf_size", 1..=i32::MAX.unsigned_abs()),
     };
     table.finish();
-    (instance, complete)
+    instance
 }
 
 /// `virtual_addresses`; without them there is nothing to do (`vrrp:V-8b`).
@@ -115,7 +123,7 @@ fn addresses(table: &mut Table<'_>) -> Vec<VirtualAddress> {
         None if table.has("no_virtual_addresses") => {}
         None => table.missing("virtual_addresses", help),
     }
-    item.map(|item| item.list(objects::address)).unwrap_or_default()
+    item.as_ref().map(objects::addresses).unwrap_or_default()
 }
 
 /// Reads a sync group.

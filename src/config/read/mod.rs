@@ -37,13 +37,15 @@ pub fn model<'a>(cx: &'a Context<'a>, tree: &'a tree::Table<'a>) -> Reading {
     let mut incomplete = HashSet::new();
     if let Some(mut vrrp) = root.table("vrrp", Place::Vrrp) {
         if let Some(mut table) = vrrp.table("instance", Place::Other) {
-            for (name, item) in table.named() {
+            let named = table.named();
+            model.instances.reserve_exact(named.len());
+            for (name, item) in named {
                 if let Some(table) = item.table(Place::Instance) {
-                    let (instance, complete) = instance::instance(name, table, &defaults);
-                    if !complete {
-                        incomplete.insert(instance.name.clone());
+                    let complete = &mut true;
+                    model.instances.push(instance::instance(name, table, &defaults, complete));
+                    if !*complete {
+                        incomplete.insert(name.into());
                     }
-                    model.instances.push(instance);
                 }
             }
         }
@@ -59,7 +61,7 @@ pub fn model<'a>(cx: &'a Context<'a>, tree: &'a tree::Table<'a>) -> Reading {
     }
     if let Some(mut table) = root.table("static", Place::Static) {
         model.statics = Statics {
-            addresses: table.list("addresses", objects::address),
+            addresses: table.get("addresses").map(|i| objects::addresses(&i)).unwrap_or_default(),
             routes: table.list("routes", routes::route),
             rules: table.list("rules", routes::rule),
         };
@@ -79,7 +81,7 @@ fn renamed(root: &Table<'_>, defaults: &Defaults) {
         let Some(mut table) = root.renamed(key, Place::Other) else { continue };
         for (name, item) in table.named() {
             if let Some(table) = item.table(Place::Instance) {
-                instance::instance(name, table, defaults);
+                instance::instance(name, table, defaults, &mut true);
             }
         }
     }

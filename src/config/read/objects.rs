@@ -5,15 +5,18 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::words::{Builder, Words, read};
 use crate::config::objects::{Broadcast, Scope, VirtualAddress};
 use crate::config::reader::Item;
+use crate::config::tree::Value;
 use crate::config::values::{self, Wrong};
 use crate::units::Family;
 
-/// One of `virtual_addresses`.
-pub fn address(item: &Item<'_>) -> Option<VirtualAddress> {
+/// The addresses of a list.
+pub fn addresses(item: &Item<'_>) -> Vec<VirtualAddress> {
     // What most of them are takes no words apart.
-    let plain = item.value.as_str().and_then(values::plain_v4);
-    let plain = plain.and_then(|(address, len)| of_host(IpAddr::V4(address), len).ok());
-    plain.or_else(|| read(item, AddressBuilder(None, Vec::new())))
+    let plain = |value: &Value<'_>| {
+        let (address, len) = values::plain_v4(value.as_str()?)?;
+        of_host(IpAddr::V4(address), len).ok()
+    };
+    item.list_of(plain, |item| read(item, AddressBuilder(None, Vec::new())))
 }
 
 /// An address that a host can have.

@@ -104,9 +104,7 @@ fn file(name: &str, table: &mut Table<'_>) -> Option<FileTracker> {
 
 fn process(name: &str, table: &mut Table<'_>) -> Option<ProcessTracker> {
     let process = match table.get("process") {
-        Some(item) if matches!(item.value, Value::String(_)) => {
-            item.text().map(|name| vec![name])
-        }
+        Some(item) if matches!(item.value, Value::String(_)) => item.text().map(|name| vec![name]),
         Some(item) => Some(item.list(Item::text)),
         None => {
             table.missing("process", "add process = \"name\"");

@@ -30,6 +30,8 @@ pub struct Context<'a> {
     pub text: &'a str,
     diagnostics: RefCell<Vec<Diagnostic>>,
     holes: RefCell<Holes>,
+    /// Room for the keys that a table is asked for, of tables that were read.
+    rooms: RefCell<Vec<Vec<&'static str>>>,
 }
 
 /// For arrays (by where they start): the indices of elements that could not be read and so are
@@ -39,7 +41,8 @@ pub type Holes = HashMap<usize, Vec<usize>>;
 impl<'a> Context<'a> {
     /// Nothing found yet.
     pub fn new(text: &'a str) -> Self {
-        Self { text, diagnostics: RefCell::default(), holes: RefCell::default() }
+        let (diagnostics, holes, rooms) = Default::default();
+        Self { text, diagnostics, holes, rooms }
     }
 
     /// Adds a finding.
@@ -190,27 +193,38 @@ impl<'a> Item<'a> {
 
     /// The elements of a list.
     pub fn items(&self) -> Option<Vec<Self>> {
-        Some(self.elements()?.collect())
+        let list = Rc::new(self.path.clone());
+        let element = |(index, node)| self.element(&list, index, node);
+        Some(self.array()?.iter().enumerate().map(element).collect())
     }
 
-    fn elements(&self) -> Option<impl ExactSizeIterator<Item = Self> + use<'a>> {
-        let array = self.array()?;
-        let (cx, list) = (self.cx, Rc::new(self.path.clone()));
-        let element = move |(index, value): (usize, &'a Node<'a>)| Self {
-            cx,
-            path: Path::Index(Rc::clone(&list), index),
-            value: &value.value,
-            span: value.span(),
-        };
-        Some(array.iter().enumerate().map(element))
+    /// One element of this list, whose name is `list`.
+    fn element(&self, list: &Rc<Path<'a>>, index: usize, node: &'a Node<'a>) -> Self {
+        let path = Path::Index(Rc::clone(list), index);
+        Self { cx: self.cx, path, value: &node.value, span: node.span() }
     }
 
     /// A list whose elements are read one by one; those that can not be read are left out.
     pub fn list<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
-        let Some(items) = self.elements() else { return Vec::new() };
-        let mut list = Vec::with_capacity(items.len());
-        for (index, item) in items.enumerate() {
-            match read(&item) {
+        self.list_of(|_| None, read)
+    }
+
+    /// The same, where `plain` reads what nothing can be said against.
+    pub fn list_of<T>(
+        &self,
+        plain: impl Fn(&Value<'a>) -> Option<T>,
+        read: impl Fn(&Self) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(array) = self.array() else { return Vec::new() };
+        let mut list = Vec::with_capacity(array.len());
+        let mut name = None;
+        for (index, node) in array.iter().enumerate() {
+            if let Some(value) = plain(&node.value) {
+                list.push(value);
+                continue;
+            }
+            let name = name.get_or_insert_with(|| Rc::new(self.path.clone()));
+            match read(&self.element(name, index, node)) {
                 Some(value) => list.push(value),
                 None => {
                     self.cx.holes.borrow_mut().entry(self.span.start).or_default().push(index);

@@ -29,7 +29,7 @@ pub struct Table<'a> {
     /// How many of its keys were asked for.
     taken: usize,
     /// The marks of its keys: a table has few of the keys that are asked for.
-    marks: u64,
+    marks: u128,
 }
 
 impl<'a> Table<'a> {
@@ -42,7 +42,8 @@ impl<'a> Table<'a> {
         place: Place,
     ) -> Self {
         let path = Rc::new(path);
-        let (known, missing) = (Vec::with_capacity(64), RefCell::default());
+        let known = cx.rooms.borrow_mut().pop().unwrap_or_default();
+        let missing = RefCell::default();
         let marks = tree.entries().iter().fold(0, |marks, entry| marks | keys::mark(entry.key));
         Self { cx, tree, path, span, place, known, missing, taken: 0, marks }
     }
@@ -228,6 +229,9 @@ impl<'a> Table<'a> {
             }
         }
         missing.into_iter().for_each(|(_, diagnostic)| self.cx.report(diagnostic));
+        let mut room = self.known;
+        room.clear();
+        self.cx.rooms.borrow_mut().push(room);
     }
 
     /// Reports a key; returns the one that was probably meant.

@@ -29,7 +29,8 @@ fn the_usual_form_is_read_without_the_toml_crate() {
     }
     assert!(compare(include_str!("../../../conf/steadfast.toml")));
     // More than one slice of the tokens, and more keys than are searched one by one.
-    let instance = |n| format!("[i.n{n}]\na = [\n  \"1\", # x\n  {{ b = \"{n}\" }},\n]\nk{n} = {n}\n");
+    let instance =
+        |n| format!("[i.n{n}]\na = [\n  \"1\", # x\n  {{ b = \"{n}\" }},\n]\nk{n} = {n}\n");
     let many: String = (0..500).map(instance).collect();
     assert!(compare(&many));
     let keys: String = (0..100).map(|n| format!("k{n} = {n}\n")).collect();

@@ -16,6 +16,9 @@ const TOKENS: usize = 1024;
 /// crate's limit is higher.
 const DEEP: usize = 16;
 
+/// A table with a header has about as many keys.
+const KEYS: usize = 8;
+
 /// The tree of a text of the usual form: without mistakes, dotted keys, arrays of tables and dates.
 /// `None`: it is of another.
 pub fn usual(text: &str) -> Option<Table<'_>> {
@@ -30,6 +33,7 @@ pub(super) fn in_slices(text: &str, slice: usize) -> Option<Table<'_>> {
         root: Table::default(),
         current: Vec::with_capacity(DEEP),
         header: None,
+        names: Vec::with_capacity(DEEP),
         key: None,
         open: Vec::with_capacity(DEEP),
         elements: Vec::new(),
@@ -83,8 +87,10 @@ struct Builder<'a> {
     root: Table<'a>,
     /// The way from the root to the table that keys go to: where each table is in the one before.
     current: Vec<usize>,
-    /// Inside of a header.
-    header: Option<Header<'a>>,
+    /// Inside of a header: where it begins.
+    header: Option<usize>,
+    /// The names in the latest header.
+    names: Vec<(&'a str, Octets)>,
     /// The key that waits for its value, outside of braces.
     key: Option<(&'a str, Octets)>,
     /// The lists and tables in brackets that have no end yet.
@@ -93,12 +99,6 @@ struct Builder<'a> {
     elements: Vec<Node<'a>>,
     /// Something is left to the toml crate.
     unusual: bool,
-}
-
-/// A header so far.
-struct Header<'a> {
-    start: usize,
-    names: Vec<(&'a str, Octets)>,
 }
 
 /// A value that has no end yet.
@@ -154,8 +154,8 @@ impl<'a> Builder<'a> {
 
     /// A header is complete: goes to its table. `None`: its table can not be, or it is there.
     fn go(&mut self, end: usize) -> Option<()> {
-        let Header { start, names } = self.header.take()?;
-        let ((key, octets), above) = names.split_last()?;
+        let start = self.header.take()?;
+        let ((key, octets), above) = self.names.split_last()?;
         self.current.clear();
         let mut table = &mut self.root;
         for (key, octets) in above {
@@ -179,7 +179,9 @@ impl<'a> Builder<'a> {
                 at
             }
             None => {
-                let node = Node { value: Value::Table(Box::default()), octets: span };
+                let entries = Vec::with_capacity(KEYS);
+                let table_of_keys = Box::new(Table { entries, ..Table::default() });
+                let node = Node { value: Value::Table(table_of_keys), octets: span };
                 table.add(Entry { key, node, octets: *octets })
             }
         };
@@ -190,7 +192,8 @@ impl<'a> Builder<'a> {
 
 impl EventReceiver for Builder<'_> {
     fn std_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        self.header = Some(Header { start: span.start(), names: Vec::with_capacity(4) });
+        self.names.clear();
+        self.header = Some(span.start());
     }
 
     fn std_table_close(&mut self, span: Span, _: &mut dyn ErrorSink) {
@@ -233,20 +236,19 @@ impl EventReceiver for Builder<'_> {
         }
     }
 
-    fn simple_key(
-        &mut self,
-        span: Span,
-        encoding: Option<Encoding>,
-        error: &mut dyn ErrorSink,
-    ) {
+    fn simple_key(&mut self, span: Span, encoding: Option<Encoding>, error: &mut dyn ErrorSink) {
         let Some(raw) = self.raw(span, encoding) else { return };
         // One with escapes is a mistake here, for there is no place for what they mean.
         let mut key = "";
-        raw.decode_key(&mut key, error);
+        if encoding.is_none() && is_bare(raw.as_str()) {
+            key = raw.as_str();
+        } else {
+            raw.decode_key(&mut key, error);
+        }
         let key = (key, Octets::new(span.start(), span.end()));
-        if let Some(header) = &mut self.header {
-            self.unusual |= header.names.len() == DEEP;
-            header.names.push(key);
+        if self.header.is_some() {
+            self.unusual |= self.names.len() == DEEP;
+            self.names.push(key);
             return;
         }
         let place = match self.open.last_mut() {
@@ -307,4 +309,10 @@ fn unescaped(quoted: &str) -> Option<&str> {
     let inside = quoted.strip_prefix('"')?.strip_suffix('"')?;
     let plain = |octet| matches!(octet, b' '..=b'~') && octet != b'\\' && octet != b'"';
     inside.bytes().all(plain).then_some(inside)
+}
+
+/// Whether a key without quotes is one.
+fn is_bare(key: &str) -> bool {
+    let bare = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_' || octet == b'-';
+    !key.is_empty() && key.bytes().all(bare)
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::{Checker, name_of};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::locate::Step;
+use crate::config::machine::Machine;
 use crate::config::model::Instance;
 use crate::config::objects::VirtualAddress;
 use crate::config::values;
@@ -152,7 +153,8 @@ fn owner(checker: &mut Checker<'_>, instance: &Instance) {
     let own = |address: &VirtualAddress| -> Box<str> {
         address.interface.clone().unwrap_or_else(|| instance.interface.clone())
     };
-    let Some(machine) = checker.machine.filter(|m| m.has_interface(&instance.interface)) else {
+    let there = checker.machine.filter(|machine| machine.has_interface(&instance.interface));
+    let Some(addresses) = there.and_then(Machine::addresses) else {
         checker.warning(
             instance,
             "priority",
@@ -161,7 +163,10 @@ fn owner(checker: &mut Checker<'_>, instance: &Instance) {
         );
         return;
     };
-    let held = |address: &&VirtualAddress| machine.has_address(&own(address), address.address);
+    let held = |address: &&VirtualAddress| {
+        let own = own(address);
+        addresses.iter().any(|(interface, held)| *interface == own && *held == address.address)
+    };
     let missing: Vec<String> = instance
         .addresses
         .iter()

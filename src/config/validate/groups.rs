@@ -12,6 +12,9 @@ use crate::config::suggest::nearest;
 /// Checks all groups.
 pub fn check(checker: &mut Checker<'_>) {
     let model = checker.model;
+    if model.groups.is_empty() {
+        return;
+    }
     let known: HashMap<&str, &Instance> =
         model.instances.iter().map(|instance| (&*instance.name, instance)).collect();
     // Where each instance was seen as a member first.
@@ -20,7 +23,7 @@ pub fn check(checker: &mut Checker<'_>) {
         let path = [Step::Key("vrrp"), Step::Key("group"), Step::Key(&group.name)];
         let name = join("vrrp.group", &group.name);
         let list = join(&name, "instances");
-        instance::tracking(checker, &path, &name, &group.track);
+        instance::tracking(checker, &path, ("vrrp.group", &group.name), &group.track);
         for (index, member) in group.instances.iter().enumerate() {
             let here = checker.places.find(&member_path(group, index));
             if !known.contains_key(&**member) {

@@ -50,8 +50,7 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
         );
     }
     let path = [Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.name)];
-    let name = join("vrrp.instance", &instance.name);
-    tracking(checker, &path, &name, &instance.track);
+    tracking(checker, &path, ("vrrp.instance", &instance.name), &instance.track);
 }
 
 /// `preempt` and `preempt_delay` (`vrrp:S-14`, `S-17`, `S-31`).
@@ -178,7 +177,16 @@ fn strict(checker: &mut Checker<'_>, instance: &Instance) {
 }
 
 /// The names in `track_*` exist and are there once.
-pub fn tracking(checker: &mut Checker<'_>, path: &[Step<'_>], name: &str, track: &Tracking) {
+pub fn tracking(
+    checker: &mut Checker<'_>,
+    path: &[Step<'_>],
+    (kind, name): (&str, &str),
+    track: &Tracking,
+) {
+    if *track == Tracking::default() {
+        return;
+    }
+    let name = join(kind, name);
     let trackers = &checker.model.trackers;
     let scripts: Vec<&str> = trackers.scripts.iter().map(|tracker| &*tracker.name).collect();
     let files: Vec<&str> = trackers.files.iter().map(|tracker| &*tracker.name).collect();

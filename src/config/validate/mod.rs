@@ -96,7 +96,8 @@ impl<'a> Checker<'a> {
 
     /// One identifier twice on an interface and in an address family (`vrrp:V-3`).
     fn identifiers(&mut self, incomplete: &HashSet<Box<str>>) {
-        let mut first: HashMap<(&str, u8, Family), &Instance> = HashMap::new();
+        let count = self.model.instances.len();
+        let mut first: HashMap<(&str, u8, Family), &Instance> = HashMap::with_capacity(count);
         for instance in &self.model.instances {
             if incomplete.contains(&instance.name) {
                 continue;
@@ -183,8 +184,8 @@ impl<'a> Checker<'a> {
         if name.is_empty() || machine.has_interface(name) || !self.absent.insert(name) {
             return;
         }
-        let have = machine.interfaces.iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>();
-        let more = if machine.interfaces.len() > SHOWN { ", ..." } else { "" };
+        let have = machine.interfaces().iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>();
+        let more = if machine.interfaces().len() > SHOWN { ", ..." } else { "" };
         // The first step below the table is the key that a person looks for.
         let keys = path.iter().chain(below.first()).filter_map(|step| match step {
             Step::Key(key) => Some(*key),

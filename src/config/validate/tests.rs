@@ -46,15 +46,13 @@ fn the_owner_always_takes_over() {
 fn the_owner_has_the_addresses() {
     let lines = "virtual_addresses = [\"10.0.0.1/24\", \"10.0.1.1/24 dev eth1\"]\npriority = 255";
     let address = |name: &str, text: &str| (name.into(), text.parse::<IpAddr>().unwrap());
-    let mut machine = Machine {
-        interfaces: vec!["eth0".into(), "eth1".into()],
-        addresses: vec![address("eth0", "10.0.0.1"), address("eth0", "10.0.1.1")],
-    };
-    let missing = found(lines, Some(&machine));
+    let mut held = vec![address("eth0", "10.0.0.1"), address("eth0", "10.0.1.1")];
+    let machine = |held| Machine::of(vec!["eth0".into(), "eth1".into()], held);
+    let missing = found(lines, Some(&machine(held.clone())));
     assert_eq!(missing.len(), 1, "{missing:#?}");
     assert!(missing[0].contains("has no 10.0.1.1 on eth1"), "{missing:#?}");
-    machine.addresses.push(address("eth1", "10.0.1.1"));
-    assert_eq!(found(lines, Some(&machine)), Vec::<String>::new());
+    held.push(address("eth1", "10.0.1.1"));
+    assert_eq!(found(lines, Some(&machine(held))), Vec::<String>::new());
 }
 
 #[test]
@@ -183,7 +181,7 @@ fn strict_mode_forbids_what_is_written() {
 
 #[test]
 fn missing_interfaces_are_named_once() {
-    let machine = Machine { interfaces: vec!["lo".into(), "eth1".into()], addresses: vec![] };
+    let machine = Machine::of(vec!["lo".into(), "eth1".into()], vec![]);
     let lines = format!("{ONE}dont_track_primary = true\ntrack_interfaces = [\"eth0\", \"wan\"]");
     let found = found(&lines, Some(&machine));
     assert_eq!(found.len(), 2, "{found:#?}");

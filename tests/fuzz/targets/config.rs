@@ -86,14 +86,14 @@ fn show(text: &str, diagnostics: &[Diagnostic]) {
 
 /// One that has some of what the configuration names.
 fn machine(model: Option<&Model>) -> Machine {
-    let mut machine = Machine { interfaces: vec!["lo".into()], addresses: Vec::new() };
+    let (mut interfaces, mut addresses): (Vec<Box<str>>, _) = (vec!["lo".into()], Vec::new());
     for instance in model.iter().flat_map(|model| &model.instances).step_by(2) {
-        machine.interfaces.push(instance.interface.clone());
+        interfaces.push(instance.interface.clone());
         for address in &instance.addresses {
-            machine.addresses.push((instance.interface.clone(), address.address));
+            addresses.push((instance.interface.clone(), address.address));
         }
     }
-    machine
+    Machine::of(interfaces, addresses)
 }
 
 /// What is accepted can be done.
