@@ -251,8 +251,7 @@ fn enough_descriptors() -> Result<(), Failure> {
 
 /// Whether this process has the rights that it needs.
 fn may_run() -> Result<(), Failure> {
-    let missing =
-        privileges::missing().map_err(Failure::system("cannot read /proc/self/status"))?;
+    let missing = privileges::missing().map_err(Failure::system("cannot see its rights"))?;
     if missing.is_empty() {
         return Ok(());
     }
