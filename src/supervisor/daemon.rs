@@ -131,6 +131,8 @@ pub struct Vrrp {
     pub link: Option<Rc<Link>>,
     /// The process itself, while it runs.
     pub child: Option<Rc<Child>>,
+    /// When it is to be started again, while it is not.
+    pub starts_at: Option<Instant>,
     /// How often it was started again.
     pub restarts: u32,
     /// The generation of the configuration that it works with.

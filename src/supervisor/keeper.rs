@@ -28,7 +28,7 @@ use super::{installed, ready, role_lock, withdraw};
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
 use crate::control::shared::{Process, Shared};
-use crate::system::clock;
+use crate::system::{clock, limits};
 
 /// How long a child may take to end after its connection has, beside a hand-over.
 const GRACE: Duration = Duration::from_secs(2);
@@ -94,7 +94,9 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
         for line in crash.unlogged(daemon.log.level()) {
             daemon.note(Level::Error, format!("it had said: {line}"));
         }
+        daemon.vrrp.borrow_mut().starts_at = Some(clock::now() + wait);
         within(wait, or(daemon.stop_begins(), withdraw::when_due(&daemon))).await;
+        daemon.vrrp.borrow_mut().starts_at = None;
         if daemon.is_stopping() && !give_up(&daemon, &crash.end, &mut cleaned).await {
             return;
         }
@@ -177,7 +179,7 @@ async fn run(
             if let Some(former) = former {
                 make_room(daemon, former, ready(())).await;
             }
-            return cannot(error.to_string());
+            return cannot(limits::explained(&error));
         }
     };
     let pid = child.pid();
