@@ -319,6 +319,11 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     /// What is known of an instance; `None` when nobody has the slot, or its writer died while it
     /// wrote.
     pub fn load(&self, id: SlotId) -> Option<Saved> {
+        self.entry(id).map(|(_, saved)| saved)
+    }
+
+    /// The same with whose it is.
+    fn entry(&self, id: SlotId) -> Option<(Key, Saved)> {
         let [sequence, _, _, flags, low, high, installed, hold] = self.slot(id)?;
         for _ in 0..TRIES {
             let before = sequence.load(Ordering::Acquire);
@@ -334,24 +339,28 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
             // The words are read before the sequence is read again.
             fence(Ordering::Acquire);
             if sequence.load(Ordering::Relaxed) == before {
-                key?;
                 let [_, _, priority, _] = flags.to_be_bytes();
-                return Some(Saved {
+                let saved = Saved {
                     state: SavedState::from_bits(flags),
                     last_advert: Instant::from_nanos(advert),
                     priority: Priority(priority),
                     installed,
                     handing_over: flags & flag::HANDING_OVER != 0,
                     hold: hold::from_word(hold),
-                });
+                };
+                return Some((key?, saved));
             }
         }
         None
     }
 
-    /// All slots that somebody has, with what is in them.
+    /// All slots that somebody has, with what is in them: nothing when the writer died while it
+    /// wrote, and the key is only good to free the slot then.
     pub fn iter(&self) -> impl Iterator<Item = (SlotId, Key, Option<Saved>)> {
-        self.slots().filter_map(|id| Some((id, self.key(id)?, self.load(id))))
+        self.slots().filter_map(|id| match self.entry(id) {
+            Some((key, saved)) => Some((id, key, Some(saved))),
+            None => Some((id, self.key(id)?, None)),
+        })
     }
 
     /// Gives a slot back. Only for the writer.

@@ -120,6 +120,9 @@ pub struct Daemon {
     /// How it ended the last time that nobody had asked it to; `null`: it never did.
     #[serde(default)]
     pub vrrp_crash: Option<Crash>,
+    /// It has ended, and is started again after so long; `null`: it runs, or is just being started.
+    #[serde(default)]
+    pub vrrp_starts_in: Option<Seconds>,
     /// The memory of each process, where it was asked for.
     pub memory: Option<Vec<ProcessMemory>>,
 }

@@ -75,11 +75,17 @@ fn from_warnings(document: &Document, warnings: &[Warning]) -> Verdict {
 }
 
 fn dead(document: &Document) -> String {
-    let text = "the process that runs the virtual routers does not answer";
-    match document.daemon.vrrp_restarts {
-        0 => text.to_owned(),
-        restarts => format!("{text}, started again {}", plural(restarts as usize, "time")),
+    let process = "the process that runs the virtual routers";
+    let mut text = match document.daemon.vrrp_starts_in {
+        // Its end is among the warnings.
+        Some(time) => format!("{process} has ended, and is started again in {}", length(time)),
+        None => format!("{process} does not answer"),
+    };
+    if document.daemon.vrrp_restarts > 0 {
+        let times = plural(document.daemon.vrrp_restarts as usize, "time");
+        text.push_str(&format!("; it was started again {times} before"));
     }
+    text
 }
 
 /// Whether a warning makes the verdict worse.

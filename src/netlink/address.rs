@@ -10,9 +10,10 @@ use neli::types::{Buffer, RtBuffer};
 use super::codec::{self, Unencodable};
 use super::consts;
 use super::error::string;
-use super::frame::{Malformed, Sequence, u32_at};
+use super::frame::{Malformed, Sequence, attributes, u32_at};
 use super::link::LinkIndex;
 use crate::config::objects::{Broadcast, Scope, VirtualAddress};
+use crate::units::Family;
 
 /// Octets of the fixed part: family, prefix length, flags, scope, link index.
 const FIXED_LEN: usize = 8;
@@ -85,18 +86,23 @@ impl Address {
     /// # Errors
     /// [`Malformed`] when lengths are wrong or the address is missing.
     pub fn decode(payload: &[u8]) -> Result<Option<Self>, Malformed> {
-        let message: Ifaddrmsg = codec::decode(payload, FIXED_LEN)?;
-        let family = *message.ifa_family();
-        if family != RtAddrFamily::Inet && family != RtAddrFamily::Inet6 {
-            return Ok(None);
-        }
+        // Not by neli, which allocates for each attribute: a takeover of thousands of addresses is
+        // followed by as many events.
+        let Some(([family, prefix_len, low, scope, index @ ..], rest)) =
+            payload.split_first_chunk::<FIXED_LEN>()
+        else {
+            return Err(Malformed::Length);
+        };
+        let Some(family) = codec::family_of(*family) else {
+            return attributes(rest).try_for_each(|all| all.map(drop)).map(|()| None);
+        };
         let (mut local, mut address) = (None, None);
         let (mut broadcast, mut label) = (None, None);
-        let mut flags = u32::from(message.ifa_flags().bits());
+        let mut flags = u32::from(*low);
         let mut is_own = false;
-        for attribute in message.rtattrs().iter() {
-            let value = attribute.rta_payload().as_ref();
-            let kind = *attribute.rta_type();
+        for attribute in attributes(rest) {
+            let (kind, value) = attribute?;
+            let kind = Ifa::from(kind);
             if kind == Ifa::Local {
                 local = Some(ip(family, value)?);
             } else if kind == Ifa::Address {
@@ -114,13 +120,13 @@ impl Address {
         // IPv6 has no LOCAL unless there is a peer.
         let own = local.or(address).ok_or(Malformed::Body)?;
         Ok(Some(Self {
-            link: LinkIndex(*message.ifa_index()),
+            link: LinkIndex(u32::from_ne_bytes(*index)),
             address: own,
-            prefix_len: *message.ifa_prefixlen(),
+            prefix_len: *prefix_len,
             peer: address.filter(|address| *address != own),
             broadcast,
             label,
-            scope: ScopeNumber((*message.ifa_scope()).into()),
+            scope: ScopeNumber(*scope),
             flags: AddressFlags(flags),
             is_own,
         }))
@@ -128,11 +134,10 @@ impl Address {
 }
 
 /// An address from the octets of an attribute.
-fn ip(family: RtAddrFamily, value: &[u8]) -> Result<IpAddr, Malformed> {
-    let address = if family == RtAddrFamily::Inet {
-        <[u8; 4]>::try_from(value).ok().map(IpAddr::from)
-    } else {
-        <[u8; 16]>::try_from(value).ok().map(IpAddr::from)
+fn ip(family: Family, value: &[u8]) -> Result<IpAddr, Malformed> {
+    let address = match family {
+        Family::V4 => <[u8; 4]>::try_from(value).ok().map(IpAddr::from),
+        Family::V6 => <[u8; 16]>::try_from(value).ok().map(IpAddr::from),
     };
     address.ok_or(Malformed::Body)
 }

@@ -76,6 +76,47 @@ pub struct Interface<'a> {
     pub ipv6: Option<Ipv6Addr>,
 }
 
+/// The addresses of one link.
+#[derive(Clone, Debug, Default)]
+struct OnLink {
+    /// In the order of a dump, and behind it that of the events.
+    list: BTreeMap<u64, Address>,
+    /// Where each is in the list: there may be thousands.
+    place: BTreeMap<Identity, u64>,
+    last: u64,
+}
+
+/// What makes an address of a link the same for the kernel ([`Address::is_same`]).
+type Identity = (IpAddr, u8, Option<IpAddr>);
+
+const fn identity(address: &Address) -> Identity {
+    (address.address, address.prefix_len, address.peer)
+}
+
+/// The same addresses in the same order.
+impl PartialEq for OnLink {
+    fn eq(&self, other: &Self) -> bool {
+        self.list.values().eq(other.list.values())
+    }
+}
+
+impl Eq for OnLink {}
+
+impl OnLink {
+    /// Puts an address in; returns what was known of it.
+    fn put(&mut self, address: Address) -> Option<Address> {
+        let place = *self.place.entry(identity(&address)).or_insert_with(|| {
+            self.last += 1;
+            self.last
+        });
+        self.list.insert(place, address)
+    }
+
+    fn take(&mut self, address: &Address) -> Option<Address> {
+        self.list.remove(&self.place.remove(&identity(address))?)
+    }
+}
+
 /// Links and addresses, as far as known.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cache {
@@ -83,8 +124,7 @@ pub struct Cache {
     /// Whose name it is now. While old news is worked off, two links can have the same name: the
     /// one heard of last has it.
     names: BTreeMap<Box<str>, LinkIndex>,
-    /// In the order of a dump, and behind it that of the events.
-    addresses: BTreeMap<LinkIndex, Vec<Address>>,
+    addresses: BTreeMap<LinkIndex, OnLink>,
 }
 
 impl Cache {
@@ -120,8 +160,20 @@ impl Cache {
     }
 
     /// The addresses of a link, those heard of last at the end.
-    pub fn addresses(&self, index: LinkIndex) -> &[Address] {
-        self.addresses.get(&index).map_or(&[], Vec::as_slice)
+    pub fn addresses(&self, index: LinkIndex) -> impl Iterator<Item = &Address> {
+        self.addresses.get(&index).into_iter().flat_map(|on| on.list.values())
+    }
+
+    /// An address of a link, by what makes it the same for the kernel.
+    pub fn address(
+        &self,
+        link: LinkIndex,
+        address: IpAddr,
+        prefix_len: u8,
+        peer: Option<IpAddr>,
+    ) -> Option<&Address> {
+        let on = self.addresses.get(&link)?;
+        on.list.get(on.place.get(&(address, prefix_len, peer))?)
     }
 
     /// An interface by its present name, with the addresses to send from. Those for which
@@ -138,7 +190,7 @@ impl Cache {
         let link = self.link_named(name)?;
         let counts = |a: &&Address| !is_virtual(a.address);
         let (mut ipv4, mut ipv6): (Option<(_, Ipv4Addr)>, Option<Ipv6Addr>) = (None, None);
-        for address in self.addresses(link.index).iter().filter(counts) {
+        for address in self.addresses(link.index).filter(counts) {
             match address.address {
                 IpAddr::V4(own) => {
                     let rank = (address.flags.secondary(), address.scope);
@@ -167,7 +219,9 @@ impl Cache {
                 }
             }
             Event::LinkGone(link) => {
-                for address in self.addresses.remove(&link.index).unwrap_or_default() {
+                for address in
+                    self.addresses.remove(&link.index).unwrap_or_default().list.into_values()
+                {
                     report(What::Address { before: Some(address), after: None });
                 }
                 if let Some(before) = self.links.remove(&link.index) {
@@ -176,26 +230,19 @@ impl Cache {
                 }
             }
             Event::Address(address) => {
-                let known = self.addresses.entry(address.link).or_default();
-                let before = match known.iter_mut().find(|other| other.is_same(&address)) {
-                    Some(place) => Some(std::mem::replace(place, address.clone())),
-                    None => {
-                        known.push(address.clone());
-                        None
-                    }
-                };
+                let before = self.addresses.entry(address.link).or_default().put(address.clone());
                 if before.as_ref() != Some(&address) {
                     report(What::Address { before, after: Some(address) });
                 }
             }
             Event::AddressGone(address) => {
                 let Some(known) = self.addresses.get_mut(&address.link) else { return };
-                if let Some(at) = known.iter().position(|other| other.is_same(&address)) {
-                    let before = known.remove(at);
-                    report(What::Address { before: Some(before), after: None });
-                }
-                if known.is_empty() {
+                let before = known.take(&address);
+                if known.list.is_empty() {
                     self.addresses.remove(&address.link);
+                }
+                if before.is_some() {
+                    report(What::Address { before, after: None });
                 }
             }
         }
@@ -206,7 +253,7 @@ impl Cache {
     pub fn replace(&mut self, new: Self, changes: &mut Vec<Change>) {
         let old = std::mem::replace(self, new);
         let mut report = |what| changes.push(Change { origin: Origin::Other, what });
-        for before in old.addresses.values().flatten() {
+        for before in old.addresses.values().flat_map(|on| on.list.values()) {
             if self.find(before).is_none() {
                 report(What::Address { before: Some(before.clone()), after: None });
             }
@@ -222,7 +269,7 @@ impl Cache {
                 report(What::Link { before: before.cloned(), after: Some(after.clone()) });
             }
         }
-        for after in self.addresses.values().flatten() {
+        for after in self.addresses.values().flat_map(|on| on.list.values()) {
             let before = old.find(after);
             if before != Some(after) {
                 report(What::Address { before: before.cloned(), after: Some(after.clone()) });
@@ -231,7 +278,7 @@ impl Cache {
     }
 
     fn find(&self, address: &Address) -> Option<&Address> {
-        self.addresses(address.link).iter().find(|other| other.is_same(address))
+        self.address(address.link, address.address, address.prefix_len, address.peer)
     }
 
     /// Puts a link in; returns what was known of it.

@@ -11,7 +11,7 @@ use async_io::Async;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 use super::former::FormerChild;
@@ -80,14 +80,15 @@ impl Strangers {
 
 impl Child {
     /// Starts the vrrp process with a socket for messages, one for records, the shared memory and
-    /// the lock of its role. It gives up the right to lock its memory unless it `locks` it.
+    /// the lock of its role, which it waits for when another process has it. It gives up the right
+    /// to lock its memory unless it `locks` it.
     ///
     /// # Errors
     /// What the system says.
     pub fn start_vrrp(
         memory: &impl AsFd,
         strangers: &Strangers,
-        lock: Option<RoleLock>,
+        lock: Option<&RoleLock>,
         locks: bool,
     ) -> io::Result<Self> {
         // Whatever somebody has set. Should it fail, there are as many as there were.
@@ -100,9 +101,13 @@ impl Child {
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
         )?;
         let (stderr, stderr_there) = io::pipe()?;
+        // What may fail comes first: a process that nobody watches would go on alone.
+        let link = Async::new(link)?;
+        let records = Async::new_nonblocking(records)?;
+        let stderr = Async::new(stderr)?;
         // Whoever waits for the end of our standard output does not wait for the child's.
         let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-        let locked = match &lock {
+        let locked = match lock {
             Some(lock) => lock.descriptor()?,
             None => nothing.as_fd().try_clone_to_owned()?,
         };
@@ -119,17 +124,8 @@ impl Child {
             strangers,
             locks,
         )?;
-        if let Some(lock) = lock {
-            // It holds the lock all the same; whoever waits for it does not know its number.
-            let _ = lock.give_to(pid);
-        }
-        Ok(Self {
-            pid,
-            exit: Async::new_nonblocking(pidfd::open(pid)?)?,
-            link: Async::new(link)?,
-            records: Async::new_nonblocking(records)?,
-            stderr: Async::new(stderr)?,
-        })
+        let exit = or_end(pid, |pid| Async::new_nonblocking(pidfd::open(pid)?))?;
+        Ok(Self { pid, exit, link, records, stderr })
     }
 
     /// One that the program before this one has started, in this very process.
@@ -176,6 +172,15 @@ impl Child {
     }
 }
 
+/// Prepares to watch a new process. When that fails, it is ended, and its end is taken.
+fn or_end<T>(pid: Pid, watch: impl FnOnce(Pid) -> io::Result<T>) -> io::Result<T> {
+    watch(pid).inspect_err(|_| {
+        // It was not waited for, so the number is still its own.
+        let _ = kill(pid, Signal::SIGKILL);
+        let _ = waitpid(pid, None);
+    })
+}
+
 /// A copy of a descriptor with a number that no fixed one has.
 fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     let mut low = Vec::new();
@@ -215,4 +220,20 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers, locks: bool) -> io::Re
     let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
     let no_environment: [CString; 0] = [];
     Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_can_not_be_watched_is_ended() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let fails = |_| Err::<(), _>(io::Error::from(Errno::EMFILE));
+        assert_eq!(or_end(pid, fails).unwrap_err().raw_os_error(), Some(Errno::EMFILE as i32));
+        assert!(child.wait().is_err(), "nothing is left of it");
+    }
 }

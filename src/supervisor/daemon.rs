@@ -20,6 +20,7 @@ use super::service::Service;
 use super::state_dir::StateDir;
 use super::status::Desk;
 use super::upgrade::Plan;
+use super::withdraw::Remainder;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
 use crate::control::shared::Key;
@@ -56,6 +57,8 @@ pub struct Daemon {
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
     /// them.
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
+    /// What is in the kernel and nobody's.
+    pub remainder: RefCell<Remainder>,
     /// Why the file about [`Daemon::installed`] could not be written.
     pub not_written: RefCell<Option<String>>,
     /// The control socket.
@@ -128,6 +131,8 @@ pub struct Vrrp {
     pub link: Option<Rc<Link>>,
     /// The process itself, while it runs.
     pub child: Option<Rc<Child>>,
+    /// When it is to be started again, while it is not.
+    pub starts_at: Option<Instant>,
     /// How often it was started again.
     pub restarts: u32,
     /// The generation of the configuration that it works with.
@@ -226,6 +231,7 @@ impl Daemon {
             installed: RefCell::default(),
             begun: Cell::new(false),
             disowned: RefCell::default(),
+            remainder: RefCell::default(),
             not_written: RefCell::default(),
             listener,
             former: RefCell::default(),

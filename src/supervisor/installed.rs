@@ -107,17 +107,22 @@ pub fn look(
     after
 }
 
-/// What the shared memory says, without what the supervisor has removed since it was written.
-pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
+/// What the shared memory says.
+pub fn written(daemon: &Daemon) -> BTreeMap<Key, Saved> {
     let mut all = BTreeMap::new();
-    let disowned = daemon.disowned.borrow();
     if let Ok(shared) = Shared::open(&daemon.memory) {
-        all.extend(shared.iter().filter_map(|(_, key, saved)| {
-            let saved = saved?;
-            let gone = disowned.get(&key).is_some_and(|last| saved.last_advert <= *last);
-            (!gone).then_some((key, saved))
-        }));
+        all.extend(shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))));
     }
+    all
+}
+
+/// The same without what the supervisor has removed since it was written.
+pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
+    let mut all = written(daemon);
+    let disowned = daemon.disowned.borrow();
+    let gone =
+        |key: &Key, saved: &Saved| disowned.get(key).is_some_and(|last| saved.last_advert <= *last);
+    all.retain(|key, saved| !gone(key, saved));
     all
 }
 
@@ -149,6 +154,11 @@ pub fn set(daemon: &Daemon, held: Vec<Held>) {
         return;
     }
     *daemon.installed.borrow_mut() = held;
+    store(daemon);
+}
+
+/// Writes the file.
+pub fn store(daemon: &Daemon) {
     let written = write(daemon);
     let news = written.is_err() && daemon.not_written.borrow().is_none();
     if let Some(text) = written.as_ref().err().filter(|_| news) {
@@ -157,8 +167,15 @@ pub fn set(daemon: &Daemon, held: Vec<Held>) {
     *daemon.not_written.borrow_mut() = written.err();
 }
 
+/// All that is in the kernel, also what no vrrp process knows of.
+pub fn all(daemon: &Daemon) -> Vec<Held> {
+    let mut held = daemon.installed.borrow().clone();
+    held.extend_from_slice(daemon.remainder.borrow().held());
+    held
+}
+
 fn write(daemon: &Daemon) -> Result<(), String> {
-    let held = daemon.installed.borrow();
+    let held = all(daemon);
     let result = if held.is_empty() {
         daemon.dir.remove(FILE)
     } else {
@@ -220,10 +237,10 @@ pub fn overdue(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
     adverts.min()
 }
 
-/// Those that have to be gone now, and those that have not.
-pub fn split(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> (Vec<Held>, Vec<Held>) {
-    let is_due = |one: &Held| due(std::slice::from_ref(one), saved).is_some_and(|at| at <= now);
-    held.iter().cloned().partition(is_due)
+/// Those that have to be gone now.
+pub fn due_by(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> Vec<Held> {
+    let is_due = |one: &&Held| due(std::slice::from_ref(*one), saved).is_some_and(|at| at <= now);
+    held.iter().filter(is_due).cloned().collect()
 }
 
 /// What of them no instance of the configuration has: a process that starts with it does not know
@@ -251,8 +268,8 @@ pub fn without(held: &[Held], gone: &[Held]) -> Vec<Held> {
     let mut rest = held.to_vec();
     for one in &mut rest {
         let key = one.key();
-        let mut gone = gone.iter().filter(|gone| gone.key() == key);
-        if let Some(gone) = gone.next() {
+        // It may be there twice, should some of it have stayed when the rest went.
+        for gone in gone.iter().filter(|gone| gone.key() == key) {
             one.objects.retain(|object| !gone.objects.contains(object));
         }
     }
@@ -261,4 +278,4 @@ pub fn without(held: &[Held], gone: &[Held]) -> Vec<Held> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

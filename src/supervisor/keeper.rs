@@ -12,8 +12,8 @@ use async_io::Async;
 use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::Pid;
 use smol::Timer;
-use smol::channel::Receiver;
-use smol::future::{or, pending, yield_now, zip};
+use smol::channel::{Receiver, bounded};
+use smol::future::{or, pending, ready, yield_now, zip};
 use smol::io::AsyncReadExt;
 
 use super::backoff::BackOff;
@@ -24,11 +24,11 @@ use super::hello::{self, LEAST};
 use super::link::Link;
 use super::scheduling;
 use super::time::{patience, within};
-use super::{installed, role_lock, withdraw};
+use super::{installed, ready, role_lock, withdraw};
 use crate::control::link::ToChild;
 use crate::control::record::{Level, Record};
 use crate::control::shared::{Process, Shared};
-use crate::system::clock;
+use crate::system::{clock, limits};
 
 /// How long a child may take to end after its connection has, beside a hand-over.
 const GRACE: Duration = Duration::from_secs(2);
@@ -62,12 +62,10 @@ enum Over {
 pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
     let mut back_off = BackOff::default();
     let mut cleaned = false;
-    if let Some(child) = daemon.take_former() {
-        renew(&daemon, child).await;
-    }
+    let mut former = daemon.take_former();
     loop {
         let began = clock::now();
-        let crash = run(&daemon, &first).await;
+        let crash = run(&daemon, former.take(), &first).await;
         first(Err(crash.end.clone()));
         installed::update(&daemon);
         {
@@ -96,7 +94,9 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
         for line in crash.unlogged(daemon.log.level()) {
             daemon.note(Level::Error, format!("it had said: {line}"));
         }
+        daemon.vrrp.borrow_mut().starts_at = Some(clock::now() + wait);
         within(wait, or(daemon.stop_begins(), withdraw::when_due(&daemon))).await;
+        daemon.vrrp.borrow_mut().starts_at = None;
         if daemon.is_stopping() && !give_up(&daemon, &crash.end, &mut cleaned).await {
             return;
         }
@@ -121,66 +121,115 @@ async fn give_up(daemon: &Daemon, end: &str, cleaned: &mut bool) -> bool {
     again
 }
 
-/// Lets a process of the program before this one make room for one of this program.
-async fn renew(daemon: &Daemon, child: Child) {
-    let pid = child.pid();
-    let child = Rc::new(child);
+/// Lets a process of the program before this one make room for its successor, which is `ready`
+/// some time. Until then it works, and should this process be killed, it hands over.
+async fn make_room(daemon: &Daemon, former: Child, ready: impl Future<Output = ()>) {
+    let pid = former.pid();
+    let former = Rc::new(former);
     let link = Rc::new(Link::new());
-    daemon.note(Level::Notice, format!("vrrp process {pid} makes room for its successor"));
-    // Nothing was said before, so there is room.
-    let _ = link.say(ToChild::Leave);
-    let too_long = async {
+    let leave = async {
+        within(GRACE, ready).await;
+        daemon.note(Level::Notice, format!("vrrp process {pid} makes room for its successor"));
+        // Nothing was said before, so there is room.
+        let _ = link.say(ToChild::Leave);
         Timer::after(GRACE).await;
         link.condemn();
         pending().await
     };
-    let end = or(attend(daemon, &child, &link, pending()), too_long).await;
+    let end = or(attend(daemon, &former, &link, pending()), leave).await;
     let level = if link.has_left() { Level::Info } else { Level::Error };
     daemon.note(level, format!("vrrp process {pid} {end}"));
-    daemon.vrrp.borrow_mut().forget_child();
-    installed::update(daemon);
+    link.end();
 }
 
-/// One life of the process; how it ended.
-async fn run(daemon: &Daemon, first: &impl Fn(Result<(), String>)) -> Crash {
+/// One life of the process; how it ended. `former`: the process that has the addresses, and leaves
+/// when this one can take its place.
+async fn run(
+    daemon: &Daemon,
+    mut former: Option<Child>,
+    first: &impl Fn(Result<(), String>),
+) -> Crash {
     let cannot = |why: String| {
         Crash::not_started(clock::now(), format!("the vrrp process cannot be started: {why}"))
     };
-    let lock = match role_lock::take(daemon).await {
-        Ok(lock) => lock,
-        Err(why) => return cannot(why),
+    let shared = former.as_ref().and_then(|_| role_lock::share(daemon));
+    let lock = match shared {
+        Some(lock) => Some(lock),
+        None => {
+            // Nothing would keep the two apart.
+            if let Some(former) = former.take() {
+                make_room(daemon, former, ready(())).await;
+            }
+            let lock = match role_lock::take(daemon).await {
+                Ok(lock) => lock,
+                Err(why) => return cannot(why),
+            };
+            withdraw::before_start(daemon).await;
+            lock
+        }
     };
-    withdraw::before_start(daemon).await;
     if let Ok(shared) = Shared::open(&daemon.memory) {
         shared.forget_late(Process::Vrrp);
     }
     let began = clock::now();
     let locks = daemon.current.borrow().model.global.vrrp_process.no_swap;
-    let child = match Child::start_vrrp(&daemon.memory, &daemon.strangers, lock, locks) {
+    let child = match Child::start_vrrp(&daemon.memory, &daemon.strangers, lock.as_ref(), locks) {
         Ok(child) => Rc::new(child),
-        Err(error) => return cannot(error.to_string()),
-    };
-    daemon.vrrp.borrow_mut().lines.clear();
-    daemon.note(Level::Info, format!("vrrp process {} started", child.pid()));
-    scheduling::begin(daemon, child.pid());
-    let link = Rc::new(Link::new());
-    let end = match introduce(daemon, &link) {
-        Ok(applied) => {
-            let confirmed = async {
-                if applied.recv().await.is_err() {
-                    pending().await
-                }
-                first(Ok(()));
-            };
-            attend(daemon, &child, &link, confirmed).await
-        }
         Err(error) => {
-            daemon.note(Level::Error, format!("the configuration cannot be sent: {error}"));
-            child.kill();
-            child.ended().await.unwrap_or_else(|error| error.to_string())
+            if let Some(former) = former {
+                make_room(daemon, former, ready(())).await;
+            }
+            return cannot(limits::explained(&error));
         }
     };
-    let end = format!("vrrp process {} {end}", child.pid());
+    let pid = child.pid();
+    daemon.vrrp.borrow_mut().lines.clear();
+    daemon.note(Level::Info, format!("vrrp process {pid} started"));
+    scheduling::begin(daemon, pid);
+    let link = Rc::new(Link::new());
+    {
+        let mut vrrp = daemon.vrrp.borrow_mut();
+        vrrp.link = Some(Rc::clone(&link));
+        vrrp.child = Some(Rc::clone(&child));
+    }
+    let (over, ended) = bounded::<()>(1);
+    let live = async {
+        let end = match introduce(daemon, &link) {
+            Ok(applied) => {
+                let confirmed = async {
+                    if applied.recv().await.is_err() {
+                        pending().await
+                    }
+                    first(Ok(()));
+                };
+                attend(daemon, &child, &link, confirmed).await
+            }
+            Err(error) => {
+                daemon.note(Level::Error, format!("the configuration cannot be sent: {error}"));
+                child.kill();
+                child.ended().await.unwrap_or_else(|error| error.to_string())
+            }
+        };
+        over.close();
+        end
+    };
+    let succeed = async {
+        let is_new = former.is_none();
+        if let Some(former) = former {
+            let ended = async {
+                let _ = ended.recv().await;
+            };
+            make_room(daemon, former, or(link.met(), ended)).await;
+        }
+        if let Some(lock) = lock {
+            lock.give_to(pid);
+        }
+        if !is_new {
+            withdraw::before_start(daemon).await;
+        }
+    };
+    let (end, ()) = zip(live, succeed).await;
+    let end = format!("vrrp process {pid} {end}");
     Crash::new(clock::now(), end, began, &daemon.memory, &daemon.vrrp.borrow().lines)
 }
 
@@ -191,11 +240,6 @@ async fn attend(
     link: &Rc<Link>,
     confirmed: impl Future<Output = ()>,
 ) -> String {
-    {
-        let mut vrrp = daemon.vrrp.borrow_mut();
-        vrrp.link = Some(Rc::clone(link));
-        vrrp.child = Some(Rc::clone(child));
-    }
     let talk = or(or(link.receive(&child.link), link.send(&child.link)), async {
         let done = Cell::new(false);
         let mut confirmed = std::pin::pin!(async {
@@ -268,6 +312,7 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
             daemon.vrrp.borrow_mut().applied = generation;
             daemon.service.ready(&daemon.log);
         }
+        withdraw::again(daemon).await;
         let began = clock::now();
         installed::update(daemon);
         // With thousands of instances that takes some milliseconds, and thousands of changes of
@@ -297,9 +342,10 @@ async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> Duration {
     let mut before = turns(daemon);
     loop {
         let holds = !daemon.installed.borrow().is_empty();
-        let period = hello::pace(daemon.current.borrow().hello_period, holds);
+        let usual = daemon.current.borrow().hello_period;
+        let period = hello::pace(usual, holds);
         let end = clock::now() + period;
-        link.say_hello(period, holds);
+        link.say_hello(usual, holds);
         if holds && period > LEAST {
             // An answer that is not there by now needs a closer look.
             rest(LEAST, daemon, link, &mut before).await;
@@ -341,14 +387,17 @@ fn is_overdue(daemon: &Daemon, link: &Link) -> bool {
 
 /// Takes the records of a child until it ends.
 async fn records(daemon: &Daemon, socket: &Async<OwnedFd>) {
-    let mut octets = vec![0; RECORD];
+    let octets = RefCell::new(vec![0; RECORD]);
+    let next =
+        |fd: &OwnedFd| Ok(recv(fd.as_raw_fd(), &mut octets.borrow_mut(), MsgFlags::empty())?);
     let mut turn = 0;
     loop {
-        let len =
-            socket.read_with(|fd| Ok(recv(fd.as_raw_fd(), &mut octets, MsgFlags::empty())?)).await;
-        let record = match len {
+        let record = match ready::read(socket, next).await {
             Ok(0) | Err(_) => return,
-            Ok(len) => postcard::from_bytes::<Record>(octets.get(..len).unwrap_or_default()),
+            Ok(len) => {
+                let octets = octets.borrow();
+                postcard::from_bytes::<Record>(octets.get(..len).unwrap_or_default())
+            }
         };
         match record {
             Ok(record) => {

@@ -58,6 +58,8 @@ pub struct Link {
     last: Cell<u32>,
     waiting_for_applied: RefCell<Vec<(u32, Sender<()>)>>,
     hello: Cell<Hello>,
+    /// It has answered once.
+    met: Cell<bool>,
     applied: Cell<Option<u32>>,
     stopped: Cell<bool>,
     left: Cell<bool>,
@@ -82,6 +84,7 @@ impl Link {
             last: Cell::new(0),
             waiting_for_applied: RefCell::default(),
             hello: Cell::new(Hello::new()),
+            met: Cell::new(false),
             applied: Cell::new(None),
             stopped: Cell::new(false),
             left: Cell::new(false),
@@ -214,6 +217,13 @@ impl Link {
         self.hello.get().silent(clock::now(), overdue)
     }
 
+    /// Waits until it has answered for the first time: it has read the configuration then.
+    pub async fn met(&self) {
+        while !self.met.get() {
+            Timer::after(LOOK).await;
+        }
+    }
+
     /// Whether it owes no answer to a hello.
     pub fn has_answered(&self) -> bool {
         self.hello.get().is_answered()
@@ -282,6 +292,7 @@ impl Link {
         match message {
             FromChild::Hello { number } => {
                 let mut hello = self.hello.get();
+                self.met.set(true);
                 hello.answered(number);
                 self.hello.set(hello);
             }

@@ -34,6 +34,7 @@ mod keeper;
 pub mod lines;
 mod link;
 pub mod log;
+mod ready;
 mod reload;
 mod role_lock;
 mod scheduling;
@@ -65,7 +66,7 @@ use crate::control::shared::{self, Shared};
 use crate::system::inherited::take;
 use crate::system::scheduling::yield_when_too_long;
 use crate::system::shared::Region;
-use crate::system::{clock, memory, privileges, threads};
+use crate::system::{clock, limits, memory, privileges, threads};
 use child::{Child, Strangers};
 pub use child::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS, VRRP_COMMAND};
 use configuration::Accepted;
@@ -78,6 +79,8 @@ use state_dir::StateDir;
 use time::{patience, start, within};
 use upgrade::{Legacy, Plan};
 
+/// The least number of descriptors that it works with; more instances take more.
+const DESCRIPTORS: u16 = 64;
 /// How long the first start of a child may take before a daemon counts as failed.
 const START: Duration = Duration::from_secs(10);
 /// Added to the time that a hand-over may take by the protocol.
@@ -132,7 +135,10 @@ pub enum Origin {
 /// [`Failure`]: nothing runs any more.
 pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), Failure> {
     let strangers = match &origin {
-        Origin::New(_) => Strangers::look(),
+        Origin::New(_) => {
+            enough_descriptors()?;
+            Strangers::look()
+        }
         Origin::Former(former) => Strangers::known(former.strangers.clone()),
     };
     may_run()?;
@@ -168,7 +174,9 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
     let daemon = Rc::new(daemon);
     let result = {
         let executor = Rc::new(LocalExecutor::new());
-        async_io::block_on(executor.run(work(&daemon, &executor, detached)))
+        // Not async-io's, which drives the reactor itself and so competes with the thread of the
+        // reactor: at each event they wake each other up a dozen times.
+        smol::future::block_on(executor.run(work(&daemon, &executor, detached)))
     };
     // The tasks ended with the executor, and nobody else has it.
     let (Some(daemon), Ok(plan)) = (Rc::into_inner(daemon), &result) else {
@@ -228,10 +236,22 @@ fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Re
     Ok(daemon)
 }
 
+/// Whether there may be as many descriptors as a small configuration takes. What comes later can
+/// say for itself that there are no more; what waits for descriptors cannot.
+fn enough_descriptors() -> Result<(), Failure> {
+    let few = limits::descriptors_below(DESCRIPTORS);
+    let Some(most) = few.map_err(Failure::system("cannot read its limits"))? else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        format!("this process may open {most} files, and needs {DESCRIPTORS} at least"),
+        "raise the hard limit: LimitNOFILE= in its unit, or ulimit -Hn",
+    ))
+}
+
 /// Whether this process has the rights that it needs.
 fn may_run() -> Result<(), Failure> {
-    let missing =
-        privileges::missing().map_err(Failure::system("cannot read /proc/self/status"))?;
+    let missing = privileges::missing().map_err(Failure::system("cannot see its rights"))?;
     if missing.is_empty() {
         return Ok(());
     }

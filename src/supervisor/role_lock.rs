@@ -14,7 +14,7 @@ use smol::Timer;
 use super::daemon::Daemon;
 use super::state_dir::StateDir;
 use crate::control::record::Level;
-use crate::system::{clock, lock, pidfd};
+use crate::system::{clock, limits, lock, pidfd};
 
 /// The file: its lock is the one of the process, and the process's number is in it.
 const FILE: &str = "vrrp.lock";
@@ -38,15 +38,16 @@ impl RoleLock {
         Ok(self.0.try_clone()?.into())
     }
 
-    /// Writes who has it from now on.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn give_to(mut self, pid: Pid) -> io::Result<()> {
-        let process = Holder { pid, start: start_of(pid)? };
-        self.0.rewind()?;
-        self.0.set_len(0)?;
-        writeln!(self.0, "{process}")
+    /// Writes who has it from now on. Without that it has the lock all the same, but whoever waits
+    /// for it does not know its number.
+    pub fn give_to(mut self, pid: Pid) {
+        let mut write = || {
+            let process = Holder { pid, start: start_of(pid)? };
+            self.0.rewind()?;
+            self.0.set_len(0)?;
+            writeln!(self.0, "{process}")
+        };
+        let _: io::Result<()> = write();
     }
 }
 
@@ -71,6 +72,23 @@ impl Holder {
         let pid = pid.parse().ok().filter(|pid| *pid > 0)?;
         Some(Self { pid: Pid::from_raw(pid), start: start.parse().ok()? })
     }
+
+    /// Whether the number is still its own.
+    fn is_there(&self) -> bool {
+        start_of(self.pid).is_ok_and(|start| start == self.start)
+    }
+
+    /// Kills it, if the number is still its own. Its descriptors, the lock among them, are not
+    /// looked at: that takes a right which nothing else here needs (`CAP_SYS_PTRACE`), since the
+    /// memory of the process is private.
+    fn kill(&self) -> io::Result<()> {
+        // Before the look: should it end meanwhile, this does not become another one.
+        let process = pidfd::open(self.pid)?;
+        if !self.is_there() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        pidfd::kill(&process)
+    }
 }
 
 /// When a process was started. Whoever may do so little that the descriptors of another process are
@@ -92,41 +110,53 @@ fn start_in(text: &str) -> Option<u64> {
 /// # Errors
 /// It can not be had: in words.
 pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
+    let path = daemon.dir.path().join(FILE);
+    let path = path.display();
     let file = match daemon.dir.open_file(FILE) {
         Ok(file) => file,
+        Err(error) if limits::is_exhausted(&error) => {
+            return Err(format!("{path}: {}", limits::explained(&error)));
+        }
         Err(error) => {
             let text = format!("{FILE}: {error}; nothing keeps two vrrp processes apart");
             daemon.note(Level::Warning, text);
             return Ok(None);
         }
     };
-    let wrong = |error: io::Error| format!("{FILE} cannot be locked: {error}");
+    let wrong = |error: io::Error| format!("{path} cannot be locked: {error}");
     if lock::take(&file).map_err(wrong)? {
         return Ok(Some(RoleLock(file)));
     }
-    let who = match holder(&file) {
-        Some(holder) => format!("vrrp process {}", holder.pid),
-        None => "a vrrp process".to_owned(),
+    let holder = holder(&file).filter(Holder::is_there);
+    let who = match holder {
+        Some(Holder { pid, .. }) => format!("vrrp process {pid} of a former supervisor"),
+        None => format!("another program that has locked {path}"),
     };
     let seconds = PATIENCE.as_secs();
-    daemon.note(
-        Level::Warning,
-        format!("{who} of a former supervisor still hands over; it has {seconds} s for that"),
-    );
+    let text = match holder {
+        Some(_) => format!("{who} still hands over; it has {seconds} s for that"),
+        None => format!("there is {who}; its end is waited for {seconds} s"),
+    };
+    daemon.note(Level::Warning, text);
     if wait(&file, PATIENCE).await.map_err(wrong)? {
-        daemon.note(Level::Notice, format!("{who} of a former supervisor has ended"));
+        daemon.note(Level::Notice, format!("{who} has ended"));
         return Ok(Some(RoleLock(file)));
     }
-    let killed = kill_holder(&file);
-    let killed = killed.map_err(|error| format!("{who} of a former supervisor: {error}"))?;
-    daemon.note(
-        Level::Warning,
-        format!("vrrp process {killed} of a former supervisor took too long; it is killed"),
-    );
+    let Some(holder) = holder else {
+        return Err(format!("there is {who}: end it, `fuser {path}` says which one it is"));
+    };
+    holder.kill().map_err(|error| format!("{who} cannot be killed: {error}"))?;
+    daemon.note(Level::Warning, format!("{who} took too long; it is killed"));
     match wait(&file, END).await.map_err(wrong)? {
         true => Ok(Some(RoleLock(file))),
-        false => Err(format!("vrrp process {killed} of a former supervisor does not end")),
+        false => Err(format!("{who} does not end")),
     }
+}
+
+/// The lock that another process of this daemon has, for the one that comes after it. `None`: there
+/// is none.
+pub fn share(daemon: &Daemon) -> Option<RoleLock> {
+    daemon.dir.open_file(FILE).ok().map(RoleLock)
 }
 
 /// At the end: removes the file, unless a process still hands over.
@@ -156,20 +186,6 @@ fn holder(mut file: &fs::File) -> Option<Holder> {
     Holder::parse(&text)
 }
 
-/// Kills the holder, if the number is still its own. Its descriptors, the lock among them, are not
-/// looked at: that takes a right which nothing else here needs (`CAP_SYS_PTRACE`), since the memory
-/// of the process is private.
-fn kill_holder(file: &fs::File) -> io::Result<Pid> {
-    let none = || io::Error::other("it has the lock, and it is not known which process it is");
-    let Holder { pid, start } = holder(file).ok_or_else(none)?;
-    // Before the look: should it end meanwhile, this does not become another one.
-    let process = pidfd::open(pid)?;
-    if start_of(pid)? != start {
-        return Err(none());
-    }
-    pidfd::kill(&process).map(|()| pid)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +198,8 @@ mod tests {
         let pid = nix::unistd::getpid();
         let own = Holder { pid, start: start_of(pid).unwrap() };
         assert_eq!(Holder::parse(&format!("{own}\n")), Some(own));
+        let other = Holder { start: own.start + 1, ..own };
+        assert!(own.is_there() && !other.is_there() && other.kill().is_err());
         for text in ["", "7", "7 x", "-7 1", "0 1"] {
             assert_eq!(Holder::parse(text), None, "{text:?}");
         }

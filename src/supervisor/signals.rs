@@ -7,6 +7,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::ready;
+
 /// What a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Asked {
@@ -70,7 +72,7 @@ impl Signals {
     /// What the system says.
     pub async fn next(&self) -> io::Result<Asked> {
         loop {
-            let info = self.0.read_with(|fd| match fd.read_signal() {
+            let info = ready::read(&self.0, |fd| match fd.read_signal() {
                 Ok(Some(info)) => Ok(info),
                 Ok(None) | Err(Errno::EAGAIN) => Err(io::ErrorKind::WouldBlock.into()),
                 Err(error) => Err(error.into()),

@@ -118,6 +118,7 @@ fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> Daem
         vrrp: report.map(|report| report.process.clone()),
         vrrp_restarts: daemon.vrrp.borrow().restarts,
         vrrp_crash: daemon.vrrp.borrow().crash.as_ref().map(|crash| crash.status(now)),
+        vrrp_starts_in: daemon.vrrp.borrow().starts_at.map(|at| at.since(now).as_secs_f64()),
         memory: None,
     }
 }

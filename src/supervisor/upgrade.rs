@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use async_io::Async;
@@ -19,6 +19,7 @@ use smol::io::AsyncReadExt;
 
 use super::daemon::Daemon;
 use super::former::{self, Former, FormerChild};
+use super::installed;
 use super::log::Target;
 use super::time::within;
 use crate::control::link;
@@ -31,6 +32,8 @@ pub const CHECK_COMMAND: &str = "upgrade-check";
 pub const OPTION: &str = "take-over";
 /// How long the other program may take to read the configuration.
 const LIMIT: Duration = Duration::from_secs(20);
+/// How long it may take to end when it is killed.
+const END: Duration = Duration::from_secs(1);
 /// Lines of it that are shown.
 const LINES: usize = 20;
 /// The number of no descriptor.
@@ -93,8 +96,7 @@ pub async fn plan(daemon: &Daemon, program: Option<PathBuf>) -> Result<Plan, Str
     let own = || own_file().map_err(|error| format!("the file of this program: {error}"));
     let program = program.map_or_else(own, Ok)?;
     let shown = program.display();
-    let answer = within(LIMIT, ask(&program, &daemon.file)).await;
-    let answer = answer.ok_or_else(|| format!("{shown} does not answer"))?;
+    let answer = ask(&program, &daemon.file, LIMIT).await;
     let (text, end) = answer.map_err(|error| format!("{shown}: {error}"))?;
     let about: About = serde_json::from_slice(&text).map_err(|_| {
         let text = String::from_utf8_lossy(&text);
@@ -110,32 +112,56 @@ pub async fn plan(daemon: &Daemon, program: Option<PathBuf>) -> Result<Plan, Str
     Ok(Plan { program, version: about.version, seamless })
 }
 
-/// What the program says: about itself, or why it does not take this configuration.
-async fn ask(program: &Path, file: &Path) -> io::Result<(Vec<u8>, ExitStatus)> {
+/// What the program says: about itself, or why it does not take this configuration. It and all that
+/// it has started end with the answer, or after `limit`.
+async fn ask(program: &Path, file: &Path, limit: Duration) -> io::Result<(Vec<u8>, ExitStatus)> {
     let (reader, writer) = io::pipe()?;
+    let reader = Async::new(reader)?;
     let mut command = Command::new(program);
     command.args([CHECK_COMMAND, "-c"]).arg(file).env_clear().stdin(Stdio::null());
     command.stderr(writer.try_clone()?).stdout(writer).process_group(0);
-    let mut child = command.spawn()?;
+    let mut child = EndAtOnce(command.spawn()?);
     // It has the writing ends, and the end of the pipe would never come.
     drop(command);
+    let process = Async::new_nonblocking(pidfd::open(child.pid())?)?;
     let mut said = Vec::new();
-    let pid = Pid::from_raw(child.id().cast_signed());
-    let end = EndAtOnce(pid);
-    let process = Async::new_nonblocking(pidfd::open(pid)?)?;
-    Async::new(reader)?.take(LONGEST).read_to_end(&mut said).await?;
-    process.readable().await?;
-    drop(end);
-    Ok((said, child.wait()?))
+    let answer = async {
+        reader.take(LONGEST).read_to_end(&mut said).await?;
+        process.readable().await
+    };
+    let answer = within(limit, answer).await;
+    child.kill();
+    // Whatever it did, it has to be waited for.
+    within(END, process.readable()).await;
+    let end = child.0.try_wait()?;
+    match (answer, end) {
+        (Some(answer), Some(end)) => answer.map(|()| (said, end)),
+        (_, _) => Err(io::Error::new(io::ErrorKind::TimedOut, "it does not answer")),
+    }
 }
 
-/// Kills a process that was not waited for, with all that it has started.
-struct EndAtOnce(Pid);
+/// A process that does not outlive this, with all that it has started.
+struct EndAtOnce(Child);
+
+impl EndAtOnce {
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.id().cast_signed())
+    }
+
+    /// To be called before it was waited for: the number is its own until then.
+    fn kill(&self) {
+        // They have ended most often.
+        let _ = killpg(self.pid(), Signal::SIGKILL);
+    }
+}
 
 impl Drop for EndAtOnce {
     fn drop(&mut self) {
-        // They have ended most often.
-        let _ = killpg(self.0, Signal::SIGKILL);
+        // Otherwise it was waited for.
+        if let Ok(None) = self.0.try_wait() {
+            self.kill();
+            let _ = self.0.wait();
+        }
     }
 }
 
@@ -186,7 +212,7 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
         generation: daemon.current.borrow().generation,
         restarts: vrrp.restarts,
         transitions: daemon.log.last_transitions(),
-        installed: daemon.installed.borrow().clone(),
+        installed: installed::all(daemon),
         lock: lock.transpose()?,
         listener: listener.transpose()?,
         memory: keep(&daemon.memory)?,
@@ -226,6 +252,34 @@ impl Legacy {
         match result {
             Err(error) => error,
             Ok(never) => match never {},
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use nix::sys::wait::{WaitPidFlag, waitpid};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_a_program_that_does_not_answer() {
+        let path = std::env::temp_dir().join(format!("steadfast-{}-ask", std::process::id()));
+        let said = path.with_extension("pid");
+        let text = format!("#!/bin/sh\necho $$ > {}\nsleep 60 & sleep 60\n", said.display());
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        let answer = ask(&path, Path::new("/x"), Duration::from_secs(1));
+        let error = async_io::block_on(answer).unwrap_err();
+        assert_eq!(error.to_string(), "it does not answer");
+        let pid: i32 = fs::read_to_string(&said).unwrap().trim().parse().unwrap();
+        let state = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
+        assert_eq!(state, Err(nix::errno::Errno::ECHILD), "it was waited for");
+        for file in [path, said] {
+            fs::remove_file(file).unwrap();
         }
     }
 }

@@ -2,6 +2,7 @@
 //! addresses itself, so that the other router is the only one to have them (DESIGN 3).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use smol::Timer;
 
@@ -34,18 +35,70 @@ pub async fn when_due(daemon: &Daemon) {
     }
 }
 
+/// The first pause before what could not be removed is tried again,
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// and the longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+/// What could not be removed, and no vrrp process knows of: it is tried again, and stays in the file
+/// until then.
+#[derive(Debug, Default)]
+pub struct Remainder {
+    held: Vec<Held>,
+    /// When it is tried again.
+    at: Option<Instant>,
+    pause: Duration,
+}
+
+impl Remainder {
+    /// All of it.
+    pub fn held(&self) -> &[Held] {
+        &self.held
+    }
+
+    fn add(&mut self, held: Vec<Held>, now: Instant) {
+        self.held.extend(held);
+        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.at = Some(now + self.pause);
+    }
+
+    /// What is to be tried now. What is configured by now is the vrrp process's.
+    fn take_due(&mut self, now: Instant, settings: impl FnOnce() -> Settings) -> Option<Vec<Held>> {
+        self.at.take_if(|at| *at <= now)?;
+        let held = std::mem::take(&mut self.held);
+        Some(installed::stale(&held, &settings()))
+    }
+}
+
 /// Before a process starts: removes what it would not know of, or has no right to resume.
 pub async fn before_start(daemon: &Daemon) {
     remove_due(daemon, "a vrrp process before this one left them", clock::now()).await;
-    let stale = {
-        let current = daemon.current.borrow();
-        installed::stale(&daemon.installed.borrow(), &Settings::from_model(&current.model))
-    };
-    if !stale.is_empty() && remove(daemon, &stale, "they are no longer configured").await {
+    let stale = installed::stale(&daemon.installed.borrow(), &settings(daemon));
+    if !stale.is_empty() {
+        if !remove(daemon, &stale, "they are no longer configured").await {
+            daemon.remainder.borrow_mut().add(stale.clone(), clock::now());
+        }
         let rest = installed::without(&daemon.installed.borrow(), &stale);
         installed::set(daemon, rest);
     }
     daemon.begun.set(true);
+}
+
+/// Tries again what could not be removed before a process started.
+pub async fn again(daemon: &Daemon) {
+    let now = clock::now();
+    let due = daemon.remainder.borrow_mut().take_due(now, || settings(daemon));
+    let Some(due) = due else { return };
+    let why = "a vrrp process that is no more left them";
+    match remove_from(daemon, &due, Source::Past, why).await {
+        true => *daemon.remainder.borrow_mut() = Remainder::default(),
+        false => daemon.remainder.borrow_mut().add(due, clock::now()),
+    }
+    installed::store(daemon);
+}
+
+fn settings(daemon: &Daemon) -> Settings {
+    Settings::from_model(&daemon.current.borrow().model)
 }
 
 /// Removes all that there is, at the end.
@@ -58,9 +111,14 @@ pub async fn all(daemon: &Daemon) {
     }
 }
 
+/// Forgets what is not in the memory any more, or was written anew.
+fn forget(disowned: &mut BTreeMap<Key, Instant>, written: &BTreeMap<Key, Saved>) {
+    disowned.retain(|key, last| written.get(key).is_some_and(|slot| slot.last_advert <= *last));
+}
+
 async fn remove_due(daemon: &Daemon, why: &str, now: Instant) -> bool {
     let saved = installed::saved(daemon);
-    let (due, _) = installed::split(&daemon.installed.borrow(), &saved, now);
+    let due = installed::due_by(&daemon.installed.borrow(), &saved, now);
     let removed = due.is_empty() || remove(daemon, &due, why).await;
     if removed {
         disown(daemon, &due, &saved);
@@ -71,22 +129,32 @@ async fn remove_due(daemon: &Daemon, why: &str, now: Instant) -> bool {
 /// What was in the shared memory about them before they were removed counts no more. What a process
 /// has written meanwhile does: it may have resumed at the last moment.
 fn disown(daemon: &Daemon, gone: &[Held], saved: &BTreeMap<Key, Saved>) {
-    for one in gone {
-        let last = saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| slot.last_advert);
-        daemon.disowned.borrow_mut().insert(one.key(), last);
+    {
+        let mut disowned = daemon.disowned.borrow_mut();
+        for one in gone {
+            if let Some(slot) = saved.get(&one.key()) {
+                disowned.insert(one.key(), slot.last_advert);
+            }
+        }
+        forget(&mut disowned, &installed::written(daemon));
     }
     let rest = installed::without(&daemon.installed.borrow(), gone);
     installed::set(daemon, rest);
 }
 
 async fn remove(daemon: &Daemon, held: &[Held], why: &str) -> bool {
+    let source = if daemon.begun.get() { Source::Present } else { Source::Past };
+    remove_from(daemon, held, source, why).await
+}
+
+/// Whether nothing of them is left.
+async fn remove_from(daemon: &Daemon, held: &[Held], source: Source, why: &str) -> bool {
     if held.is_empty() {
         return true;
     }
     let names: Vec<&str> = held.iter().map(|one| &*one.instance).collect();
     let names = names.join(", ");
     let note = |level, text: String| daemon.log.note(level, Kind::Kernel, text);
-    let source = if daemon.begun.get() { Source::Present } else { Source::Past };
     match sweep(held, source).await {
         Ok(swept) => {
             for text in &swept.refused {
@@ -97,7 +165,7 @@ async fn remove(daemon: &Daemon, held: &[Held], why: &str) -> bool {
                 let text = format!("removed {count} addresses, routes and rules of {names}: {why}");
                 note(Level::Warning, text);
             }
-            true
+            swept.refused.is_empty()
         }
         Err(error) => {
             let text = format!(
@@ -107,5 +175,63 @@ async fn remove(daemon: &Daemon, held: &[Held], why: &str) -> bool {
             note(Level::Error, text);
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::shared::SavedState;
+    use crate::units::{Priority, Vrid};
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ORIGIN + Duration::from_secs(seconds)
+    }
+
+    fn settings(addresses: &str) -> Settings {
+        let text = format!(
+            "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
+             virtual_addresses = [{addresses}]\n"
+        );
+        Settings::from_model(&crate::config::parse(&text, None).model.unwrap())
+    }
+
+    #[test]
+    fn what_could_not_be_removed_is_tried_again_after_growing_pauses() {
+        let held = installed::tests::held(&settings("\"10.0.0.1/24\""));
+        let other = || settings("\"10.0.0.9/24\"");
+        let mut rest = Remainder::default();
+        assert_eq!(rest.take_due(at(0), other), None);
+        rest.add(held.clone(), at(0));
+        let mut tries = Vec::new();
+        for second in 0..200 {
+            if let Some(due) = rest.take_due(at(second), other) {
+                assert_eq!(due, held);
+                tries.push(second);
+                rest.add(due, at(second));
+            }
+        }
+        assert_eq!(tries, [1, 3, 7, 15, 31, 63, 127]);
+        assert_eq!(rest.held(), held);
+        // A reload has it: the vrrp process sees to it.
+        let due = rest.take_due(at(900), || settings("\"10.0.0.1/24\""));
+        assert_eq!((due, rest.held()), (Some(Vec::new()), [].as_slice()));
+    }
+
+    #[test]
+    fn what_is_disowned_is_forgotten_when_it_says_nothing_any_more() {
+        let key = |name| Key::new(name, "eth0", Vrid::new(1).unwrap());
+        let slot = |seconds| Saved {
+            state: SavedState::Backup,
+            last_advert: at(seconds),
+            priority: Priority(100),
+            installed: 1,
+            handing_over: false,
+            hold: None,
+        };
+        let mut disowned: BTreeMap<_, _> =
+            [("a", 5), ("b", 5), ("gone", 5)].map(|(name, last)| (key(name), at(last))).into();
+        forget(&mut disowned, &[(key("a"), slot(5)), (key("b"), slot(6))].into());
+        assert_eq!(disowned, [(key("a"), at(5))].into());
     }
 }

@@ -124,7 +124,7 @@ mod tests {
         let timer = Timer::new().unwrap();
         let member = poller.add(timer.as_fd(), 1, Interest::Fired).unwrap();
         for _ in 0..3 {
-            timer.set(Some(clock::now())).unwrap();
+            timer.set(Some(clock::now()), clock::now()).unwrap();
             let mut found = Vec::new();
             poller.wait(true, |key| found.push(key)).unwrap();
             assert_eq!(found, [1]);

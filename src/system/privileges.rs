@@ -33,33 +33,37 @@ pub const SYS_NICE: Capability =
 /// What of [`NEEDED`] this process has not.
 ///
 /// # Errors
-/// `/proc` cannot be read.
+/// What the system says.
 pub fn missing() -> io::Result<Vec<Capability>> {
-    let effective = own("CapEff:")?;
+    let (effective, _) = own()?;
     Ok(NEEDED.into_iter().filter(|needed| effective & mask(needed) == 0).collect())
 }
 
 /// Whether this process has a right.
 ///
 /// # Errors
-/// `/proc` cannot be read.
+/// What the system says.
 pub fn has(right: Capability) -> io::Result<bool> {
-    Ok(own("CapEff:")? & mask(&right) != 0)
+    let (effective, _) = own()?;
+    Ok(effective & mask(&right) != 0)
 }
 
 const fn mask(right: &Capability) -> u64 {
     1 << right.bit
 }
 
-fn own(set: &str) -> io::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    Ok(capabilities(&status, set).ok_or(io::ErrorKind::InvalidData)?)
-}
-
-/// A set of capabilities in the text of `/proc/PID/status`.
-fn capabilities(status: &str, set: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(set))?;
-    u64::from_str_radix(line.trim(), 16).ok()
+/// The effective and the permitted set of this thread. Not from `/proc`, which takes a descriptor:
+/// rights have to go also where there is none.
+fn own() -> io::Result<(u64, u64)> {
+    let mut sets = [Sets { effective: 0, permitted: 0, inheritable: 0 }; 2];
+    let mut header = Header { version: VERSION, pid: 0 };
+    // SAFETY: the kernel takes a header, where it may write a version that it knows, and with this
+    // version writes two structures.
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, &raw mut sets) };
+    Errno::result(result)?;
+    let [low, high] = sets;
+    let join = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+    Ok((join(low.effective, high.effective), join(low.permitted, high.permitted)))
 }
 
 /// The kernel's `struct __user_cap_header_struct`.
@@ -102,13 +106,14 @@ pub fn give_up_all_but(more: &[Capability]) -> io::Result<()> {
         libc::PR_CAP_AMBIENT,
         c_ulong::try_from(libc::PR_CAP_AMBIENT_CLEAR_ALL).unwrap_or_default(),
     );
-    let keep = keep & own("CapPrm:")?;
+    let (_, permitted) = own()?;
+    let keep = keep & permitted;
     let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
     let sets = [keep, keep >> 32].map(half);
     let sets = sets.map(|bits| Sets { effective: bits, permitted: bits, inheritable: 0 });
-    let header = Header { version: VERSION, pid: 0 };
-    // SAFETY: the kernel reads a header and, with this version, two structures.
-    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, &raw const sets) };
+    let mut header = Header { version: VERSION, pid: 0 };
+    // SAFETY: as above, and the structures are read.
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, &raw const sets) };
     Ok(Errno::result(result).map(drop)?)
 }
 
@@ -124,10 +129,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_s_text_is_understood() {
-        let text = "CapPrm:\tffff\nCapEff:\t0000000000003000\n";
-        assert_eq!(capabilities(text, "CapEff:"), Some(0x3000));
-        assert_eq!(capabilities(text, "CapPrm:"), Some(0xffff));
-        assert_eq!(capabilities("Name:\tx\n", "CapEff:"), None);
+    fn the_sets_are_those_that_the_kernel_shows() {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let shown = |set: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(set)).unwrap();
+            u64::from_str_radix(line.trim(), 16).unwrap()
+        };
+        assert_eq!(own().unwrap(), (shown("CapEff:"), shown("CapPrm:")));
     }
 }

@@ -216,9 +216,20 @@ pub fn send_many(socket: BorrowedFd<'_>, messages: &[Outgoing<'_>]) -> nix::Resu
         header.write(place.write(Place::new(message)).header());
         count += 1;
     }
+    let flags: libc::c_int = 0;
+    // Not by musl's function, which makes a call for each message, as its headers may have
+    // something where the kernel's wider fields end. Ours are zero there.
     // SAFETY: the first `count` headers are written. What they point to, in `places` and
     // `messages`, stays where it is until after the call; the kernel only reads the octets.
-    let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr().cast(), count, 0) };
+    let sent = unsafe {
+        libc::syscall(
+            libc::SYS_sendmmsg,
+            socket.as_raw_fd(),
+            headers.as_mut_ptr().cast::<libc::mmsghdr>(),
+            count,
+            flags,
+        )
+    };
     usize::try_from(Errno::result(sent)?).map_err(|_| Errno::EINVAL)
 }
 
@@ -241,37 +252,124 @@ pub struct Arrival {
 /// Octets for control messages: twice what the two that are asked for take.
 type ControlBuffer = [u64; 16];
 
-/// Receives one message of a raw socket.
-///
-/// # Errors
-/// `EAGAIN` when there is none; else what the system says.
-pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Arrival> {
-    // Longer than the other family's, whose is not looked at.
-    let mut name = address_v6(Ipv6Addr::UNSPECIFIED, 0);
-    let mut control: ControlBuffer = [0; 16];
-    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    // SAFETY: integers and pointers only, for which zero is a value.
-    let mut header: libc::msghdr = unsafe { mem::zeroed() };
-    header.msg_name = (&raw mut name).cast();
-    header.msg_namelen = length(size_of_val(&name));
-    header.msg_iov = &raw mut part;
-    header.msg_iovlen = 1;
-    header.msg_control = (&raw mut control).cast();
-    header.msg_controllen = size_of_val(&control) as _;
-    // SAFETY: name, control and buffer are writable for the lengths given, and outlive the call.
-    let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_TRUNC) };
-    let len = usize::try_from(Errno::result(received)?).map_err(|_| Errno::EINVAL)?;
+/// What the kernel writes about one message.
+struct Slot {
+    /// Longer than the other family's, whose is not looked at.
+    name: libc::sockaddr_in6,
+    control: ControlBuffer,
+    part: libc::iovec,
+}
+
+/// Memory that messages are received into, several with one call.
+pub struct Inbox {
+    octets: Box<[u8]>,
+    /// Octets for each message.
+    room: usize,
+    /// What the headers point to: never moved.
+    slots: Box<[Slot]>,
+    headers: Box<[libc::mmsghdr]>,
+    /// How many came with the last call.
+    count: usize,
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").field("room", &self.room).field("count", &self.count).finish()
+    }
+}
+
+impl Inbox {
+    /// For so many messages with so many octets each, at least one of one octet.
+    pub fn new(messages: usize, room: usize) -> Self {
+        let (messages, room) = (messages.max(1), room.max(1));
+        // Zeros that the kernel hands out when they are used: a message that never comes takes no
+        // memory.
+        let mut octets: Box<[u8]> = vec![0; messages * room].into();
+        let parts = octets.chunks_exact_mut(room);
+        let mut slots: Box<[Slot]> = parts
+            .map(|part| Slot {
+                name: address_v6(Ipv6Addr::UNSPECIFIED, 0),
+                control: [0; 16],
+                part: libc::iovec { iov_base: part.as_mut_ptr().cast(), iov_len: room },
+            })
+            .collect();
+        let header = |slot: &mut Slot| {
+            // SAFETY: integers and pointers only, for which zero is a value.
+            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+            header.msg_hdr.msg_name = (&raw mut slot.name).cast();
+            header.msg_hdr.msg_iov = &raw mut slot.part;
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = (&raw mut slot.control).cast();
+            make_ready(&mut header);
+            header
+        };
+        let headers = slots.iter_mut().map(header).collect();
+        Self { octets, room, slots, headers, count: 0 }
+    }
+
+    /// The most messages of one [`Inbox::receive`].
+    pub fn messages(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Receives what waits at a raw socket, as many messages as there is room for, and says how
+    /// many. When that is less than there is room for, none is left. Never blocks, and allocates
+    /// nothing.
+    ///
+    /// # Errors
+    /// `EAGAIN` when there is none; else what the system says.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>) -> nix::Result<usize> {
+        self.headers.iter_mut().take(self.count).for_each(make_ready);
+        self.count = 0;
+        let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+        let most = libc::c_uint::try_from(self.headers.len()).map_err(|_| Errno::EINVAL)?;
+        // SAFETY: there are as many headers. What they point to, in `slots` and `octets`, is
+        // writable for the lengths in them, never moves and is used by nobody else meanwhile.
+        let received = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                most,
+                flags as _,
+                std::ptr::null_mut(),
+            )
+        };
+        self.count = usize::try_from(Errno::result(received)?).map_err(|_| Errno::EINVAL)?;
+        Ok(self.count)
+    }
+
+    /// The messages of the last [`Inbox::receive`], in order: what of each there was room for, and
+    /// what is said about it.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Arrival)> {
+        let about = self.headers.iter().zip(&self.slots).take(self.count);
+        self.octets.chunks_exact(self.room).zip(about).map(|(octets, (header, slot))| {
+            let arrival = arrival(header, slot);
+            (octets.get(..arrival.len).unwrap_or(octets), arrival)
+        })
+    }
+}
+
+/// Sets what the kernel has changed back to what there is room for.
+fn make_ready(header: &mut libc::mmsghdr) {
+    header.msg_hdr.msg_namelen = length(size_of::<libc::sockaddr_in6>());
+    header.msg_hdr.msg_controllen = size_of::<ControlBuffer>() as _;
+    header.msg_hdr.msg_flags = 0;
+}
+
+/// What the kernel wrote about a message.
+fn arrival(header: &libc::mmsghdr, slot: &Slot) -> Arrival {
     let mut arrival = Arrival {
-        len,
+        len: header.msg_len as usize,
         link: None,
-        source: Ipv6Addr::from(name.sin6_addr.s6_addr),
+        source: Ipv6Addr::from(slot.name.sin6_addr.s6_addr),
         destination: None,
         hop_limit: None,
     };
-    // SAFETY: the kernel has filled `control` in and set its length in `header`.
-    let mut next = unsafe { libc::CMSG_FIRSTHDR(&raw const header) };
+    let header = &header.msg_hdr;
+    // SAFETY: the kernel has filled the control messages in and set their length in `header`.
+    let mut next = unsafe { libc::CMSG_FIRSTHDR(header) };
     while !next.is_null() {
-        // SAFETY: it lies within `control`, which is aligned for it.
+        // SAFETY: it lies within the slot, which is aligned for it.
         let found = unsafe { *next };
         let len = found.cmsg_len as usize;
         // SAFETY: the data follows the header.
@@ -295,10 +393,10 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Arrival
             }
             _ => {}
         }
-        // SAFETY: `next` is a message within `control`.
-        next = unsafe { libc::CMSG_NXTHDR(&raw const header, next) };
+        // SAFETY: `next` is a message of this header.
+        next = unsafe { libc::CMSG_NXTHDR(header, next) };
     }
-    Ok(arrival)
+    arrival
 }
 
 /// Whether a control message of this length holds a `T`.

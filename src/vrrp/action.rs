@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::validation::Reject;
 use super::{InstanceId, InterfaceId, KernelError, ObjectId, RouterId};
-use crate::units::{Centiseconds, Mac, Priority};
+use crate::units::{Centiseconds, Family, Mac, Priority};
 
 /// One output of [`Engine::poll_action`](super::Engine::poll_action).
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -265,6 +265,17 @@ pub enum Cause {
         /// Who.
         master: IpAddr,
     },
+    /// None of our adverts leaves, and another router is master (module `refusal`).
+    Unheard {
+        /// Who.
+        master: IpAddr,
+        /// Of which family ours are.
+        family: Family,
+        /// Why they do not leave.
+        error: KernelError,
+        /// When a master of lower priority is to be preempted again, at the earliest.
+        pause: Duration,
+    },
     /// Another member of the sync group moved (`vrrp:S-41`).
     Group {
         /// The member that did.
@@ -303,7 +314,7 @@ pub enum FaultReason {
     /// The interface is down.
     InterfaceDown(InterfaceId),
     /// There is no address of this family to send from.
-    NoSourceAddress(crate::units::Family),
+    NoSourceAddress(Family),
     /// A tracked thing without weight is down: index into the instance's
     /// [`track`](super::settings::InstanceSettings::track) list, the group's following.
     Tracked(u16),

@@ -36,6 +36,9 @@ impl Instance {
             State::Master if self.hand_over.is_some() => {
                 self.advert_in_hand_over(family, heard, context)
             }
+            State::Master if self.leaves_it_to(family, heard, advert.addresses, context.now) => {
+                Some(self.give_way_unheard(family, heard, context.now))
+            }
             State::Master => self.advert_in_master(family, heard, tie_decided, context),
         }
     }
@@ -61,6 +64,7 @@ impl Instance {
         let now = context.now;
         let preempt = self.preempt();
         let patience = self.master_down(family);
+        let unheard = self.leaves_masters_alone(now);
         if heard.priority.is_stop() {
             // `vrrp:S-13`. A member that waits for its group goes on waiting.
             self.demote(false, context);
@@ -74,7 +78,7 @@ impl Instance {
             return None;
         }
         let router = self.router_of(family);
-        let follow = if heard.priority >= mine {
+        let follow = if heard.priority >= mine || unheard {
             router.preempt_at = None;
             true
         } else {

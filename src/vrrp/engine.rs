@@ -128,6 +128,7 @@ impl Engine {
                 }
             }
             Event::Reload(settings) => self.reload(settings),
+            Event::Refused { router, error } => self.refused(router, error),
             Event::Command(command) => self.command(command),
             Event::Shutdown => self.shutdown(),
         }
@@ -175,6 +176,7 @@ impl Engine {
     }
 
     fn poll_advert(&mut self) -> Option<Action> {
+        let now = self.now;
         while let Some(id) = self.out.adverts.pop_front() {
             let Some(instance) = self.get_mut(id.instance) else { continue };
             let may_claim = instance.may_claim();
@@ -187,6 +189,8 @@ impl Engine {
             count(&mut router.statistics.adverts_sent);
             if pending.priority.is_stop() {
                 count(&mut router.statistics.priority_zero_sent);
+            } else if router.departures.asked(now) {
+                instance.unheard = None;
             }
             return Some(Action::SendAdvert {
                 router: id,
@@ -402,6 +406,7 @@ impl Engine {
             return;
         }
         let was = known.replace(state);
+        let now = self.now;
         for id in self.ids() {
             let Some(instance) = self.get(id) else { continue };
             let own = instance.interface == interface;
@@ -414,6 +419,9 @@ impl Engine {
             }
             if own || tracks {
                 self.assess(id);
+            }
+            if own && let Some(instance) = self.get_mut(id) {
+                instance.try_again(now);
             }
             if own && state.up && !was.is_some_and(|was| was.up) {
                 // A master that does not track its interface stayed master all the time, and

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::settings::Settings;
-use super::{InstanceId, InterfaceId, ObjectId};
+use super::{InstanceId, InterfaceId, ObjectId, RouterId};
 use crate::units::{Instant, Mac};
 
 /// One input of [`Engine::handle`](super::Engine::handle).
@@ -60,6 +60,14 @@ pub enum Event<'a> {
         present: bool,
         /// Whether it worked.
         result: Result<(), KernelError>,
+    },
+    /// [`Action::SendAdvert`](super::Action::SendAdvert) failed: nothing left. Not to be told when
+    /// the error says no more than that the interface is down or gone.
+    Refused {
+        /// Whose advert it was.
+        router: RouterId,
+        /// Why.
+        error: KernelError,
     },
     /// Another host announced an address (gratuitous ARP or unsolicited neighbour
     /// advertisement).

@@ -216,7 +216,10 @@ impl Engine {
 
     /// `steadfast release`
     pub(super) fn release(&mut self, id: InstanceId) {
-        self.each(id, Instance::end_hold);
+        self.each(id, |member, context| {
+            member.end_hold(context);
+            member.try_again(context.now);
+        });
     }
 
     /// After a reload: what waited for a member or a family that is gone does not wait any more.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::hand_over::HandOver;
 use super::objects::Objects;
 use super::outbox::Outbox;
+use super::refusal::Unheard;
 use super::router::Router;
 use super::settings::{InstanceSettings, Preempt};
 use super::timers::{Timer, TimerTable, master_down, skew};
@@ -88,6 +89,8 @@ pub struct Instance {
     pub hold: Option<Hold>,
     /// An owner that yields to another one (`vrrp:S-32`).
     pub demoted: bool,
+    /// Its adverts did not leave.
+    pub unheard: Option<Unheard>,
     /// Sum of the weights of all trackers.
     pub weight: i32,
     /// Some tracker has no result yet.
@@ -140,6 +143,7 @@ impl Instance {
             hand_over: None,
             hold: None,
             demoted: false,
+            unheard: None,
             weight: 0,
             waiting: false,
             fault: None,

@@ -51,6 +51,7 @@
 //! | `announce` | the schedule and spacing of announcements: G-5 |
 //! | `tracking` | priorities and faults: S-40 |
 //! | `reload` | from one configuration to the next |
+//! | `refusal` | what a master does whose adverts do not leave |
 //! | `reception` | which router a packet is for, and what is remarked about it |
 //! | [`validation`] | which packets count: V-21 to V-41 |
 //! | [`timers`] | the formulas: T-1 to T-4 |
@@ -70,6 +71,7 @@ mod outbox;
 pub mod process;
 mod query;
 mod reception;
+mod refusal;
 mod reload;
 mod router;
 mod schedule;

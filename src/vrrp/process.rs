@@ -8,6 +8,7 @@
 //! | module | for |
 //! |---|---|
 //! | `shell` | events in, actions out |
+//! | `adverts`, `telling` | two kinds of actions |
 //! | `watches` | who waits for which descriptor |
 //! | `orders` | what the supervisor asks for |
 //! | `links` | interfaces and the sockets on them |
@@ -15,8 +16,10 @@
 //! | `kernel`, `silence` | requests to netlink and nf_tables, and what is really there |
 //! | `opening` | IPv6 addresses that are not open for packets yet |
 //! | `receive`, `transmit`, `announce`, `forwarding` | packets |
+//! | `pace` | how often packets wake it |
 //! | `packets` | the packet of each virtual router |
 //! | `saved` | what the next process has to know |
+//! | `role` | who of two processes is the one |
 //! | `records`, `limit`, `log`, `words` | the log |
 //! | `report`, `warnings` | the status |
 //! | `outlet` | octets that wait for a socket |
@@ -24,6 +27,7 @@
 //! It never opens a file for writing, resolves a name or starts a program, and it logs through the
 //! supervisor. When the supervisor is gone, it hands its addresses over and ends.
 
+mod adverts;
 pub mod announce;
 mod forwarding;
 mod inputs;
@@ -34,13 +38,16 @@ mod log;
 mod opening;
 mod orders;
 mod outlet;
+mod pace;
 mod packets;
 pub mod receive;
 mod records;
 mod report;
+mod role;
 mod saved;
 mod shell;
 mod silence;
+mod telling;
 pub mod transmit;
 mod warnings;
 mod watches;
@@ -83,7 +90,7 @@ pub struct Inherited {
     pub records: OwnedFd,
     /// Memory that outlives this process.
     pub shared: OwnedFd,
-    /// The lock of the role, held until this process ends.
+    /// The lock of the role, waited for when another process has it, and held until this one ends.
     pub lock: OwnedFd,
     /// Whether it keeps the right to lock its memory.
     pub locks_memory: bool,
@@ -132,6 +139,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         records: Records::new(inherited.records),
         saved: Saved::new(shared),
         timer: Rc::clone(&timer),
+        lock: inherited.lock,
     };
     let mut shell = Shell::new(parts)?;
     let spawner = Spawner::new()?;
@@ -144,7 +152,7 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
         spawner.watch_until_end(fd.as_fd(), move |shell| inlet.borrow_mut().read(shell))?
     };
     let alarm = spawner.watch_timer(timer.as_fd(), |shell| shell.timer.fired())?;
-    let netlink = spawner.watch(shell.kernel.monitor.as_fd(), Shell::read_netlink)?;
+    let netlink = spawner.watch(shell.kernel.monitor.as_fd(), Shell::hear_kernel)?;
     let silence =
         shell.silence.fd().map(|fd| spawner.watch(fd, Shell::read_silence)).transpose()?;
     let mut listeners = Vec::new();
@@ -155,7 +163,8 @@ pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     }
     let end = spawner.run(&mut shell)?;
     drop((channel, alarm, netlink, silence, listeners));
-    drop(inherited.lock);
+    // With the lock, last.
+    drop(shell);
     Ok(match end {
         End::Stopped => ExitCode::SUCCESS,
         End::Failed => ExitCode::FAILURE,

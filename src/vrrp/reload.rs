@@ -24,6 +24,7 @@ impl Engine {
         self.configure(settings);
         self.pacers.start_over(self.now, &mut self.out.announcements);
         self.align_groups();
+        self.try_all_again();
         self.evaluate_all();
         self.settle_units();
     }

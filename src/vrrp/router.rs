@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::refusal::Departures;
 use super::statistics::Statistics;
 use super::validation::Reject;
 use super::{Cause, Notice};
@@ -102,6 +103,8 @@ pub struct Router {
     pub last_sent: Option<Instant>,
     /// What is to be sent.
     pub pending: Option<Pending>,
+    /// What became of what was sent.
+    pub departures: Departures,
     /// The peer computes unicast checksums in the old way (`vrrp:C-5`).
     pub old_checksum: bool,
     /// Adverts in a row whose interval is not ours.
@@ -136,6 +139,7 @@ impl Router {
             quiet_since: now,
             last_sent: None,
             pending: None,
+            departures: Departures::new(now, None),
             old_checksum: false,
             odd_intervals: 0,
             conflict: None,
@@ -204,6 +208,7 @@ impl Router {
         self.contested_since = None;
         self.master = None;
         self.quiet_since = now;
+        self.departures = Departures::new(now, None);
         self.forget_remarks();
     }
 }

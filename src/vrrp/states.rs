@@ -2,6 +2,7 @@
 
 use super::hand_over::Goal;
 use super::instance::{Context, Instance};
+use super::refusal::Departures;
 use super::statistics::count;
 use super::timers::Timer;
 use super::{Cause, Notice, State};
@@ -50,7 +51,9 @@ impl Instance {
         for family in self.families() {
             let own = self.settings.interval;
             let router = self.router_of(family);
+            let over = router.lower;
             router.start_over(context.now);
+            router.departures = Departures::new(context.now, over);
             router.learned = own;
             self.timers.stop(Timer::Down(family));
             self.send_now(family, context);

@@ -11,6 +11,8 @@ use crate::harness::process::is_alive;
 use crate::harness::until;
 use crate::scene::{Alone, VIRTUAL, pid, until_said};
 
+/// The number of the right to look at other processes.
+const CAP_SYS_PTRACE: u32 = 19;
 /// Another virtual address.
 const OTHER: &str = "192.0.2.9/24";
 
@@ -66,6 +68,8 @@ fn the_addresses_of_a_dead_child_are_withdrawn_before_it_is_started_again() {
     // This time there is a wait of 1 s, and the deadline is 0.25 s after the last advert.
     kill(second, Signal::SIGKILL).unwrap();
     until_said(alone.router.daemon(), "it is started again in 1 s");
+    let document = alone.router.until("it says when", |d| d.daemon.vrrp_starts_in.is_some());
+    assert!(document.verdict.text.contains("is started again in 0."), "{}", document.verdict.text);
     until_said(
         alone.router.daemon(),
         "removed 1 addresses, routes and rules of lan: no vrrp process has resumed in time",
@@ -113,7 +117,30 @@ fn a_damaged_file_is_no_obstacle() {
 /// A process of a former supervisor that does not end is killed before another one begins.
 #[test]
 fn an_orphan_never_works_beside_its_successor() {
-    let mut alone = Alone::master();
+    kills_an_orphan(&mut Alone::new());
+}
+
+/// The same with no more rights than the unit gives: to look at other processes is none of them.
+#[test]
+fn an_orphan_is_killed_with_the_rights_of_the_unit() {
+    let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/conf/steadfast.service"));
+    let unit = unit.unwrap();
+    let rights = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap();
+    assert!(!rights.contains("PTRACE") && !rights.contains("KILL"), "{rights}");
+    let mut alone = Alone::new();
+    alone.router.bound_rights(rights);
+    kills_an_orphan(&mut alone);
+    let status = fs::read_to_string(format!("/proc/{}/status", alone.router.daemon().id()));
+    let status = status.unwrap();
+    let has = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    let has = u64::from_str_radix(has.trim(), 16).unwrap();
+    assert_eq!(has & 1 << CAP_SYS_PTRACE, 0, "{has:x}");
+}
+
+#[track_caller]
+fn kills_an_orphan(alone: &mut Alone) {
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
     // Nobody takes over, and it waits for that much longer than 2 s.
     alone.configure(&Instance::lan(150, &[VIRTUAL]).every("5s"));
     assert!(alone.client().ask(r#"{"method":"reload"}"#)["ok"].is_string());

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
-use steadfast::control::status::WarningKind;
+use steadfast::control::status::{State, WarningKind};
 
 use crate::scene::{Alone, Client, said, until_said};
 
@@ -158,4 +158,37 @@ fn the_socket_goes_to_the_group_of_the_configuration() {
     let document = alone.router.status().unwrap();
     let storage = document.warnings.iter().find(|w| w.kind == WarningKind::Storage);
     assert!(storage.expect("a warning").text.contains("there is no group \"no-such-group\""));
+}
+
+#[test]
+fn too_few_descriptors_are_told() {
+    let alone = Alone::new();
+    let ran = alone.run_through(&["prlimit", "--nofile=8:8"], &alone.router.state(), &[]);
+    let told = said(&ran);
+    assert_eq!(ran.status.code(), Some(1), "{told}");
+    assert!(told.contains("this process may open 8 files, and needs 64 at least"), "{told}");
+    assert!(told.contains("= help: raise the hard limit"), "{told}");
+}
+
+/// The lock of the vrrp process, in the hands of somebody who is none.
+#[test]
+fn a_lock_that_another_program_has_is_told() {
+    let mut alone = Alone::new();
+    let state = alone.router.state();
+    fs::create_dir(&state).unwrap();
+    let path = state.join("vrrp.lock");
+    let file = fs::File::create(&path).unwrap();
+    file.lock().unwrap();
+    alone.router.start();
+    let path = path.display();
+    let there = format!("there is another program that has locked {path}");
+    until_said(alone.router.daemon(), &format!("{there}; its end is waited for 2 s"));
+    let told = format!("{there}: end it, `fuser {path}` says which one it is");
+    until_said(alone.router.daemon(), &told);
+    let warns = |document: &steadfast::control::status::Document| {
+        document.warnings.iter().any(|warning| warning.text.contains(&told))
+    };
+    alone.router.until("the status says it", warns);
+    drop(file);
+    alone.router.until_state("lan", State::Master);
 }

@@ -5,10 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use steadfast::control::status::{Document, State};
 
 use crate::harness::config::Instance;
+use crate::harness::process::is_alive;
 use crate::harness::router::{find, program};
 use crate::harness::until;
 use crate::harness::watch::Watch;
@@ -19,8 +21,12 @@ const ADDRESS: &str = "192.0.2.1";
 
 /// A master with time enough to be one again, and another program beside it.
 fn master_and_next() -> (Alone, PathBuf) {
+    master_and_next_every("1s")
+}
+
+fn master_and_next_every(interval: &str) -> (Alone, PathBuf) {
     let mut alone = Alone::new();
-    let instance = Instance::lan(150, &[VIRTUAL]).every("1s");
+    let instance = Instance::lan(150, &[VIRTUAL]).every(interval);
     // A slow machine makes no difference.
     alone.router.configure(&format!("{instance}resume_within = \"20s\"\n"));
     alone.router.start();
@@ -193,4 +199,47 @@ fn only_root_chooses_the_program() {
     let mut client = Client::connect(&socket);
     let answer = client.ask(r#"{"method":"upgrade","program":"/no/such"}"#);
     assert!(error(&answer).contains("No such file"), "root is asked for more");
+}
+
+/// The vrrp processes of a daemon.
+fn vrrp_processes(alone: &mut Alone) -> Vec<Pid> {
+    let mut all = alone.router.daemon().offspring();
+    all.retain(|id| {
+        let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains("vrrp-process")
+    });
+    all
+}
+
+/// Whoever is killed, somebody is there to hand the addresses over: the process that has them leaves
+/// only when its successor has its configuration.
+#[test]
+fn a_supervisor_that_is_killed_in_between_leaves_nothing() {
+    let (mut alone, next) = master_and_next_every("200ms");
+    // The successor may have been quicker than we are.
+    for _ in 0..10 {
+        let former = alone.child();
+        let request = format!("{{\"method\":\"upgrade\",\"program\":{:?}}}\n", next);
+        assert!(alone.client().send(request.as_bytes()));
+        let successor = until("there is a successor", || {
+            vrrp_processes(&mut alone).into_iter().find(|id| *id != former)
+        });
+        kill(successor, Signal::SIGSTOP).unwrap();
+        if !is_alive(former) {
+            kill(successor, Signal::SIGCONT).unwrap();
+            alone.router.until("the new one answers", |d| d.instances.is_some());
+            continue;
+        }
+        alone.router.daemon().signal(Signal::SIGKILL);
+        alone.router.daemon().wait();
+        alone.router.forget();
+        until("the address is given up", || (!alone.holds_address()).then_some(()));
+        let _ = kill(successor, Signal::SIGCONT);
+        until("both have ended", || (!is_alive(former) && !is_alive(successor)).then_some(()));
+        assert!(!alone.holds_address());
+        alone.router.start();
+        alone.router.until_state("lan", State::Master);
+        return;
+    }
+    panic!("the former process has always left before its successor was there");
 }

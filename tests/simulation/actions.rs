@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use steadfast::units::{Family, Priority};
-use steadfast::vrrp::{Action, Event, InstanceId, Notice, ObjectId, RouterId, State};
+use steadfast::vrrp::{Action, Event, InstanceId, KernelError, Notice, ObjectId, RouterId, State};
 
 use crate::coverage::{cause_name, notice_name, state_name};
 use crate::network::Frame;
@@ -199,6 +199,10 @@ impl World {
         }
         note!(self, node n, "sends {} {} priority {priority} interval {} cs", plan.names[name].name, router.family, interval.0);
         if !self.nodes[n].link_up(segment) {
+            return;
+        }
+        if self.nodes[n].mute {
+            self.feed(n, Event::Refused { router, error: KernelError(1) });
             return;
         }
         let peers = settings.unicast_peers.iter().copied();

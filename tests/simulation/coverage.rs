@@ -33,6 +33,7 @@ pub fn cause_name(cause: &Cause) -> &'static str {
         Cause::Preempted { .. } => "Preempted",
         Cause::HigherPriority { .. } => "HigherPriority",
         Cause::HigherAddress { .. } => "HigherAddress",
+        Cause::Unheard { .. } => "Unheard",
         Cause::Group { .. } => "Group",
         Cause::Fault(_) => "Fault",
         Cause::Recovered => "Recovered",
@@ -70,7 +71,7 @@ pub fn notice_name(notice: &Notice) -> &'static str {
 }
 
 /// Causes that a run of some length must have seen, whatever the states around them.
-const CAUSES: [&str; 16] = [
+const CAUSES: [&str; 17] = [
     "Started",
     "Owner",
     "Resumed",
@@ -79,6 +80,7 @@ const CAUSES: [&str; 16] = [
     "Preempted",
     "HigherPriority",
     "HigherAddress",
+    "Unheard",
     "Group",
     "Fault",
     "Recovered",

@@ -26,6 +26,7 @@ pub const ALL: &[Scenario] = &[
     ("third-backup-learned-1-cs", third_backup_learned_1_cs),
     ("split-brain", split_brain),
     ("split-brain-one-direction-at-a-time", split_brain_one_direction),
+    ("adverts-refused", adverts_refused),
     ("equal-priorities-both-families", equal_priorities_both_families),
     ("pause-and-thaw-of-the-master", pause_and_thaw),
     ("kill-and-restart-in-time", kill_and_restart_in_time),
@@ -246,6 +247,31 @@ fn split_brain_one_direction(record: Record) -> Outcome {
         world.network.cut(0, 1, 0, false);
         world.run_for(5 * SECOND);
         world.network.cut(0, 0, 1, false);
+        settle_and_stay(world);
+        expect_master(world, 0);
+    })
+}
+
+/// A firewall that drops what the master sends: the backup takes over, and there are never two
+/// holders for longer than a packet takes; when it is gone the master comes back.
+fn adverts_refused(record: Record) -> Outcome {
+    run_in(0, simple(&[200, 100], BOTH, |_, _| {}), record, |world| {
+        begin(world);
+        world.nodes[0].mute = true;
+        let mut both = 0;
+        // Longer than any pause between two tries.
+        for _ in 0..700_000 {
+            world.run_for(Duration::from_millis(1));
+            let holders = world.nodes.iter().filter(|node| !node.kernel.is_empty()).count();
+            both = if holders > 1 { both + 1 } else { 0 };
+            if both > 20 {
+                world.violated("two holders for more than 20 ms".to_owned());
+                return;
+            }
+        }
+        expect_master(world, 1);
+        world.nodes[0].mute = false;
+        world.tell(0, Inbound::Release { name: VR });
         settle_and_stay(world);
         expect_master(world, 0);
     })

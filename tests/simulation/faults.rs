@@ -22,11 +22,13 @@ pub enum Undo {
     Late { node: usize },
     Slow { node: usize },
     Refusals { node: usize },
+    Mute { node: usize },
     Check { node: usize },
 }
 
 /// Names of all faults; a long run has to have had each.
 pub const ALL: &[&str] = &[
+    "adverts refused",
     "announcement asked for",
     "carrier lost",
     "check down",
@@ -89,6 +91,7 @@ impl World {
             Undo::Late { node } => self.timers_run_on_time(node),
             Undo::Slow { node } => self.nodes[node].kernel_slow = Duration::ZERO,
             Undo::Refusals { node } => self.nodes[node].refusals = 0,
+            Undo::Mute { node } => self.nodes[node].mute = false,
             Undo::Check { node } => self.set_check(node, TrackerState::Up),
         }
     }
@@ -141,7 +144,7 @@ impl World {
     fn network_fault(&mut self, segment: usize, n: usize, length: Duration) {
         let nodes = self.nodes.len();
         let other = (n + 1 + self.chance.faults.index(nodes - 1)) % nodes;
-        let kind = self.chance.faults.below(11);
+        let kind = self.chance.faults.below(12);
         match kind {
             0..=3 => {
                 let faults = &mut self.chance.faults;
@@ -202,6 +205,12 @@ impl World {
                         self.cut_for(segment, from, to, length);
                     }
                 }
+            }
+            9 => {
+                self.coverage.fault("adverts refused");
+                note!(self, node n, "cannot send for {length:?}");
+                self.nodes[n].mute = true;
+                self.later(length, Happening::Undo(Undo::Mute { node: n }));
             }
             _ => self.partition(segment, length),
         }
@@ -414,6 +423,7 @@ impl World {
             let node = &mut self.nodes[n];
             node.kernel_slow = Duration::ZERO;
             node.refusals = 0;
+            node.mute = false;
             node.reload_armed = false;
             self.timers_run_on_time(n);
             if self.nodes[n].stalled {

@@ -119,6 +119,8 @@ pub struct Node {
     pub kernel_slow: Duration,
     /// So many requests will be refused.
     pub refusals: u32,
+    /// A firewall refuses all adverts.
+    pub mute: bool,
     pub shared: Vec<Option<Shared>>,
     pub check: TrackerState,
     /// Timers run late by up to this much.
@@ -150,6 +152,7 @@ impl Node {
             kernel_free: Instant::ORIGIN,
             kernel_slow: Duration::ZERO,
             refusals: 0,
+            mute: false,
             shared: vec![None; plan.names.len()],
             check: TrackerState::Up,
             late: Duration::ZERO,

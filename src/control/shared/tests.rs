@@ -133,6 +133,32 @@ fn a_reader_sees_all_of_one_write_or_nothing() {
 }
 
 #[test]
+fn what_is_in_a_slot_is_never_somebody_else_s() {
+    let memory = memory();
+    let shared = Shared::create(&memory).unwrap();
+    let owners = [(key("a"), saved(1)), (key("b"), saved(2))];
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..100_000 {
+                for (key, saved) in owners {
+                    let id = shared.claim(key).unwrap();
+                    shared.store(id, &saved);
+                    shared.free(id);
+                }
+            }
+            done.store(true, Ordering::Release);
+        });
+        while !done.load(Ordering::Acquire) {
+            for (_, key, found) in shared.iter() {
+                let Some(found) = found.filter(|found| found.installed > 0) else { continue };
+                assert!(owners.contains(&(key, found)), "{key:?}: {found:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn another_layout_is_refused() {
     assert_eq!(Shared::open(memory()).unwrap_err(), Unusable::Layout(0));
     let other = memory();

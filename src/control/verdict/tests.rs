@@ -66,7 +66,14 @@ fn no_answer_is_dead_whatever_was_known() {
     let mut document = base(State::Master);
     document.instances = None;
     document.warnings = vec![warning(WarningKind::SplitBrain, 0.0)];
-    concludes(document, "DEAD: the process that runs the virtual routers does not answer");
+    concludes(document.clone(), "DEAD: the process that runs the virtual routers does not answer");
+    document.daemon.vrrp_restarts = 3;
+    document.daemon.vrrp_starts_in = Some(3.2);
+    concludes(
+        document,
+        "DEAD: the process that runs the virtual routers has ended, and is started again in 3.2 s; \
+         it was started again 3 times before",
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn settings(instances: &[(&str, u8, &[&str])]) -> Settings {
     Settings::from_model(&crate::config::parse(&text, None).model.unwrap())
 }
 
-fn held(settings: &Settings) -> Vec<Held> {
+pub(in crate::supervisor) fn held(settings: &Settings) -> Vec<Held> {
     settings.instances.iter().map(Held::new).collect()
 }
 
@@ -79,8 +79,8 @@ fn it_is_due_when_nobody_may_resume_any_more() {
     let handing_over = Saved { handing_over: true, ..master(7) };
     assert_eq!(due(&[master(7), handing_over]), Some(Instant::ORIGIN));
     assert_eq!(due(&[slot(SavedState::Backup, 7, 1), master(7)]), Some(Instant::ORIGIN));
-    let (now, later) = split(&both, &slots(&settings, &[master(7), master(8)]), at(9_500));
-    assert_eq!((now, later), (vec![both[0].clone()], vec![both[1].clone()]));
+    let now = due_by(&both, &slots(&settings, &[master(7), master(8)]), at(9_500));
+    assert_eq!(now, [both[0].clone()]);
     assert_eq!(super::due(&[], &BTreeMap::new()), None);
 }
 

@@ -5,16 +5,30 @@ use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::vrrp::{Event, InterfaceId};
 
+use super::adverts::is_of_link;
 use super::announce::Listener;
-use super::shell::{Shell, is_of_link};
+use super::shell::Shell;
 
 /// Announcements of others that are read before others get their turn.
 const HEARD: usize = 64;
+/// Slices of requests that the kernel's news may wait for: some milliseconds.
+const UNHEARD: u8 = 16;
 /// Slices of news from the kernel that are read at once at the most: more than its queue has. What
 /// comes after is left to the task that waits for it.
 const LOOKS: usize = 64;
 
 impl Shell {
+    /// Reads what the monitor has, unless there are requests to be sent that matter more: most of
+    /// what it has to tell meanwhile is what became of them. `true`: there is more.
+    pub fn hear_kernel(&mut self) -> bool {
+        if self.asking && self.unheard_slices < UNHEARD {
+            self.unheard_slices += 1;
+            return true;
+        }
+        self.unheard_slices = 0;
+        self.read_netlink()
+    }
+
     /// Reads what the monitor has; `true`: perhaps there is more.
     pub fn read_netlink(&mut self) -> bool {
         match self.kernel.read(&mut self.changed_links) {

@@ -15,6 +15,7 @@ use nix::errno::Errno;
 
 use super::opening::Opening;
 use crate::config::objects::VirtualAddress;
+use crate::netlink::address::Address;
 use crate::netlink::batch::{Answer, BATCH, IN_FLIGHT, NotTaken, Outcome, Request};
 use crate::netlink::cache::{Change, What};
 use crate::netlink::command::Commands;
@@ -28,9 +29,6 @@ use crate::vrrp::{Engine, KernelError, ObjectId};
 
 /// Why a route can not be added.
 const IN_THE_WAY: &str = "another route with this destination and metric is in its place";
-
-/// More dirty objects than that are looked up in a set and not one by one.
-const FEW: usize = 32;
 
 /// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -440,14 +438,10 @@ impl Kernel {
             !self.in_flight.contains_key(object) && !self.opening.contains(*object)
         };
         let ready: Vec<ObjectId> = self.dirty.iter().copied().filter(ready).collect();
-        let all = (ready.len() > FEW).then(|| self.everything());
         let mut seen = Vec::with_capacity(ready.len());
         for object in ready {
             self.dirty.remove(&object);
-            let held = match (&all, self.key(engine, object)) {
-                (Some(all), Some(key)) => all.contains(&key),
-                (_, _) => self.holds(engine, object),
-            };
+            let held = self.holds(engine, object);
             if held {
                 self.unheard.remove(&object);
             }
@@ -475,15 +469,6 @@ impl Kernel {
         address.is_some_and(|address| address.is_ipv6())
     }
 
-    fn everything(&self) -> BTreeSet<Key> {
-        let cache = self.monitor.cache();
-        let links = cache.links().map(|link| link.index);
-        let addresses = links.flat_map(|link| cache.addresses(link));
-        let mut all = BTreeSet::new();
-        all.extend(addresses.map(|a| (a.link, a.address, a.prefix_len, a.peer)));
-        all
-    }
-
     fn key(&self, engine: &Engine, object: ObjectId) -> Option<Key> {
         let link = self.place(engine, object)?;
         match engine.object(object)? {
@@ -494,11 +479,7 @@ impl Kernel {
 
     /// Whether the kernel has an address that somebody else put there.
     pub fn is_foreign(&self, engine: &Engine, object: ObjectId) -> bool {
-        let held = self.key(engine, object).and_then(|wanted| {
-            let mut addresses = self.monitor.cache().addresses(wanted.0).iter();
-            addresses.find(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
-        });
-        held.is_some_and(|address| !address.is_own)
+        self.held(engine, object).is_some_and(|address| !address.is_own)
     }
 
     fn holds(&self, engine: &Engine, object: ObjectId) -> bool {
@@ -506,14 +487,15 @@ impl Kernel {
             Some(Object::Route(route)) => self.monitor.watch().has_route(route),
             Some(Object::Rule(rule)) => self.monitor.watch().has_rule(rule),
             Some(Object::Filter | Object::Address(_) | Object::Excluded(_)) | None => {
-                self.key(engine, object).is_some_and(|wanted| {
-                    let addresses = self.monitor.cache().addresses(wanted.0);
-                    // What was added last is at the end.
-                    let mut addresses = addresses.iter().rev();
-                    addresses.any(|a| (a.link, a.address, a.prefix_len, a.peer) == wanted)
-                })
+                self.held(engine, object).is_some()
             }
         }
+    }
+
+    /// The address that an object is, if the kernel has it.
+    fn held(&self, engine: &Engine, object: ObjectId) -> Option<&Address> {
+        let (link, address, prefix_len, peer) = self.key(engine, object)?;
+        self.monitor.cache().address(link, address, prefix_len, peer)
     }
 }
 

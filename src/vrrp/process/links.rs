@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::receive::Receiver;
+use super::receive::{Datagram, Receiver};
 use super::shell::Shell;
 use super::watches::{Spawner, Watch};
 use crate::netlink::cache::Interface;
@@ -13,9 +13,6 @@ use crate::netlink::link::LinkIndex;
 use crate::system::clock;
 use crate::units::Family;
 use crate::vrrp::{Engine, Event, InterfaceId, InterfaceState};
-
-/// Packets that are read from one socket before others get their turn.
-const TURN: usize = 64;
 
 /// One socket and who waits for it.
 #[derive(Debug)]
@@ -209,22 +206,20 @@ fn remedy(name: &str, family: Family, error: &io::Error) -> String {
 
 /// Reads packets of one socket and hands them to the engine; `true`: perhaps there are more.
 pub fn receive(shell: &mut Shell, id: InterfaceId, family: Family) -> bool {
-    for _ in 0..TURN {
-        let Some(socket) = shell.links.sockets.get(&(id, family)) else { return false };
-        let datagram = match socket.receiver.read(&mut shell.buffer) {
-            Ok(Some(datagram)) => datagram,
-            // The link is down or gone: netlink tells.
-            Ok(None) | Err(_) => return false,
-        };
-        let Ok(received) = datagram.received(id) else { continue };
+    let Shell { links, buffer, engine, heard, .. } = shell;
+    let Some(socket) = links.sockets.get(&(id, family)) else { return false };
+    let take = |datagram: &Datagram<'_>| {
+        *heard = true;
+        let Ok(received) = datagram.received(id) else { return };
         let now = clock::now();
         // A flood for one virtual router must not keep timers from running (`vrrp:V-24`).
-        if shell.engine.burst_is_over(&received) {
-            shell.engine.handle(Event::Wake, now);
+        if engine.burst_is_over(&received) {
+            engine.handle(Event::Wake, now);
         }
-        shell.engine.handle(Event::Received(received), now);
-    }
-    true
+        engine.handle(Event::Received(received), now);
+    };
+    // Of an error netlink tells: the link is down or gone.
+    socket.receiver.read(buffer, take).unwrap_or(false)
 }
 
 #[cfg(test)]

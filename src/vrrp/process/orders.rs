@@ -53,6 +53,9 @@ impl Shell {
                 self.with_instance(ticket, &instance, |shell, id| {
                     let result = match shell.engine.held(id) {
                         Some(_) => Ok(format!("{instance}: released{}", shell.held_with(id))),
+                        None if shell.engine.is_unheard(id) => {
+                            Ok(format!("{instance}: preempts again, if its adverts leave now"))
+                        }
                         None => Err(format!("{instance} is not held: there is nothing to release")),
                     };
                     let command = Command::Release { instance: id };
@@ -169,6 +172,7 @@ impl Shell {
         self.engine.handle(Event::Reload(&settings), clock::now());
         self.forget();
         self.adopt();
+        self.saved.states(&self.engine);
         self.send(&FromChild::Applied { generation });
         true
     }
@@ -189,12 +193,16 @@ impl Shell {
         self.prepare();
     }
 
-    /// Starts the engine once the kernel's links and addresses are known.
+    /// Starts the engine once the kernel's links and addresses are known, and no other process
+    /// works.
     pub fn start_when_ready(&mut self) {
         if self.started || !self.kernel.monitor.is_current() {
             return;
         }
         let Some(generation) = self.generation else { return };
+        if !self.role.is_ours() {
+            return;
+        }
         let now = clock::now();
         for (instance, last_advert) in self.saved.masters(&self.engine) {
             self.engine.handle(Event::Resume { instance, last_advert }, now);
@@ -208,6 +216,9 @@ impl Shell {
             let command = Command::Switchover { instance, hold_for, force: true };
             self.engine.handle(Event::Command(command), clock::now());
         }
+        // Until now it was what the process before has left: should this one die, the next one goes
+        // on from there.
+        self.saved.states(&self.engine);
         self.send(&FromChild::Applied { generation });
         if self.stopping {
             self.engine.handle(Event::Shutdown, clock::now());

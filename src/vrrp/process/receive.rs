@@ -44,15 +44,18 @@ mod field {
 /// More fragments, and the offset: one of them is set in every fragment.
 const FRAGMENT: u16 = 0x3fff;
 
-/// Memory that packets are read into, one after the other. A process needs one.
+/// Packets that are read with one call.
+const BATCH: usize = 32;
+
+/// Memory that packets are read into. A process needs one.
 #[derive(Debug)]
-pub struct Buffer(Box<[u8]>);
+pub struct Buffer(raw::Inbox);
 
 impl Buffer {
     /// A buffer that is long enough for every valid packet.
     pub fn new() -> Self {
-        // One more octet than is valid: what is cut is invalid in any case.
-        Self(vec![0; LONGEST + 1].into())
+        // Some more octets than are valid: what is cut is invalid in any case.
+        Self(raw::Inbox::new(BATCH, LONGEST + 16))
     }
 }
 
@@ -185,21 +188,32 @@ impl Receiver {
         self.family
     }
 
-    /// The next packet; `None` when none waits. Never blocks, allocates nothing.
+    /// Reads packets that wait and hands them over one by one; `true`: there may be more. Never
+    /// blocks, allocates nothing.
     ///
     /// # Errors
     /// What the system says; none is known that would come here. That the interface went down
     /// (`ENETDOWN`) or is gone (`ENODEV`) is not said: there is just nothing to read. Netlink tells.
-    pub fn read<'a>(&self, buffer: &'a mut Buffer) -> io::Result<Option<Datagram<'a>>> {
-        loop {
-            return match raw::receive(self.socket.as_fd(), &mut buffer.0) {
-                Ok(arrival) if self.is_foreign(&arrival) => continue,
-                Ok(arrival) => Ok(Some(self.datagram(&arrival, &buffer.0))),
-                Err(Errno::EINTR) => continue,
-                Err(Errno::EAGAIN) => Ok(None),
-                Err(error) => Err(error.into()),
-            };
+    pub fn read(
+        &self,
+        buffer: &mut Buffer,
+        mut take: impl FnMut(&Datagram<'_>),
+    ) -> io::Result<bool> {
+        let inbox = &mut buffer.0;
+        let count = loop {
+            match inbox.receive(self.socket.as_fd()) {
+                Ok(count) => break count,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        for (octets, arrival) in inbox.iter() {
+            if !self.is_foreign(&arrival) {
+                take(&self.datagram(octets, &arrival));
+            }
         }
+        Ok(count == inbox.messages())
     }
 
     /// Whether a packet found the socket before it was bound, and was on its way to it while all
@@ -209,9 +223,8 @@ impl Receiver {
         arrival.link.is_some_and(|link| link != self.link.0) && clock::now() < self.settled
     }
 
-    fn datagram<'a>(&self, arrival: &raw::Arrival, buffer: &'a [u8]) -> Datagram<'a> {
+    fn datagram<'a>(&self, octets: &'a [u8], arrival: &raw::Arrival) -> Datagram<'a> {
         let len = arrival.len;
-        let octets = buffer.get(..len).unwrap_or(buffer);
         match self.family {
             Family::V4 => Datagram::V4 { octets, len },
             Family::V6 => Datagram::V6 {

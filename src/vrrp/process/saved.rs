@@ -57,8 +57,8 @@ impl Saved {
         self.shared.worst_late(Process::Vrrp)
     }
 
-    /// Gives each instance its slot, and frees those of others, also of a former process. Says when
-    /// there are not enough.
+    /// Gives each instance its slot, and frees those of others, also of a former process. What was
+    /// in it stays there. Says when there are not enough.
     pub fn configure(&mut self, engine: &Engine) -> Vec<String> {
         let mut words = Vec::new();
         // Extended and not collected, which brings a sort for each type: kilobytes of flash.
@@ -94,10 +94,14 @@ impl Saved {
                  vrrp process has to be started again"
             ));
         }
+        words
+    }
+
+    /// The state, or what the kernel has, may have changed for all of them.
+    pub fn states(&mut self, engine: &Engine) {
         for id in engine.instances() {
             self.state(engine, id);
         }
-        words
     }
 
     /// The instances that a former process left as master, and when it sent the last advert of
@@ -218,6 +222,11 @@ mod tests {
         assert_eq!(saved.holds(&engine, at(9)), []);
         assert!(saved.configure(&engine).is_empty());
         assert_eq!(former.iter().count(), 3);
+        // Whoever comes after one that dies here finds the same.
+        assert_eq!(saved.masters(&engine), [(id, Instant::from_nanos(7))]);
+        assert_eq!(saved.holds(&engine, at(7)).len(), 1);
+        saved.states(&engine);
+        assert_eq!((saved.masters(&engine).len(), saved.holds(&engine, at(7)).len()), (0, 0));
         assert!(saved.configure(&Engine::new(&Settings::default())).is_empty());
         assert_eq!(former.iter().count(), 0);
     }

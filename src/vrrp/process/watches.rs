@@ -159,6 +159,9 @@ impl Spawner {
         loop {
             std::mem::swap(&mut ready, &mut again);
             let block = !more && ready.is_empty();
+            if block && let Some(rest) = shell.rest() {
+                std::thread::sleep(rest);
+            }
             watches.poller.wait(block, |key| {
                 if !ready.contains(&key) {
                     ready.push(key);

@@ -74,6 +74,12 @@ pub fn cause(engine: &Engine, links: &Cache, instance: InstanceId, cause: &Cause
         Cause::HigherAddress { master } => {
             format!("{master} has the same priority and the higher address")
         }
+        Cause::Unheard { master, family, error, pause } => format!(
+            "{master} serves the addresses, and this router {} (it preempts again in {} at the \
+             earliest, or after a release)",
+            send_failed(*family, Errno::from_raw(error.0)),
+            length(pause.as_secs_f64())
+        ),
         Cause::Group { member } if *member == instance => "with its sync group".into(),
         Cause::Group { member } => format!("with {} of its sync group", name(engine, *member)),
         Cause::Fault(reason) => fault(engine, links, instance, *reason),

@@ -50,6 +50,8 @@ pub struct Driver {
     pub asked: Vec<(ObjectId, bool)>,
     /// Whether a request to read the sockets empty is answered at once.
     pub drains: bool,
+    /// Adverts that leave by this interface are refused.
+    pub refused_on: Option<&'static str>,
     /// The last configuration has a group.
     pub grouped: bool,
 }
@@ -76,6 +78,7 @@ impl Driver {
             kernel: Kernel::Works,
             asked: Vec::new(),
             drains: true,
+            refused_on: None,
             grouped: !settings.groups.is_empty(),
         };
         driver.all_interfaces_up();
@@ -192,14 +195,22 @@ impl Driver {
                 Action::DrainSockets if self.drains => {
                     self.engine.handle(Event::SocketsDrained, self.now);
                 }
+                Action::SendAdvert { router, .. } => self.refuse(router),
                 Action::DrainSockets
-                | Action::SendAdvert { .. }
                 | Action::Mute(_)
                 | Action::Unmute(_)
                 | Action::Announce(_)
                 | Action::Notice(_)
                 | Action::Stopped => {}
             }
+        }
+    }
+
+    fn refuse(&mut self, router: RouterId) {
+        let interface = self.engine.interface_of(router.instance).unwrap();
+        if self.refused_on.is_some_and(|name| self.engine.interface(name) == Some(interface)) {
+            let error = KernelError(1);
+            self.engine.handle(Event::Refused { router, error }, self.now);
         }
     }
 

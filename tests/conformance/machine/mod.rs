@@ -20,3 +20,4 @@ mod restart;
 mod statistics;
 mod switchover;
 mod timers;
+mod unheard;

@@ -78,7 +78,14 @@ fn step(driver: &mut Driver, input: &mut Input<'_>) {
         }
         18 => match input.u8() % 4 {
             0 => driver.start(),
-            1 => driver.refusals = input.u8() % 8,
+            1 => {
+                let manners = input.u8();
+                driver.refusals = manners % 8;
+                driver.mute = manners & 0x80 != 0;
+                if manners & 0x40 != 0 {
+                    driver.refuse_out_of_turn(input);
+                }
+            }
             2 => driver.feed(Event::SocketsDrained),
             _ => {
                 if let Some(instance) = driver.instance(input) {

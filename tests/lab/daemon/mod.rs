@@ -3,6 +3,7 @@
 mod bad_input;
 mod endings;
 mod failover;
+mod firewall;
 mod foreign;
 mod interfaces;
 mod overrun;

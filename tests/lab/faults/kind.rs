@@ -125,8 +125,9 @@ impl Kind {
             _ => (0, 0),
         };
         let since = match self {
-            Freeze | AllKill | AllKillChanged | StateAllKill | SendRefusedLong | OrphanStuck
-            | Split => Both::Afterwards,
+            Freeze | AllKill | AllKillChanged | StateAllKill | OrphanStuck | Split => {
+                Both::Afterwards
+            }
             _ => Both::Always,
         };
         // The other one's skew time at priority 100 is 0.61 intervals.
@@ -144,7 +145,7 @@ impl Kind {
             // Until it is back.
             AddressRemoved => (Some(0), None),
             // Handed over.
-            HoldKill | SupervisorKill | SupervisorRestart => (Some(1), Some(0)),
+            HoldKill | SupervisorKill | SupervisorRestart | SendRefusedLong => (Some(1), Some(0)),
             Stop
             | StopKill
             | UpgradeKill
@@ -158,7 +159,6 @@ impl Kind {
             | StateAllKill
             | DescriptorsLink
             | SupervisorDescriptors
-            | SendRefusedLong
             | Flush
             | LinkDown
             | LinkAgain

@@ -1,5 +1,6 @@
 //! `steadfast run` on a host.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -42,6 +43,8 @@ pub struct Router {
     daemon: Option<Process>,
     directory: PathBuf,
     options: &'static [&'static str],
+    /// A program that becomes the daemon, with its arguments.
+    wrapper: Vec<OsString>,
 }
 
 impl Router {
@@ -50,7 +53,7 @@ impl Router {
     pub fn new(scratch: &Scratch, name: &str) -> Self {
         let directory = scratch.path().join(name);
         fs::create_dir(&directory).expect("a directory");
-        Self { host: Host::new(name), daemon: None, directory, options: &[] }
+        Self { host: Host::new(name), daemon: None, directory, options: &[], wrapper: Vec::new() }
     }
 
     /// Its name.
@@ -82,16 +85,31 @@ impl Router {
         self.options = options;
     }
 
+    /// From the next start on the daemon has no right beyond these, as a systemd unit has them
+    /// behind `CapabilityBoundingSet=`.
+    pub fn bound_rights(&mut self, rights: &str) {
+        let mut bound = "--bounding-set=-all".to_owned();
+        for right in rights.split_whitespace() {
+            let name = right.strip_prefix("CAP_").expect("the name of a right");
+            bound.push_str(",+");
+            bound.push_str(&name.to_lowercase());
+        }
+        self.wrapper = ["setpriv", &bound, "--"].map(OsString::from).into();
+    }
+
     /// Starts the daemon; does not wait.
     #[track_caller]
     pub fn start(&mut self) {
         assert!(self.daemon.is_none(), "{} runs already", self.name());
         let (file, state) = (self.file(), self.state());
-        let arguments = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
+        let arguments: [&OsStr; 3] = ["run".as_ref(), "-c".as_ref(), file.as_os_str()];
         let arguments = arguments.into_iter().chain(["--state-dir".as_ref(), state.as_os_str()]);
         let arguments = arguments.chain(self.options.iter().map(AsRef::as_ref));
         let name = format!("steadfast-{}", self.name());
-        let daemon = Process::start(&self.host.net, &name, program(), arguments, &self.directory);
+        let wrapper = self.wrapper.iter().cloned();
+        let mut words = wrapper.chain([program().into()]).chain(arguments.map(OsString::from));
+        let first = words.next().expect("a program");
+        let daemon = Process::start(&self.host.net, &name, first, words, &self.directory);
         self.daemon = Some(daemon);
     }
 

@@ -59,6 +59,23 @@ fn a_missing_interface_is_named_with_some_that_there_are() {
 }
 
 #[test]
+fn who_cannot_send_says_why_and_what_to_do() {
+    let (engine, id, _) = engine();
+    let unheard = Cause::Unheard {
+        master: "192.0.2.3".parse().unwrap(),
+        family: Family::V4,
+        error: crate::vrrp::KernelError(Errno::EPERM as i32),
+        pause: Duration::from_secs(10),
+    };
+    assert_eq!(
+        cause(&engine, &links(&[]), id, &unheard),
+        "192.0.2.3 serves the addresses, and this router cannot send IPv4 adverts: Operation not \
+         permitted: a firewall rule drops them; allow IP protocol 112 (it preempts again in 10 s \
+         at the earliest, or after a release)"
+    );
+}
+
+#[test]
 fn a_refusal_has_the_kernel_s_words() {
     let (engine, id, object) = engine();
     let refused = Notice::KernelRefused {

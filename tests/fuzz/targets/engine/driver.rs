@@ -46,6 +46,8 @@ struct Sent {
 pub struct Driver {
     pub engine: Engine,
     pub refusals: u8,
+    /// No advert can be sent.
+    pub mute: bool,
     now: Instant,
     manners: u8,
     started: bool,
@@ -68,6 +70,7 @@ impl Driver {
         let mut driver = Self {
             engine: Engine::new(settings),
             refusals: 0,
+            mute: false,
             now: Instant::from_nanos(if late { 1 << 60 } else { 1_000_000_000 }),
             manners,
             started: false,
@@ -204,6 +207,15 @@ impl Driver {
         self.foreign.insert(object);
     }
 
+    /// A send fails that nobody asked for.
+    pub fn refuse_out_of_turn(&mut self, input: &mut Input<'_>) {
+        let routers = self.routers();
+        if !routers.is_empty() {
+            let router = routers[input.below(routers.len())];
+            self.feed(Event::Refused { router, error: REFUSED });
+        }
+    }
+
     /// The kernel answers the first of the requests that wait.
     pub fn answer(&mut self) {
         if let Some((object, present)) = self.waiting.pop_front() {
@@ -252,6 +264,10 @@ impl Driver {
                     let sent = self.sent.entry(router).or_default();
                     sent.adverts += 1;
                     sent.stops += u32::from(priority.is_stop());
+                    if self.mute {
+                        self.engine.handle(Event::Refused { router, error: REFUSED }, self.now);
+                        adverts.clear();
+                    }
                 }
                 Action::DrainSockets => {
                     if !self.is(manners::NEVER_DRAINED) {

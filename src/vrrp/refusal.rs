@@ -1,0 +1,185 @@
+//! Adverts that do not leave (promise 3 of DESIGN 2): whoever cannot say that it is master must not
+//! hold the addresses beside somebody who can.
+//!
+//! A firewall rule that drops IP protocol 112 makes every send fail. The other router hears nothing,
+//! takes over and says so; here it has the lower priority, which an election ignores. So:
+//!
+//! 1. A master gives way to a master of lower priority that it hears when none of its own adverts
+//!    has left for a whole Master_Down_Interval and several in a row were refused.
+//! 2. A master that has just taken the place of one that it heard gives way as soon as its first
+//!    advert is refused, before it has asked for an address. So does one that gave way before, when
+//!    it hears another one.
+//! 3. Whoever gave way follows masters of lower priority, and tries to preempt them only after a
+//!    pause: 10 s, then twice as long each time, up to 5 min. By rule 2 nobody notices that. A
+//!    change of its interface, a reload and an operator's release end the pause at once. When no
+//!    master is heard any more it takes over as always: a backup cannot know whether it could send.
+//! 4. When an advert has left all is forgotten.
+//! 5. With nobody else heard it stays master: addresses that somebody serves are better than none.
+//!
+//! The driver reports no error that only says that the link is down: that is a matter of
+//! `vrrp:S-40`.
+
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::instance::{Context, Instance, Wish};
+use super::router::Heard;
+use super::validation::AddressCheck;
+use super::{Cause, InstanceId, KernelError, RouterId, State};
+use crate::units::{Family, Instant};
+
+/// The first pause before it tries to preempt again,
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// and the longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// What became of the adverts of one virtual router.
+#[derive(Clone, Copy, Debug)]
+pub struct Departures {
+    /// When the last one left, as far as is known, or since when there are some.
+    left: Instant,
+    /// The same without the one that the driver has now.
+    before: Instant,
+    /// The driver has one and has not called it refused.
+    asked: bool,
+    /// One has left.
+    ever: bool,
+    /// The master whose place was taken, until then.
+    over: Option<Heard>,
+    /// How many in a row were refused.
+    refused: u8,
+    error: KernelError,
+}
+
+impl Departures {
+    /// None was sent yet. `over`: a master that is heard, and whose place is taken now.
+    pub const fn new(now: Instant, over: Option<Heard>) -> Self {
+        let (left, before, error) = (now, now, KernelError(0));
+        Self { left, before, asked: false, ever: false, over, refused: 0, error }
+    }
+
+    /// The driver gets an advert. `true`: the one before it has left.
+    pub const fn asked(&mut self, now: Instant) -> bool {
+        let has_left = std::mem::replace(&mut self.asked, true);
+        if has_left {
+            self.refused = 0;
+            self.ever = true;
+        }
+        self.before = self.left;
+        self.left = now;
+        has_left
+    }
+
+    const fn refused(&mut self, error: KernelError) {
+        if std::mem::replace(&mut self.asked, false) {
+            self.left = self.before;
+            self.refused = self.refused.saturating_add(1);
+            self.error = error;
+        }
+    }
+
+    const fn is_refused(&self) -> bool {
+        !self.asked && self.refused > 0
+    }
+}
+
+/// It gave way because its adverts did not leave, and none has left since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unheard {
+    /// Until then it follows masters of lower priority.
+    until: Instant,
+    /// The pause that ends then.
+    pause: Duration,
+}
+
+impl Instance {
+    /// Whether it leaves a master of lower priority alone, since it could not send.
+    pub fn leaves_masters_alone(&self, now: Instant) -> bool {
+        self.unheard.is_some_and(|unheard| now < unheard.until)
+    }
+
+    /// Something changed that may let adverts leave: no more pause.
+    pub const fn try_again(&mut self, now: Instant) {
+        if let Some(unheard) = &mut self.unheard {
+            *unheard = Unheard { until: now, pause: Duration::ZERO };
+        }
+    }
+
+    /// Whether nobody can have heard of this master for so long that another one is right to be
+    /// there.
+    fn cannot_be_heard(&self, family: Family, now: Instant) -> bool {
+        let Some(departures) = self.router(family).map(|router| router.departures) else {
+            return false;
+        };
+        let known = self.unheard.is_some() && !departures.ever;
+        let long = departures.refused >= self.settings.down_timer_adverts
+            && now.since(departures.left) >= self.master_down(family);
+        departures.is_refused() && (known || long)
+    }
+
+    /// Rule 1: whether a master that an election does not prefer is left in peace. One of another
+    /// pair of routers serves other addresses.
+    pub fn leaves_it_to(
+        &self,
+        family: Family,
+        heard: Heard,
+        addresses: AddressCheck,
+        now: Instant,
+    ) -> bool {
+        !heard.priority.is_stop()
+            && heard.priority <= self.effective_priority()
+            && addresses != AddressCheck::Foreign
+            && self.source(family) != Some(heard.address)
+            && self.cannot_be_heard(family, now)
+    }
+
+    /// Goes to Backup without priority 0, which would not leave either.
+    pub fn give_way_unheard(&mut self, family: Family, heard: Heard, now: Instant) -> Wish {
+        for each in self.families() {
+            let over = self.router_of(each).departures.over;
+            if let Some(heard) = if each == family { Some(heard) } else { over } {
+                self.learn(each, heard.interval);
+                self.router_of(each).master = Some(heard);
+            }
+        }
+        let pause = match self.unheard {
+            Some(unheard) => (unheard.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE),
+            None => FIRST_PAUSE,
+        };
+        self.unheard = Some(Unheard { until: now + pause, pause });
+        let (master, error) = (heard.address, self.router_of(family).departures.error);
+        Wish::Backup { cause: Cause::Unheard { master, family, error, pause }, stop: false }
+    }
+
+    /// The driver could not send; rule 2.
+    fn refused(&mut self, family: Family, error: KernelError, now: Instant) -> Option<Wish> {
+        let departures = &mut self.router_of(family).departures;
+        departures.refused(error);
+        let over = departures.over.filter(|_| departures.is_refused() && !departures.ever)?;
+        let is_master = self.state == State::Master && self.hand_over.is_none();
+        is_master.then(|| self.give_way_unheard(family, over, now))
+    }
+}
+
+impl Engine {
+    /// Whether an instance gave way since none of its adverts leaves, and none has left since.
+    pub fn is_unheard(&self, instance: InstanceId) -> bool {
+        self.get(instance).is_some_and(|i| i.unheard.is_some())
+    }
+
+    /// See [`Event::Refused`](super::Event::Refused).
+    pub(super) fn refused(&mut self, router: RouterId, error: KernelError) {
+        let wish = self.with(router.instance, |instance, context: &mut Context<'_>| {
+            instance.refused(router.family, error, context.now)
+        });
+        if let Some(wish) = wish.flatten() {
+            self.grant(router.instance, wish);
+        }
+    }
+
+    /// No more pause for anybody.
+    pub(super) fn try_all_again(&mut self) {
+        let now = self.now;
+        self.instances.iter_mut().flatten().for_each(|instance| instance.try_again(now));
+    }
+}

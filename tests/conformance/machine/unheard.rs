@@ -1,0 +1,242 @@
+//! Adverts that do not leave (`src/vrrp/refusal.rs`): never two holders for long.
+
+use std::time::Duration;
+
+use steadfast::units::{Family, Priority};
+use steadfast::vrrp::settings::{InstanceSettings, Preempt};
+use steadfast::vrrp::{Cause, Command, KernelError, State};
+
+use super::driver::*;
+
+/// Of priority 100, with everything that leaves refused from now on.
+fn refused_master() -> Driver {
+    let mut d = Driver::master(instance("a"));
+    d.refused_on = Some("eth0");
+    d
+}
+
+/// What gave way to the peer 192.0.2.20, which went on being master until now.
+fn gave_way() -> Driver {
+    let mut d = refused_master();
+    d.run_for(ms(3_703));
+    d.hear(&peer(20, 50));
+    assert_eq!(d.state(), State::Backup);
+    d.clear();
+    d
+}
+
+fn unheard(pause: Duration) -> Cause {
+    Cause::Unheard { master: v4(20), family: Family::V4, error: KernelError(1), pause }
+}
+
+const TEN: Duration = Duration::from_secs(10);
+
+/// Rule 1: the advert of whoever took over ends it, since nothing left for a Master_Down_Interval;
+/// no priority 0, no other advert, and the addresses go.
+#[test]
+fn a_master_that_nobody_hears_gives_way_to_the_first_lower_one() {
+    let mut d = refused_master();
+    d.run_for(us(3_609_374));
+    d.clear();
+    d.hear(&peer(20, 50));
+    assert_eq!(d.state(), State::Master, "a Master_Down_Interval is not over");
+    d.run_for(us(1));
+    d.clear();
+    d.hear(&peer(20, 50));
+    assert_eq!(d.state(), State::Backup);
+    assert_eq!(d.deeds(), ["remove 192.0.2.100"]);
+    assert_eq!(d.cause(), unheard(TEN));
+    let router = d.router(Family::V4);
+    assert_eq!(d.engine.master(router).map(|m| m.address), Some(v4(20)));
+}
+
+/// Rule 1: the same for an equal priority that would lose.
+#[test]
+fn a_master_that_nobody_hears_gives_way_to_an_equal_one() {
+    let mut d = refused_master();
+    d.run_for(ms(3_703));
+    d.hear(&peer(OWN - 1, 100));
+    assert_eq!(d.state(), State::Backup);
+}
+
+/// Rule 1: one advert that left within the time is enough to stay, and so is one of which nobody
+/// said that it did not leave.
+#[test]
+fn an_advert_that_left_is_enough_to_stay() {
+    let mut d = refused_master();
+    d.run_for(ms(2_500));
+    d.refused_on = None;
+    d.run_for(ms(1_000));
+    d.refused_on = Some("eth0");
+    d.hear_for(&peer(20, 50), ms(3_000));
+    assert_eq!(d.state(), State::Master);
+    let mut d = refused_master();
+    d.run_for(ms(3_500));
+    d.refused_on = None;
+    d.run_for(ms(600));
+    d.hear(&peer(20, 50));
+    assert_eq!(d.state(), State::Master);
+}
+
+/// Rule 1: one refusal after a long sleep says nothing about the time before.
+#[test]
+fn a_single_refusal_is_not_enough() {
+    let mut d = Driver::master(instance("a"));
+    d.stall(ms(20_000));
+    d.refused_on = Some("eth0");
+    d.event(steadfast::vrrp::Event::Wake);
+    d.hear(&peer(20, 50));
+    assert_eq!(d.state(), State::Master);
+}
+
+/// Rule 1: our own advert that the network gives back, priority 0, another pair of routers and
+/// packets that are not valid are nobody who serves.
+#[test]
+fn only_another_master_counts() {
+    let mut d = refused_master();
+    d.run_for(ms(20_000));
+    d.hear(&peer(OWN, 100));
+    d.hear(&peer(20, 0));
+    d.hear(&peer(20, 50).addresses(&[v4(7)]));
+    d.hear(&Peer { hop_limit: 254, ..peer(20, 50) });
+    assert_eq!(d.state(), State::Master);
+}
+
+/// Rule 5.
+#[test]
+fn with_nobody_else_it_stays_master() {
+    let mut d = refused_master();
+    d.run_for(ms(600_000));
+    assert_eq!(d.state(), State::Master);
+    assert!(d.installed());
+}
+
+/// Rules 2 and 3: it tries again after pauses that grow, and nothing but the advert is ever asked
+/// for.
+#[test]
+fn it_preempts_again_after_growing_pauses_and_nobody_notices() {
+    let mut d = gave_way();
+    d.hear_for(&peer(20, 50), ms(1_000_000));
+    let tries: Vec<_> =
+        d.transitions().iter().filter(|t| t.2 == State::Master).map(|t| t.0).collect();
+    let pauses: Vec<_> = tries.windows(2).map(|two| (two[1] - two[0]).as_secs()).collect();
+    // Each ends with an advert that is not followed; the DownTimer runs out by then.
+    assert_eq!(pauses, [23, 43, 83, 163, 303, 303]);
+    let deeds = d.deeds();
+    assert!(deeds.iter().all(|deed| deed == "send a IPv4 100"), "{deeds:?}");
+    assert_eq!(deeds.len(), tries.len(), "one advert each time");
+    assert_eq!(d.cause(), unheard(Duration::from_secs(300)));
+    assert_eq!(d.state(), State::Backup);
+    let router = d.router(Family::V4);
+    assert_eq!(
+        d.engine.master(router).map(|m| m.address),
+        Some(v4(20)),
+        "it is known all the time"
+    );
+}
+
+/// Rule 4: when adverts leave again it is as before, and the next time begins with the first pause.
+#[test]
+fn when_adverts_leave_all_is_forgotten() {
+    let mut d = gave_way();
+    d.hear_for(&peer(20, 50), ms(30_000));
+    d.refused_on = None;
+    d.hear_for(&peer(20, 50), ms(30_000));
+    assert_eq!(d.state(), State::Master);
+    assert!(d.installed());
+    // The peer is mute now, and comes back.
+    d.run_for(ms(5_000));
+    d.refused_on = Some("eth0");
+    d.run_for(ms(5_000));
+    d.hear(&peer(20, 50));
+    assert_eq!(d.cause(), unheard(TEN));
+}
+
+/// Rule 3: what may have mended it ends the pause.
+#[test]
+fn a_change_of_the_interface_a_reload_and_a_release_end_the_pause() {
+    let release = |d: &mut Driver| {
+        let instance = d.a();
+        d.command(Command::Release { instance });
+    };
+    let mends: [fn(&mut Driver); 3] = [
+        |d| {
+            d.interface_down("eth0");
+            d.interface("eth0", up());
+        },
+        |d| d.reload_one(instance("a")),
+        release,
+    ];
+    for (which, mend) in mends.into_iter().enumerate() {
+        let mut d = gave_way();
+        // A pause of 40 s has begun.
+        d.hear_for(&peer(20, 50), ms(38_000));
+        d.refused_on = None;
+        mend(&mut d);
+        d.hear_for(&peer(20, 50), ms(4_000));
+        assert_eq!(d.state(), State::Master, "{which}");
+    }
+    // Without, it waits.
+    let mut d = gave_way();
+    d.hear_for(&peer(20, 50), ms(38_000));
+    d.refused_on = None;
+    d.hear_for(&peer(20, 50), ms(4_000));
+    assert_eq!(d.state(), State::Backup);
+}
+
+/// Rule 3: whoever has the higher priority, or says nothing more, is dealt with as always.
+#[test]
+fn it_takes_over_from_a_master_that_falls_silent() {
+    let mut d = gave_way();
+    d.run_for(us(3_609_374));
+    assert_eq!(d.state(), State::Backup);
+    d.run_for(us(1));
+    assert_eq!(d.state(), State::Master);
+    assert!(d.installed());
+    // Rule 2: a third router did not hear that.
+    d.run_for(ms(200));
+    d.hear(&peer(30, 40));
+    assert_eq!(d.state(), State::Backup);
+}
+
+/// Rule 2: at the first try, too: a router that starts behind a firewall disturbs nobody.
+#[test]
+fn a_takeover_that_cannot_be_said_does_not_happen() {
+    for preempt in [Preempt::On { delay: Duration::ZERO }, Preempt::Immediate] {
+        let mut d = Driver::one(InstanceSettings { preempt, ..instance("a") });
+        d.refused_on = Some("eth0");
+        d.hear_for(&peer(20, 50).every(400), ms(9_000));
+        assert_eq!(d.deeds(), ["send a IPv4 100"], "{preempt:?}");
+        assert_eq!(d.cause(), unheard(TEN));
+        // The interval of the one that serves is not forgotten.
+        d.hear(&peer(20, 50).every(400));
+        assert_eq!(d.down(), Some(us(12_000_000 + 4_000_000 * 156 / 256)));
+    }
+}
+
+/// A whole group gives way; those that could send say so.
+#[test]
+fn a_group_gives_way_together() {
+    let mut d = Driver::master_of(&pair());
+    d.refused_on = Some("eth1");
+    d.run_for(ms(3_703));
+    d.clear();
+    d.hear(&peer(20, 50).on("eth1").addresses(&[v4(200)]));
+    assert_eq!((d.state_of("a"), d.state_of("b")), (State::Backup, State::Backup));
+    assert_eq!(d.deeds(), ["send a IPv4 0", "remove 192.0.2.100", "remove 192.0.2.200"]);
+    assert_eq!(d.cause(), Cause::Group { member: d.id("b") });
+}
+
+/// An owner cannot say it either.
+#[test]
+fn an_owner_gives_way_as_well() {
+    let mut d = Driver::master(InstanceSettings { priority: Priority::OWNER, ..instance("a") });
+    d.refused_on = Some("eth0");
+    d.run_for(ms(3_703));
+    d.hear(&peer(20, 50));
+    assert_eq!(d.state(), State::Backup);
+    d.clear();
+    d.hear_for(&peer(20, 50), ms(60_000));
+    let deeds = d.deeds();
+    assert!(deeds.iter().all(|deed| deed == "send a IPv4 255"), "{deeds:?}");
+}
