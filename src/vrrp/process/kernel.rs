@@ -61,7 +61,7 @@ pub struct Kernel {
     pub monitor: Monitor,
     commands: Commands<Token>,
     /// Which objects are about an address.
-    by_address: BTreeMap<IpAddr, Vec<ObjectId>>,
+    by_address: BTreeSet<(IpAddr, ObjectId)>,
     /// Routes and rules.
     watched: Vec<ObjectId>,
     /// Addresses that are no source for adverts, since they move.
@@ -97,7 +97,7 @@ impl Kernel {
         Ok(Self {
             monitor,
             commands,
-            by_address: BTreeMap::new(),
+            by_address: BTreeSet::new(),
             watched: Vec::new(),
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
@@ -127,7 +127,7 @@ impl Kernel {
             let owner = engine.settings(id).is_some_and(|s| s.priority.is_owner());
             for (object, what) in engine.objects(id) {
                 if let Some(address) = what.announced() {
-                    self.by_address.entry(address).or_default().push(object);
+                    self.by_address.insert((address, object));
                     // The addresses of their owner are real ones of the interface.
                     if !owner {
                         self.moving.insert(address);
@@ -402,13 +402,12 @@ impl Kernel {
                     links.extend([before, after].into_iter().flatten().map(|link| link.name));
                 }
                 What::Address { before, after } => {
-                    let heard = after.as_ref().and_then(|a| self.by_address.get(&a.address));
-                    for object in heard.into_iter().flatten() {
+                    for (_, object) in after.iter().flat_map(|a| of(&self.by_address, a.address)) {
                         self.unheard.remove(object);
                     }
                     for address in [before, after].into_iter().flatten() {
-                        let objects = self.by_address.get(&address.address);
-                        self.dirty.extend(objects.into_iter().flatten());
+                        let objects = of(&self.by_address, address.address);
+                        self.dirty.extend(objects.map(|(_, object)| object));
                         // No advert comes from those that move: the interface is what it was.
                         if !self.moving.contains(&address.address) {
                             let link = self.monitor.cache().link(address.link);
@@ -514,6 +513,14 @@ type Key = (LinkIndex, IpAddr, u8, Option<IpAddr>);
 fn key(link: LinkIndex, address: &VirtualAddress) -> Key {
     let peer = address.peer.filter(|peer| *peer != address.address);
     (link, address.address, address.prefix_len, peer)
+}
+
+/// The objects that are about an address.
+fn of(
+    all: &BTreeSet<(IpAddr, ObjectId)>,
+    address: IpAddr,
+) -> impl Iterator<Item = &(IpAddr, ObjectId)> {
+    all.range((address, ObjectId::FIRST)..=(address, ObjectId::LAST))
 }
 
 #[cfg(test)]
