@@ -12,8 +12,7 @@ use crate::config::model::{Instance, Model};
 use crate::config::report::{self, Counts};
 use crate::config::source;
 use crate::config::values::show_duration;
-use crate::config::{DEFAULT_PATH, parse};
-use crate::control::words::plural;
+use crate::config::{DEFAULT_PATH, parse_at_last};
 use crate::units::Family;
 
 /// What `--help` shows.
@@ -96,12 +95,14 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             return Ok(Exit::Failure);
         }
     };
-    let parsed = parse(&text, machine.as_ref());
+    let parsed = parse_at_last(&text, machine.as_ref());
     let counts = Counts::of(&parsed.diagnostics);
     output.err(&report::findings(&name, &text, &parsed.diagnostics, output.err_colour()));
     match parsed.model {
         Some(model) if counts.warnings == 0 || !strict => {
             output.out(&summary(&name, &model, &counts));
+            // The end of the program gives it back sooner.
+            std::mem::forget(model);
             Ok(Exit::Success)
         }
         Some(_) => {
@@ -118,6 +119,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 /// What a configuration means, for a person to compare with what was meant.
 fn summary(name: &str, model: &Model, counts: &Counts) -> String {
     let mut text = format!("{name}: {counts}\n");
+    text.reserve(model.instances.len() * LINE);
     for instance in &model.instances {
         // Writing to a String can not fail.
         let _ = line(&mut text, instance);
@@ -128,6 +130,9 @@ fn summary(name: &str, model: &Model, counts: &Counts) -> String {
     }
     text
 }
+
+/// About as long is a line of it.
+const LINE: usize = 128;
 
 fn line(text: &mut String, instance: &Instance) -> fmt::Result {
     let count =
@@ -145,7 +150,8 @@ fn line(text: &mut String, instance: &Instance) -> fmt::Result {
     for family in Family::ALL {
         let count = count(family);
         if count > 0 {
-            write!(text, ", {}", plural(count, &format!("{family} address")))?;
+            let ending = if count == 1 { "" } else { "es" };
+            write!(text, ", {count} {family} address{ending}")?;
         }
     }
     if !instance.excluded.is_empty() {

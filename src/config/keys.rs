@@ -59,7 +59,29 @@ pub const fn mark(key: &str) -> u128 {
         Some(last) => *last as usize,
         None => 0,
     };
-    1 << (key.len().wrapping_mul(11).wrapping_add(last) % 128)
+    // Factors with which the keys that most instances have share no mark with those of few.
+    1 << (key.len().wrapping_mul(17).wrapping_add(last.wrapping_mul(5)) % 128)
+}
+
+/// Keys of which most tables have none.
+#[derive(Debug)]
+pub struct Rare {
+    /// The keys.
+    pub keys: &'static [&'static str],
+    /// Their marks.
+    pub marks: u128,
+}
+
+impl Rare {
+    /// These keys.
+    pub const fn new(keys: &'static [&'static str]) -> Self {
+        let (mut marks, mut left) = (0, keys);
+        while let [key, rest @ ..] = left {
+            marks |= mark(key);
+            left = rest;
+        }
+        Self { keys, marks }
+    }
 }
 
 /// The marks of the keys of each row of [`UNBUILT`].

@@ -77,41 +77,43 @@ pub struct Interface<'a> {
 }
 
 /// The addresses of one link.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct OnLink {
     /// In the order of a dump, and behind it that of the events.
-    list: Vec<Address>,
-    /// How many of them there are of each: mostly none is looked for, among thousands.
-    count: BTreeMap<IpAddr, u32>,
+    list: BTreeMap<u64, Address>,
+    /// Where each is in the list: there may be thousands.
+    place: BTreeMap<Identity, u64>,
+    last: u64,
 }
 
-impl OnLink {
-    fn place(&self, is: impl Fn(&Address) -> bool, address: IpAddr) -> Option<usize> {
-        self.count.get(&address)?;
-        // What was added last is at the end, and mostly asked for.
-        self.list.iter().rposition(is)
-    }
+/// What makes an address of a link the same for the kernel ([`Address::is_same`]).
+type Identity = (IpAddr, u8, Option<IpAddr>);
 
+const fn identity(address: &Address) -> Identity {
+    (address.address, address.prefix_len, address.peer)
+}
+
+/// The same addresses in the same order.
+impl PartialEq for OnLink {
+    fn eq(&self, other: &Self) -> bool {
+        self.list.values().eq(other.list.values())
+    }
+}
+
+impl Eq for OnLink {}
+
+impl OnLink {
     /// Puts an address in; returns what was known of it.
     fn put(&mut self, address: Address) -> Option<Address> {
-        let at = self.place(|other| other.is_same(&address), address.address);
-        if let Some(known) = at.and_then(|at| self.list.get_mut(at)) {
-            return Some(std::mem::replace(known, address));
-        }
-        *self.count.entry(address.address).or_default() += 1;
-        self.list.push(address);
-        None
+        let place = *self.place.entry(identity(&address)).or_insert_with(|| {
+            self.last += 1;
+            self.last
+        });
+        self.list.insert(place, address)
     }
 
     fn take(&mut self, address: &Address) -> Option<Address> {
-        let at = self.place(|other| other.is_same(address), address.address)?;
-        if let Some(count) = self.count.get_mut(&address.address) {
-            *count -= 1;
-            if *count == 0 {
-                self.count.remove(&address.address);
-            }
-        }
-        Some(self.list.remove(at))
+        self.list.remove(&self.place.remove(&identity(address))?)
     }
 }
 
@@ -158,8 +160,8 @@ impl Cache {
     }
 
     /// The addresses of a link, those heard of last at the end.
-    pub fn addresses(&self, index: LinkIndex) -> &[Address] {
-        self.addresses.get(&index).map_or(&[], |on| on.list.as_slice())
+    pub fn addresses(&self, index: LinkIndex) -> impl Iterator<Item = &Address> {
+        self.addresses.get(&index).into_iter().flat_map(|on| on.list.values())
     }
 
     /// An address of a link, by what makes it the same for the kernel.
@@ -171,8 +173,7 @@ impl Cache {
         peer: Option<IpAddr>,
     ) -> Option<&Address> {
         let on = self.addresses.get(&link)?;
-        let is = |a: &Address| (a.address, a.prefix_len, a.peer) == (address, prefix_len, peer);
-        on.list.get(on.place(is, address)?)
+        on.list.get(on.place.get(&(address, prefix_len, peer))?)
     }
 
     /// An interface by its present name, with the addresses to send from. Those for which
@@ -189,7 +190,7 @@ impl Cache {
         let link = self.link_named(name)?;
         let counts = |a: &&Address| !is_virtual(a.address);
         let (mut ipv4, mut ipv6): (Option<(_, Ipv4Addr)>, Option<Ipv6Addr>) = (None, None);
-        for address in self.addresses(link.index).iter().filter(counts) {
+        for address in self.addresses(link.index).filter(counts) {
             match address.address {
                 IpAddr::V4(own) => {
                     let rank = (address.flags.secondary(), address.scope);
@@ -218,7 +219,9 @@ impl Cache {
                 }
             }
             Event::LinkGone(link) => {
-                for address in self.addresses.remove(&link.index).unwrap_or_default().list {
+                for address in
+                    self.addresses.remove(&link.index).unwrap_or_default().list.into_values()
+                {
                     report(What::Address { before: Some(address), after: None });
                 }
                 if let Some(before) = self.links.remove(&link.index) {
@@ -250,7 +253,7 @@ impl Cache {
     pub fn replace(&mut self, new: Self, changes: &mut Vec<Change>) {
         let old = std::mem::replace(self, new);
         let mut report = |what| changes.push(Change { origin: Origin::Other, what });
-        for before in old.addresses.values().flat_map(|on| &on.list) {
+        for before in old.addresses.values().flat_map(|on| on.list.values()) {
             if self.find(before).is_none() {
                 report(What::Address { before: Some(before.clone()), after: None });
             }
@@ -266,7 +269,7 @@ impl Cache {
                 report(What::Link { before: before.cloned(), after: Some(after.clone()) });
             }
         }
-        for after in self.addresses.values().flat_map(|on| &on.list) {
+        for after in self.addresses.values().flat_map(|on| on.list.values()) {
             let before = old.find(after);
             if before != Some(after) {
                 report(What::Address { before: before.cloned(), after: Some(after.clone()) });

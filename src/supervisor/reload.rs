@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smol::future::yield_now;
+
 use super::configuration::{self, Accepted};
 use super::daemon::{Current, Daemon};
 use super::scheduling;
@@ -47,26 +49,39 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
         return Ok(text);
     }
     let changes = changes.to_string();
-    note(Level::Notice, format!("{file} is loaded again:"));
-    for line in changes.lines() {
-        note(Level::Notice, line.to_owned());
-    }
-    put_in_effect(daemon, accepted).await?;
+    let say = || {
+        note(Level::Notice, format!("{file} is loaded again:"));
+        for line in changes.lines() {
+            note(Level::Notice, line.to_owned());
+        }
+    };
+    put_in_effect(daemon, accepted, say).await?;
     Ok(changes)
 }
 
-/// Takes a configuration over, and waits until the vrrp process has it.
-async fn put_in_effect(daemon: &Daemon, accepted: Accepted) -> Result<(), String> {
+/// Takes a configuration over, and waits until the vrrp process has it. `say` tells of it, before
+/// the vrrp process can.
+async fn put_in_effect(
+    daemon: &Daemon,
+    accepted: Accepted,
+    say: impl FnOnce(),
+) -> Result<(), String> {
     let generation = daemon.current.borrow().generation.wrapping_add(1);
     let current = Current::new(accepted.model, generation, clock::now());
     let body = current.for_vrrp().map_err(|error| error.to_string())?;
-    *daemon.current.borrow_mut() = current;
+    // Everything else can wait until the vrrp process has it, also giving back what was before.
+    let before = daemon.current.replace(current);
+    let link = daemon.link();
+    let asked = link.as_ref().map(|link| link.configure(generation, body));
+    say();
+    yield_now().await;
     daemon.set_socket_group();
     daemon.hardware.look();
-    let Some(link) = daemon.link() else {
+    drop(before);
+    let (Some(link), Some(asked)) = (link, asked) else {
         return Err("the vrrp process is not running; it starts with the new configuration".into());
     };
-    let applied = match link.configure(generation, body) {
+    let applied = match asked {
         Ok(applied) => within(LIMIT, applied.recv()).await,
         Err(_) => None,
     };

@@ -8,6 +8,7 @@
 //! | module | for |
 //! |---|---|
 //! | `shell` | events in, actions out |
+//! | `adverts`, `telling` | two kinds of actions |
 //! | `watches` | who waits for which descriptor |
 //! | `orders` | what the supervisor asks for |
 //! | `links` | interfaces and the sockets on them |
@@ -26,6 +27,7 @@
 //! It never opens a file for writing, resolves a name or starts a program, and it logs through the
 //! supervisor. When the supervisor is gone, it hands its addresses over and ends.
 
+mod adverts;
 pub mod announce;
 mod forwarding;
 mod inputs;
@@ -45,6 +47,7 @@ mod role;
 mod saved;
 mod shell;
 mod silence;
+mod telling;
 pub mod transmit;
 mod warnings;
 mod watches;

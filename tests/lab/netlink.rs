@@ -45,7 +45,7 @@ impl Lab {
         lab.until("both ends are up", |cache| {
             ["eth0", "peer0"].into_iter().all(|name| {
                 let link = cache.link_named(name).filter(|link| link.flags.up());
-                link.is_some_and(|link| !cache.addresses(link.index).is_empty())
+                link.is_some_and(|link| cache.addresses(link.index).next().is_some())
             })
         });
         lab.changes.clear();
@@ -108,7 +108,7 @@ fn addresses(cache: &Cache, name: &str) -> Vec<IpAddr> {
         IpAddr::V6(own) => !own.is_unicast_link_local(),
     };
     let index = cache.link_named(name).expect("the link").index;
-    cache.addresses(index).iter().map(|a| a.address).filter(|a| is_own(*a)).collect()
+    cache.addresses(index).map(|a| a.address).filter(|a| is_own(*a)).collect()
 }
 
 /// The kernel lists secondary addresses last, events come in the order of what happened.
@@ -180,7 +180,7 @@ fn what_there_is_at_the_start_is_known() {
 
     let find = |text: &str| {
         let address: IpAddr = text.parse().unwrap();
-        cache.addresses(eth0.index).iter().find(|a| a.address == address).unwrap()
+        cache.addresses(eth0.index).find(|a| a.address == address).unwrap()
     };
     let first = find("192.0.2.1");
     assert_eq!(first.label.as_deref(), Some("eth0:x"));
@@ -237,7 +237,7 @@ fn options_of_an_address_are_what_the_kernel_has() {
         assert_eq!(lab.one(Request::Add(link, wanted)), Outcome::Done(None), "{wanted:?}");
     }
     lab.until("three are there", |cache| addresses(cache, "eth0").len() == 3);
-    let known = lab.monitor.cache().addresses(link).to_vec();
+    let known = lab.monitor.cache().addresses(link).cloned().collect::<Vec<_>>();
     let find = |wanted: &VirtualAddress| {
         known.iter().find(|a| a.address == wanted.address).unwrap().clone()
     };
@@ -299,7 +299,7 @@ fn options_of_an_address_are_changed() {
     lab.changes.clear();
     assert_eq!(lab.one(Request::Replace(link, &new)), Outcome::Done(None));
     let flags = |cache: &Cache, wanted: IpAddr| {
-        let all = cache.addresses(link).iter();
+        let all = cache.addresses(link);
         all.filter(|a| a.address == wanted).map(|a| a.flags.0).collect::<Vec<_>>()
     };
     // No duplicate detection, home address, deprecated, permanent.
@@ -314,7 +314,7 @@ fn options_of_an_address_are_changed() {
     let answers = lab.run(&[Request::Delete(link, &old), Request::Add(link, &new)]);
     assert!(answers.iter().all(|answer| answer.outcome == Outcome::Done(None)));
     lab.until("changed", |cache| {
-        let mut labels = cache.addresses(link).iter().filter_map(|a| a.label.as_deref());
+        let mut labels = cache.addresses(link).filter_map(|a| a.label.as_deref());
         labels.next() == Some("eth0:b") && labels.next().is_none()
     });
 }
@@ -364,7 +364,7 @@ fn a_link_goes_down_and_is_renamed_and_made_again() {
 
     lab.namespace.ip("link delete eth0");
     lab.until("deleted", |cache| cache.link_named("eth0").is_none());
-    assert_eq!(lab.monitor.cache().addresses(first), []);
+    assert_eq!(lab.monitor.cache().addresses(first).count(), 0);
     lab.namespace.ip("link add eth0 type veth peer name peer0");
     lab.until("made again", |cache| cache.link_named("eth0").is_some());
     assert_ne!(lab.index("eth0"), first);

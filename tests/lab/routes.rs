@@ -74,7 +74,7 @@ fn lab(room: usize) -> Lab {
     lab.namespace.ip("address add 192.0.2.1/24 dev eth0");
     lab.namespace.ip("address add 2001:db8::1/64 dev eth0");
     let index = lab.index("eth0");
-    lab.until_known("the addresses", |monitor| monitor.cache().addresses(index).len() >= 2);
+    lab.until_known("the addresses", |monitor| monitor.cache().addresses(index).count() >= 2);
     lab.changes.clear();
     lab
 }

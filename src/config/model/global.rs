@@ -26,7 +26,7 @@ pub struct Global {
     /// `enable_script_security`: refuse scripts that others than root can change.
     pub enable_script_security: bool,
     /// `notify_*`, for every instance and group.
-    pub notify: Notify,
+    pub notify: Option<Box<Notify>>,
     /// `notify_fifo`: a pipe that every event is written to.
     pub notify_fifo: Option<Box<str>>,
     /// `notify_fifo_script`: reads that pipe.

@@ -85,7 +85,7 @@ pub struct Instance {
     /// `track_*`.
     pub track: Tracking,
     /// `notify*`.
-    pub notify: Notify,
+    pub notify: Option<Box<Notify>>,
     /// `use_vmac` and its like.
     pub vmac: Option<Vmac>,
     /// `use_ipvlan`.
@@ -346,5 +346,5 @@ pub struct Group {
     /// `sync_group_tracking_weight`: trackers with a weight count in members as well.
     pub tracking_weight: bool,
     /// `notify*`.
-    pub notify: Notify,
+    pub notify: Option<Box<Notify>>,
 }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{command, notify};
+use crate::config::keys::Rare;
 use crate::config::model::{Announce, Global, ProcessOptions, Smtp, Snmp};
 use crate::config::reader::{Item, Table};
 use crate::config::values::{self, Wrong};
@@ -183,9 +184,21 @@ fn defaults(table: &mut Table<'_>) -> Defaults {
     }
 }
 
+const ANNOUNCE: Rare = Rare::new(&[
+    "garp_master_repeat",
+    "garp_master_delay",
+    "garp_master_refresh",
+    "garp_master_refresh_repeat",
+    "garp_lower_prio_repeat",
+    "garp_lower_prio_delay",
+]);
+
 /// The keys of announcements: in `[global]` they begin with `vrrp_`, in an instance they do not.
 pub fn announce(table: &mut Table<'_>, prefix: &str, defaults: Announce) -> Announce {
     let global = !prefix.is_empty();
+    if !global && table.lacks(&ANNOUNCE) {
+        return defaults;
+    }
     let name = |global_name, own_name| if global { global_name } else { own_name };
     let time = Duration::ZERO..=DAY;
     let repeat = table

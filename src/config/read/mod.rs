@@ -10,7 +10,7 @@ mod words;
 
 use std::collections::HashSet;
 
-use super::keys::Place;
+use super::keys::{Place, Rare};
 use global::Defaults;
 
 use super::model::{Command, Model, Notify, Statics};
@@ -139,13 +139,28 @@ fn argv(item: &Item<'_>) -> Option<Vec<Box<str>>> {
     Some(argv)
 }
 
+const NOTIFY: Rare = Rare::new(&[
+    "notify_master",
+    "notify_backup",
+    "notify_fault",
+    "notify_stop",
+    "notify_deleted",
+    "notify",
+    "notify_master_rx_lower_pri",
+    "notify_priority_changes",
+    "smtp_alert",
+]);
+
 /// The keys that begin with `notify`, and `smtp_alert`.
-fn notify(table: &mut Table<'_>) -> Notify {
+fn notify(table: &mut Table<'_>) -> Option<Box<Notify>> {
+    if table.lacks(&NOTIFY) {
+        return None;
+    }
     let mut one = |key| table.get(key).and_then(|item| command(&item));
     let (master, backup, fault) = (one("notify_master"), one("notify_backup"), one("notify_fault"));
     let (stop, deleted, any) = (one("notify_stop"), one("notify_deleted"), one("notify"));
     let master_rx_lower_pri = one("notify_master_rx_lower_pri");
-    Notify {
+    let notify = Notify {
         master,
         backup,
         fault,
@@ -155,5 +170,6 @@ fn notify(table: &mut Table<'_>) -> Notify {
         any,
         priority_changes: table.bool("notify_priority_changes").unwrap_or(false),
         smtp_alert: table.bool("smtp_alert").unwrap_or(false),
-    }
+    };
+    (notify != Notify::default()).then(|| Box::new(notify))
 }

@@ -12,11 +12,23 @@ use crate::units::Family;
 /// The addresses of a list.
 pub fn addresses(item: &Item<'_>) -> Vec<VirtualAddress> {
     // What most of them are takes no words apart.
-    let plain = |value: &Value<'_>| {
-        let (address, len) = values::plain_v4(value.as_str()?)?;
-        of_host(IpAddr::V4(address), len).ok()
+    let plain = |value: &Value<'_>, list: &mut Vec<VirtualAddress>| {
+        let plain = value.as_str().and_then(values::plain_v4);
+        let Some((address, len)) = plain.filter(|(address, _)| is_of_host_v4(*address)) else {
+            return false;
+        };
+        list.push(VirtualAddress::new(IpAddr::V4(address), len));
+        true
     };
     item.list_of(plain, |item| read(item, AddressBuilder(None, Vec::new())))
+}
+
+/// Whether a host can have it.
+fn is_of_host_v4(address: Ipv4Addr) -> bool {
+    !address.is_multicast()
+        && !address.is_unspecified()
+        && !address.is_broadcast()
+        && !address.is_loopback()
 }
 
 /// An address that a host can have.

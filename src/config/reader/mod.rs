@@ -206,21 +206,20 @@ impl<'a> Item<'a> {
 
     /// A list whose elements are read one by one; those that can not be read are left out.
     pub fn list<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
-        self.list_of(|_| None, read)
+        self.list_of(|_, _| false, read)
     }
 
-    /// The same, where `plain` reads what nothing can be said against.
+    /// The same, where `plain` adds what nothing can be said against.
     pub fn list_of<T>(
         &self,
-        plain: impl Fn(&Value<'a>) -> Option<T>,
+        plain: impl Fn(&Value<'a>, &mut Vec<T>) -> bool,
         read: impl Fn(&Self) -> Option<T>,
     ) -> Vec<T> {
         let Some(array) = self.array() else { return Vec::new() };
         let mut list = Vec::with_capacity(array.len());
         let mut name = None;
         for (index, node) in array.iter().enumerate() {
-            if let Some(value) = plain(&node.value) {
-                list.push(value);
+            if plain(&node.value, &mut list) {
                 continue;
             }
             let name = name.get_or_insert_with(|| Rc::new(self.path.clone()));

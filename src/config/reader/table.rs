@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::path::{Path, join};
 use super::{Context, Item};
 use crate::config::diagnostic::{Diagnostic, Span};
-use crate::config::keys::{self, Habit, Place};
+use crate::config::keys::{self, Habit, Place, Rare};
 use crate::config::suggest::nearest;
 use crate::config::tree::{self, Entry, Value};
 use crate::config::values::{self, Wrong};
@@ -72,6 +72,15 @@ impl<'a> Table<'a> {
         let entry = self.tree.entry(key)?;
         self.taken += 1;
         Some((entry, self.item(entry)))
+    }
+
+    /// Whether it has none of these keys, which then need not be asked for.
+    pub fn lacks(&mut self, rare: &Rare) -> bool {
+        let none = self.marks & rare.marks == 0;
+        if none {
+            self.known.extend_from_slice(rare.keys);
+        }
+        none
     }
 
     /// What is under a key.

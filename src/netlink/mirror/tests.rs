@@ -116,8 +116,8 @@ impl Lab {
     fn known(&self) -> Vec<String> {
         let cache = self.mirror.cache();
         let link = cache.link_named("a").map(|link| link.index);
-        let addresses = link.map_or(&[][..], |index| cache.addresses(index));
-        addresses.iter().map(|a| a.address.to_string().replace("10.0.0.", "")).collect()
+        let addresses = link.into_iter().flat_map(|index| cache.addresses(index));
+        addresses.map(|a| a.address.to_string().replace("10.0.0.", "")).collect()
     }
 }
 

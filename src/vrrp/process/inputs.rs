@@ -5,8 +5,9 @@ use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::vrrp::{Event, InterfaceId};
 
+use super::adverts::is_of_link;
 use super::announce::Listener;
-use super::shell::{Shell, is_of_link};
+use super::shell::Shell;
 
 /// Announcements of others that are read before others get their turn.
 const HEARD: usize = 64;

@@ -30,9 +30,6 @@ use crate::vrrp::{Engine, KernelError, ObjectId};
 /// Why a route can not be added.
 const IN_THE_WAY: &str = "another route with this destination and metric is in its place";
 
-/// More dirty objects than that are looked up in a set and not one by one.
-const FEW: usize = 32;
-
 /// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Token {
@@ -442,14 +439,10 @@ impl Kernel {
             !self.in_flight.contains_key(object) && !self.opening.contains(*object)
         };
         let ready: Vec<ObjectId> = self.dirty.iter().copied().filter(ready).collect();
-        let all = (ready.len() > FEW).then(|| self.everything());
         let mut seen = Vec::with_capacity(ready.len());
         for object in ready {
             self.dirty.remove(&object);
-            let held = match (&all, self.key(engine, object)) {
-                (Some(all), Some(key)) => all.contains(&key),
-                (_, _) => self.holds(engine, object),
-            };
+            let held = self.holds(engine, object);
             if held {
                 self.unheard.remove(&object);
             }
@@ -475,15 +468,6 @@ impl Kernel {
     fn comes_late(&self, engine: &Engine, object: ObjectId) -> bool {
         let address = engine.object(object).and_then(Object::announced);
         address.is_some_and(|address| address.is_ipv6())
-    }
-
-    fn everything(&self) -> BTreeSet<Key> {
-        let cache = self.monitor.cache();
-        let links = cache.links().map(|link| link.index);
-        let addresses = links.flat_map(|link| cache.addresses(link));
-        let mut all = BTreeSet::new();
-        all.extend(addresses.map(|a| (a.link, a.address, a.prefix_len, a.peer)));
-        all
     }
 
     fn key(&self, engine: &Engine, object: ObjectId) -> Option<Key> {

@@ -15,25 +15,21 @@ use super::outlet::Outlet;
 use super::pace::Pace;
 use super::packets::Packets;
 use super::receive::Buffer;
-use super::records::{Entry, Records};
+use super::records::Records;
 use super::role::Role;
 use super::saved::Saved;
 use super::silence::Silence;
-use super::transmit::{Advert, Transmitter};
+use super::transmit::Transmitter;
 use super::warnings::Warnings;
 use super::watches::Spawner;
-use super::words::{self, Concern};
-use crate::control::link::{FromChild, Ticket};
-use crate::control::record::{Kind, Level, Transition};
-use crate::control::status::WarningKind;
+use crate::control::link::Ticket;
+use crate::control::record::{Kind, Level};
 use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::system::timer::Timer;
-use crate::units::{Family, Instant};
+use crate::units::Instant;
 use crate::vrrp::settings::Settings;
-use crate::vrrp::{
-    Action, Engine, Event, InstanceId, InterfaceId, KernelError, Notice, ObjectId, RouterId, State,
-};
+use crate::vrrp::{Action, Engine, Event, InstanceId, ObjectId, RouterId};
 use nix::errno::Errno;
 
 /// Requests to the kernel in one slice of work. It takes some 30 us for each, and adverts that
@@ -76,13 +72,13 @@ pub struct Shell {
     pub(super) silence: Silence,
     pub(super) links: Links,
     pub(super) changed_links: BTreeSet<Box<str>>,
-    packets: Packets,
-    due: heapless::Vec<RouterId, ADVERTS>,
-    transmitter: Transmitter,
+    pub(super) packets: Packets,
+    pub(super) due: heapless::Vec<RouterId, ADVERTS>,
+    pub(super) transmitter: Transmitter,
     pub(super) announcer: Announcer,
     forwarding: Forwarding,
     /// Adverts that could not be sent and were not told of yet.
-    failed: BTreeMap<RouterId, (Errno, u32)>,
+    pub(super) failed: BTreeMap<RouterId, (Errno, u32)>,
     pub(super) buffer: Buffer,
     /// Packets came since it waited last.
     pub(super) heard: bool,
@@ -98,7 +94,7 @@ pub struct Shell {
     pub(super) reporting: VecDeque<(Ticket, usize)>,
     pub(super) waiting: Vec<Waiting>,
     /// What the kernel said beside an errno.
-    kernel_words: BTreeMap<ObjectId, Box<str>>,
+    pub(super) kernel_words: BTreeMap<ObjectId, Box<str>>,
     pub(super) started_at: Instant,
     pub(super) stopping: bool,
     pub(super) end: Option<End>,
@@ -279,97 +275,6 @@ impl Shell {
         more
     }
 
-    /// All adverts that are due, in as few calls as possible. What cannot be sent may make others
-    /// due.
-    fn send_adverts(&mut self, now: Instant) {
-        while self.send_some_adverts(now) {}
-    }
-
-    fn send_some_adverts(&mut self, now: Instant) -> bool {
-        let mut refused = false;
-        while let Some(action) = self.engine.poll_urgent() {
-            if action == Action::DrainSockets {
-                self.drain();
-            }
-            let Action::SendAdvert { router, priority, interval } = action else { continue };
-            let link = self.engine.interface_of(router.instance).and_then(|i| self.links.index(i));
-            let Some(link) = link else { continue };
-            if self.packets.set(&self.engine, router, link, priority, interval).is_none() {
-                continue;
-            }
-            // Before it leaves: whoever comes after us has to know that we were master.
-            self.saved.advert(&self.engine, router.instance, now);
-            if self.due.push(router).is_err() {
-                refused |= self.transmit(now);
-                // There is room now.
-                let _ = self.due.push(router);
-            }
-        }
-        refused | self.transmit(now)
-    }
-
-    /// Makes what adverts need, so that a takeover need not wait for that.
-    pub(super) fn prepare(&mut self) {
-        let engine = &self.engine;
-        for id in engine.instances() {
-            let link = engine.interface_of(id).and_then(|i| self.links.index(i));
-            for router in engine.routers(id) {
-                self.transmitter.prepare(router.family);
-                if let (Some(link), Some(priority), Some(settings)) =
-                    (link, engine.effective_priority(id), engine.settings(id))
-                {
-                    self.packets.set(engine, router, link, priority, settings.interval);
-                }
-            }
-        }
-    }
-
-    /// `true`: the engine was told that something could not be sent.
-    fn transmit(&mut self, now: Instant) -> bool {
-        if self.due.is_empty() {
-            return false;
-        }
-        let mut refused = false;
-        let Self { due, packets, transmitter, failed, engine, .. } = self;
-        let adverts = due.iter().filter_map(|router| packets.get(*router)).map(|packet| Advert {
-            link: packet.link,
-            source: packet.source,
-            template: &packet.template,
-        });
-        transmitter.send(adverts, |place, errno| {
-            if let Some(router) = due.get(place) {
-                let (last, count) = failed.entry(*router).or_insert((errno, 0));
-                (*last, *count) = (errno, count.saturating_add(1));
-                if !is_of_link(errno) {
-                    let error = KernelError(errno as i32);
-                    engine.handle(Event::Refused { router: *router, error }, now);
-                    refused = true;
-                }
-            }
-        });
-        due.clear();
-        refused
-    }
-
-    /// Reads all packets that wait, since the process stood still; not longer than the engine
-    /// allows.
-    fn drain(&mut self) {
-        let until = self.engine.next_deadline();
-        for (interface, family) in self.links.sockets() {
-            while self.receive(interface, family) {
-                if until.is_some_and(|until| clock::now() >= until) {
-                    return;
-                }
-            }
-        }
-        self.engine.handle(Event::SocketsDrained, clock::now());
-    }
-
-    /// Reads packets of one socket; `true`: perhaps there are more.
-    pub fn receive(&mut self, interface: InterfaceId, family: Family) -> bool {
-        super::links::receive(self, interface, family)
-    }
-
     /// A batch of requests to the kernel; their answers are there when this returns.
     fn ask_kernel(&mut self) -> bool {
         let mut more = true;
@@ -477,120 +382,6 @@ impl Shell {
         more
     }
 
-    fn tell(&mut self, most: usize) -> bool {
-        for _ in 0..most {
-            match self.engine.poll_rest() {
-                None => return false,
-                Some(Action::Notice(notice)) => self.tell_notice(&notice),
-                Some(Action::Stopped) => self.stopped(),
-                Some(
-                    Action::SendAdvert { .. }
-                    | Action::DrainSockets
-                    | Action::Install(_)
-                    | Action::Remove(_)
-                    | Action::Mute(_)
-                    | Action::Unmute(_)
-                    | Action::Announce(_),
-                ) => {}
-            }
-        }
-        true
-    }
-
-    fn tell_notice(&mut self, notice: &Notice) {
-        let now = clock::now();
-        self.note_for_waiting(notice);
-        let links = self.kernel.monitor.cache();
-        let mut transition = None;
-        if let Notice::Transition { instance, from, to, cause } = notice {
-            self.saved.state(&self.engine, *instance);
-            transition = Some(Transition {
-                from: words::state(*from),
-                to: words::state(*to),
-                cause: words::cause(&self.engine, links, *instance, cause),
-            });
-        }
-        if let Notice::Hold { instance, .. } = notice {
-            self.saved.state(&self.engine, *instance);
-        }
-        let refused = if let Notice::KernelRefused { object, .. } = notice {
-            self.kernel_words.remove(object)
-        } else {
-            None
-        };
-        let told = words::notice(&self.engine, links, notice, refused.as_deref());
-        let instance = told.instance.map(|id| (id, words::name(&self.engine, id).to_owned()));
-        if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
-            let warnings = self.warnings.entry(*id).or_default();
-            warnings.add(&self.engine, concern, told.text.clone(), now);
-        }
-        let entry =
-            Entry { level: told.level, kind: told.kind, instance, transition, text: told.text };
-        self.records.add(entry, now);
-    }
-
-    /// Tells of something that is of no instance.
-    pub(super) fn say(&mut self, level: Level, kind: Kind, text: String) {
-        let entry = Entry { level, kind, instance: None, transition: None, text };
-        self.records.add(entry, clock::now());
-    }
-
-    /// The process can not go on; the supervisor starts another one.
-    pub(super) fn fail(&mut self, why: &str) {
-        if self.end.is_none() {
-            self.say(Level::Error, Kind::Process, format!("the vrrp process ends: {why}"));
-            self.end = Some(End::Failed);
-        }
-    }
-
-    fn stopped(&mut self) {
-        self.send(&FromChild::Stopped);
-        self.end.get_or_insert(End::Stopped);
-    }
-
-    /// What the library logged itself.
-    fn pass_log(&mut self) {
-        for (level, text) in super::log::take() {
-            self.say(level, Kind::Process, text);
-        }
-    }
-
-    /// Tells of adverts that could not be sent. Some time later, because an interface that goes
-    /// down fails first and is heard of then (`vrrp:X-4`): that is no fault of the sending.
-    pub(super) fn tell_failures(&mut self) {
-        for (router, (errno, count)) in std::mem::take(&mut self.failed) {
-            let id = router.instance;
-            let concerns =
-                self.engine.state(id) == Some(State::Master) || self.engine.is_unheard(id);
-            if concerns && !is_of_link(errno) {
-                self.tell_failed(router, errno, count);
-            }
-        }
-    }
-
-    fn tell_failed(&mut self, router: RouterId, errno: Errno, count: u32) {
-        let now = clock::now();
-        let id = router.instance;
-        let text = words::send_failed(router.family, errno);
-        let concern = Concern {
-            kind: WarningKind::SendFailed,
-            router: Some(router),
-            from: None,
-            reject: None,
-        };
-        let warnings = self.warnings.entry(id).or_default();
-        let mut news = false;
-        for _ in 0..count {
-            news |= warnings.add(&self.engine, concern.clone(), text.clone(), now);
-        }
-        // It may last for days: the list of warnings has it, the log once.
-        if news {
-            let instance = Some((id, words::name(&self.engine, id).to_owned()));
-            let (level, kind) = (Level::Warning, Kind::Packet);
-            self.records.add(Entry { level, kind, instance, transition: None, text }, now);
-        }
-    }
-
     /// After a reload: forgets what is of instances that are gone.
     pub(super) fn forget(&mut self) {
         let engine = &self.engine;
@@ -601,9 +392,4 @@ impl Shell {
         self.warnings.retain(|id, _| exists(*id));
         self.kernel_words.retain(|object, _| exists(object.instance));
     }
-}
-
-/// Whether an error says no more than that the interface is down or gone.
-pub(super) const fn is_of_link(errno: Errno) -> bool {
-    matches!(errno, Errno::ENETDOWN | Errno::ENETUNREACH | Errno::ENODEV | Errno::ENXIO)
 }

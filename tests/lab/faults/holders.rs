@@ -154,12 +154,11 @@ pub fn returned(changes: &[Change], who: usize) -> Option<Instant> {
 /// An address on a link that is not up is of no use, and in nobody's way.
 fn has(cache: &Cache, interface: &str, address: IpAddr) -> bool {
     cache.link_named(interface).is_some_and(|link| {
-        link.flags.up() && cache.addresses(link.index).iter().any(|a| a.address == address)
+        link.flags.up() && cache.addresses(link.index).any(|a| a.address == address)
     })
 }
 
 fn addresses(cache: &Cache, interface: &str) -> BTreeSet<IpAddr> {
     let link = cache.link_named(interface);
-    link.map(|link| cache.addresses(link.index).iter().map(|a| a.address).collect())
-        .unwrap_or_default()
+    link.map(|link| cache.addresses(link.index).map(|a| a.address).collect()).unwrap_or_default()
 }

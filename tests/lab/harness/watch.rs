@@ -87,5 +87,5 @@ impl Watch {
 fn has(cache: &Cache, interface: &str, address: IpAddr) -> bool {
     cache
         .link_named(interface)
-        .is_some_and(|link| cache.addresses(link.index).iter().any(|a| a.address == address))
+        .is_some_and(|link| cache.addresses(link.index).any(|a| a.address == address))
 }

@@ -1,0 +1,90 @@
+//! What the process says: the engine's notices, its own troubles, its end.
+
+use super::records::Entry;
+use super::shell::{End, Shell};
+use super::words;
+use crate::control::link::FromChild;
+use crate::control::record::{Kind, Level, Transition};
+use crate::system::clock;
+use crate::vrrp::{Action, Notice};
+
+impl Shell {
+    /// Tells what there is to be told, so much of it; `true`: there is more.
+    pub(super) fn tell(&mut self, most: usize) -> bool {
+        for _ in 0..most {
+            match self.engine.poll_rest() {
+                None => return false,
+                Some(Action::Notice(notice)) => self.tell_notice(&notice),
+                Some(Action::Stopped) => self.stopped(),
+                Some(
+                    Action::SendAdvert { .. }
+                    | Action::DrainSockets
+                    | Action::Install(_)
+                    | Action::Remove(_)
+                    | Action::Mute(_)
+                    | Action::Unmute(_)
+                    | Action::Announce(_),
+                ) => {}
+            }
+        }
+        true
+    }
+
+    fn tell_notice(&mut self, notice: &Notice) {
+        let now = clock::now();
+        self.note_for_waiting(notice);
+        let links = self.kernel.monitor.cache();
+        let mut transition = None;
+        if let Notice::Transition { instance, from, to, cause } = notice {
+            self.saved.state(&self.engine, *instance);
+            transition = Some(Transition {
+                from: words::state(*from),
+                to: words::state(*to),
+                cause: words::cause(&self.engine, links, *instance, cause),
+            });
+        }
+        if let Notice::Hold { instance, .. } = notice {
+            self.saved.state(&self.engine, *instance);
+        }
+        let refused = if let Notice::KernelRefused { object, .. } = notice {
+            self.kernel_words.remove(object)
+        } else {
+            None
+        };
+        let told = words::notice(&self.engine, links, notice, refused.as_deref());
+        let instance = told.instance.map(|id| (id, words::name(&self.engine, id).to_owned()));
+        if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
+            let warnings = self.warnings.entry(*id).or_default();
+            warnings.add(&self.engine, concern, told.text.clone(), now);
+        }
+        let entry =
+            Entry { level: told.level, kind: told.kind, instance, transition, text: told.text };
+        self.records.add(entry, now);
+    }
+
+    /// Tells of something that is of no instance.
+    pub(super) fn say(&mut self, level: Level, kind: Kind, text: String) {
+        let entry = Entry { level, kind, instance: None, transition: None, text };
+        self.records.add(entry, clock::now());
+    }
+
+    /// The process can not go on; the supervisor starts another one.
+    pub(super) fn fail(&mut self, why: &str) {
+        if self.end.is_none() {
+            self.say(Level::Error, Kind::Process, format!("the vrrp process ends: {why}"));
+            self.end = Some(End::Failed);
+        }
+    }
+
+    fn stopped(&mut self) {
+        self.send(&FromChild::Stopped);
+        self.end.get_or_insert(End::Stopped);
+    }
+
+    /// What the library logged itself.
+    pub(super) fn pass_log(&mut self) {
+        for (level, text) in super::log::take() {
+            self.say(level, Kind::Process, text);
+        }
+    }
+}
