@@ -107,23 +107,20 @@ pub fn look(
     after
 }
 
-/// What the shared memory says.
-pub fn written(daemon: &Daemon) -> BTreeMap<Key, Saved> {
+/// What the shared memory says, as far as it `counts`.
+pub fn written(daemon: &Daemon, counts: &dyn Fn(&Key, &Saved) -> bool) -> BTreeMap<Key, Saved> {
     let mut all = BTreeMap::new();
     if let Ok(shared) = Shared::open(&daemon.memory) {
-        all.extend(shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))));
+        let slots = shared.iter().filter_map(|(_, key, saved)| Some((key, saved?)));
+        all.extend(slots.filter(|(key, saved)| counts(key, saved)));
     }
     all
 }
 
 /// The same without what the supervisor has removed since it was written.
 pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
-    let mut all = written(daemon);
     let disowned = daemon.disowned.borrow();
-    let gone =
-        |key: &Key, saved: &Saved| disowned.get(key).is_some_and(|last| saved.last_advert <= *last);
-    all.retain(|key, saved| !gone(key, saved));
-    all
+    written(daemon, &|key, saved| disowned.get(key).is_none_or(|last| saved.last_advert > *last))
 }
 
 /// Looks, and writes the file when something is different. Not before a process of this daemon may

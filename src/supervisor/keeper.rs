@@ -13,7 +13,7 @@ use nix::sys::socket::{MsgFlags, recv};
 use nix::unistd::Pid;
 use smol::Timer;
 use smol::channel::{Receiver, bounded};
-use smol::future::{or, pending, ready, yield_now, zip};
+use smol::future::{or, pending, yield_now, zip};
 use smol::io::AsyncReadExt;
 
 use super::backoff::BackOff;
@@ -121,14 +121,19 @@ async fn give_up(daemon: &Daemon, end: &str, cleaned: &mut bool) -> bool {
     again
 }
 
-/// Lets a process of the program before this one make room for its successor, which is `ready`
-/// some time. Until then it works, and should this process be killed, it hands over.
-async fn make_room(daemon: &Daemon, former: Child, ready: impl Future<Output = ()>) {
+/// Lets a process of the program before this one make room for its successor, as soon as that has
+/// answered or ended. Until then it works, and should this process be killed, it hands over.
+async fn make_room(daemon: &Daemon, former: Child, successor: Option<(&Link, &Receiver<()>)>) {
     let pid = former.pid();
     let former = Rc::new(former);
     let link = Rc::new(Link::new());
     let leave = async {
-        within(GRACE, ready).await;
+        if let Some((link, ended)) = successor {
+            let ended = async {
+                let _ = ended.recv().await;
+            };
+            within(GRACE, or(link.met(), ended)).await;
+        }
         daemon.note(Level::Notice, format!("vrrp process {pid} makes room for its successor"));
         // Nothing was said before, so there is room.
         let _ = link.say(ToChild::Leave);
@@ -158,7 +163,7 @@ async fn run(
         None => {
             // Nothing would keep the two apart.
             if let Some(former) = former.take() {
-                make_room(daemon, former, ready(())).await;
+                make_room(daemon, former, None).await;
             }
             let lock = match role_lock::take(daemon).await {
                 Ok(lock) => lock,
@@ -177,7 +182,7 @@ async fn run(
         Ok(child) => Rc::new(child),
         Err(error) => {
             if let Some(former) = former {
-                make_room(daemon, former, ready(())).await;
+                make_room(daemon, former, None).await;
             }
             return cannot(limits::explained(&error));
         }
@@ -216,10 +221,7 @@ async fn run(
     let succeed = async {
         let is_new = former.is_none();
         if let Some(former) = former {
-            let ended = async {
-                let _ = ended.recv().await;
-            };
-            make_room(daemon, former, or(link.met(), ended)).await;
+            make_room(daemon, former, Some((&link, &ended))).await;
         }
         if let Some(lock) = lock {
             lock.give_to(pid);

@@ -113,7 +113,12 @@ pub async fn all(daemon: &Daemon) {
 
 /// Forgets what is not in the memory any more, or was written anew.
 fn forget(disowned: &mut BTreeMap<Key, Instant>, written: &BTreeMap<Key, Saved>) {
-    disowned.retain(|key, last| written.get(key).is_some_and(|slot| slot.last_advert <= *last));
+    let old = std::mem::take(disowned);
+    // Not `retain`, which is kilobytes of flash for each type.
+    disowned.extend(
+        old.into_iter()
+            .filter(|(key, last)| written.get(key).is_some_and(|slot| slot.last_advert <= *last)),
+    );
 }
 
 async fn remove_due(daemon: &Daemon, why: &str, now: Instant) -> bool {
@@ -136,7 +141,7 @@ fn disown(daemon: &Daemon, gone: &[Held], saved: &BTreeMap<Key, Saved>) {
                 disowned.insert(one.key(), slot.last_advert);
             }
         }
-        forget(&mut disowned, &installed::written(daemon));
+        forget(&mut disowned, &installed::written(daemon, &|_, _| true));
     }
     let rest = installed::without(&daemon.installed.borrow(), gone);
     installed::set(daemon, rest);
