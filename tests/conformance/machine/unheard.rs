@@ -214,6 +214,51 @@ fn a_takeover_that_cannot_be_said_does_not_happen() {
     }
 }
 
+/// Rule 2: what left in one family, or of one member, has ended the other's mastership: whoever gave
+/// way then would leave the addresses to nobody. When nothing left at all, all give way.
+#[test]
+fn a_takeover_of_which_a_part_was_said_happens() {
+    let hear = |d: &mut Driver| Family::ALL.into_iter().for_each(|f| d.hear(&peer_of(f, 20, 50)));
+    for family in Family::ALL {
+        let mut d = Driver::one(both());
+        (d.refused_on, d.refused_family) = (Some("eth0"), Some(family));
+        for _ in 0..4 {
+            hear(&mut d);
+            d.run_for(ms(1_000));
+        }
+        assert!(d.state() == State::Master && d.installed(), "{family}");
+        // It crossed our first one.
+        hear(&mut d);
+        assert_eq!(d.state(), State::Master, "{family}");
+    }
+    let mut d = Driver::one(both());
+    d.refused_on = Some("eth0");
+    for _ in 0..4 {
+        hear(&mut d);
+        d.run_for(ms(1_000));
+    }
+    assert_eq!(d.state(), State::Backup);
+    assert_eq!(d.deeds(), ["send a IPv4 100", "send a IPv6 100"]);
+}
+
+/// Rule 2, in a group.
+#[test]
+fn a_group_takes_over_when_some_member_can_say_so() {
+    let takeover = |refused| {
+        let mut d = Driver::started(&pair());
+        d.refused_on = Some(refused);
+        for _ in 0..4 {
+            d.hear(&peer(20, 50));
+            d.hear(&peer(20, 50).on("eth1").addresses(&[v4(200)]));
+            d.run_for(ms(1_000));
+        }
+        (d.state_of("a"), d.state_of("b"))
+    };
+    for interface in ["eth0", "eth1"] {
+        assert_eq!(takeover(interface), (State::Master, State::Master), "{interface}");
+    }
+}
+
 /// A whole group gives way; those that could send say so.
 #[test]
 fn a_group_gives_way_together() {
