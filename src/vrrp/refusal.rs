@@ -15,6 +15,8 @@
 //!    change of its interface, a reload and an operator's release end the pause at once. When no
 //!    master is heard any more it takes over as always: a backup cannot know whether it could send.
 //! 4. When an advert has left all is forgotten.
+//!    A master that stayed one announces its addresses again, for another one that had them as well
+//!    gives way without a word.
 //! 5. With nobody else heard it stays master: addresses that somebody serves are better than none.
 //!
 //! The driver reports no error that only says that the link is down: that is a matter of
@@ -59,16 +61,17 @@ impl Departures {
         Self { left, before, asked: false, ever: false, over, refused: 0, error }
     }
 
-    /// The driver gets an advert. `true`: the one before it has left.
-    pub const fn asked(&mut self, now: Instant) -> bool {
+    /// The driver gets an advert. If the one before it has left: how many in a row were refused
+    /// before that.
+    pub const fn asked(&mut self, now: Instant) -> Option<u8> {
         let has_left = std::mem::replace(&mut self.asked, true);
-        if has_left {
-            self.refused = 0;
-            self.ever = true;
-        }
         self.before = self.left;
         self.left = now;
-        has_left
+        if !has_left {
+            return None;
+        }
+        self.ever = true;
+        Some(std::mem::replace(&mut self.refused, 0))
     }
 
     const fn refused(&mut self, error: KernelError) {

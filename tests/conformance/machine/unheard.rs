@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast::units::{Family, Priority};
-use steadfast::vrrp::settings::{InstanceSettings, Preempt};
+use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Preempt};
 use steadfast::vrrp::{Cause, Command, KernelError, State};
 
 use super::driver::*;
@@ -150,6 +150,22 @@ fn when_adverts_leave_all_is_forgotten() {
     d.run_for(ms(5_000));
     d.hear(&peer(20, 50));
     assert_eq!(d.cause(), unheard(TEN));
+}
+
+/// Rule 4: whoever is heard again announces, once: clients may have learned of another master that
+/// gives way now. One advert that did not leave is no reason.
+#[test]
+fn who_is_heard_again_announces() {
+    let announce = AnnounceSettings { lower_prio_repeat: 1, ..instance("a").announce };
+    for (refused, count) in [(1, 0), (2, 0), (3, 1), (60, 1)] {
+        let mut d = Driver::master(InstanceSettings { announce, ..instance("a") });
+        d.refused_on = Some("eth0");
+        d.run_for(ms(refused * 1_000 + 500));
+        d.refused_on = None;
+        d.clear();
+        d.run_for(ms(30_000));
+        assert_eq!(d.announced(v4(100)).len(), count, "after {refused}");
+    }
 }
 
 /// Rule 3: what may have mended it ends the pause.
