@@ -11,6 +11,7 @@ use super::time::within;
 use crate::config::diff::Diff;
 use crate::control::record::{Kind, Level};
 use crate::system::clock;
+use crate::vrrp::settings::Settings;
 
 /// How long the vrrp process may take to apply a configuration.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -68,7 +69,8 @@ async fn put_in_effect(
 ) -> Result<(), String> {
     let generation = daemon.current.borrow().generation.wrapping_add(1);
     let current = Current::new(accepted.model, generation, clock::now());
-    let body = current.for_vrrp().map_err(|error| error.to_string())?;
+    let settings = Settings::from_model(&current.model);
+    let body = postcard::to_allocvec(&settings).map_err(|error| error.to_string())?;
     // Everything else can wait until the vrrp process has it, also giving back what was before.
     let before = daemon.current.replace(current);
     let link = daemon.link();
@@ -77,7 +79,7 @@ async fn put_in_effect(
     yield_now().await;
     daemon.set_socket_group();
     daemon.hardware.look();
-    drop(before);
+    drop((before, settings));
     let (Some(link), Some(asked)) = (link, asked) else {
         return Err("the vrrp process is not running; it starts with the new configuration".into());
     };

@@ -33,7 +33,9 @@ const LATE_TOLD: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Engine {
     pub(super) now: Instant,
-    pub(super) configured: Settings,
+    pub(super) startup_delay: Duration,
+    /// The names of the groups.
+    pub(super) group_names: Vec<Box<str>>,
     pub(super) instances: Vec<Option<Instance>>,
     pub(super) groups: Vec<Vec<InstanceId>>,
     /// `None`: a reload brought it, and it was not reported yet.
@@ -70,7 +72,8 @@ impl Engine {
     pub fn new(settings: &Settings) -> Self {
         let mut engine = Self {
             now: Instant::ORIGIN,
-            configured: Settings::default(),
+            startup_delay: Duration::ZERO,
+            group_names: Vec::new(),
             instances: Vec::new(),
             groups: Vec::new(),
             interfaces: Vec::new(),
@@ -368,8 +371,8 @@ impl Engine {
         for id in self.ids() {
             self.assess(id);
         }
-        if !self.configured.startup_delay.is_zero() {
-            self.start_at = Some(self.now + self.configured.startup_delay);
+        if !self.startup_delay.is_zero() {
+            self.start_at = Some(self.now + self.startup_delay);
         }
         self.evaluate_all();
         for id in self.ids() {

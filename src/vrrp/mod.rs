@@ -123,3 +123,10 @@ pub struct ObjectId {
     /// Its slot there.
     slot: u32,
 }
+
+impl ObjectId {
+    /// No other one is before it.
+    const FIRST: Self = Self { instance: InstanceId(0), slot: 0 };
+    /// No other one is after it.
+    const LAST: Self = Self { instance: InstanceId(u32::MAX), slot: u32::MAX };
+}

@@ -105,7 +105,7 @@ impl Engine {
     /// The sync group that an instance is in.
     pub fn group_of(&self, instance: InstanceId) -> Option<&str> {
         let place = self.get(instance)?.group?;
-        Some(&self.configured.groups.get(place as usize)?.name)
+        self.group_names.get(place as usize).map(|name| &**name)
     }
 
     /// The interface that an instance sends and receives on.

@@ -49,25 +49,25 @@ impl Engine {
             }
         }
         let revived = self.revive(&wanted);
-        let mut known: BTreeMap<Box<str>, InstanceId> = self
-            .instances
-            .iter()
-            .flatten()
-            .filter(|i| !i.retiring)
-            .map(|i| (i.settings.name.clone(), i.id))
-            .collect();
+        let mut known: BTreeMap<&str, InstanceId> = BTreeMap::new();
+        let stay = self.instances.iter().flatten().filter(|i| !i.retiring);
+        known.extend(stay.filter_map(|i| {
+            let (name, _) = wanted.get_key_value(&*i.settings.name)?;
+            Some((*name, i.id))
+        }));
         // Places below it are taken.
         let mut free = 0;
         for settings in &new.instances {
-            if let Some(&id) = known.get(&settings.name) {
+            if let Some(&id) = known.get(&*settings.name) {
                 self.with(id, |instance, context| change(instance, settings, context));
             } else {
                 let id = self.add(settings, &mut free);
-                known.insert(settings.name.clone(), id);
+                known.insert(&settings.name, id);
             }
         }
         self.group(new, &known);
-        self.configured = new.clone();
+        self.startup_delay = new.startup_delay;
+        self.group_names = new.groups.iter().map(|group| group.name.clone()).collect();
         self.reserve();
         self.index();
         for id in self.ids() {
@@ -187,11 +187,11 @@ impl Engine {
         })
     }
 
-    fn group(&mut self, new: &Settings, known: &BTreeMap<Box<str>, InstanceId>) {
+    fn group(&mut self, new: &Settings, known: &BTreeMap<&str, InstanceId>) {
         let mut tracks: BTreeMap<InstanceId, Vec<TrackRef>> = BTreeMap::new();
         for settings in &new.instances {
             let own = settings.track.iter().map(|t| self.resolve(t)).collect();
-            if let Some(&id) = known.get(&settings.name) {
+            if let Some(&id) = known.get(&*settings.name) {
                 tracks.insert(id, own);
             }
         }
@@ -203,7 +203,7 @@ impl Engine {
             let number = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
             let shared: Vec<_> = group.track.iter().map(|t| self.resolve(t)).collect();
             let members: Vec<_> =
-                group.members.iter().filter_map(|name| known.get(name).copied()).collect();
+                group.members.iter().filter_map(|name| known.get(&**name).copied()).collect();
             for member in &members {
                 if let Some(instance) = self.get_mut(*member) {
                     instance.group = Some(number);

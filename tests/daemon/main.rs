@@ -26,5 +26,6 @@ mod privileges;
 mod scene;
 mod seen;
 mod service;
+mod stored;
 mod surroundings;
 mod upgrade;

@@ -130,7 +130,7 @@ impl Entry<'_> {
 pub struct Table<'a> {
     entries: Vec<Entry<'a>>,
     /// Where in `entries` each key is, once there are more than [`SEARCHED`].
-    index: Option<Box<HashMap<&'a str, usize>>>,
+    index: Option<HashMap<&'a str, usize>>,
     origin: Origin,
 }
 
@@ -203,7 +203,7 @@ impl<'a> Table<'a> {
             index.insert(entry.key, at);
         } else if at == SEARCHED {
             let all = self.entries.iter().chain([&entry]).enumerate();
-            self.index = Some(Box::new(all.map(|(at, entry)| (entry.key, at)).collect()));
+            self.index = Some(all.map(|(at, entry)| (entry.key, at)).collect());
         }
         self.entries.push(entry);
         at

@@ -94,7 +94,8 @@ fn the_same_is_taken_of_what_is_not_quite_toml() {
     let (mut taken, mut all) = (0_usize, 0_usize);
     for from in 0..good.len() {
         for to in (from + 1..=good.len()).take(9) {
-            let (head, piece, tail) = (&good[..from], &good[from..to], &good[to..]);
+            let (head, rest) = good.split_at(from);
+            let (piece, tail) = rest.split_at(to - from);
             for text in [
                 [head, tail, "", ""],
                 [head, piece, piece, tail],

@@ -307,12 +307,36 @@ impl EventReceiver for Builder<'_> {
 /// What is in the quotes, where that needs no decoding: letters, digits and marks of ASCII alone.
 fn unescaped(quoted: &str) -> Option<&str> {
     let inside = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    let plain = |octet| matches!(octet, b' '..=b'~') && octet != b'\\' && octet != b'"';
-    inside.bytes().all(plain).then_some(inside)
+    inside.bytes().all(|octet| is(PLAIN, octet)).then_some(inside)
 }
 
 /// Whether a key without quotes is one.
 fn is_bare(key: &str) -> bool {
-    let bare = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_' || octet == b'-';
-    !key.is_empty() && key.bytes().all(bare)
+    !key.is_empty() && key.bytes().all(|octet| is(BARE, octet))
 }
+
+/// What stands for itself in quotes.
+const PLAIN: u8 = 1;
+/// What a key without quotes is made of.
+const BARE: u8 = 2;
+
+fn is(kind: u8, octet: u8) -> bool {
+    KINDS.get(usize::from(octet)).is_some_and(|kinds| kinds & kind != 0)
+}
+
+/// What each octet can be.
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let (mut octet, mut left): (u8, &mut [u8]) = (0, &mut kinds);
+    while let [kind, rest @ ..] = left {
+        if matches!(octet, b' '..=b'~') && octet != b'\\' && octet != b'"' {
+            *kind |= PLAIN;
+        }
+        if octet.is_ascii_alphanumeric() || octet == b'_' || octet == b'-' {
+            *kind |= BARE;
+        }
+        octet = octet.wrapping_add(1);
+        left = rest;
+    }
+    kinds
+};

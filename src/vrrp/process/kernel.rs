@@ -15,7 +15,6 @@ use nix::errno::Errno;
 
 use super::opening::Opening;
 use crate::config::objects::VirtualAddress;
-use crate::netlink::address::Address;
 use crate::netlink::batch::{Answer, BATCH, IN_FLIGHT, NotTaken, Outcome, Request};
 use crate::netlink::cache::{Change, What};
 use crate::netlink::command::Commands;
@@ -26,9 +25,6 @@ use crate::system::clock;
 use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, KernelError, ObjectId};
-
-/// Why a route can not be added.
-const IN_THE_WAY: &str = "another route with this destination and metric is in its place";
 
 /// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +57,7 @@ pub struct Kernel {
     pub monitor: Monitor,
     commands: Commands<Token>,
     /// Which objects are about an address.
-    by_address: BTreeMap<IpAddr, Vec<ObjectId>>,
+    by_address: BTreeSet<(IpAddr, ObjectId)>,
     /// Routes and rules.
     watched: Vec<ObjectId>,
     /// Addresses that are no source for adverts, since they move.
@@ -97,7 +93,7 @@ impl Kernel {
         Ok(Self {
             monitor,
             commands,
-            by_address: BTreeMap::new(),
+            by_address: BTreeSet::new(),
             watched: Vec::new(),
             moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
@@ -127,7 +123,7 @@ impl Kernel {
             let owner = engine.settings(id).is_some_and(|s| s.priority.is_owner());
             for (object, what) in engine.objects(id) {
                 if let Some(address) = what.announced() {
-                    self.by_address.entry(address).or_default().push(object);
+                    self.by_address.insert((address, object));
                     // The addresses of their owner are real ones of the interface.
                     if !owner {
                         self.moving.insert(address);
@@ -402,13 +398,12 @@ impl Kernel {
                     links.extend([before, after].into_iter().flatten().map(|link| link.name));
                 }
                 What::Address { before, after } => {
-                    let heard = after.as_ref().and_then(|a| self.by_address.get(&a.address));
-                    for object in heard.into_iter().flatten() {
+                    for (_, object) in after.iter().flat_map(|a| of(&self.by_address, a.address)) {
                         self.unheard.remove(object);
                     }
                     for address in [before, after].into_iter().flatten() {
-                        let objects = self.by_address.get(&address.address);
-                        self.dirty.extend(objects.into_iter().flatten());
+                        let objects = of(&self.by_address, address.address);
+                        self.dirty.extend(objects.map(|(_, object)| object));
                         // No advert comes from those that move: the interface is what it was.
                         if !self.moving.contains(&address.address) {
                             let link = self.monitor.cache().link(address.link);
@@ -421,83 +416,6 @@ impl Kernel {
         }
         Ok(left)
     }
-
-    /// The objects whose presence is known now: each with whether it is there. To be called when
-    /// the monitor is read to the end; empty while the cache is not current. Objects with requests
-    /// on their way come later.
-    pub fn observe(&mut self, engine: &Engine) -> Vec<(ObjectId, bool)> {
-        if !self.monitor.is_current() {
-            return Vec::new();
-        }
-        for (token, errno) in std::mem::take(&mut self.lost) {
-            let held = self.holds(engine, token.object);
-            let result = if held == token.present { Ok(()) } else { Err(errno) };
-            let in_the_way = result == Err(Errno::EEXIST);
-            self.finish(token, result, in_the_way.then(|| IN_THE_WAY.into()));
-        }
-        let ready = |object: &ObjectId| {
-            !self.in_flight.contains_key(object) && !self.opening.contains(*object)
-        };
-        let ready: Vec<ObjectId> = self.dirty.iter().copied().filter(ready).collect();
-        let mut seen = Vec::with_capacity(ready.len());
-        for object in ready {
-            self.dirty.remove(&object);
-            let held = self.holds(engine, object);
-            if held {
-                self.unheard.remove(&object);
-            }
-            if self.is_observed(engine, object)
-                && held != engine.object_present(object)
-                && !self.unheard.contains(&object)
-            {
-                seen.push((object, held));
-            }
-        }
-        seen
-    }
-
-    /// Whether the cache can tell of an object.
-    fn is_observed(&self, engine: &Engine, object: ObjectId) -> bool {
-        engine.object(object).is_some_and(|what| match what {
-            Object::Address(_) | Object::Excluded(_) | Object::Route(_) | Object::Rule(_) => true,
-            Object::Filter => false,
-        })
-    }
-
-    /// Whether the event about it comes after the answer.
-    fn comes_late(&self, engine: &Engine, object: ObjectId) -> bool {
-        let address = engine.object(object).and_then(Object::announced);
-        address.is_some_and(|address| address.is_ipv6())
-    }
-
-    fn key(&self, engine: &Engine, object: ObjectId) -> Option<Key> {
-        let link = self.place(engine, object)?;
-        match engine.object(object)? {
-            Object::Address(address) | Object::Excluded(address) => Some(key(link, address)),
-            Object::Filter | Object::Route(_) | Object::Rule(_) => None,
-        }
-    }
-
-    /// Whether the kernel has an address that somebody else put there.
-    pub fn is_foreign(&self, engine: &Engine, object: ObjectId) -> bool {
-        self.held(engine, object).is_some_and(|address| !address.is_own)
-    }
-
-    fn holds(&self, engine: &Engine, object: ObjectId) -> bool {
-        match engine.object(object) {
-            Some(Object::Route(route)) => self.monitor.watch().has_route(route),
-            Some(Object::Rule(rule)) => self.monitor.watch().has_rule(rule),
-            Some(Object::Filter | Object::Address(_) | Object::Excluded(_)) | None => {
-                self.held(engine, object).is_some()
-            }
-        }
-    }
-
-    /// The address that an object is, if the kernel has it.
-    fn held(&self, engine: &Engine, object: ObjectId) -> Option<&Address> {
-        let (link, address, prefix_len, peer) = self.key(engine, object)?;
-        self.monitor.cache().address(link, address, prefix_len, peer)
-    }
 }
 
 /// The address, if the kernel takes packets to it some time after it was added.
@@ -508,13 +426,14 @@ const fn opens_late(address: &VirtualAddress) -> Option<Ipv6Addr> {
     }
 }
 
-/// What makes an address the same for the kernel.
-type Key = (LinkIndex, IpAddr, u8, Option<IpAddr>);
-
-fn key(link: LinkIndex, address: &VirtualAddress) -> Key {
-    let peer = address.peer.filter(|peer| *peer != address.address);
-    (link, address.address, address.prefix_len, peer)
+/// The objects that are about an address.
+fn of(
+    all: &BTreeSet<(IpAddr, ObjectId)>,
+    address: IpAddr,
+) -> impl Iterator<Item = &(IpAddr, ObjectId)> {
+    all.range((address, ObjectId::FIRST)..=(address, ObjectId::LAST))
 }
 
+mod presence;
 #[cfg(test)]
 mod tests;

@@ -44,7 +44,7 @@ fn a_route_that_exists_already_may_be_somebody_else_s() {
     kernel.observe(&engine);
     let done = kernel.take_done();
     assert_eq!(errno(&done), [Some(Errno::EEXIST as i32)]);
-    assert_eq!(done[0].words.as_deref(), Some(IN_THE_WAY));
+    assert_eq!(done[0].words.as_deref(), Some(presence::IN_THE_WAY));
     assert!(!kernel.has_doubts());
 }
 
