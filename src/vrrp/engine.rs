@@ -189,8 +189,11 @@ impl Engine {
             count(&mut router.statistics.adverts_sent);
             if pending.priority.is_stop() {
                 count(&mut router.statistics.priority_zero_sent);
-            } else if router.departures.asked(now) {
+            } else if let Some(refused) = router.departures.asked(now) {
                 instance.unheard = None;
+                if refused >= instance.settings.down_timer_adverts {
+                    self.with(id.instance, Instance::reannounce);
+                }
             }
             return Some(Action::SendAdvert {
                 router: id,

@@ -30,7 +30,7 @@ impl Engine {
         (0..self.unit_len(id)).filter_map(move |index| self.member(id, index))
     }
 
-    fn unit(&self, id: InstanceId) -> impl Iterator<Item = &Instance> + '_ {
+    pub(super) fn unit(&self, id: InstanceId) -> impl Iterator<Item = &Instance> + '_ {
         self.unit_members(id).filter_map(|member| self.get(member))
     }
 

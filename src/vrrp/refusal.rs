@@ -8,12 +8,15 @@
 //!    has left for a whole Master_Down_Interval and several in a row were refused.
 //! 2. A master that has just taken the place of one that it heard gives way as soon as its first
 //!    advert is refused, before it has asked for an address. So does one that gave way before, when
-//!    it hears another one.
+//!    it hears another one. Not when an advert left in the other family, or of another member of
+//!    its sync group: the one before has heard that, and nobody would have the addresses.
 //! 3. Whoever gave way follows masters of lower priority, and tries to preempt them only after a
 //!    pause: 10 s, then twice as long each time, up to 5 min. By rule 2 nobody notices that. A
 //!    change of its interface, a reload and an operator's release end the pause at once. When no
 //!    master is heard any more it takes over as always: a backup cannot know whether it could send.
 //! 4. When an advert has left all is forgotten.
+//!    A master that stayed one announces its addresses again, for another one that had them as well
+//!    gives way without a word.
 //! 5. With nobody else heard it stays master: addresses that somebody serves are better than none.
 //!
 //! The driver reports no error that only says that the link is down: that is a matter of
@@ -58,16 +61,17 @@ impl Departures {
         Self { left, before, asked: false, ever: false, over, refused: 0, error }
     }
 
-    /// The driver gets an advert. `true`: the one before it has left.
-    pub const fn asked(&mut self, now: Instant) -> bool {
+    /// The driver gets an advert. If the one before it has left: how many in a row were refused
+    /// before that.
+    pub const fn asked(&mut self, now: Instant) -> Option<u8> {
         let has_left = std::mem::replace(&mut self.asked, true);
-        if has_left {
-            self.refused = 0;
-            self.ever = true;
-        }
         self.before = self.left;
         self.left = now;
-        has_left
+        if !has_left {
+            return None;
+        }
+        self.ever = true;
+        Some(std::mem::replace(&mut self.refused, 0))
     }
 
     const fn refused(&mut self, error: KernelError) {
@@ -80,6 +84,11 @@ impl Departures {
 
     const fn is_refused(&self) -> bool {
         !self.asked && self.refused > 0
+    }
+
+    /// All that was sent was refused.
+    const fn nothing_left(&self) -> bool {
+        self.is_refused() && !self.ever
     }
 }
 
@@ -111,7 +120,7 @@ impl Instance {
         let Some(departures) = self.router(family).map(|router| router.departures) else {
             return false;
         };
-        let known = self.unheard.is_some() && !departures.ever;
+        let known = self.unheard.is_some() && self.nothing_left();
         let long = departures.refused >= self.settings.down_timer_adverts
             && now.since(departures.left) >= self.master_down(family);
         departures.is_refused() && (known || long)
@@ -151,13 +160,15 @@ impl Instance {
         Wish::Backup { cause: Cause::Unheard { master, family, error, pause }, stop: false }
     }
 
-    /// The driver could not send; rule 2.
-    fn refused(&mut self, family: Family, error: KernelError, now: Instant) -> Option<Wish> {
-        let departures = &mut self.router_of(family).departures;
-        departures.refused(error);
-        let over = departures.over.filter(|_| departures.is_refused() && !departures.ever)?;
-        let is_master = self.state == State::Master && self.hand_over.is_none();
-        is_master.then(|| self.give_way_unheard(family, over, now))
+    /// Whether no advert of either family has left.
+    fn nothing_left(&self) -> bool {
+        let of = |family| self.router(family).is_some_and(|r| r.departures.nothing_left());
+        self.families().all(of)
+    }
+
+    /// The master whose place it took, and in which family.
+    fn took_over(&self) -> Option<(Family, Heard)> {
+        self.families().find_map(|family| Some((family, self.router(family)?.departures.over?)))
     }
 }
 
@@ -169,11 +180,24 @@ impl Engine {
 
     /// See [`Event::Refused`](super::Event::Refused).
     pub(super) fn refused(&mut self, router: RouterId, error: KernelError) {
-        let wish = self.with(router.instance, |instance, context: &mut Context<'_>| {
-            instance.refused(router.family, error, context.now)
+        let id = router.instance;
+        let Some(instance) = self.get_mut(id) else { return };
+        instance.router_of(router.family).departures.refused(error);
+        let is_master = instance.state == State::Master && instance.hand_over.is_none();
+        // Rule 2.
+        if !is_master || !self.unit(id).all(Instance::nothing_left) {
+            return;
+        }
+        let mut unit = self.unit(id);
+        let Some((id, (family, over))) = unit.find_map(|i| Some((i.id, i.took_over()?))) else {
+            return;
+        };
+        drop(unit);
+        let wish = self.with(id, |instance, context: &mut Context<'_>| {
+            instance.give_way_unheard(family, over, context.now)
         });
-        if let Some(wish) = wish.flatten() {
-            self.grant(router.instance, wish);
+        if let Some(wish) = wish {
+            self.grant(id, wish);
         }
     }
 

@@ -52,6 +52,8 @@ pub struct Driver {
     pub drains: bool,
     /// Adverts that leave by this interface are refused.
     pub refused_on: Option<&'static str>,
+    /// Only those of this family.
+    pub refused_family: Option<Family>,
     /// The last configuration has a group.
     pub grouped: bool,
 }
@@ -79,6 +81,7 @@ impl Driver {
             asked: Vec::new(),
             drains: true,
             refused_on: None,
+            refused_family: None,
             grouped: !settings.groups.is_empty(),
         };
         driver.all_interfaces_up();
@@ -208,7 +211,9 @@ impl Driver {
 
     fn refuse(&mut self, router: RouterId) {
         let interface = self.engine.interface_of(router.instance).unwrap();
-        if self.refused_on.is_some_and(|name| self.engine.interface(name) == Some(interface)) {
+        let here = |name: &str| self.engine.interface(name) == Some(interface);
+        let concerned = self.refused_family.is_none_or(|family| family == router.family);
+        if concerned && self.refused_on.is_some_and(here) {
             let error = KernelError(1);
             self.engine.handle(Event::Refused { router, error }, self.now);
         }

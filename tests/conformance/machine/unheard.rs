@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast::units::{Family, Priority};
-use steadfast::vrrp::settings::{InstanceSettings, Preempt};
+use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Preempt};
 use steadfast::vrrp::{Cause, Command, KernelError, State};
 
 use super::driver::*;
@@ -152,6 +152,22 @@ fn when_adverts_leave_all_is_forgotten() {
     assert_eq!(d.cause(), unheard(TEN));
 }
 
+/// Rule 4: whoever is heard again announces, once: clients may have learned of another master that
+/// gives way now. One advert that did not leave is no reason.
+#[test]
+fn who_is_heard_again_announces() {
+    let announce = AnnounceSettings { lower_prio_repeat: 1, ..instance("a").announce };
+    for (refused, count) in [(1, 0), (2, 0), (3, 1), (60, 1)] {
+        let mut d = Driver::master(InstanceSettings { announce, ..instance("a") });
+        d.refused_on = Some("eth0");
+        d.run_for(ms(refused * 1_000 + 500));
+        d.refused_on = None;
+        d.clear();
+        d.run_for(ms(30_000));
+        assert_eq!(d.announced(v4(100)).len(), count, "after {refused}");
+    }
+}
+
 /// Rule 3: what may have mended it ends the pause.
 #[test]
 fn a_change_of_the_interface_a_reload_and_a_release_end_the_pause() {
@@ -211,6 +227,51 @@ fn a_takeover_that_cannot_be_said_does_not_happen() {
         // The interval of the one that serves is not forgotten.
         d.hear(&peer(20, 50).every(400));
         assert_eq!(d.down(), Some(us(12_000_000 + 4_000_000 * 156 / 256)));
+    }
+}
+
+/// Rule 2: what left in one family, or of one member, has ended the other's mastership: whoever gave
+/// way then would leave the addresses to nobody. When nothing left at all, all give way.
+#[test]
+fn a_takeover_of_which_a_part_was_said_happens() {
+    let hear = |d: &mut Driver| Family::ALL.into_iter().for_each(|f| d.hear(&peer_of(f, 20, 50)));
+    for family in Family::ALL {
+        let mut d = Driver::one(both());
+        (d.refused_on, d.refused_family) = (Some("eth0"), Some(family));
+        for _ in 0..4 {
+            hear(&mut d);
+            d.run_for(ms(1_000));
+        }
+        assert!(d.state() == State::Master && d.installed(), "{family}");
+        // It crossed our first one.
+        hear(&mut d);
+        assert_eq!(d.state(), State::Master, "{family}");
+    }
+    let mut d = Driver::one(both());
+    d.refused_on = Some("eth0");
+    for _ in 0..4 {
+        hear(&mut d);
+        d.run_for(ms(1_000));
+    }
+    assert_eq!(d.state(), State::Backup);
+    assert_eq!(d.deeds(), ["send a IPv4 100", "send a IPv6 100"]);
+}
+
+/// Rule 2, in a group.
+#[test]
+fn a_group_takes_over_when_some_member_can_say_so() {
+    let takeover = |refused| {
+        let mut d = Driver::started(&pair());
+        d.refused_on = Some(refused);
+        for _ in 0..4 {
+            d.hear(&peer(20, 50));
+            d.hear(&peer(20, 50).on("eth1").addresses(&[v4(200)]));
+            d.run_for(ms(1_000));
+        }
+        (d.state_of("a"), d.state_of("b"))
+    };
+    for interface in ["eth0", "eth1"] {
+        assert_eq!(takeover(interface), (State::Master, State::Master), "{interface}");
     }
 }
 
