@@ -46,7 +46,7 @@ pub struct Engine {
     /// Instances that end while another has their place in the look-up already.
     pub(super) replaced: Vec<(Key, InstanceId)>,
     /// Instances to forget as soon as all that they had to tell was told.
-    ended: Vec<InstanceId>,
+    pub(super) ended: Vec<InstanceId>,
     pub(super) schedule: Schedule,
     pub(super) out: Outbox,
     pub(super) pacers: Pacers,

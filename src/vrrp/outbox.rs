@@ -57,6 +57,16 @@ impl Outbox {
         self.notice_limit = NOTICES.max(instances.saturating_mul(NOTICES_PER_INSTANCE));
     }
 
+    /// Whether there is nothing to be done.
+    pub fn is_empty(&self) -> bool {
+        !self.drain
+            && self.lost == 0
+            && self.notices.is_empty()
+            && [&self.removals, &self.kernel].iter().all(|lane| lane.is_empty())
+            && [&self.announcements, &self.repeats].iter().all(|lane| lane.is_empty())
+            && self.adverts.is_empty()
+    }
+
     /// Adds a notice, or counts it when nobody takes them.
     pub fn notice(&mut self, notice: Notice) {
         if self.notices.len() < self.notice_limit {

@@ -29,6 +29,15 @@ pub struct Tracked<'a> {
 }
 
 impl Engine {
+    /// Whether [`Event::Wake`](super::Event::Wake) and [`Engine::poll_action`] would do nothing now:
+    /// what was heard has only moved timers on, as most adverts do.
+    pub fn is_quiet(&self, now: Instant) -> bool {
+        self.out.is_empty()
+            && self.ended.is_empty()
+            && !self.stopping
+            && self.next_deadline().is_none_or(|at| at > now)
+    }
+
     /// The instances.
     pub fn instances(&self) -> impl Iterator<Item = InstanceId> + '_ {
         self.instances.iter().flatten().filter(|i| !i.retiring).map(|i| i.id)

@@ -206,6 +206,7 @@ fn remedy(name: &str, family: Family, error: &io::Error) -> String {
 
 /// Reads packets of one socket and hands them to the engine; `true`: perhaps there are more.
 pub fn receive(shell: &mut Shell, id: InterfaceId, family: Family) -> bool {
+    shell.only_heard = true;
     let Shell { links, buffer, engine, heard, .. } = shell;
     let Some(socket) = links.sockets.get(&(id, family)) else { return false };
     let take = |datagram: &Datagram<'_>| {

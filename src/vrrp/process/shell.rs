@@ -82,6 +82,10 @@ pub struct Shell {
     pub(super) buffer: Buffer,
     /// Packets came since it waited last.
     pub(super) heard: bool,
+    /// Nothing but packets came since the last turn.
+    pub(super) only_heard: bool,
+    /// The last turn that worked left something to do.
+    more: bool,
     pace: Pace,
     pub(super) timer: Rc<Timer>,
     /// When the timer is to ring.
@@ -153,6 +157,8 @@ impl Shell {
             failed: BTreeMap::new(),
             buffer: Buffer::default(),
             heard: false,
+            only_heard: false,
+            more: true,
             pace: Pace::default(),
             timer: parts.timer,
             armed: None,
@@ -185,6 +191,28 @@ impl Shell {
 
     /// A slice of work, and what it has to say to the supervisor. `true`: there is more.
     pub fn turn(&mut self) -> bool {
+        if std::mem::take(&mut self.only_heard) && !self.more && self.nothing_to_do() {
+            return false;
+        }
+        self.more = self.work();
+        // Packets that were read meanwhile are among what it was about.
+        self.only_heard = false;
+        self.more
+    }
+
+    /// After packets that only moved timers on, which is what most packets do: whether that is all.
+    fn nothing_to_do(&mut self) -> bool {
+        let now = clock::now();
+        let due = self.kernel.next_deadline().is_some_and(|at| at <= now);
+        if due || self.end.is_some() || self.is_starting() || !self.engine.is_quiet(now) {
+            return false;
+        }
+        self.saved.count_turn(now);
+        self.arm(now, None);
+        true
+    }
+
+    fn work(&mut self) -> bool {
         let more = self.act();
         let more = more || self.reload();
         let said = self.flush();
@@ -267,12 +295,17 @@ impl Shell {
         }
         more |= self.report();
         self.pass_log();
+        self.arm(now, try_again);
+        more
+    }
+
+    /// Sets the timer for what is due next.
+    fn arm(&mut self, now: Instant, try_again: Option<Instant>) {
         let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline(), try_again];
         self.armed = deadlines.into_iter().flatten().min();
         if let Err(error) = self.timer.set(self.armed, now) {
             self.fail(&format!("cannot set the timer: {error}"));
         }
-        more
     }
 
     /// A batch of requests to the kernel; their answers are there when this returns.
