@@ -57,6 +57,8 @@ pub struct Daemon {
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
     /// them.
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
+    /// Rings when something is there and nothing was before.
+    pub holds: Bell,
     /// What is in the kernel and nobody's.
     pub remainder: RefCell<Remainder>,
     /// Why the file about [`Daemon::installed`] could not be written.
@@ -231,6 +233,7 @@ impl Daemon {
             installed: RefCell::default(),
             begun: Cell::new(false),
             disowned: RefCell::default(),
+            holds: Bell::new(),
             remainder: RefCell::default(),
             not_written: RefCell::default(),
             listener,

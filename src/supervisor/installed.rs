@@ -150,7 +150,10 @@ pub fn set(daemon: &Daemon, held: Vec<Held>) {
     if *daemon.installed.borrow() == held {
         return;
     }
-    *daemon.installed.borrow_mut() = held;
+    let begins = !held.is_empty();
+    if daemon.installed.replace(held).is_empty() && begins {
+        daemon.holds.ring();
+    }
     store(daemon);
 }
 

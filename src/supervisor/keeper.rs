@@ -355,13 +355,29 @@ async fn greet(daemon: &Daemon, link: &Link, child: Pid) -> Duration {
         while end > clock::now() {
             let left = end.since(clock::now());
             let pause = if link.has_answered() || !holds { left } else { left.min(LOOK) };
-            rest(pause, daemon, link, &mut before).await;
+            let rested = async {
+                rest(pause, daemon, link, &mut before).await;
+                false
+            };
+            if or(rested, begins(daemon, holds)).await {
+                // From now on it is asked more often.
+                break;
+            }
             if let Some(time) = link.silent(is_overdue(daemon, link)) {
                 return time;
             }
         }
         scheduling::watch(daemon, child);
     }
+}
+
+/// `true`, once the child holds something and did not before.
+async fn begins(daemon: &Daemon, holds: bool) -> bool {
+    match holds {
+        true => pending().await,
+        false => daemon.holds.heard().await,
+    }
+    true
 }
 
 /// How often the loop of the process has turned.
