@@ -228,13 +228,15 @@ pub fn decode(payload: &[u8]) -> Result<Option<Rule>, Malformed> {
 
 /// Whether the kernel has no other rule for a configured one than this.
 pub fn is(seen: &Rule, rule: &Rule) -> bool {
+    // What selects nothing, the kernel does not tell of; whoever does means the same.
     let some = |prefix: Option<Prefix>| prefix.filter(|prefix| prefix.len > 0);
-    let as_seen = Rule {
+    let mark = |rule: &Rule| rule.fwmark.filter(|mark| *mark != (0, 0));
+    let plain = |rule: &Rule| Rule {
         from: some(rule.from),
         to: some(rule.to),
-        fwmark: rule.fwmark.filter(|mark| *mark != (0, 0)),
-        track: seen.track,
+        fwmark: mark(rule),
+        track: true,
         ..rule.clone()
     };
-    *seen == as_seen
+    plain(seen) == plain(rule)
 }
