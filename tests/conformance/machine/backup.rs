@@ -29,6 +29,23 @@ fn a_backup_has_nothing_installed() {
     assert!(!d.objects().into_iter().any(|object| d.engine.object_present(object)));
 }
 
+/// The process does nothing else after an advert that only moves the timer on; after all others it
+/// looks for what there is to do.
+#[test]
+fn most_adverts_leave_nothing_to_do() {
+    let mut d = Driver::one(instance("a"));
+    d.hear(&peer(20, 200));
+    for priority in [200, 100, 200, 0, 200] {
+        d.hear_only(&peer(20, priority));
+        assert!(d.engine.is_quiet(d.now), "priority {priority}");
+    }
+    assert!(!d.engine.is_quiet(d.now + FULL), "the timer has run down");
+    let mut d = preempting(Preempt::Immediate);
+    d.hear_only(&peer(20, 50));
+    assert!(!d.engine.is_quiet(d.now));
+    assert!(d.engine.poll_action().is_some());
+}
+
 /// vrrp:S-11
 #[test]
 fn s_11_shutdown() {

@@ -178,7 +178,9 @@ impl Driver {
 
     fn settle(&mut self) {
         let mut actions = 0;
+        let quiet = self.engine.is_quiet(self.now);
         while let Some(action) = self.engine.poll_action() {
+            assert!(!quiet, "it was quiet, and there is {action:?}");
             actions += 1;
             assert!(actions < 100_000, "the engine never comes to rest: {action:?}");
             if let Action::SendAdvert { router, priority, .. } = action {
@@ -258,6 +260,13 @@ impl Driver {
     /// Another router's advert arrives.
     pub fn hear(&mut self, peer: &Peer) {
         self.hear_octets(peer, &peer.octets());
+    }
+
+    /// Without doing what the engine wants.
+    pub fn hear_only(&mut self, peer: &Peer) {
+        let interface = self.engine.interface(peer.interface).unwrap();
+        let octets = peer.octets();
+        self.engine.handle(Event::Received(received(interface, peer, &octets)), self.now);
     }
 
     pub fn hear_octets(&mut self, peer: &Peer, octets: &[u8]) {

@@ -242,8 +242,10 @@ impl Driver {
 
     fn take_actions(&mut self) {
         let mut adverts: BTreeMap<RouterId, u32> = BTreeMap::new();
+        let quiet = self.engine.is_quiet(self.now);
         for _ in 0..ACTIONS {
             let Some(action) = self.engine.poll_action() else { return };
+            assert!(!quiet, "it was quiet, and there is {action:?}");
             match action {
                 Action::SendAdvert { router, priority, interval } => {
                     let count = adverts.entry(router).or_default();
