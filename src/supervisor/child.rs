@@ -18,7 +18,6 @@ use super::former::FormerChild;
 use super::role_lock::RoleLock;
 use super::signals;
 use crate::system::inherited::take;
-use crate::system::limits::raise_descriptors;
 use crate::system::{heap, pidfd};
 
 /// The hidden command that makes this program a vrrp process.
@@ -91,8 +90,6 @@ impl Child {
         lock: Option<&RoleLock>,
         locks: bool,
     ) -> io::Result<Self> {
-        // Whatever somebody has set. Should it fail, there are as many as there were.
-        let _ = raise_descriptors();
         let (link, link_there) = UnixStream::pair()?;
         let (records, records_there) = socketpair(
             AddressFamily::Unix,

@@ -157,6 +157,9 @@ async fn run(
     let cannot = |why: String| {
         Crash::not_started(clock::now(), format!("the vrrp process cannot be started: {why}"))
     };
+    // Whatever somebody has set; the lock takes one, too. Should it fail, there are as many as there
+    // were.
+    let _ = limits::raise_descriptors();
     let shared = former.as_ref().and_then(|_| role_lock::share(daemon));
     let lock = match shared {
         Some(lock) => Some(lock),

@@ -139,9 +139,27 @@ impl Kind {
             Storm if interval < LONG_ENOUGH => (None, None),
             _ if !on_master => (Some(0), Some(0)),
             _ if interval < LONG_ENOUGH => (None, None),
-            Kill | KillBoth | Segv | Ill | Oom | NoMemory | Thaw | SupervisorStop | Descriptors
-            | StateFull | StateReadOnly | LogStuck | LogGone | Memory | Cpu | Clock | Overrun
-            | SendRefused | Storm | Upgrade => (Some(0), Some(0)),
+            Kill
+            | KillBoth
+            | Segv
+            | Ill
+            | Oom
+            | NoMemory
+            | Thaw
+            | SupervisorStop
+            | Descriptors
+            | StateFull
+            | StateReadOnly
+            | LogStuck
+            | LogGone
+            | Memory
+            | Cpu
+            | Clock
+            | Overrun
+            | SendRefused
+            | Storm
+            | SupervisorDescriptors
+            | Upgrade => (Some(0), Some(0)),
             // Until it is back.
             AddressRemoved => (Some(0), None),
             // Handed over.
@@ -158,7 +176,6 @@ impl Kind {
             | AllKillChanged
             | StateAllKill
             | DescriptorsLink
-            | SupervisorDescriptors
             | Flush
             | LinkDown
             | LinkAgain
