@@ -1,6 +1,7 @@
 //! What a fault came to.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::harness::process::is_alive;
@@ -52,7 +53,7 @@ impl Outcome {
         start: Instant,
         before: (Option<(u32, u32)>, usize),
         done: Done,
-        whole: Result<(), String>,
+        whole: Result<Range<Duration>, String>,
     ) -> Self {
         let side = usize::from(!fault.on_master);
         let (restarts, unsent) = before;
@@ -72,10 +73,10 @@ impl Outcome {
             wrong: done.wrong,
             notes: done.notes,
         };
-        if let Err(why) = whole {
+        if let Err(why) = &whole {
             outcome.wrong.push(format!("it is not whole again: {why}"));
         }
-        outcome.wrong.extend(wire::wrong(scene, fault));
+        outcome.wrong.extend(wire::wrong(scene, fault, whole.as_ref().ok()));
         for id in done.to_end {
             if is_alive(id) {
                 outcome.wrong.push(format!("process {id} is still there"));

@@ -60,7 +60,7 @@ impl fmt::Display for Fault {
 
 /// Intervals of those faults that need no second.
 const SHORT: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(300)];
-/// Intervals of the fixed faults that are only shown.
+/// Intervals of the fixed faults that are only shown, as all drawn ones at such intervals are.
 const SHOWN: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(50), Duration::from_millis(10)];
 /// The fixed faults.
@@ -96,15 +96,16 @@ pub fn drawn(arguments: &Arguments) -> Vec<Fault> {
         let short = rng.pick(&SHORT);
         let second = kind.wants_a_second() || rng.percent(25);
         let drawn = if second { Duration::from_secs(1) } else { short };
+        let interval = arguments.interval.unwrap_or(drawn);
         plan.push(Fault {
             number,
             kind,
             routers,
             on_master,
-            interval: arguments.interval.unwrap_or(drawn),
+            interval,
             moment: rng.below(1_000) as f64 / 1_000.0,
             seed: rng.below(u64::MAX),
-            only_shown: false,
+            only_shown: interval <= SHOWN[0],
         });
     }
     if let Some(only) = arguments.only {

@@ -1,9 +1,9 @@
 //! What may not be on the wire, whatever happens.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::harness::packet::{Advert, Packet};
-use crate::harness::wall_clock;
 use crate::kind::Kind;
 use crate::plan::Fault;
 use crate::scene::{NAMES, Scene};
@@ -13,9 +13,10 @@ const HOP_LIMIT: u8 = 255;
 /// Times of the capture and of a router's timer differ by no more, as both are the kernel's.
 const EXACT: Duration = Duration::from_millis(2);
 
-/// Everything that is wrong on the wire since the fault began, now that all is whole.
-pub fn wrong(scene: &mut Scene, fault: &Fault) -> Vec<String> {
-    let quiet_since = wall_clock() - scene.quiet();
+/// Everything that is wrong on the wire since the fault began, now that all is whole: `rest` is the
+/// time in which it was, if it became so.
+pub fn wrong(scene: &mut Scene, fault: &Fault, rest: Option<&Range<Duration>>) -> Vec<String> {
+    let sent = rest.map(|rest| NAMES.map(|name| scene.sent_by(name, rest)));
     let packets = scene.wire.packets();
     let adverts: Vec<(&Packet, &Advert)> = packets
         .iter()
@@ -28,14 +29,13 @@ pub fn wrong(scene: &mut Scene, fault: &Fault) -> Vec<String> {
     {
         wrong.push(format!("a router sent what is no advert: {packet}"));
     }
-    let at_rest = |host: &str| {
-        adverts.iter().filter(|(packet, _)| packet.at >= quiet_since && packet.host == host).count()
-    };
-    if at_rest(NAMES[0]) < 2 {
-        wrong.push("the master does not send".to_owned());
-    }
-    if at_rest(NAMES[1]) > 0 {
-        wrong.push("the backup sends".to_owned());
+    if let Some([of_master, of_backup]) = sent {
+        if of_master < 2 {
+            wrong.push("the master does not send".to_owned());
+        }
+        if of_backup > 0 {
+            wrong.push("the backup sends".to_owned());
+        }
     }
     // A capture hears what the other router does not when the two are split, and at short intervals
     // a busy machine delays adverts by more than one.
