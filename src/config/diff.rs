@@ -73,8 +73,17 @@ impl Changes {
         name: impl Fn(&T) -> &str,
         keys: impl Fn(&T, &T) -> Vec<&'static str>,
     ) -> Self {
-        let mut before: HashMap<&str, &T> = old.iter().map(|item| (name(item), item)).collect();
         let mut changes = Self::default();
+        if old.len() == new.len() && old.iter().zip(new).all(|(a, b)| name(a) == name(b)) {
+            for (was, item) in old.iter().zip(new) {
+                let keys = keys(was, item);
+                if !keys.is_empty() {
+                    changes.changed.push((name(item).into(), keys));
+                }
+            }
+            return changes;
+        }
+        let mut before: HashMap<&str, &T> = old.iter().map(|item| (name(item), item)).collect();
         for item in new {
             match before.remove(name(item)) {
                 None => changes.added.push(name(item).into()),

@@ -10,7 +10,7 @@ use super::status::{Heap, InstanceStatus, VrrpProcess};
 
 /// Of the messages here: another number whenever one of them means something else, so that a program
 /// does not take over the child of one that it does not understand.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Matches an answer to its question.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub enum ToChild {
     Configuration {
         /// Counts the configurations.
         generation: u32,
+        /// Of the one in effect, if only what is different is told.
+        base: Option<u32>,
         /// The child's part, in the encoding of the child.
         body: Vec<u8>,
     },

@@ -26,7 +26,7 @@ use crate::control::record::{Kind, Level};
 use crate::control::shared::Key;
 use crate::system::shared::Region;
 use crate::units::Instant;
-use crate::vrrp::settings::Settings;
+use crate::vrrp::change::Change;
 
 /// The daemon: what it has, and how it stands.
 #[derive(Debug)]
@@ -197,12 +197,13 @@ impl Current {
         Self { model, generation, since: now, hello_period }
     }
 
-    /// The part of the vrrp process, in its encoding.
+    /// The part of the vrrp process, in its encoding: what is different from `base`, or all.
     ///
     /// # Errors
     /// It cannot be encoded.
-    pub fn for_vrrp(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_allocvec(&Settings::from_model(&self.model))
+    pub fn for_vrrp(&self, base: Option<&Self>) -> Result<Vec<u8>, postcard::Error> {
+        let base = base.map(|base| &base.model);
+        postcard::to_allocvec(&Change::between_models(base, &self.model))
     }
 
     /// The longest time that another router may take to notice that this one is gone.

@@ -331,10 +331,10 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
 /// What a child has to be told first.
 fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
     let current = daemon.current.borrow();
-    let body = current.for_vrrp().map_err(|error| error.to_string())?;
+    let body = current.for_vrrp(None).map_err(|error| error.to_string())?;
     let busy = |_| "the queue is full".to_owned();
     link.say(ToChild::LogLevel(daemon.log.level_of_children())).map_err(busy)?;
-    let applied = link.configure(current.generation, body).map_err(busy)?;
+    let applied = link.configure(current.generation, None, body).map_err(busy)?;
     if daemon.is_stopping() {
         link.say(ToChild::Stop).map_err(busy)?;
     }

@@ -140,16 +140,27 @@ impl Link {
         let _ = self.condemned.recv().await;
     }
 
-    /// Gives the child a configuration. The receiver hears when it is in effect, or that the child
-    /// is gone.
+    /// Gives the child a configuration, or what is different from the one of `base`, which it
+    /// [follows](Link::follows). The receiver hears when it is in effect, or that the child is
+    /// gone.
     ///
     /// # Errors
     /// As [`Link::say`].
-    pub fn configure(&self, generation: u32, body: Vec<u8>) -> Result<Receiver<()>, Busy> {
-        self.say(ToChild::Configuration { generation, body })?;
+    pub fn configure(
+        &self,
+        generation: u32,
+        base: Option<u32>,
+        body: Vec<u8>,
+    ) -> Result<Receiver<()>, Busy> {
+        self.say(ToChild::Configuration { generation, base, body })?;
         let (to, applied) = bounded(1);
         self.waiting_for_applied.borrow_mut().push((generation, to));
         Ok(applied)
+    }
+
+    /// Whether the child works with this configuration, and was told no other one.
+    pub fn follows(&self, generation: u32) -> bool {
+        self.applied.get() == Some(generation) && self.waiting_for_applied.borrow().is_empty()
     }
 
     /// Asks about everything.
@@ -385,7 +396,8 @@ mod tests {
     #[test]
     fn a_later_configuration_answers_for_those_before() {
         let link = Link::new();
-        let waiting: Vec<_> = (1..4).map(|n| link.configure(n, Vec::new()).unwrap()).collect();
+        let waiting: Vec<_> =
+            (1..4).map(|n| link.configure(n, None, Vec::new()).unwrap()).collect();
         link.take(FromChild::Applied { generation: 2 });
         let done: Vec<bool> = waiting.iter().map(|applied| applied.try_recv().is_ok()).collect();
         assert_eq!(done, [true, true, false]);

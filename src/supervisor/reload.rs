@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use smol::channel::Receiver;
 use smol::future::yield_now;
 
 use super::configuration::{self, Accepted};
 use super::daemon::{Current, Daemon};
+use super::link::{Busy, Link};
 use super::scheduling;
 use super::time::within;
 use crate::config::diff::Diff;
 use crate::control::record::{Kind, Level};
 use crate::system::clock;
-use crate::vrrp::settings::Settings;
 
 /// How long the vrrp process may take to apply a configuration.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -67,19 +68,18 @@ async fn put_in_effect(
     accepted: Accepted,
     say: impl FnOnce(),
 ) -> Result<(), String> {
-    let generation = daemon.current.borrow().generation.wrapping_add(1);
-    let current = Current::new(accepted.model, generation, clock::now());
-    let settings = Settings::from_model(&current.model);
-    let body = postcard::to_allocvec(&settings).map_err(|error| error.to_string())?;
+    let base = daemon.current.borrow().generation;
+    let current = Current::new(accepted.model, base.wrapping_add(1), clock::now());
+    let link = daemon.link();
+    let told = tell(link.as_deref(), &daemon.current.borrow(), &current);
+    let asked = told.map_err(|error| error.to_string())?;
     // Everything else can wait until the vrrp process has it, also giving back what was before.
     let before = daemon.current.replace(current);
-    let link = daemon.link();
-    let asked = link.as_ref().map(|link| link.configure(generation, body));
     say();
     yield_now().await;
     daemon.set_socket_group();
     daemon.hardware.look();
-    drop((before, settings));
+    drop(before);
     let (Some(link), Some(asked)) = (link, asked) else {
         return Err("the vrrp process is not running; it starts with the new configuration".into());
     };
@@ -104,4 +104,16 @@ async fn put_in_effect(
             LIMIT.as_secs()
         )),
     }
+}
+
+/// Tells the vrrp process, if there is one: what changes, if it has the configuration before.
+fn tell(
+    link: Option<&Link>,
+    before: &Current,
+    current: &Current,
+) -> Result<Option<Result<Receiver<()>, Busy>>, postcard::Error> {
+    let Some(link) = link else { return Ok(None) };
+    let base = Some(before).filter(|before| link.follows(before.generation));
+    let body = current.for_vrrp(base)?;
+    Ok(Some(link.configure(current.generation, base.map(|base| base.generation), body)))
 }

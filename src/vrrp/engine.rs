@@ -8,6 +8,7 @@ use super::event::{Command, InterfaceState, TrackerState};
 use super::instance::{Context, Instance, Wish};
 use super::objects::Change;
 use super::outbox::Outbox;
+use super::reload::{Reloaded, Wanted};
 use super::schedule::Schedule;
 use super::settings::{OnForeignRemoval, Settings};
 use super::statistics::count;
@@ -37,6 +38,9 @@ pub struct Engine {
     /// The names of the groups.
     pub(super) group_names: Vec<Box<str>>,
     pub(super) instances: Vec<Option<Instance>>,
+    /// Those of the configuration, in its order.
+    pub(super) order: Vec<InstanceId>,
+    pub(super) reloaded: Reloaded,
     pub(super) groups: Vec<Vec<InstanceId>>,
     /// `None`: a reload brought it, and it was not reported yet.
     pub(super) interfaces: Vec<(Box<str>, Option<InterfaceState>)>,
@@ -75,6 +79,8 @@ impl Engine {
             startup_delay: Duration::ZERO,
             group_names: Vec::new(),
             instances: Vec::new(),
+            order: Vec::new(),
+            reloaded: Reloaded::default(),
             groups: Vec::new(),
             interfaces: Vec::new(),
             trackers: Vec::new(),
@@ -95,7 +101,9 @@ impl Engine {
             strangers: Vec::new(),
             too_short: 0,
         };
-        engine.configure(settings);
+        let wanted: Vec<_> = settings.instances.iter().map(Wanted::Like).collect();
+        engine.configure(&wanted, &settings.groups, settings.startup_delay);
+        engine.reloaded.members = true;
         engine
     }
 
@@ -127,7 +135,7 @@ impl Engine {
                     instance.resume = Some(last_advert);
                 }
             }
-            Event::Reload(settings) => self.reload(settings),
+            Event::Reload(change) => self.reload(change),
             Event::Refused { router, error } => self.refused(router, error),
             Event::Command(command) => self.command(command),
             Event::Shutdown => self.shutdown(),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::settings::Settings;
+use super::change::Change;
 use super::{InstanceId, InterfaceId, ObjectId, RouterId};
 use crate::units::{Instant, Mac};
 
@@ -90,7 +90,7 @@ pub enum Event<'a> {
     /// advert of a router that goes may be among them. After it, it reports the interfaces that are
     /// new in [`Engine::interfaces`](super::Engine::interfaces), also those that do not exist, and
     /// the results of all named trackers.
-    Reload(&'a Settings),
+    Reload(&'a Change),
     /// An operator's command.
     Command(Command),
     /// Stop all instances, with a planned hand-over where that is possible (`vrrp:S-11`, `S-21`).

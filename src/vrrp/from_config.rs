@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::change::Change;
 use super::settings::{
     AnnounceSettings, Authentication, Backups, GroupSettings, InstanceSettings, Object,
     OnForeignRemoval, Preempt, Settings, Track, Tracker, V3Checksum,
@@ -13,32 +14,30 @@ use crate::units::{Priority, Version};
 impl Settings {
     /// What the engine is to do for a model that was checked.
     pub fn from_model(model: &Model) -> Self {
-        let groups = model.groups.iter().filter(|group| !group.tracking_weight);
-        let mut unweighted: BTreeSet<&str> = BTreeSet::new();
-        unweighted.extend(groups.flat_map(|group| group.instances.iter().map(|name| &**name)));
-        Self {
-            instances: model
-                .instances
-                .iter()
-                .map(|i| instance(i, unweighted.contains(&*i.name), &model.trackers))
-                .collect(),
-            groups: model
-                .groups
-                .iter()
-                .map(|group| GroupSettings {
-                    name: group.name.clone(),
-                    members: group.instances.clone(),
-                    track: tracks(&group.track, &model.trackers),
-                })
-                .collect(),
-            startup_delay: model.global.startup_delay,
-        }
+        Change::between_models(None, model).into_settings().unwrap_or_default()
     }
 }
 
-/// Settings of one instance. Trackers with a weight do not count in a member of a group, unless
-/// the group says so.
-fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> InstanceSettings {
+/// The instances in which trackers with a weight do not count, since their group does not say so.
+pub(super) fn unweighted(model: &Model) -> BTreeSet<&str> {
+    let groups = model.groups.iter().filter(|group| !group.tracking_weight);
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    names.extend(groups.flat_map(|group| group.instances.iter().map(|name| &**name)));
+    names
+}
+
+/// The groups.
+pub(super) fn groups(model: &Model) -> Vec<GroupSettings> {
+    let settings = |group: &model::Group| GroupSettings {
+        name: group.name.clone(),
+        members: group.instances.clone(),
+        track: tracks(&group.track, &model.trackers),
+    };
+    model.groups.iter().map(settings).collect()
+}
+
+/// Settings of one instance; `in_group` as [`unweighted`] says.
+pub(super) fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> InstanceSettings {
     let owner = from.priority.is_owner();
     let mut track = tracks(&from.track, trackers);
     if in_group {

@@ -118,6 +118,11 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Whether these settings are about the same virtual router: everything else changes in place.
+    pub fn is_router_of(&self, settings: &InstanceSettings) -> bool {
+        settings.vrid == self.settings.vrid && settings.interface == self.settings.interface
+    }
+
     /// An instance in Initialize.
     pub fn new(
         id: InstanceId,

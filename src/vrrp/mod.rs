@@ -59,6 +59,7 @@
 pub mod action;
 mod adverts;
 mod announce;
+pub mod change;
 mod election;
 mod engine;
 pub mod event;
@@ -86,6 +87,7 @@ pub use action::*;
 pub use engine::Engine;
 pub use event::*;
 pub use query::Tracked;
+pub use reload::Reloaded;
 pub use router::Heard;
 
 use crate::units::Family;
@@ -122,11 +124,4 @@ pub struct ObjectId {
     pub instance: InstanceId,
     /// Its slot there.
     slot: u32,
-}
-
-impl ObjectId {
-    /// No other one is before it.
-    const FIRST: Self = Self { instance: InstanceId(0), slot: 0 };
-    /// No other one is after it.
-    const LAST: Self = Self { instance: InstanceId(u32::MAX), slot: u32::MAX };
 }

@@ -29,6 +29,7 @@
 
 mod adverts;
 pub mod announce;
+mod by_address;
 mod forwarding;
 mod inputs;
 mod kernel;

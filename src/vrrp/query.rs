@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::engine::Engine;
 use super::instance::Instance;
+use super::reload::Reloaded;
 use super::settings::{InstanceSettings, Object};
 use super::statistics::Statistics;
 use super::timers::Timer;
@@ -37,6 +38,11 @@ impl Engine {
             && !self.stopping
             && self.drain_until.is_none()
             && self.next_deadline().is_none_or(|at| at > now)
+    }
+
+    /// What the last configuration has changed; after [`Engine::new`], everything.
+    pub const fn reloaded(&self) -> &Reloaded {
+        &self.reloaded
     }
 
     /// The instances.

@@ -7,21 +7,51 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::change::{Change, Piece};
 use super::engine::{Engine, Key};
 use super::event::TrackerState;
 use super::instance::{Context, Instance, Wish};
-use super::settings::{InstanceSettings, Object, Settings, Track, Tracker};
+use super::settings::{GroupSettings, InstanceSettings, Object, Track, Tracker};
 use super::timers::Timer;
 use super::tracking::{Source, TrackRef};
 use super::{Action, Cause, InstanceId, InterfaceId, ObjectId, State};
 use crate::units::{Family, Priority, Version};
 
+/// What the last configuration has changed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Reloaded {
+    /// Instances that are new, have other settings, or go on after all.
+    pub changed: Vec<InstanceId>,
+    /// Some were added or removed.
+    pub members: bool,
+}
+
+/// One instance of a configuration to come.
+#[derive(Clone, Copy)]
+pub enum Wanted<'a> {
+    /// It stays as it is.
+    Same(InstanceId),
+    /// It is to be like this, and may be so already.
+    Like(&'a InstanceSettings),
+}
+
 impl Engine {
-    pub(super) fn reload(&mut self, settings: &Settings) {
+    pub(super) fn reload(&mut self, change: &Change) {
         if self.stopping {
             return;
         }
-        self.configure(settings);
+        let before = std::mem::take(&mut self.order);
+        let mut wanted = Vec::new();
+        for piece in &change.instances {
+            match piece {
+                Piece::Same { from, count } => {
+                    let places = before.iter().skip(*from as usize).take(*count as usize);
+                    wanted.extend(places.copied().map(Wanted::Same));
+                }
+                Piece::New(all) => wanted.extend(all.iter().map(Wanted::Like)),
+            }
+        }
+        self.configure(&wanted, &change.groups, change.startup_delay);
         self.pacers.start_over(self.now, &mut self.out.announcements);
         self.align_groups();
         self.try_all_again();
@@ -30,44 +60,65 @@ impl Engine {
     }
 
     /// Takes a configuration; states do not change but for instances that end.
-    pub(super) fn configure(&mut self, new: &Settings) {
-        let mut wanted: BTreeMap<&str, &InstanceSettings> = BTreeMap::new();
-        wanted.extend(new.instances.iter().map(|settings| (&*settings.name, settings)));
-        for id in self.ids() {
-            let Some(instance) = self.get(id) else { continue };
-            if instance.retiring {
-                continue;
+    pub(super) fn configure(
+        &mut self,
+        wanted: &[Wanted<'_>],
+        groups: &[GroupSettings],
+        startup_delay: Duration,
+    ) {
+        let mut named: BTreeMap<&str, &InstanceSettings> = BTreeMap::new();
+        let mut stays = vec![false; self.instances.len()];
+        for one in wanted {
+            match one {
+                Wanted::Like(settings) => {
+                    named.insert(&settings.name, settings);
+                }
+                Wanted::Same(id) => {
+                    if let Some(stays) = stays.get_mut(id.0 as usize) {
+                        *stays = true;
+                    }
+                }
             }
-            let settings = wanted.get(&*instance.settings.name);
-            let same = settings.map(|s| {
-                s.vrid == instance.settings.vrid && s.interface == instance.settings.interface
-            });
-            match same {
+        }
+        self.reloaded = Reloaded::default();
+        for (id, stays) in self.ids().zip(stays) {
+            let Some(instance) = self.get(id).filter(|i| !i.retiring && !stays) else { continue };
+            let settings = named.get(&*instance.settings.name);
+            match settings.map(|settings| instance.is_router_of(settings)) {
                 Some(true) => {}
                 Some(false) => self.retire(id, Cause::Reconfigured),
                 None => self.retire(id, Cause::Stopped),
             }
         }
-        let revived = self.revive(&wanted);
+        let revived = self.revive(&named);
+        self.reloaded.changed.extend(&revived);
         let mut known: BTreeMap<&str, InstanceId> = BTreeMap::new();
         let stay = self.instances.iter().flatten().filter(|i| !i.retiring);
         known.extend(stay.filter_map(|i| {
-            let (name, _) = wanted.get_key_value(&*i.settings.name)?;
+            let (name, _) = named.get_key_value(&*i.settings.name)?;
             Some((*name, i.id))
         }));
         // Places below it are taken.
         let mut free = 0;
-        for settings in &new.instances {
-            if let Some(&id) = known.get(&*settings.name) {
-                self.with(id, |instance, context| change(instance, settings, context));
-            } else {
-                let id = self.add(settings, &mut free);
-                known.insert(&settings.name, id);
-            }
+        let mut order = Vec::with_capacity(wanted.len());
+        for one in wanted {
+            order.push(match one {
+                Wanted::Same(id) => *id,
+                Wanted::Like(settings) => match known.get(&*settings.name) {
+                    Some(&id) => {
+                        let run = |i: &mut Instance, c: &mut Context<'_>| change(i, settings, c);
+                        if self.with(id, run) == Some(true) && !revived.contains(&id) {
+                            self.reloaded.changed.push(id);
+                        }
+                        id
+                    }
+                    None => self.add(settings, &mut free),
+                },
+            });
         }
-        self.group(new, &known);
-        self.startup_delay = new.startup_delay;
-        self.group_names = new.groups.iter().map(|group| group.name.clone()).collect();
+        self.order = order;
+        self.group(groups);
+        self.startup_delay = startup_delay;
         self.reserve();
         self.index();
         for id in self.ids() {
@@ -96,11 +147,14 @@ impl Engine {
         if let Some(slot) = self.instances.get_mut(place) {
             *slot = Some(Instance::new(id, settings.clone(), interface, self.now));
         }
+        self.reloaded.changed.push(id);
+        self.reloaded.members = true;
         id
     }
 
     /// Ends an instance that is no longer configured. It goes when the kernel is clean.
     fn retire(&mut self, id: InstanceId, cause: Cause) {
+        self.reloaded.members = true;
         self.with(id, |instance, context| {
             instance.retiring = true;
             instance.group = None;
@@ -114,19 +168,18 @@ impl Engine {
     }
 
     /// An instance that was removed and comes back before it has ended goes on. Gives those.
-    fn revive(&mut self, wanted: &BTreeMap<&str, &InstanceSettings>) -> Vec<InstanceId> {
+    fn revive(&mut self, named: &BTreeMap<&str, &InstanceSettings>) -> Vec<InstanceId> {
         let mut revived = Vec::new();
         for id in self.ids() {
             let back = self.get(id).is_some_and(|i| {
                 i.retiring
-                    && wanted.get(&*i.settings.name).is_some_and(|settings| {
-                        settings.vrid == i.settings.vrid
-                            && settings.interface == i.settings.interface
-                            && self.instance(&settings.name).is_none()
+                    && named.get(&*i.settings.name).is_some_and(|settings| {
+                        i.is_router_of(settings) && self.instance(&settings.name).is_none()
                     })
             });
             if back && let Some(instance) = self.get_mut(id) {
                 instance.retiring = false;
+                self.reloaded.members = true;
                 revived.push(id);
             }
         }
@@ -187,36 +240,41 @@ impl Engine {
         })
     }
 
-    fn group(&mut self, new: &Settings, known: &BTreeMap<&str, InstanceId>) {
-        let mut tracks: BTreeMap<InstanceId, Vec<TrackRef>> = BTreeMap::new();
-        for settings in &new.instances {
-            let own = settings.track.iter().map(|t| self.resolve(t)).collect();
-            if let Some(&id) = known.get(&*settings.name) {
-                tracks.insert(id, own);
+    fn group(&mut self, groups: &[GroupSettings]) {
+        for id in self.ids() {
+            let Some(instance) = self.get_mut(id) else { continue };
+            instance.group = None;
+            if instance.retiring {
+                continue;
+            }
+            let own = instance.settings.track.clone();
+            let own = own.iter().map(|track| self.resolve(track)).collect();
+            if let Some(instance) = self.get_mut(id) {
+                instance.tracked = own;
             }
         }
-        for instance in self.instances.iter_mut().flatten() {
-            instance.group = None;
-        }
+        self.group_names = groups.iter().map(|group| group.name.clone()).collect();
         self.groups.clear();
-        for group in &new.groups {
-            let number = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
+        if groups.is_empty() {
+            return;
+        }
+        let members: Vec<Vec<InstanceId>> = {
+            let mut ids: BTreeMap<&str, InstanceId> = BTreeMap::new();
+            let all = self.order.iter().filter_map(|id| self.get(*id));
+            ids.extend(all.map(|instance| (&*instance.settings.name, instance.id)));
+            let members = groups.iter().map(|group| group.members.iter());
+            members.map(|m| m.filter_map(|name| ids.get(&**name).copied()).collect()).collect()
+        };
+        for (number, (group, members)) in (0..).zip(groups.iter().zip(&members)) {
             let shared: Vec<_> = group.track.iter().map(|t| self.resolve(t)).collect();
-            let members: Vec<_> =
-                group.members.iter().filter_map(|name| known.get(&**name).copied()).collect();
-            for member in &members {
+            for member in members {
                 if let Some(instance) = self.get_mut(*member) {
                     instance.group = Some(number);
+                    instance.tracked.extend_from_slice(&shared);
                 }
-                tracks.entry(*member).or_default().extend_from_slice(&shared);
-            }
-            self.groups.push(members);
-        }
-        for (id, tracked) in tracks {
-            if let Some(instance) = self.get_mut(id) {
-                instance.tracked = tracked;
             }
         }
+        self.groups = members;
     }
 
     fn resolve(&mut self, track: &Track) -> TrackRef {
@@ -254,19 +312,20 @@ impl Engine {
     }
 
     fn index(&mut self) {
-        let mut index: BTreeMap<Key, InstanceId> = BTreeMap::new();
-        let mut replaced = Vec::new();
+        let (mut lookup, mut replaced): (Vec<(Key, InstanceId)>, Vec<_>) = Default::default();
         let all = || self.instances.iter().flatten();
         // One that still hands over listens for its successor, also when it has been replaced.
         for instance in all().filter(|i| !i.retiring).chain(all().filter(|i| i.retiring)) {
             for family in instance.families() {
                 let key = (instance.interface, family, instance.settings.vrid.get());
-                if *index.entry(key).or_insert(instance.id) != instance.id {
-                    replaced.push((key, instance.id));
+                // Most are in order, so that most are put at the end.
+                match lookup.binary_search_by_key(&key, |entry| entry.0) {
+                    Ok(_) => replaced.push((key, instance.id)),
+                    Err(place) => lookup.insert(place, (key, instance.id)),
                 }
             }
         }
-        self.lookup = index.into_iter().collect();
+        self.lookup = lookup;
         self.replaced = replaced;
     }
 
@@ -293,10 +352,10 @@ impl Engine {
     }
 }
 
-/// Changes an instance in place.
-fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context<'_>) {
+/// Changes an instance in place; whether there was something to change.
+fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context<'_>) -> bool {
     if instance.settings == *new {
-        return;
+        return false;
     }
     let before = instance.effective_priority();
     let preempt = instance.settings.preempt;
@@ -332,6 +391,7 @@ fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context
         }
     }
     instance.priority_notice(before, context);
+    true
 }
 
 fn change_interval(instance: &mut Instance, family: Family, context: &mut Context<'_>) {

@@ -12,7 +12,7 @@ use crate::config::{Route, Rule};
 use crate::units::{Centiseconds, Family, Priority, Version, Vrid};
 
 /// All instances and groups of one generation of the configuration.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Settings {
     /// The instances, in configuration order.
     pub instances: Vec<InstanceSettings>,

@@ -4,6 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use steadfast::units::Family;
+use steadfast::vrrp::change::Change;
+use steadfast::vrrp::settings::Settings;
 use steadfast::vrrp::{Command, Event, InterfaceState};
 
 use crate::network::Frame;
@@ -132,10 +134,16 @@ impl World {
     fn reload_now(&mut self, n: usize, generation: Generation) {
         note!(self, node n, "reload to generation {generation}");
         self.timeline.mix(self.now, [3, n as u64, generation as u64]);
-        self.nodes[n].generation = generation;
+        let before = std::mem::replace(&mut self.nodes[n].generation, generation);
         self.watch.disturbed(n, self.now);
         let plan = Rc::clone(&self.plan);
-        self.feed(n, Event::Reload(&plan.settings[n][generation]));
+        // Some are told all, as a process is whose configuration the supervisor does not know.
+        let before = match n % 2 {
+            0 => &plan.settings[n][before],
+            _ => &Settings::default(),
+        };
+        let change = Change::between(before, &plan.settings[n][generation]);
+        self.feed(n, Event::Reload(&change));
         self.learn_ids(n);
         // Interfaces that the engine has not known until now, and results of checks that nothing
         // used before.

@@ -45,7 +45,8 @@ impl Shell {
     /// Makes what adverts need, so that a takeover need not wait for that.
     pub(super) fn prepare(&mut self) {
         let engine = &self.engine;
-        for id in engine.instances() {
+        self.packets.reconfigured(&engine.reloaded().changed);
+        for &id in &engine.reloaded().changed {
             let link = engine.interface_of(id).and_then(|i| self.links.index(i));
             for router in engine.routers(id) {
                 self.transmitter.prepare(router.family);

@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use nix::errno::Errno;
 
+use super::by_address::ByAddress;
 use super::opening::Opening;
 use crate::config::objects::VirtualAddress;
 use crate::netlink::batch::{Answer, BATCH, IN_FLIGHT, NotTaken, Outcome, Request};
@@ -24,7 +25,7 @@ use crate::netlink::route::Resolved;
 use crate::system::clock;
 use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
-use crate::vrrp::{Engine, KernelError, ObjectId};
+use crate::vrrp::{Engine, InstanceId, KernelError, ObjectId};
 
 /// A request on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,11 +58,9 @@ pub struct Kernel {
     pub monitor: Monitor,
     commands: Commands<Token>,
     /// Which objects are about an address.
-    by_address: BTreeSet<(IpAddr, ObjectId)>,
+    by_address: ByAddress,
     /// Routes and rules.
     watched: Vec<ObjectId>,
-    /// Addresses that are no source for adverts, since they move.
-    moving: BTreeSet<IpAddr>,
     in_flight: BTreeMap<ObjectId, u32>,
     /// The link that an address was put on: that may have another name when it is removed.
     places: BTreeMap<ObjectId, LinkIndex>,
@@ -93,9 +92,8 @@ impl Kernel {
         Ok(Self {
             monitor,
             commands,
-            by_address: BTreeSet::new(),
+            by_address: ByAddress::default(),
             watched: Vec::new(),
-            moving: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             places: BTreeMap::new(),
             opening: Opening::default(),
@@ -115,30 +113,40 @@ impl Kernel {
     /// # Errors
     /// What the system says when routes and rules can not be watched.
     pub fn configure(&mut self, engine: &Engine) -> io::Result<()> {
-        self.by_address.clear();
-        self.moving.clear();
-        self.watched.clear();
-        let (mut routes, mut rules) = (Vec::new(), Vec::new());
+        let reloaded = engine.reloaded();
+        let mut stays: Vec<bool> = Vec::new();
         for id in engine.instances() {
-            let owner = engine.settings(id).is_some_and(|s| s.priority.is_owner());
+            stays.resize(id.0 as usize + 1, false);
+            if let Some(last) = stays.last_mut() {
+                *last = true;
+            }
+        }
+        for id in &reloaded.changed {
+            if let Some(stays) = stays.get_mut(id.0 as usize) {
+                *stays = false;
+            }
+        }
+        let as_before = |id: InstanceId| stays.get(id.0 as usize) == Some(&true);
+        self.by_address.retain(as_before);
+        for &id in &reloaded.changed {
+            // The addresses of their owner are real ones of the interface.
+            let moves = engine.settings(id).is_some_and(|s| !s.priority.is_owner());
             for (object, what) in engine.objects(id) {
                 if let Some(address) = what.announced() {
-                    self.by_address.insert((address, object));
-                    // The addresses of their owner are real ones of the interface.
-                    if !owner {
-                        self.moving.insert(address);
-                    }
-                }
-                match what {
-                    Object::Route(route) => routes.push(route.clone()),
-                    Object::Rule(rule) => rules.push(rule.clone()),
-                    Object::Filter | Object::Address(_) | Object::Excluded(_) => {}
-                }
-                if matches!(what, Object::Route(_) | Object::Rule(_)) {
-                    self.watched.push(object);
+                    self.by_address.add(address, object, moves);
                 }
                 self.dirty.insert(object);
             }
+        }
+        self.watched.clear();
+        let (mut routes, mut rules) = (Vec::new(), Vec::new());
+        for (object, what) in engine.instances().flat_map(|id| engine.objects(id)) {
+            match what {
+                Object::Route(route) => routes.push(route.clone()),
+                Object::Rule(rule) => rules.push(rule.clone()),
+                Object::Filter | Object::Address(_) | Object::Excluded(_) => continue,
+            }
+            self.watched.push(object);
         }
         self.unheard.retain(|object| engine.object(*object).is_some());
         self.places.retain(|object, _| engine.object(*object).is_some());
@@ -147,7 +155,7 @@ impl Kernel {
 
     /// Whether an address is one that moves, so that no advert comes from it.
     pub fn moves(&self, address: IpAddr) -> bool {
-        self.moving.contains(&address)
+        self.by_address.moves(address)
     }
 
     /// The link of an interface.
@@ -398,14 +406,13 @@ impl Kernel {
                     links.extend([before, after].into_iter().flatten().map(|link| link.name));
                 }
                 What::Address { before, after } => {
-                    for (_, object) in after.iter().flat_map(|a| of(&self.by_address, a.address)) {
-                        self.unheard.remove(object);
+                    for object in after.iter().flat_map(|a| self.by_address.of(a.address)) {
+                        self.unheard.remove(&object);
                     }
                     for address in [before, after].into_iter().flatten() {
-                        let objects = of(&self.by_address, address.address);
-                        self.dirty.extend(objects.map(|(_, object)| object));
+                        self.dirty.extend(self.by_address.of(address.address));
                         // No advert comes from those that move: the interface is what it was.
-                        if !self.moving.contains(&address.address) {
+                        if !self.by_address.moves(address.address) {
                             let link = self.monitor.cache().link(address.link);
                             links.extend(link.map(|link| link.name.clone()));
                         }
@@ -424,14 +431,6 @@ const fn opens_late(address: &VirtualAddress) -> Option<Ipv6Addr> {
         IpAddr::V6(own) if !address.dad => Some(own),
         IpAddr::V6(_) | IpAddr::V4(_) => None,
     }
-}
-
-/// The objects that are about an address.
-fn of(
-    all: &BTreeSet<(IpAddr, ObjectId)>,
-    address: IpAddr,
-) -> impl Iterator<Item = &(IpAddr, ObjectId)> {
-    all.range((address, ObjectId::FIRST)..=(address, ObjectId::LAST))
 }
 
 mod presence;

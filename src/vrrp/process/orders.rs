@@ -10,7 +10,7 @@ use crate::control::link::{FromChild, Ticket, ToChild};
 use crate::control::record::{Kind, Level};
 use crate::control::status::VrrpProcess;
 use crate::system::{clock, heap, memory};
-use crate::vrrp::settings::Settings;
+use crate::vrrp::change::Change;
 use crate::vrrp::{Command, Event, InstanceId, Notice, State};
 
 use super::shell::{End, Shell};
@@ -39,7 +39,9 @@ impl Shell {
                 self.send(&FromChild::Hello { number });
                 self.housekeeping();
             }
-            ToChild::Configuration { generation, body } => self.configure(generation, &body),
+            ToChild::Configuration { generation, base, body } => {
+                self.configure(generation, base, &body);
+            }
             ToChild::Status { ticket } => self.reporting.push_back((ticket, 0)),
             ToChild::Switchover { ticket, instance, hold_for, force } => {
                 self.with_instance(ticket, &instance, |shell, id| {
@@ -140,21 +142,26 @@ impl Shell {
         format!(", with {} of its sync group", others.join(", "))
     }
 
-    fn configure(&mut self, generation: u32, body: &[u8]) {
-        let settings: Settings = match postcard::from_bytes(body) {
-            Ok(settings) => settings,
+    fn configure(&mut self, generation: u32, base: Option<u32>, body: &[u8]) {
+        let change: Change = match postcard::from_bytes(body) {
+            Ok(change) => change,
             Err(error) => {
                 self.fail(&format!("the configuration can not be read: {error}"));
                 return;
             }
         };
+        let in_effect = self.generation.filter(|_| self.started && self.next.is_none());
+        if base.is_some() && base != in_effect {
+            self.fail("the supervisor changes a configuration that is not in effect");
+            return;
+        }
         if self.stopping {
             return;
         }
         if self.started {
             // What the old configuration still wants to say comes first.
-            self.next = Some((generation, settings));
-        } else {
+            self.next = Some((generation, change));
+        } else if let Some(settings) = change.into_settings() {
             self.engine = crate::vrrp::Engine::new(&settings);
             self.generation = Some(generation);
             self.start_when_ready();
@@ -164,12 +171,13 @@ impl Shell {
     /// Takes over the configuration that waits, if any. To be called when there is nothing left to
     /// do for the one in effect.
     pub(super) fn reload(&mut self) -> bool {
-        let Some((generation, settings)) = self.next.take().filter(|_| !self.stopping) else {
+        let Some((generation, change)) = self.next.take().filter(|_| !self.stopping) else {
             return false;
         };
+        self.generation = Some(generation);
         // Before its places can be those of new instances.
         self.forget();
-        self.engine.handle(Event::Reload(&settings), clock::now());
+        self.engine.handle(Event::Reload(&change), clock::now());
         self.forget();
         self.adopt();
         self.saved.states(&self.engine);
@@ -183,8 +191,10 @@ impl Shell {
             self.fail(&format!("cannot hear of routes and rules: {error}"));
         }
         self.links.configure(&self.engine);
-        for text in self.saved.configure(&self.engine) {
-            self.say(Level::Warning, Kind::Process, text);
+        if self.engine.reloaded().members {
+            for text in self.saved.configure(&self.engine) {
+                self.say(Level::Warning, Kind::Process, text);
+            }
         }
         for (id, name) in self.links.all() {
             self.sync_link(id, &name);

@@ -30,11 +30,14 @@ pub struct Packets {
 }
 
 impl Packets {
-    /// After a reload: packets are built again when they are sent next. Those of routers that are
-    /// gone stay, since their priority 0 is still to be sent.
-    pub fn reconfigured(&mut self) {
-        for packet in self.known.iter_mut().flatten().flatten() {
-            packet.stale = true;
+    /// After a reload: packets of these instances are built again when they are sent next. Those
+    /// of routers that are gone stay, since their priority 0 is still to be sent.
+    pub fn reconfigured(&mut self, changed: &[InstanceId]) {
+        for id in changed {
+            let packets = self.known.get_mut(id.0 as usize);
+            for packet in packets.into_iter().flatten().flatten() {
+                packet.stale = true;
+            }
         }
     }
 

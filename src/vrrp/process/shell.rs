@@ -28,6 +28,7 @@ use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::system::timer::Timer;
 use crate::units::Instant;
+use crate::vrrp::change::Change;
 use crate::vrrp::settings::Settings;
 use crate::vrrp::{Action, Engine, Event, InstanceId, ObjectId, RouterId};
 use nix::errno::Errno;
@@ -63,7 +64,7 @@ pub struct Shell {
     pub(super) generation: Option<u32>,
     pub(super) role: Role,
     /// Another configuration came, and waits until the one in effect has nothing left to do.
-    pub(super) next: Option<(u32, Settings)>,
+    pub(super) next: Option<(u32, Change)>,
     pub(super) kernel: Kernel,
     /// There are more requests for it.
     pub(super) asking: bool,
@@ -419,7 +420,6 @@ impl Shell {
     pub(super) fn forget(&mut self) {
         let engine = &self.engine;
         let exists = |id: InstanceId| engine.settings(id).is_some();
-        self.packets.reconfigured();
         self.packets.retain(engine);
         self.records.retain(exists);
         self.warnings.retain(|id, _| exists(*id));

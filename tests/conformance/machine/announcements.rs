@@ -41,7 +41,7 @@ fn g_5_two_bursts() {
 fn g_5_rounds() {
     let mut d = Driver::master(with(plain()));
     let instance = d.a();
-    d.event(Event::Reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })])));
+    d.reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })]));
     d.clear();
     d.command(Command::Announce { instance });
     let pair = ["announce 192.0.2.100", "announce 192.0.2.101"];
@@ -59,7 +59,7 @@ fn g_5_rounds() {
 fn g_5_first_ones_first() {
     let mut d = Driver::master(with(plain()));
     let instance = d.a();
-    d.event(Event::Reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })])));
+    d.reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })]));
     let engine = &mut d.engine;
     engine.handle(Event::Command(Command::Announce { instance }), d.now);
     let first: Vec<_> = std::iter::from_fn(|| engine.poll_first_announcement()).collect();

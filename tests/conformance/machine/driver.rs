@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use steadfast::units::{Family, Instant};
+use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::{InstanceSettings, Object, Settings};
 use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::*;
@@ -40,6 +41,7 @@ pub enum Kernel {
 
 pub struct Driver {
     pub engine: Engine,
+    settings: Settings,
     pub now: Instant,
     pub log: Vec<(Duration, Action)>,
     /// The same without notices, in words.
@@ -73,6 +75,7 @@ impl Driver {
     pub fn idle(settings: &Settings) -> Self {
         let mut driver = Self {
             engine: Engine::new(settings),
+            settings: settings.clone(),
             now: START,
             log: Vec::new(),
             words: Vec::new(),
@@ -308,7 +311,15 @@ impl Driver {
 
     pub fn reload(&mut self, settings: &Settings) {
         self.grouped = !settings.groups.is_empty();
-        self.event(Event::Reload(settings));
+        // As the supervisor tells it: the engine has to come to the same as with all settings.
+        let change = Change::between(&self.settings, settings);
+        self.settings = settings.clone();
+        self.event(Event::Reload(&change));
+        let has = |i: &InstanceSettings| {
+            self.engine.instance(&i.name).and_then(|id| self.engine.settings(id)) == Some(i)
+        };
+        assert!(settings.instances.iter().all(has));
+        assert_eq!(self.engine.instances().count(), settings.instances.len());
     }
 
     /// Reloads with one instance.

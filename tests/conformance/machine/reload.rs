@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use steadfast::config::objects::VirtualAddress;
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
+use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::{
     AnnounceSettings, InstanceSettings, Object, Preempt, Track, Tracker,
 };
@@ -302,7 +303,7 @@ fn s_41_a_new_owner_does_not_go_ahead() {
     let mut d = Driver::started(&one);
     d.hear(&peer(20, 255));
     assert_eq!(d.state(), State::Backup);
-    d.engine.handle(Event::Reload(&s), d.now);
+    d.engine.handle(Event::Reload(&Change::between(&one, &s)), d.now);
     d.all_interfaces_up();
     assert_eq!((d.state(), d.state_of("b")), (State::Backup, State::Backup));
     d.hear_for(&peer(20, 255), ms(10_000));
@@ -350,7 +351,8 @@ fn not_while_stopping() {
     d.event(Event::Shutdown);
     d.run_for(ms(20));
     d.clear();
-    d.reload(&settings(vec![instance("a"), both_as("b")]));
+    let s = settings(vec![instance("a"), both_as("b")]);
+    d.event(Event::Reload(&Change::between(&settings(vec![instance("a")]), &s)));
     assert_eq!(d.engine.instance("b"), None);
     assert_eq!(d.deeds(), [""; 0]);
 }

@@ -7,6 +7,7 @@ use steadfast::config::model::Model;
 use steadfast::config::report::{Counts, findings, lines};
 use steadfast::config::{parse, source, tree};
 use steadfast::units::Instant;
+use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::Settings;
 use steadfast::vrrp::{Action, Engine, Event, InterfaceState};
 
@@ -99,9 +100,10 @@ fn machine(model: Option<&Model>) -> Machine {
 /// What is accepted can be done.
 fn accepted(model: &Model) {
     let settings = Settings::from_model(model);
-    let octets = postcard::to_allocvec(&settings).expect("settings go to the child");
-    let there: Settings = postcard::from_bytes(&octets).expect("and arrive");
-    assert_eq!(there, settings);
+    let octets = postcard::to_allocvec(&Change::between_models(None, model));
+    let octets = octets.expect("settings go to the child");
+    let there: Change = postcard::from_bytes(&octets).expect("and arrive");
+    assert_eq!(there.into_settings().as_ref(), Some(&settings));
     for instance in &settings.instances {
         netlink::objects(&instance.objects);
     }
@@ -122,7 +124,8 @@ fn accepted(model: &Model) {
         work(&mut engine, now);
         assert!(engine.next_deadline().is_none_or(|due| due > now), "it would spin");
     }
-    engine.handle(Event::Reload(&settings), now);
+    let same = Change::between_models(Some(model), model);
+    engine.handle(Event::Reload(&same), now);
     work(&mut engine, now);
 }
 

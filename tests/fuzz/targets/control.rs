@@ -14,7 +14,7 @@ use steadfast::control::{render, verdict, warnings, words};
 use steadfast::supervisor::lines::Lines;
 use steadfast::supervisor::log::line::{self, Clocks};
 use steadfast::units::Instant;
-use steadfast::vrrp::settings::Settings;
+use steadfast::vrrp::change::Change;
 
 use super::input::Input;
 
@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
         4 => record(&mut input),
         5 => document(input.rest()),
         6 => event(input.rest()),
-        _ => drop(stays::<Settings>(input.rest())),
+        _ => drop(stays::<Change>(input.rest())),
     }
 }
 

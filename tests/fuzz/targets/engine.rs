@@ -74,7 +74,8 @@ fn step(driver: &mut Driver, input: &mut Input<'_>) {
         }
         17 => {
             let settings = settings::some(input);
-            driver.reload(&settings);
+            let by_change = input.flag();
+            driver.reload(&settings, by_change);
         }
         18 => match input.u8() % 4 {
             0 => driver.start(),

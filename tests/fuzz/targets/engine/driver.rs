@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use steadfast::netlink::cache::Cache;
 use steadfast::units::Instant;
+use steadfast::vrrp::change::Change;
 use steadfast::vrrp::process::words;
 use steadfast::vrrp::settings::Settings;
 use steadfast::vrrp::{
@@ -45,6 +46,7 @@ struct Sent {
 
 pub struct Driver {
     pub engine: Engine,
+    settings: Settings,
     pub refusals: u8,
     /// No advert can be sent.
     pub mute: bool,
@@ -69,6 +71,7 @@ impl Driver {
         let late = manners & manners::LATE_CLOCK != 0;
         let mut driver = Self {
             engine: Engine::new(settings),
+            settings: settings.clone(),
             refusals: 0,
             mute: false,
             now: Instant::from_nanos(if late { 1 << 60 } else { 1_000_000_000 }),
@@ -179,14 +182,17 @@ impl Driver {
         }
     }
 
-    pub fn reload(&mut self, settings: &Settings) {
+    /// A reload, told whole or as a change.
+    pub fn reload(&mut self, settings: &Settings, by_change: bool) {
         if self.stopping {
             return;
         }
         self.reloaded = true;
         // Another instance may have the place of one that has ended.
         self.sent.clear();
-        self.feed(Event::Reload(settings));
+        let before = std::mem::replace(&mut self.settings, settings.clone());
+        let before = if by_change { before } else { Settings::default() };
+        self.feed(Event::Reload(&Change::between(&before, settings)));
         self.report_interfaces(false);
     }
 
