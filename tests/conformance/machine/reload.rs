@@ -10,7 +10,9 @@ use steadfast::vrrp::settings::{
     AnnounceSettings, InstanceSettings, Object, Preempt, Track, Tracker,
 };
 use steadfast::vrrp::timers::Timer;
-use steadfast::vrrp::{Cause, Engine, Event, FaultReason, InterfaceState, Notice, State};
+use steadfast::vrrp::{
+    Cause, Engine, Event, FaultReason, InstanceId, InterfaceState, Notice, State,
+};
 
 use super::driver::*;
 
@@ -28,6 +30,41 @@ fn nothing_changes() {
 
 fn both_as(name: &str) -> InstanceSettings {
     InstanceSettings { name: name.into(), vrid: Vrid::new(9).unwrap(), ..both() }
+}
+
+/// What follows a reload is done for those that it changed, and for no others.
+#[test]
+fn what_changed() {
+    let (a, b) = (instance("a"), both_as("b"));
+    let other_b = InstanceSettings { priority: Priority(7), ..b.clone() };
+    let renamed_b = InstanceSettings { vrid: Vrid::new(8).unwrap(), ..b.clone() };
+    let all = settings(vec![a.clone(), b.clone()]);
+    let engine = Engine::new(&all);
+    assert_eq!(engine.reloaded().changed.len(), 2);
+    assert!(engine.reloaded().members, "also when there are none");
+    for (new, changed, members) in [
+        (vec![a.clone(), b.clone()], &[][..], false),
+        (vec![b.clone(), a.clone()], &[], false),
+        (vec![a.clone(), other_b], &["b"], false),
+        (vec![a.clone()], &[], true),
+        (vec![a.clone(), renamed_b], &["b"], true),
+        (vec![a, b, both_as("c")], &["c"], true),
+    ] {
+        // Told by what is in effect, and told anew.
+        for before in [all.clone(), settings(Vec::new())] {
+            let mut d = Driver::started(&all);
+            let change = Change::between(&before, &settings(new.clone()));
+            d.engine.handle(Event::Reload(&change), d.now);
+            let name = |id: &InstanceId| &*d.engine.settings(*id).unwrap().name;
+            let names: Vec<&str> = d.engine.reloaded().changed.iter().map(name).collect();
+            assert_eq!((&*names, d.engine.reloaded().members), (changed, members), "{new:#?}");
+            let expected: Vec<_> = new.iter().collect();
+            let mut now: Vec<_> =
+                d.engine.instances().filter_map(|id| d.engine.settings(id)).collect();
+            now.sort_by_key(|found| expected.iter().position(|i| i.name == found.name));
+            assert_eq!(now, expected);
+        }
+    }
 }
 
 /// A master stays master, whatever of these changes.

@@ -92,3 +92,37 @@ fn what_can_not_be_asked_is_answered_once() {
     kernel.ask(&engine, address, false);
     assert_eq!(errno(&kernel.take_done()), [None], "it is gone with its interface");
 }
+
+#[test]
+fn a_reload_is_about_what_it_changes() {
+    let model = |addresses: &str, priority: u8| {
+        let text = format!(
+            "[vrrp.instance.lan]\ninterface = \"lo\"\nvirtual_router_id = 1\n\
+             virtual_addresses = [\"192.0.2.251/32\"]\n\
+             [vrrp.instance.dmz]\ninterface = \"lo\"\nvirtual_router_id = 2\npriority = {priority}\n\
+             virtual_addresses = [{addresses}]\n"
+        );
+        crate::config::parse(&text, None).model.unwrap()
+    };
+    let [one, two, three]: [IpAddr; 3] =
+        ["192.0.2.251", "192.0.2.252", "192.0.2.253"].map(|address| address.parse().unwrap());
+    let mut before = model("\"192.0.2.252/32\"", 100);
+    let mut engine = Engine::new(&Settings::from_model(&before));
+    let mut kernel = Kernel::open().unwrap();
+    kernel.configure(&engine).unwrap();
+    for (addresses, priority, dirty, moves) in [
+        ("\"192.0.2.252/32\"", 100, 0, [true, true, false]),
+        ("\"192.0.2.252/32\", \"192.0.2.253/32\"", 100, 2, [true, true, true]),
+        ("\"192.0.2.253/32\"", 100, 1, [true, false, true]),
+        ("\"192.0.2.253/32\"", 255, 1, [true, false, false]),
+    ] {
+        let after = model(addresses, priority);
+        let change = crate::vrrp::change::Change::between_models(Some(&before), &after);
+        engine.handle(crate::vrrp::Event::Reload(&change), Instant::ORIGIN);
+        kernel.dirty.clear();
+        kernel.configure(&engine).unwrap();
+        assert_eq!(kernel.dirty.len(), dirty, "{addresses}");
+        assert_eq!([one, two, three].map(|address| kernel.moves(address)), moves, "{addresses}");
+        before = after;
+    }
+}
