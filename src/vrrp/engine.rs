@@ -5,16 +5,13 @@ use std::time::Duration;
 
 use super::announce::Pacers;
 use super::event::{Command, InterfaceState, TrackerState};
-use super::instance::{Context, Instance, Wish};
-use super::objects::Change;
+use super::instance::{Context, Instance};
 use super::outbox::Outbox;
 use super::reload::{Reloaded, Wanted};
 use super::schedule::Schedule;
-use super::settings::{OnForeignRemoval, Settings};
+use super::settings::Settings;
 use super::statistics::count;
-use super::timers::Timer;
-use super::tracking::{Source, interface_as_tracker, verdict};
-use super::{Action, Cause, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
+use super::{Action, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
 use crate::units::{Family, Instant, Mac};
 
 /// Where packets of a virtual router arrive.
@@ -407,158 +404,6 @@ impl Engine {
                 self.grant(id, wish);
             }
         }
-    }
-
-    // Surroundings
-
-    fn interface_changed(&mut self, interface: InterfaceId, state: InterfaceState) {
-        let Some((_, known)) = self.interfaces.get_mut(interface.0 as usize) else { return };
-        if *known == Some(state) {
-            return;
-        }
-        let was = known.replace(state);
-        let now = self.now;
-        for id in self.ids() {
-            let Some(instance) = self.get(id) else { continue };
-            let own = instance.interface == interface;
-            let tracks = instance.tracked.iter().any(|t| t.source == Source::Interface(interface));
-            if own && was.is_some_and(|was| was.present) && !state.present {
-                self.with(id, |instance, context| {
-                    instance.objects.interface_gone();
-                    instance.queue_kernel(context);
-                });
-            }
-            if own || tracks {
-                self.assess(id);
-            }
-            if own && let Some(instance) = self.get_mut(id) {
-                instance.try_again(now);
-            }
-            if own && state.up && !was.is_some_and(|was| was.up) {
-                // A master that does not track its interface stayed master all the time, and
-                // others may have announced meanwhile.
-                self.with(id, |instance, context| {
-                    instance.announce(instance.settings.announce.repeat, context);
-                });
-            }
-        }
-        self.evaluate_all();
-    }
-
-    fn tracker_changed(&mut self, name: &str, state: TrackerState) {
-        let Some(index) = self.trackers.iter().position(|(known, _)| **known == *name) else {
-            return;
-        };
-        if let Some((_, known)) = self.trackers.get_mut(index) {
-            *known = state;
-        }
-        let source = Source::Named(u32::try_from(index).unwrap_or(u32::MAX));
-        for id in self.ids() {
-            if self.get(id).is_some_and(|i| i.tracked.iter().any(|t| t.source == source)) {
-                self.assess(id);
-            }
-        }
-        self.evaluate_all();
-    }
-
-    /// Recomputes what an instance's surroundings mean for it, without changing its state.
-    pub(super) fn assess(&mut self, id: InstanceId) {
-        let Some(instance) = self.get(id) else { return };
-        let own = self.interfaces.get(instance.interface.0 as usize).and_then(|(_, state)| *state);
-        let before = instance.effective_priority();
-        if let Some(instance) = self.get_mut(id) {
-            let own = own.unwrap_or_default();
-            instance.interface_source = (own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6));
-            instance.can_send = own.present && (own.up || instance.settings.dont_track_primary);
-        }
-        let Some(instance) = self.get(id) else { return };
-        let found = verdict(instance, own, |source| match source {
-            Source::Interface(interface) => self
-                .interfaces
-                .get(interface.0 as usize)
-                .map_or(TrackerState::Unknown, |(_, state)| interface_as_tracker(*state)),
-            Source::Named(index) => {
-                self.trackers.get(index as usize).map_or(TrackerState::Unknown, |(_, state)| *state)
-            }
-        });
-        let Some(instance) = self.get_mut(id) else { return };
-        instance.weight = found.weight;
-        instance.waiting = found.wait;
-        let reason = std::mem::replace(&mut instance.fault, found.fault);
-        let (state, now) = (instance.state, instance.effective_priority());
-        if state == State::Fault
-            && reason != found.fault
-            && let Some(reason) = found.fault
-        {
-            self.out.notice(Notice::FaultChanged { instance: id, reason });
-        }
-        if before != now {
-            self.out.notice(Notice::PriorityChanged { instance: id, from: before, to: now });
-        }
-    }
-
-    // Kernel objects
-
-    fn object_seen(&mut self, object: ObjectId, present: bool) {
-        let started = self.started;
-        let wish = self.with(object.instance, |instance, context| {
-            let change = instance.objects.observe(object.slot, present);
-            if !started {
-                return None;
-            }
-            instance.queue_kernel(context);
-            if change != Change::Stolen || instance.hand_over.is_some() {
-                return None;
-            }
-            match instance.settings.on_foreign_removal {
-                OnForeignRemoval::Backup => {
-                    context.out.notice(Notice::ForeignRemoval { object, restore_in: None });
-                    Some(Wish::Backup { cause: Cause::ForeignRemoval { object }, stop: true })
-                }
-                OnForeignRemoval::Restore => {
-                    let wait = instance.objects.restore(object.slot, context.now);
-                    if !wait.is_zero() {
-                        instance.timers.set_no_later(Timer::Retry, context.now + wait);
-                    }
-                    let restore_in = Some(wait);
-                    context.out.notice(Notice::ForeignRemoval { object, restore_in });
-                    None
-                }
-            }
-        });
-        if let Some(wish) = wish.flatten() {
-            self.grant(object.instance, wish);
-        }
-    }
-
-    fn acknowledged(
-        &mut self,
-        object: ObjectId,
-        present: bool,
-        result: Result<(), super::KernelError>,
-    ) {
-        self.with(object.instance, |instance, context| {
-            let now = context.now;
-            match instance.objects.acknowledge(object.slot, present, result.is_ok(), now) {
-                Change::Installed => {
-                    let rounds = instance.settings.announce.repeat;
-                    instance.announce_one(object.slot, rounds, context);
-                }
-                Change::Refused(retry_in) => {
-                    instance.timers.set_no_later(Timer::Retry, now + retry_in);
-                    if let Err(error) = result {
-                        context.out.notice(Notice::KernelRefused {
-                            object,
-                            present,
-                            error,
-                            retry_in,
-                        });
-                    }
-                }
-                Change::None | Change::Removed | Change::Stolen => {}
-            }
-            instance.queue_kernel(context);
-        });
     }
 
     // Commands

@@ -50,7 +50,9 @@
 //! | `objects` | wanted against seen kernel state |
 //! | `announce` | the schedule and spacing of announcements: G-5 |
 //! | `tracking` | priorities and faults: S-40 |
+//! | `surroundings` | what interfaces, tracked things and the kernel's answers mean |
 //! | `reload` | from one configuration to the next |
+//! | [`change`] | what is different between two configurations |
 //! | `refusal` | what a master does whose adverts do not leave |
 //! | `reception` | which router a packet is for, and what is remarked about it |
 //! | [`validation`] | which packets count: V-21 to V-41 |
@@ -79,6 +81,7 @@ mod schedule;
 pub mod settings;
 mod states;
 pub mod statistics;
+mod surroundings;
 pub mod timers;
 mod tracking;
 pub mod validation;
