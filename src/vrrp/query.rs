@@ -78,6 +78,12 @@ impl Engine {
         self.get(object.instance)?.objects.get(object.slot).map(|slot| &slot.object)
     }
 
+    /// Whether an object is configured, or may be in the kernel yet.
+    pub fn has_object(&self, object: ObjectId) -> bool {
+        let slot = |i: &Instance| i.objects.get(object.slot).is_some_and(|slot| !slot.forgotten());
+        self.get(object.instance).is_some_and(slot)
+    }
+
     /// Whether the kernel has an object, as far as is known.
     pub fn object_present(&self, object: ObjectId) -> bool {
         let slot = |i: &Instance| i.objects.get(object.slot).is_some_and(|slot| slot.present());

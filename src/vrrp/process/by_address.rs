@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::vrrp::{InstanceId, ObjectId};
+use crate::vrrp::ObjectId;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -16,9 +16,9 @@ struct Entry {
 pub struct ByAddress(Vec<Entry>);
 
 impl ByAddress {
-    /// Forgets the objects of all other instances.
-    pub fn retain(&mut self, stays: impl Fn(InstanceId) -> bool) {
-        self.0.retain(|entry| stays(entry.object.instance));
+    /// Forgets all other objects.
+    pub fn retain(&mut self, stays: impl Fn(ObjectId) -> bool) {
+        self.0.retain(|entry| stays(entry.object));
     }
 
     /// One more. `moves`: it is no source for adverts, since it does not stay on a router.
@@ -48,6 +48,7 @@ impl ByAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vrrp::InstanceId;
 
     fn object(instance: u32) -> ObjectId {
         ObjectId { instance: InstanceId(instance), slot: 0 }
@@ -67,7 +68,7 @@ mod tests {
         let found: Vec<u32> = of(&all, two);
         assert_eq!(found, [1, 4]);
         assert_eq!([one, two, three].map(|address| all.moves(address)), [false, true, true]);
-        all.retain(|id| id.0 != 4 && id.0 != 3);
+        all.retain(|object| ![3, 4].contains(&object.instance.0));
         let found: Vec<u32> = of(&all, two);
         assert_eq!(found, [1]);
         assert_eq!([one, two, three].map(|address| all.moves(address)), [false; 3]);

@@ -127,7 +127,9 @@ impl Kernel {
             }
         }
         let as_before = |id: InstanceId| stays.get(id.0 as usize) == Some(&true);
-        self.by_address.retain(as_before);
+        // What the configuration before has taken from an instance is gone by now, and its address
+        // may be a real one.
+        self.by_address.retain(|object| as_before(object.instance) && engine.has_object(object));
         for &id in &reloaded.changed {
             // The addresses of their owner are real ones of the interface.
             let moves = engine.settings(id).is_some_and(|s| !s.priority.is_owner());

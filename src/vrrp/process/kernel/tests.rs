@@ -126,3 +126,35 @@ fn a_reload_is_about_what_it_changes() {
         before = after;
     }
 }
+
+#[test]
+fn an_address_that_was_a_virtual_one_is_a_real_one_at_the_next_reload() {
+    let model = |more: &str, priority: u8| {
+        let text = format!(
+            "[vrrp.instance.lan]\ninterface = \"lo\"\nvirtual_router_id = 1\n\
+             virtual_addresses = [\"192.0.2.251/32\"{more}]\n\
+             [vrrp.instance.dmz]\ninterface = \"lo\"\nvirtual_router_id = 2\npriority = {priority}\n\
+             virtual_addresses = [\"192.0.2.252/32\"]\n"
+        );
+        crate::config::parse(&text, None).model.unwrap()
+    };
+    let address: IpAddr = "192.0.2.253".parse().unwrap();
+    let mut before = model(", \"192.0.2.253/32\"", 100);
+    let mut engine = Engine::new(&Settings::from_model(&before));
+    let mut kernel = Kernel::open().unwrap();
+    kernel.configure(&engine).unwrap();
+    let object = kernel.by_address.of(address).next().unwrap();
+    // It is there until the kernel says otherwise; the instance that had it does not change again.
+    for (present, more, priority, moves) in
+        [(true, ", \"192.0.2.253/32\"", 101, true), (true, "", 101, true), (false, "", 102, false)]
+    {
+        engine.handle(crate::vrrp::Event::Object { object, present }, Instant::ORIGIN);
+        let after = model(more, priority);
+        let change = crate::vrrp::change::Change::between_models(Some(&before), &after);
+        engine.handle(crate::vrrp::Event::Reload(&change), Instant::ORIGIN);
+        kernel.configure(&engine).unwrap();
+        assert_eq!(kernel.moves(address), moves, "{priority}");
+        assert_eq!(kernel.by_address.of(address).count(), usize::from(moves));
+        before = after;
+    }
+}
