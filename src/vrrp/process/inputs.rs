@@ -3,7 +3,7 @@
 use crate::control::record::{Kind, Level};
 use crate::netlink::monitor::Left;
 use crate::system::clock;
-use crate::vrrp::{Event, InterfaceId};
+use crate::vrrp::{Event, InterfaceId, ObjectId};
 
 use super::adverts::is_of_link;
 use super::announce::Listener;
@@ -76,9 +76,7 @@ impl Shell {
     fn observe(&mut self) {
         let now = clock::now();
         for (object, present) in self.kernel.observe(&self.engine) {
-            let settings = self.engine.settings(object.instance);
-            let owner = settings.is_some_and(|settings| settings.priority.is_owner());
-            let event = if present && owner && self.kernel.is_foreign(&self.engine, object) {
+            let event = if present && self.is_found(object) {
                 Event::Found { object }
             } else {
                 Event::Object { object, present }
@@ -86,6 +84,13 @@ impl Shell {
             self.engine.handle(event, now);
         }
         self.take_answers();
+    }
+
+    /// Whether an address is its owner's, and somebody else has put it there.
+    pub(super) fn is_found(&self, object: ObjectId) -> bool {
+        let settings = self.engine.settings(object.instance);
+        settings.is_some_and(|settings| settings.priority.is_owner())
+            && self.kernel.is_foreign(&self.engine, object)
     }
 
     /// Sees what an interface is now, and tells the engine.

@@ -74,6 +74,8 @@ pub struct Kernel {
     /// Requests whose answer is lost, or does not say enough: the cache has to tell. With what to
     /// say when it is not as asked for.
     lost: Vec<(Token, Errno)>,
+    /// Addresses that were to be added and were there already.
+    there: Vec<ObjectId>,
     /// Links that were deleted. One of the same number that comes later is another one.
     gone: BTreeSet<LinkIndex>,
     changes: Vec<Change>,
@@ -101,6 +103,7 @@ impl Kernel {
             dirty: BTreeSet::new(),
             unheard: BTreeSet::new(),
             lost: Vec::new(),
+            there: Vec::new(),
             gone: BTreeSet::new(),
             changes: Vec::new(),
             answers: Vec::new(),
@@ -362,6 +365,9 @@ impl Kernel {
                 self.lost.push((token, Errno::EEXIST));
             }
             Outcome::Done(_) | Outcome::Unchanged => {
+                if token.present && answer.outcome == Outcome::Unchanged {
+                    self.there.push(token.object);
+                }
                 if !token.present {
                     self.places.remove(&token.object);
                 }
@@ -383,6 +389,12 @@ impl Kernel {
     /// The answers that came, to be handed to the engine.
     pub fn take_done(&mut self) -> Vec<Done> {
         std::mem::take(&mut self.done)
+    }
+
+    /// The addresses that the kernel had already when they were to be added, since this was asked
+    /// last.
+    pub fn take_there(&mut self) -> Vec<ObjectId> {
+        std::mem::take(&mut self.there)
     }
 
     /// Reads what the monitor has; adds the names of the links that changed.

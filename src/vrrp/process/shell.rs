@@ -385,6 +385,12 @@ impl Shell {
         if let Some(last) = touched {
             self.saved.state(&self.engine, last);
         }
+        // An owner that begins before everything was seen has asked for what it has.
+        for object in self.kernel.take_there() {
+            if self.is_found(object) {
+                self.engine.handle(Event::Found { object }, now);
+            }
+        }
     }
 
     /// Announces what there is; while addresses are still `installing`, only those that were not

@@ -58,9 +58,18 @@ fn what_is_just_added_was_not_removed_by_anybody() {
 /// vrrp:S-31: the owner's address is that of its interface.
 #[test]
 fn an_owner_leaves_the_address_of_its_interface_alone() {
+    let owner = Instance::lan(255, &["192.0.2.2/24"]);
+    leaves_alone(&owner);
+    // Then it begins before everything is seen: routes and rules are looked at one after the other.
+    let owner = owner.with("virtual_routes = [\"198.51.100.0/24 dev eth0\"]");
+    leaves_alone(&owner.with("virtual_rules = [\"from 203.0.113.0/24 table 100 priority 500\"]"));
+}
+
+#[track_caller]
+fn leaves_alone(owner: &Instance) {
     let mut pair = Pair::new();
     let mut watch = pair.watch_a();
-    pair.a.configure(&Instance::lan(255, &["192.0.2.2/24"]).to_string());
+    pair.a.configure(&owner.to_string());
     pair.a.start();
     pair.a.until_state("lan", State::Master);
     pair.a.host.net.ip("link set eth0 down");
