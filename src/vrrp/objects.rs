@@ -162,7 +162,13 @@ impl Objects {
     }
 
     /// Says whether what others put there is never removed.
-    pub const fn keep_found(&mut self, keep: bool) {
+    pub fn keep_found(&mut self, keep: bool) {
+        if self.keeps_found && !keep {
+            // What the configuration of an owner had and this one has not stays, and is not ours.
+            for slot in self.slots.iter_mut().filter(|slot| slot.found && !slot.listed) {
+                (slot.found, slot.present) = (false, false);
+            }
+        }
         self.keeps_found = keep;
     }
 

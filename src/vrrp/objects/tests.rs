@@ -153,6 +153,26 @@ fn what_is_found_on_a_router_that_does_not_hold_it_is_removed() {
 }
 
 #[test]
+fn what_an_owner_found_and_lists_no_more_is_not_ours() {
+    for stays_owner in [true, false] {
+        let mut o = objects(&[address(1), address(2)]);
+        o.keep_found(true);
+        o.want(true);
+        for slot in [0, 1] {
+            o.observe(slot, true);
+        }
+        o.found(0);
+        o.configure(&[address(2)]);
+        o.keep_found(stays_owner);
+        assert_eq!(requests(&mut o), [], "{stays_owner}");
+        o.want(false);
+        assert_eq!(requests(&mut o), [(1, false)], "{stays_owner}");
+        o.acknowledge(1, false, true, at(0));
+        assert!(o.none_left(), "{stays_owner}");
+    }
+}
+
+#[test]
 fn a_removal_reported_before_the_answer_leads_to_one_more_request() {
     let mut o = objects(&[address(1)]);
     o.want(true);
