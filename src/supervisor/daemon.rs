@@ -54,6 +54,9 @@ pub struct Daemon {
     /// A process of this daemon may have put there what is in [`Daemon::installed`]; until then it
     /// is what a daemon before this one has left.
     pub begun: Cell<bool>,
+    /// A vrrp process takes the place of one of the program before: what that one had is not let go
+    /// of before it is looked through.
+    pub taking_over: Cell<bool>,
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
     /// them.
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
@@ -233,6 +236,7 @@ impl Daemon {
             scheduling: RefCell::default(),
             installed: RefCell::default(),
             begun: Cell::new(false),
+            taking_over: Cell::new(false),
             disowned: RefCell::default(),
             holds: Bell::new(),
             remainder: RefCell::default(),

@@ -107,6 +107,13 @@ pub fn look(
     after
 }
 
+/// Adds the instances that it has not.
+fn keep(held: &mut Vec<Held>, more: &[Held]) {
+    let mut known = BTreeSet::new();
+    known.extend(held.iter().map(Held::key));
+    held.extend(more.iter().filter(|one| !known.contains(&one.key())).cloned());
+}
+
 /// What the shared memory says, as far as it `counts`.
 pub fn written(daemon: &Daemon, counts: &dyn Fn(&Key, &Saved) -> bool) -> BTreeMap<Key, Saved> {
     let mut all = BTreeMap::new();
@@ -139,8 +146,16 @@ pub fn update(daemon: &Daemon) {
     let after = {
         let current = daemon.current.borrow();
         let before = daemon.installed.borrow();
-        let settled = daemon.vrrp.borrow().applied == current.generation;
-        look(&before, &saved, &Settings::from_model(&current.model), settled)
+        let settings = Settings::from_model(&current.model);
+        if daemon.taking_over.get() {
+            // The successor has written over what the memory said of the process before.
+            let mut after = look(&before, &saved, &settings, false);
+            keep(&mut after, &before);
+            after
+        } else {
+            let settled = daemon.vrrp.borrow().applied == current.generation;
+            look(&before, &saved, &settings, settled)
+        }
     };
     set(daemon, after);
 }
@@ -261,6 +276,18 @@ pub fn stale(held: &[Held], settings: &Settings) -> Vec<Held> {
         }
     }
     stale
+}
+
+/// Leaves out what some instance of the configuration has at the same place.
+pub fn spare(held: &mut Vec<Held>, settings: &Settings) {
+    for one in &mut *held {
+        let here = settings.instances.iter().filter(|other| other.interface == one.interface);
+        let has = |object: &Object| {
+            here.clone().flat_map(|other| &other.objects).any(|own| own.same_in_kernel(object))
+        };
+        one.objects.retain(|object| !has(object));
+    }
+    held.retain(|one| !one.objects.is_empty());
 }
 
 /// What is left of them without the objects of others.

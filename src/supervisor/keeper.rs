@@ -160,6 +160,7 @@ async fn run(
     // Whatever somebody has set; the lock takes one, too. Should it fail, there are as many as there
     // were.
     let _ = limits::raise_descriptors();
+    daemon.taking_over.set(former.is_some());
     let shared = former.as_ref().and_then(|_| role_lock::share(daemon));
     let lock = match shared {
         Some(lock) => Some(lock),

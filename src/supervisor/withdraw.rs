@@ -73,7 +73,11 @@ impl Remainder {
 /// Before a process starts: removes what it would not know of, or has no right to resume.
 pub async fn before_start(daemon: &Daemon) {
     remove_due(daemon, "a vrrp process before this one left them", clock::now()).await;
-    let stale = installed::stale(&daemon.installed.borrow(), &settings(daemon));
+    let mut stale = installed::stale(&daemon.installed.borrow(), &settings(daemon));
+    if daemon.taking_over.take() {
+        // The process that has taken over knows of what another instance has by now.
+        installed::spare(&mut stale, &settings(daemon));
+    }
     if !stale.is_empty() {
         if !remove(daemon, &stale, "they are no longer configured").await {
             daemon.remainder.borrow_mut().add(stale.clone(), clock::now());

@@ -84,6 +84,23 @@ fn the_next_program_goes_on_and_nobody_notices() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// The next program begins with the file as it is by then.
+#[test]
+fn what_the_file_has_no_more_is_removed() {
+    let other = "192.0.2.9/24";
+    for instance in [Instance::lan(150, &[other]), Instance::lan(150, &[other]).named("new", 52)] {
+        let (mut alone, next) = master_and_next();
+        alone.configure(&instance);
+        alone.router.ask(&["upgrade", next.to_str().unwrap()]);
+        alone.router.until_state(&instance.name, State::Master);
+        until("it is removed", || (!alone.holds_address()).then_some(()));
+        let mut kernel = Watch::start(&alone.router.host.net);
+        kernel.until_address("eth0", "192.0.2.9", true);
+        assert_eq!(kernel.removed(), Vec::<std::net::IpAddr>::new());
+        alone.router.stop();
+    }
+}
+
 #[test]
 fn a_file_that_was_replaced_is_found_by_its_name() {
     let (mut alone, next) = master_and_next();
