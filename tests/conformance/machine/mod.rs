@@ -16,6 +16,7 @@ mod late;
 mod master;
 mod owner;
 mod reload;
+mod reload_by_chance;
 mod restart;
 mod statistics;
 mod switchover;
