@@ -15,9 +15,10 @@ impl Patient<'_> {
     pub fn kill_child(&mut self, signal: Signal) {
         let child = self.scene.child(self.side);
         send(child, signal);
-        if signal == Signal::SIGSEGV {
-            // The runtime looks whether the stack ended, and waits for the instruction to fault
-            // again; this is that.
+        // The runtime looks whether the stack ended, and waits for the instruction to fault again;
+        // this is that. Two that come before the process runs are one.
+        let limit = Instant::now() + Duration::from_secs(1);
+        while signal == Signal::SIGSEGV && is_alive(child) && Instant::now() < limit {
             thread::sleep(Duration::from_millis(1));
             send(child, signal);
         }
