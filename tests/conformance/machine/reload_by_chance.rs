@@ -12,7 +12,7 @@ use steadfast::vrrp::{Action, Command, Engine, Event, KernelError, ObjectId, Tra
 use super::chance::Random;
 use super::driver::*;
 
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 10;
 const NAMES: [&str; 24] = [
     "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s",
     "t", "u", "v", "w", "x",
