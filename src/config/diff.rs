@@ -74,18 +74,14 @@ impl Changes {
         keys: impl Fn(&T, &T) -> Vec<&'static str>,
     ) -> Self {
         let mut changes = Self::default();
-        if old.len() == new.len() && old.iter().zip(new).all(|(a, b)| name(a) == name(b)) {
-            for (was, item) in old.iter().zip(new) {
-                let keys = keys(was, item);
-                if !keys.is_empty() {
-                    changes.changed.push((name(item).into(), keys));
-                }
-            }
-            return changes;
-        }
-        let mut before: HashMap<&str, &T> = old.iter().map(|item| (name(item), item)).collect();
-        for item in new {
-            match before.remove(name(item)) {
+        // Most often all are in their places, and need not be looked for.
+        let in_place =
+            old.len() == new.len() && old.iter().zip(new).all(|(a, b)| name(a) == name(b));
+        let moved = if in_place { &[] } else { old };
+        let mut before: HashMap<&str, &T> = moved.iter().map(|item| (name(item), item)).collect();
+        for (at, item) in new.iter().enumerate() {
+            let was = if in_place { old.get(at) } else { before.remove(name(item)) };
+            match was {
                 None => changes.added.push(name(item).into()),
                 Some(was) => {
                     let keys = keys(was, item);
