@@ -161,11 +161,15 @@ impl Shell {
         if self.started {
             // What the old configuration still wants to say comes first.
             self.next = Some((generation, change));
-        } else if let Some(settings) = change.into_settings() {
-            self.engine = crate::vrrp::Engine::new(&settings);
-            self.generation = Some(generation);
-            self.start_when_ready();
+            return;
         }
+        let Some(settings) = change.into_settings() else {
+            self.fail("the supervisor changes a configuration that was never sent");
+            return;
+        };
+        self.engine = crate::vrrp::Engine::new(&settings);
+        self.generation = Some(generation);
+        self.start_when_ready();
     }
 
     /// Takes over the configuration that waits, if any. To be called when there is nothing left to
