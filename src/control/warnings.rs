@@ -9,7 +9,13 @@ use super::status::{
 };
 use super::words::{length, plural, some};
 
-/// All warnings of a document, most severe first; the same when it holds them already.
+/// What has ended is listed for so long.
+const PAST: Seconds = 300.0;
+/// A process that was started again is not trusted before it has run for so long.
+pub const PROBATION: Seconds = 60.0;
+
+/// All warnings of a document: first what is true now, most severe first, then what was. The same
+/// when it holds them already.
 pub fn warnings(document: &Document) -> Vec<Warning> {
     let instances = document.instances.iter().flatten();
     let reported = document.warnings.iter().chain(instances.flat_map(|i| &i.warnings));
@@ -25,13 +31,14 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
         }
     }
     all.extend(derived(document).into_iter().filter(|warning| !known.contains(&key(warning))));
-    all.sort_by_key(|warning| warning.kind);
+    all.retain(|warning| warning.ended_age.is_none_or(|age| age < PAST));
+    all.sort_by_key(|warning| (warning.ended_age.is_some(), warning.kind));
     all
 }
 
-/// What tells one warning from another.
-fn key(warning: &Warning) -> (WarningKind, Option<String>, Option<IpAddr>) {
-    (warning.kind, warning.instance.clone(), warning.from)
+/// What tells one warning from another: what has ended may begin again.
+fn key(warning: &Warning) -> (WarningKind, Option<String>, Option<IpAddr>, bool) {
+    (warning.kind, warning.instance.clone(), warning.from, warning.ended_age.is_some())
 }
 
 /// The text names the instance.
@@ -53,7 +60,7 @@ fn derived(document: &Document) -> Vec<Warning> {
 
 fn standing(kind: WarningKind, instance: Option<&InstanceStatus>, text: String) -> Warning {
     let instance = instance.map(|instance| instance.name.clone());
-    Warning { kind, instance, text, from: None, count: 1, last_age: 0.0 }
+    Warning { kind, instance, text, from: None, count: 1, last_age: 0.0, ended_age: None }
 }
 
 fn of_the_daemon(document: &Document) -> Vec<Warning> {
@@ -63,7 +70,7 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
         None => found.push(standing(
             WarningKind::Process,
             None,
-            "the process that runs the virtual routers does not answer: see the log".to_owned(),
+            "the vrrp process does not answer: see the log".to_owned(),
         )),
         Some(instances) if instances.is_empty() => found.push(standing(
             WarningKind::Empty,
@@ -76,13 +83,11 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
         && daemon.vrrp_restarts > 0
     {
         let times = plural(daemon.vrrp_restarts as usize, "time");
-        let text = format!(
-            "the process that runs the virtual routers had to be started again {times}: \
-             see the log"
-        );
+        let text = format!("the vrrp process had to be started again {times}: see the log");
         found.push(Warning {
             count: u64::from(daemon.vrrp_restarts),
             last_age: process.uptime,
+            ended_age: Some(process.uptime).filter(|uptime| *uptime >= PROBATION),
             ..standing(WarningKind::Process, None, text)
         });
     }
@@ -159,6 +164,19 @@ fn of_an_instance(instance: &InstanceStatus) -> Vec<Warning> {
             ..standing(WarningKind::SplitBrain, Some(instance), text)
         });
     }
+    for (router, rival) in former_rivals(instance) {
+        let family = family(instance, router);
+        let text = format!(
+            "{name}{family}: {} was MASTER too (priority {})",
+            rival.address, rival.priority
+        );
+        found.push(Warning {
+            from: Some(rival.address),
+            last_age: rival.heard_age,
+            ended_age: Some(rival.heard_age),
+            ..standing(WarningKind::SplitBrain, Some(instance), text)
+        });
+    }
     found
 }
 
@@ -189,12 +207,24 @@ fn family(instance: &InstanceStatus, router: &RouterStatus) -> String {
 pub(super) fn rivals(
     instance: &InstanceStatus,
 ) -> impl Iterator<Item = (&RouterStatus, &MasterStatus)> {
+    other_masters(instance).filter(|(_, rival)| rival.heard_age <= down_time(rival))
+}
+
+/// Routers that were master of the same addresses since we are.
+fn former_rivals(
+    instance: &InstanceStatus,
+) -> impl Iterator<Item = (&RouterStatus, &MasterStatus)> {
+    other_masters(instance).filter(|(_, rival)| rival.heard_age > down_time(rival))
+}
+
+fn other_masters(
+    instance: &InstanceStatus,
+) -> impl Iterator<Item = (&RouterStatus, &MasterStatus)> {
     let master = instance.state == State::Master && !instance.handing_over;
     let routers = instance.routers.iter().filter(move |_| master);
     routers
         .filter_map(|router| Some((router, router.rival.as_ref()?)))
-        .filter(|(_, rival)| rival.priority > 0 && rival.heard_age <= down_time(rival))
-        .filter(|(_, rival)| rival.heard_age <= instance.state_age)
+        .filter(|(_, rival)| rival.priority > 0 && rival.heard_age <= instance.state_age)
 }
 
 /// Three adverts and the skew time; a few milliseconds of lateness are allowed.

@@ -257,7 +257,7 @@ fn status_line(document: &Document) -> String {
 struct Gist {
     level: VerdictLevel,
     states: Vec<(State, bool, Vec<Option<IpAddr>>)>,
-    warnings: Vec<(WarningKind, Option<String>, Option<IpAddr>)>,
+    warnings: Vec<(WarningKind, Option<String>, Option<IpAddr>, bool)>,
 }
 
 impl Gist {
@@ -268,10 +268,12 @@ impl Gist {
             (instance.state, instance.handing_over, masters.collect())
         });
         let warnings = document.warnings.iter();
+        let warnings =
+            warnings.map(|w| (w.kind, w.instance.clone(), w.from, w.ended_age.is_some()));
         Self {
             level: document.verdict.level,
             states: states.collect(),
-            warnings: warnings.map(|w| (w.kind, w.instance.clone(), w.from)).collect(),
+            warnings: warnings.collect(),
         }
     }
 }

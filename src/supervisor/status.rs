@@ -15,6 +15,7 @@ use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
     VerdictLevel, Warning, WarningKind,
 };
+use crate::control::warnings::PROBATION;
 use crate::system::clock;
 use crate::units::Instant;
 
@@ -136,6 +137,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         from: None,
         count: 1,
         last_age,
+        ended_age: None,
     };
     let uptime = age(daemon.started, now);
     let mut warnings: Vec<Warning> = daemon
@@ -149,6 +151,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .collect();
     warnings.extend(daemon.scheduling.borrow().troubles(now).into_iter().map(|trouble| Warning {
         count: u64::from(trouble.count),
+        ended_age: (!trouble.lasts).then(|| age(trouble.at, now)),
         ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
     }));
     let vrrp = daemon.vrrp.borrow();
@@ -160,8 +163,10 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
     if let Some(crash) = &vrrp.crash {
         let state = if vrrp.link.is_some() { "started again" } else { "not running" };
         let text = format!("{}; {state}", crash.end);
-        let warning = warning(WarningKind::Process, text, age(crash.at, now));
-        warnings.push(Warning { count: u64::from(vrrp.restarts).max(1), ..warning });
+        let crashed = age(crash.at, now);
+        let ended_age = Some(crashed).filter(|age| vrrp.link.is_some() && *age >= PROBATION);
+        let warning = warning(WarningKind::Process, text, crashed);
+        warnings.push(Warning { count: u64::from(vrrp.restarts).max(1), ended_age, ..warning });
     }
     warnings
 }

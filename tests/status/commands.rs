@@ -123,7 +123,7 @@ fn without_an_answer_of_the_vrrp_process_nothing_is_switched() {
     let daemon = well(&directory, &named("10"), "");
     let (code, _, err) = shown(&directory.run(&["switchover", "lan"]));
     assert_eq!(code, 5);
-    assert!(err.contains("DEAD: the process that runs the virtual routers"), "{err}");
+    assert!(err.contains("DEAD: the vrrp process"), "{err}");
     assert_eq!(daemon.try_iter().count(), 1);
 }
 

@@ -334,7 +334,10 @@ impl Shell {
         for id in ids {
             told += 1;
             let present = |object| self.engine.object_present(object);
-            let warnings = self.warnings.get(&id);
+            let warnings = self.warnings.get_mut(&id).map(|warnings| {
+                warnings.refresh(&self.engine, id, now);
+                &*warnings
+            });
             if let Some(status) = report::instance(
                 &self.engine,
                 self.kernel.monitor.cache(),
@@ -368,8 +371,8 @@ impl Shell {
     fn housekeeping(&mut self) {
         let now = clock::now();
         self.records.catch_up(now);
-        for warnings in self.warnings.values_mut() {
-            warnings.refresh(&self.engine, now);
+        for (id, warnings) in &mut self.warnings {
+            warnings.refresh(&self.engine, *id, now);
         }
         let engine = &self.engine;
         let exists = |id: InstanceId| engine.settings(id).is_some();

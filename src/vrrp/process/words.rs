@@ -234,6 +234,22 @@ pub struct Concern {
     pub reject: Option<Reject>,
 }
 
+impl Concern {
+    /// Of something that an instance does itself.
+    pub const fn of_itself(kind: WarningKind) -> Self {
+        Self { kind, router: None, from: None, reject: None }
+    }
+}
+
+/// What ends a trouble with an object: the kernel has it as it should be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// Which one.
+    pub object: ObjectId,
+    /// What is said about the trouble from then on.
+    pub text: String,
+}
+
 /// A notice in words.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Told {
@@ -247,15 +263,17 @@ pub struct Told {
     pub text: String,
     /// What remains in the list of warnings.
     pub concern: Option<Concern>,
+    /// What ends it, when that can be seen in the kernel.
+    pub settled: Option<Settled>,
 }
 
 impl Told {
     fn new(level: Level, kind: Kind, instance: InstanceId, text: String) -> Self {
-        Self { level, kind, instance: Some(instance), text, concern: None }
+        Self { level, kind, instance: Some(instance), text, concern: None, settled: None }
     }
 
     fn of_process(kind: Kind, text: String) -> Self {
-        Self { level: Level::Warning, kind, instance: None, text, concern: None }
+        Self { level: Level::Warning, kind, instance: None, text, concern: None, settled: None }
     }
 
     fn of_router(kind: WarningKind, router: RouterId, from: IpAddr, text: String) -> Self {
@@ -266,13 +284,18 @@ impl Told {
             instance: Some(router.instance),
             text,
             concern: Some(concern),
+            settled: None,
         }
     }
 
     fn of_instance(kind: WarningKind, instance: InstanceId, text: String) -> Self {
-        let concern = Concern { kind, router: None, from: None, reject: None };
-        let (level, concern) = (Level::Warning, Some(concern));
-        Self { level, kind: Kind::Kernel, instance: Some(instance), text, concern }
+        let (level, concern) = (Level::Warning, Some(Concern::of_itself(kind)));
+        Self { level, kind: Kind::Kernel, instance: Some(instance), text, concern, settled: None }
+    }
+
+    fn of_object(kind: WarningKind, object: ObjectId, text: String, settled: String) -> Self {
+        let settled = Some(Settled { object, text: settled });
+        Self { settled, ..Self::of_instance(kind, object.instance, text) }
     }
 }
 
@@ -371,12 +394,13 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
         }
         Notice::ForeignRemoval { object: removed, restore_in } => {
             let what = object(engine, *removed);
-            let then = match restore_in {
-                Some(wait) if wait.is_zero() => "it is put back".to_owned(),
-                Some(wait) => format!("it is put back in {}", seconds(*wait)),
-                None => "this router steps down".to_owned(),
+            let (then, settled) = match restore_in {
+                Some(wait) if wait.is_zero() => ("it is put back".to_owned(), "it was put back"),
+                Some(wait) => (format!("it is put back in {}", seconds(*wait)), "it was put back"),
+                None => ("this router steps down".to_owned(), "this router stepped down"),
             };
-            let text = match missing_interface(engine, links, *removed) {
+            let gone = missing_interface(engine, links, *removed);
+            let text = |then: &str| match gone {
                 Some(gone) => {
                     format!("interface \"{gone}\" is gone, and {what} with it; {then}")
                 }
@@ -385,18 +409,17 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
                      this interface"
                 ),
             };
-            Told::of_instance(WarningKind::ForeignRemoval, removed.instance, text)
+            let (text, settled) = (text(&then), text(settled));
+            Told::of_object(WarningKind::ForeignRemoval, *removed, text, settled)
         }
         Notice::KernelRefused { object: refused, present, error, retry_in } => {
             let what = object(engine, *refused);
             let verb = if *present { "add" } else { "remove" };
             let said = refusal.map(|words| format!(" ({words})")).unwrap_or_default();
-            let text = format!(
-                "the kernel refused to {verb} {what}: {}{said}; it is tried again in {}",
-                Errno::from_raw(error.0).desc(),
-                seconds(*retry_in)
-            );
-            Told::of_instance(WarningKind::KernelRefused, refused.instance, text)
+            let error = Errno::from_raw(error.0).desc();
+            let settled = format!("the kernel refused to {verb} {what}: {error}{said}");
+            let text = format!("{settled}; it is tried again in {}", seconds(*retry_in));
+            Told::of_object(WarningKind::KernelRefused, *refused, text, settled)
         }
         Notice::AddressTaken { instance, address, mac } => {
             let text = format!(

@@ -7,5 +7,6 @@ mod firewall;
 mod foreign;
 mod interfaces;
 mod overrun;
+mod past;
 mod reload;
 mod strangers;
