@@ -246,7 +246,7 @@ fn sources(table: &mut Table<'_>) -> (Option<std::net::Ipv4Addr>, Option<std::ne
     for item in items {
         let Some(address) = item.parse(values::address) else { continue };
         if address.is_multicast() || address.is_unspecified() {
-            let message = format!("{address} can not be a source");
+            let message = format!("{address} cannot be a source");
             item.wrong(Wrong::new(message, "write an address of the interface"));
         }
         let twice = match address {
@@ -329,11 +329,11 @@ fn mac(text: &str) -> Result<Mac, Wrong> {
         Some(octets) if octets.first().is_some_and(|first| first & 1 == 0) => Ok(Mac(octets)),
         Some(_) => Err(Wrong::new(
             format!("{text} is a multicast address"),
-            "write an address whose first octet is even",
+            "write an address whose first byte is even",
         )),
         None => Err(Wrong::new(
             format!("\"{text}\" is no Ethernet address"),
-            "write six octets, such as \"02:00:00:00:00:51\"",
+            "write six bytes, such as \"02:00:00:00:00:51\"",
         )),
     }
 }

@@ -36,7 +36,7 @@ fn of_host(address: IpAddr, len: u8) -> Result<VirtualAddress, Wrong> {
     let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
     if address.is_multicast() || address.is_unspecified() || broadcast {
         return Err(Wrong::new(
-            format!("{address} can not be the address of a host"),
+            format!("{address} cannot be the address of a host"),
             "write the address that the routers share",
         ));
     }
@@ -208,7 +208,7 @@ pub fn number(word: &str) -> Option<u32> {
 pub fn octet(word: &str) -> Result<u8, Wrong> {
     number(word).and_then(|number| u8::try_from(number).ok()).ok_or_else(|| {
         Wrong::new(
-            format!("\"{word}\" is no octet"),
+            format!("\"{word}\" is not a byte"),
             "write a number from 0 to 255, or 0x00 to 0xff",
         )
     })

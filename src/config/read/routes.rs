@@ -178,7 +178,7 @@ impl Builder for RouteBuilder {
             && let Some(via) = next_hops.iter().filter_map(|hop| hop.via).find(IpAddr::is_ipv4)
         {
             return Err(Wrong::new(
-                format!("IPv6 can not go by way of {via}"),
+                format!("IPv6 cannot go by way of {via}"),
                 "write an IPv6 gateway",
             ));
         }

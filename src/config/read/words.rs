@@ -92,7 +92,7 @@ pub fn read<B: Builder>(item: &Item<'_>, mut builder: B) -> Option<B::Built> {
         | Value::Boolean(_)
         | Value::Datetime
         | Value::Array(_) => {
-            let message = format!("expected {} as a text or a table", B::WHAT);
+            let message = format!("expected {} as a string or a table", B::WHAT);
             item.wrong(Wrong::new(message, "write it in quotes"));
             false
         }
@@ -167,7 +167,7 @@ fn read_table<B: Builder>(item: &Item<'_>, builder: &mut B) -> Option<bool> {
             | Value::Array(_)
             | Value::Table(_) => {
                 let help = format!("write {key} = \"...\"");
-                value.wrong(Wrong::new("expected a text or a number", help));
+                value.wrong(Wrong::new("expected a string or a number", help));
                 complete = false;
                 continue;
             }
