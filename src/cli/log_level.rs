@@ -32,7 +32,7 @@ Examples:
 
 Exit codes:
   0   done; the level in effect is shown
-  1   the daemon can not be asked: no permission, or it is something else
+  1   the daemon cannot be asked: no permission, or it is something else
   5   the daemon does not run or does not answer
   64  wrong arguments
 ";

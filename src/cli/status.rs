@@ -49,7 +49,7 @@ Examples:
 
 Exit codes, with NAME of that instance alone:
   0   OK
-  1   the daemon can not be asked: no permission, or it is something else
+  1   the daemon cannot be asked: no permission, or it is something else
   3   DEGRADED
   4   SPLIT
   5   DEAD; with --json nothing is shown when no daemon answers

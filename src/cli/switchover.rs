@@ -34,7 +34,7 @@ Examples:
 
 Exit codes:
   0   another router is master now, or the instance was no master
-  1   nobody took over, or the daemon can not be asked
+  1   nobody took over, or the daemon cannot be asked
   5   the daemon does not run or does not answer
   64  wrong arguments, or there is no such instance
 ";
@@ -55,7 +55,7 @@ Examples:
 
 Exit codes:
   0   done
-  1   it was not held, or the daemon can not be asked
+  1   it was not held, or the daemon cannot be asked
   5   the daemon does not run or does not answer
   64  wrong arguments, or there is no such instance
 ";

@@ -280,14 +280,14 @@ fn vrrp(process: &VrrpProcess, restarts: u32) -> String {
     if restarts > 0 {
         text += &format!(", started again {}", plural(restarts as usize, "time"));
     }
-    for (count, what) in [
-        (u64::from(process.too_short), "packets too short"),
-        (u64::from(process.netlink_overruns), "netlink overruns"),
-        (process.records_limited, "records left out by limits"),
-        (process.records_lost, "records lost"),
+    for (count, noun, what) in [
+        (u64::from(process.too_short), "packet", " too short"),
+        (u64::from(process.netlink_overruns), "netlink overrun", ""),
+        (process.records_limited, "record", " left out by limits"),
+        (process.records_lost, "record", " lost"),
     ] {
         if count > 0 {
-            text += &format!(", {count} {what}");
+            text += &format!(", {}{what}", plural(count, noun));
         }
     }
     text

@@ -101,7 +101,7 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
     }
     let lost = daemon.records_lost + daemon.vrrp.as_ref().map_or(0, |vrrp| vrrp.records_lost);
     if lost > 0 {
-        let text = format!("{lost} records are missing in the log: it was too slow");
+        let text = format!("{} missing in the log: it was too slow", plural(lost, "record"));
         // When is not known: some time since the start.
         let last_age = daemon.uptime;
         let warning = standing(WarningKind::RecordsLost, None, text);

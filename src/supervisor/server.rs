@@ -130,7 +130,7 @@ async fn attend(
         let request = match line {
             Some(Ok(line)) => Request::parse(&line),
             Some(Err(TooLong)) => {
-                let text = format!("a line has at most {MAX_LINE} octets");
+                let text = format!("a line has at most {MAX_LINE} bytes");
                 return write(stream, commands::error(text)).await;
             }
             None => return Ok(()),

@@ -347,7 +347,7 @@ fn fits(path: &Path) -> Result<(), Failure> {
     }
     Err(Failure::new(
         format!(
-            "the state directory {} is too long: {SOCKET} in it has a path of {octets} octets, and \
+            "the state directory {} is too long: {SOCKET} in it has a path of {octets} bytes, and \
              the system allows {LONGEST_SOCKET} for a socket",
             path.display()
         ),
@@ -447,7 +447,7 @@ mod tests {
             ))
         };
         let told = StateDir::open(&of_length(room + 1)).unwrap_err().what;
-        assert!(told.contains("a path of 108 octets"), "{told}");
+        assert!(told.contains("a path of 108 bytes"), "{told}");
         assert!(!scratch.0.exists(), "nothing is left behind");
         assert!(StateDir::open(&of_length(room)).unwrap().bind().unwrap().is_some());
     }

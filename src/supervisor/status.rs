@@ -16,6 +16,7 @@ use crate::control::status::{
     VerdictLevel, Warning, WarningKind,
 };
 use crate::control::warnings::PROBATION;
+use crate::control::words::plural;
 use crate::system::clock;
 use crate::units::Instant;
 
@@ -195,22 +196,22 @@ pub async fn statistics(daemon: Rc<Daemon>) {
     };
     for instance in &report.instances {
         let mut text = format!(
-            "{}: {} for {:.0} s, priority {}, {} transitions",
+            "{}: {} for {:.0} s, priority {}, {}",
             instance.name,
             instance.state,
             instance.state_age,
             instance.effective_priority,
-            instance.transitions,
+            plural(instance.transitions, "transition"),
         );
         for router in &instance.routers {
             let rejected: u64 = router.rejected.values().map(|count| u64::from(*count)).sum();
             text.push_str(&format!(
-                "; {}: {} adverts sent, {} received, {} rejected, {} announcements",
+                "; {}: {} sent, {} received, {} rejected, {}",
                 router.family,
-                router.adverts_sent,
+                plural(router.adverts_sent, "advert"),
                 router.adverts_received,
                 rejected,
-                router.announcements_sent,
+                plural(router.announcements_sent, "announcement"),
             ));
         }
         daemon.log.note(super::Level::Notice, Kind::Process, text);

@@ -170,8 +170,11 @@ async fn remove_from(daemon: &Daemon, held: &[Held], source: Source, why: &str) 
                 note(Level::Error, format!("cannot be removed: {text}"));
             }
             if swept.removed > 0 {
-                let count = swept.removed;
-                let text = format!("removed {count} addresses, routes and rules of {names}: {why}");
+                let count = match swept.removed {
+                    1 => "1 address, route or rule".to_owned(),
+                    several => format!("{several} addresses, routes and rules"),
+                };
+                let text = format!("removed {count} of {names}: {why}");
                 note(Level::Warning, text);
             }
             swept.refused.is_empty()

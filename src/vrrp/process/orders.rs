@@ -146,7 +146,7 @@ impl Shell {
         let change: Change = match postcard::from_bytes(body) {
             Ok(change) => change,
             Err(error) => {
-                self.fail(&format!("the configuration can not be read: {error}"));
+                self.fail(&format!("the configuration cannot be read: {error}"));
                 return;
             }
         };

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use crate::config::routes::{Route, RouteKind, TableId};
 use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
-use crate::control::words::length;
+use crate::control::words::{length, plural};
 use crate::netlink::cache::Cache;
 use crate::units::{Centiseconds, Family};
 use crate::vrrp::settings::Object;
@@ -472,7 +472,7 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
         ),
         Notice::Lost { count } => Told::of_process(
             Kind::Process,
-            format!("{count} notices were lost because there were too many at once"),
+            format!("{} lost because there were too many at once", plural(*count, "notice")),
         ),
     }
 }
