@@ -120,7 +120,8 @@ pub enum Notice {
         /// None of ours is among them: another pair of routers with the same identifier.
         foreign: bool,
     },
-    /// As master we heard a lower-priority advert (`vrrp:S-29`).
+    /// As master we heard a lower-priority advert (`vrrp:S-29`), later than the last one that a
+    /// router sends which gives way to us.
     LowerPriority {
         /// The router.
         router: RouterId,

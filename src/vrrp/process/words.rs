@@ -11,7 +11,7 @@ use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
 use crate::control::words::{length, plural};
 use crate::netlink::cache::Cache;
-use crate::units::{Centiseconds, Family};
+use crate::units::{Centiseconds, Family, Instant};
 use crate::vrrp::settings::Object;
 use crate::vrrp::validation::Reject;
 use crate::vrrp::{
@@ -370,9 +370,16 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             Told::of_router(WarningKind::VridConflict, *router, *from, text)
         }
         Notice::LowerPriority { router, from, theirs } => {
-            let text =
-                format!("{from} announces itself as master, with the lower priority {theirs}");
-            Told::new(Level::Notice, Kind::Packet, router.instance, text)
+            let ours = engine.effective_priority(router.instance).unwrap_or(*theirs);
+            let why = match *theirs == ours {
+                true => format!("its priority is the same ({theirs}), its address is lower"),
+                false => format!("its priority {theirs} is lower than ours ({ours})"),
+            };
+            let text = format!(
+                "{from} is MASTER too, although {why}: look for what keeps our adverts from it, a \
+                 filter, a switch, another VLAN"
+            );
+            Told::new(Level::Warning, Kind::Packet, router.instance, text)
         }
         Notice::SecondOwner { router, from, yielding } => {
             let then = if *yielding { "we yield to it (254)" } else { "we go on" };
@@ -474,6 +481,14 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             Kind::Process,
             format!("{} lost because there were too many at once", plural(*count, "notice")),
         ),
+    }
+}
+
+/// How long an operator's hold lasts.
+pub fn hold(name: &str, until: Option<Instant>, now: Instant) -> String {
+    match until {
+        Some(until) => format!("for {}", length(until.since(now).as_secs_f64().round())),
+        None => format!("until \"steadfast release {name}\""),
     }
 }
 
