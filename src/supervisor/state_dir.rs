@@ -55,6 +55,8 @@ pub struct StateDir {
     /// Whether our process id is in the file.
     marked: bool,
     bound: bool,
+    /// The process that was here before and has not taken its process id away.
+    before: Option<u32>,
     /// What does not work, and what that means.
     losses: Vec<String>,
 }
@@ -72,6 +74,7 @@ impl StateDir {
             lock: None,
             marked: false,
             bound: false,
+            before: None,
             losses: Vec::new(),
         };
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
@@ -81,8 +84,12 @@ impl StateDir {
                 dir.lose_lock(&error);
             }
             Ok(file) => match lock::take(&file) {
-                Ok(true) => dir.lock = Some(file),
-                Ok(false) => return Err(in_use(dir.holder(file))),
+                Ok(true) => {
+                    // The lock is free: whoever wrote that is gone.
+                    dir.before = process_id(&file);
+                    dir.lock = Some(file);
+                }
+                Ok(false) => return Err(in_use(dir.holder(&file))),
                 Err(error) => dir.lose_lock(&error),
             },
         }
@@ -94,7 +101,14 @@ impl StateDir {
     /// file, and whether there is a control socket.
     pub fn adopt(path: PathBuf, lock: Option<(OwnedFd, bool)>, bound: bool) -> Self {
         let (lock, marked) = lock.map_or((None, false), |(lock, marked)| (Some(lock), marked));
-        Self { path, lock: lock.map(File::from), marked, bound, losses: Vec::new() }
+        let (lock, before, losses) = (lock.map(File::from), None, Vec::new());
+        Self { path, lock, marked, bound, before, losses }
+    }
+
+    /// The process that was here before and ended without a stop, which would have taken its
+    /// process id away.
+    pub const fn killed(&self) -> Option<u32> {
+        self.before
     }
 
     /// The lock, and whether our process id is in its file.
@@ -147,11 +161,8 @@ impl StateDir {
     }
 
     /// Who holds the lock.
-    fn holder(&self, mut file: File) -> String {
-        let mut text = String::new();
-        let pid: Option<u32> =
-            file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-        let who = match pid {
+    fn holder(&self, file: &File) -> String {
+        let who = match process_id(file) {
             None => "another process".to_owned(),
             Some(pid) => {
                 let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -332,6 +343,12 @@ impl StateDir {
             }
         }
     }
+}
+
+/// The process id in the file.
+fn process_id(mut file: &File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok())
 }
 
 /// Another process has it.
