@@ -40,7 +40,7 @@ Examples:
 
 Exit codes:
   0   no errors; with --strict no warnings either
-  1   the file cannot be read, or the output not be written
+  1   the file cannot be read, or the output cannot be written
   2   there are errors; with --strict or warnings
   64  wrong arguments
 ";

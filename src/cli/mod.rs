@@ -109,7 +109,7 @@ Examples:
 
 Exit codes:
   0   done
-  1   a file cannot be read, the output not be written, or a system call failed
+  1   a file cannot be read, output cannot be written, or a system call failed
   2   the configuration has errors
   3   status: it works, and something needs a look (DEGRADED)
   4   status: two routers claim the same addresses (SPLIT)

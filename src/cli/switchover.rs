@@ -18,7 +18,7 @@ until it is released. It still takes over when no other router is there.
 
 Usage: steadfast switchover NAME [--for TIME] [--force] [--state-dir DIR]
 
-It ends when it is known how it went. When no other router takes over, this one
+The command waits for the outcome. When no other router takes over, this one
 goes on as master, and nothing has changed. On a router that is not master there
 is nothing to hand over, but it is held as well. A switchover of what is held
 already changes only how long: without --for the hold has no end.

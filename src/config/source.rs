@@ -132,7 +132,7 @@ pub fn decode(octets: Vec<u8>) -> Result<String, SourceError> {
     if octets.contains(&0)
         && let Some(at) = octets.iter().position(|octet| *octet == 0)
     {
-        return Err(not_text(&octets, at, "a NUL byte, so this is no text"));
+        return Err(not_text(&octets, at, "a NUL byte, so this is not a text file"));
     }
     let text = String::from_utf8(octets).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -159,7 +159,7 @@ mod tests {
     fn text_is_utf8_without_mark_and_nul() {
         assert_eq!(decode(b"\xef\xbb\xbfa = 1\r\n".to_vec()).unwrap(), "a = 1\r\n");
         let error = decode(b"a\nb\0".to_vec()).unwrap_err();
-        assert_eq!(error.to_string(), "line 2, byte 2: a NUL byte, so this is no text");
+        assert_eq!(error.to_string(), "line 2, byte 2: a NUL byte, so this is not a text file");
         assert!(matches!(
             decode(b"a\n\xff".to_vec()),
             Err(SourceError::NotText { line: 2, column: 1, .. })

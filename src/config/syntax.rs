@@ -243,7 +243,7 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
         _ if key != line && bare => {
             let value = value.split('#').next().unwrap_or_default().trim();
             let help = format!("write {key} = {}", quoted(value));
-            wrong(&format!("not TOML: {value} is no value"), help)
+            wrong(&format!("not TOML: {value} is not a value"), help)
         }
         "invalid basic string" | "invalid literal string" => {
             wrong("not TOML: the text has no quote at its end", "add the quote".to_owned())

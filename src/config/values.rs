@@ -53,7 +53,7 @@ pub fn duration(text: &str) -> Result<Duration, Wrong> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || !digits(fraction) {
-        return Err(wrong("is no length of time"));
+        return Err(wrong("is not a length of time"));
     }
     let too_long = || wrong("is too long");
     let mut nanos =
@@ -124,13 +124,13 @@ fn explain_address(text: &str) -> String {
             return format!("\"{text}\" has {} numbers, an IPv4 address has 4", parts.len());
         }
         if let Some(part) = parts.iter().find(|part| part.parse::<u8>().is_err()) {
-            return format!("\"{text}\" is no IPv4 address: {part} is more than 255");
+            return format!("\"{text}\" is not an IPv4 address: {part} is more than 255");
         }
         if let Some(part) = parts.iter().find(|part| part.len() > 1 && part.starts_with('0')) {
-            return format!("\"{text}\" is no IPv4 address: {part} begins with 0");
+            return format!("\"{text}\" is not an IPv4 address: {part} begins with 0");
         }
     }
-    format!("\"{text}\" is no IP address")
+    format!("\"{text}\" is not an IP address")
 }
 
 /// `ADDRESS/LENGTH`; without a length it is that of the whole address.
@@ -143,7 +143,7 @@ pub fn address_with_len(text: &str) -> Result<(IpAddr, u8), Wrong> {
     match len.parse::<u8>() {
         Ok(bits) if bits <= full && len.bytes().all(|b| b.is_ascii_digit()) => Ok((address, bits)),
         Ok(_) | Err(_) => Err(Wrong::new(
-            format!("\"/{len}\" is no prefix length of an {} address", Family::of(address)),
+            format!("\"/{len}\" is not a prefix length of an {} address", Family::of(address)),
             if len.contains('.') {
                 "write the number of bits, such as /24 for 255.255.255.0".to_owned()
             } else {

@@ -193,7 +193,7 @@ impl StateDir {
         }
         let there = self.path.ancestors().find(|path| fs::symlink_metadata(path).is_ok());
         let reason = match there {
-            Some(there) if !there.is_dir() => format!("{} is no directory", there.display()),
+            Some(there) if !there.is_dir() => format!("{} is not a directory", there.display()),
             Some(there) if is_of_kernel(there) => {
                 format!("{error}; the kernel takes no files of others there")
             }
@@ -242,7 +242,7 @@ impl StateDir {
             Err(error) => return Err(error),
         };
         if !kind.is_socket() {
-            return Err(io::Error::other("something else than a socket is there"));
+            return Err(io::Error::other("it is not a socket"));
         }
         match UnixStream::connect(path) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
@@ -353,7 +353,7 @@ fn process_id(mut file: &File) -> Option<u32> {
 
 /// Another process has it.
 fn in_use(what: String) -> Failure {
-    Failure::new(what, "several can run beside each other, each with its own")
+    Failure::new(what, "several daemons can run beside each other, each with its own --state-dir")
 }
 
 /// Whether the path of the control socket is short enough.
@@ -443,7 +443,7 @@ mod tests {
         let mut dir = StateDir::open(&scratch.0).unwrap();
         fs::write(scratch.0.join(SOCKET), "x").unwrap();
         assert!(dir.bind().unwrap().is_none());
-        assert!(dir.losses().concat().contains("something else than a socket"));
+        assert!(dir.losses().concat().contains("it is not a socket"));
         dir.leave();
         assert!(scratch.0.join(SOCKET).exists());
     }
@@ -451,7 +451,7 @@ mod tests {
     #[test]
     fn a_directory_that_can_never_be_is_refused() {
         let refused = |path: &str| StateDir::open(Path::new(path)).unwrap_err().what;
-        assert!(refused("/proc/version/x").ends_with("/proc/version is no directory"));
+        assert!(refused("/proc/version/x").ends_with("/proc/version is not a directory"));
         assert!(refused("/proc/steadfast").contains("the kernel takes no files of others there"));
         let scratch = Scratch::new("long");
         let room = LONGEST_SOCKET - SOCKET.len() - "/".len();

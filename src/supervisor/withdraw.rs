@@ -93,7 +93,7 @@ pub async fn again(daemon: &Daemon) {
     let now = clock::now();
     let due = daemon.remainder.borrow_mut().take_due(now, || settings(daemon));
     let Some(due) = due else { return };
-    let why = "a vrrp process that is no more left them";
+    let why = "they were left by a vrrp process that has ended";
     match remove_from(daemon, &due, Source::Past, why).await {
         true => *daemon.remainder.borrow_mut() = Remainder::default(),
         false => daemon.remainder.borrow_mut().add(due, clock::now()),

@@ -93,8 +93,8 @@ fn a_directory_that_can_never_work_is_refused() {
     let alone = Alone::new();
     let long = alone.scratch.path().join("x".repeat(100));
     let cases = [
-        (Path::new("/dev/null"), "/dev/null is no directory"),
-        (Path::new("/dev/null/x"), "/dev/null is no directory"),
+        (Path::new("/dev/null"), "/dev/null is not a directory"),
+        (Path::new("/dev/null/x"), "/dev/null is not a directory"),
         (Path::new("/proc/steadfast"), "the kernel takes no files of others there"),
         (&long, "the system allows 107 for a socket"),
     ];

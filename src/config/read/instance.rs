@@ -209,7 +209,7 @@ fn interval(table: &mut Table<'_>, version: Version) -> Centiseconds {
         return interval;
     } else {
         Wrong::new(
-            format!("{} is no multiple of 10ms, the unit in the packet", shown()),
+            format!("{} is not a multiple of 10ms, the unit in the packet", shown()),
             "write a multiple of \"10ms\"",
         )
     };
@@ -332,7 +332,7 @@ fn mac(text: &str) -> Result<Mac, Wrong> {
             "write an address whose first byte is even",
         )),
         None => Err(Wrong::new(
-            format!("\"{text}\" is no Ethernet address"),
+            format!("\"{text}\" is not an Ethernet address"),
             "write six bytes, such as \"02:00:00:00:00:51\"",
         )),
     }
@@ -423,7 +423,7 @@ impl Builder for PeerBuilder {
 fn group_address(item: &Item<'_>) -> Option<IpAddr> {
     let group = item.parse(values::address)?;
     if !group.is_multicast() {
-        let message = format!("{group} is no multicast group");
+        let message = format!("{group} is not a multicast group");
         item.wrong(Wrong::new(message, "write a group such as \"224.0.0.18\" or \"ff02::12\""));
         return None;
     }

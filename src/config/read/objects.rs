@@ -174,7 +174,7 @@ fn broadcast(word: &str) -> Result<Broadcast, Wrong> {
         _ => match values::address(word)? {
             IpAddr::V4(address) => Ok(Broadcast::Address(address)),
             IpAddr::V6(address) => Err(Wrong::new(
-                format!("{address} is no broadcast address"),
+                format!("{address} is not a broadcast address"),
                 "write an IPv4 address, or + for the one of the prefix",
             )),
         },
@@ -190,7 +190,7 @@ pub fn scope(word: &str) -> Result<Scope, Wrong> {
         "host" | "254" => Ok(Scope::Host),
         "nowhere" | "255" => Ok(Scope::Nowhere),
         _ => Err(Wrong::new(
-            format!("\"{word}\" is no scope"),
+            format!("\"{word}\" is not a scope"),
             "write global, site, link, host or nowhere",
         )),
     }

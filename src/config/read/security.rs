@@ -113,7 +113,10 @@ fn hmac_octets(text: &str) -> Result<Box<[u8]>, Wrong> {
                 digits.chars().map(|digit| digit.to_digit(16)).collect();
             let pairs =
                 nibbles.filter(|nibbles| nibbles.len().is_multiple_of(2)).ok_or_else(|| {
-                    Wrong::new("the key is no hexadecimal number", "write two digits for each byte")
+                    Wrong::new(
+                        "the key is not a hexadecimal number",
+                        "write two digits for each byte",
+                    )
                 })?;
             let octet = |pair: &[u32]| match pair {
                 [high, low] => u8::try_from(high * 16 + low).unwrap_or_default(),

@@ -77,7 +77,7 @@ impl<'s> Words<'s> {
     pub fn number<N: std::str::FromStr>(&mut self, key: &str) -> Result<N, Wrong> {
         let word = self.value(key)?;
         word.parse().map_err(|_| {
-            Wrong::new(format!("{key} {word} is no number in range"), "write a whole number")
+            Wrong::new(format!("{key} {word} is not a number in range"), "write a whole number")
         })
     }
 }

@@ -83,7 +83,7 @@ pub fn cause(engine: &Engine, links: &Cache, instance: InstanceId, cause: &Cause
         Cause::Group { member } if *member == instance => "with its sync group".into(),
         Cause::Group { member } => format!("with {} of its sync group", name(engine, *member)),
         Cause::Fault(reason) => fault(engine, links, instance, *reason),
-        Cause::Recovered => "what was missing is there again".into(),
+        Cause::Recovered => "the fault is over".into(),
         Cause::Switchover { successor: Some(successor) } => {
             format!("switchover: {successor} took over")
         }
@@ -382,7 +382,11 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             Told::new(Level::Warning, Kind::Packet, router.instance, text)
         }
         Notice::SecondOwner { router, from, yielding } => {
-            let then = if *yielding { "we yield to it (254)" } else { "we go on" };
+            let then = if *yielding {
+                "this router lowers its priority to 254"
+            } else {
+                "this router goes on"
+            };
             let text = format!(
                 "{from} claims to own the addresses too (priority 255), {then}: set 255 on one \
                  router only"
@@ -391,12 +395,16 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
         }
         Notice::SameSender { router, from } => {
             let text = format!(
-                "another router sends from {from} as we do: give each router its own address"
+                "another router sends from {from}, which is our own address: give each router an \
+                 address of its own"
             );
             Told::of_router(WarningKind::SameSender, *router, *from, text)
         }
         Notice::OldChecksum { router, from } => {
-            let text = format!("{from} computes checksums as keepalived up to 1.3.6; we follow");
+            let text = format!(
+                "{from} computes checksums as keepalived up to 1.3.6 does; this router does the \
+                 same from now on"
+            );
             Told::new(Level::Notice, Kind::Packet, router.instance, text)
         }
         Notice::ForeignRemoval { object: removed, restore_in } => {
