@@ -33,7 +33,7 @@ pub enum SourceError {
     },
     /// It is a keepalived.conf.
     Keepalived,
-    /// It is an UCI file.
+    /// It is a UCI file.
     Uci,
 }
 
@@ -64,13 +64,13 @@ impl fmt::Display for SourceError {
             Self::Missing => f.write_str("there is no such file"),
             Self::Permission => f.write_str("permission denied"),
             Self::Io(error) => error.fmt(f),
-            Self::Directory => f.write_str("is a directory"),
-            Self::TooLarge => f.write_str("is larger than 16 MiB"),
+            Self::Directory => f.write_str("this is a directory"),
+            Self::TooLarge => f.write_str("this is larger than 16 MiB"),
             Self::NotText { line, column, found } => {
                 write!(f, "line {line}, byte {column}: {found}")
             }
-            Self::Keepalived => f.write_str("is a keepalived.conf by its name"),
-            Self::Uci => f.write_str("is an UCI file by its place"),
+            Self::Keepalived => f.write_str("this is a keepalived.conf, by its name"),
+            Self::Uci => f.write_str("this is a UCI file, by its place"),
         }
     }
 }

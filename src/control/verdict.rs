@@ -159,14 +159,14 @@ fn room(level: VerdictLevel, rest: &str) -> usize {
 fn fit(text: &str, room: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(room) else { return text.to_owned() };
     let head = text.get(..end).unwrap_or_default();
-    let ends = head.char_indices().filter_map(|(end, _)| text.get(..end)).filter(|clause| {
+    let mut ends = head.char_indices().filter_map(|(end, _)| text.get(..end)).filter(|clause| {
         let rest = text.get(clause.len()..).unwrap_or_default();
         let marks = ["; ", ": ", ", ", " ("];
         // Not within brackets.
         marks.into_iter().any(|mark| rest.starts_with(mark))
             && clause.matches('(').count() == clause.matches(')').count()
     });
-    match ends.last().filter(|clause| clause.chars().count() > room / 3) {
+    match ends.next_back().filter(|clause| clause.chars().count() > room / 3) {
         Some(clause) => clause.to_owned(),
         None => {
             let words = head.get(..head.len().saturating_sub(3)).unwrap_or(head);
