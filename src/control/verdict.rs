@@ -71,7 +71,7 @@ fn from_warnings(document: &Document, warnings: &[Warning]) -> Verdict {
         Some(instances) => split(instances, warnings)
             .map(|text| (VerdictLevel::Split, text))
             .or_else(|| Some((VerdictLevel::Degraded, degraded(document, instances, warnings)?)))
-            .unwrap_or_else(|| (VerdictLevel::Ok, roles(instances) + &past(instances, warnings))),
+            .unwrap_or_else(|| (VerdictLevel::Ok, well(instances, warnings))),
     };
     Verdict { level, text: format!("{}: {text}", level.name()) }
 }
@@ -101,30 +101,37 @@ const fn is_of_network(warning: &Warning) -> bool {
     !matches!(warning.kind, WarningKind::Storage | WarningKind::RecordsLost)
 }
 
+/// The roles, and what was.
+fn well(instances: &[InstanceStatus], warnings: &[Warning]) -> String {
+    let past = past(instances, warnings);
+    let long = roles(instances) + &past;
+    if long.chars().count() <= room(VerdictLevel::Ok, "") {
+        return long;
+    }
+    counts_of_roles(instances) + &past
+}
+
 /// " (FAULT until 1.0 s ago; 2 warnings ended, the last 42 s ago)".
 fn past(instances: &[InstanceStatus], warnings: &[Warning]) -> String {
     let ended = warnings.iter().filter(|warning| is_of_network(warning));
-    let ended = ended.filter_map(|warning| Some((warning, warning.ended_age?)));
-    let (mut fault, mut others, mut last) = (None, 0, Seconds::INFINITY);
-    for (warning, age) in ended {
-        let newer = fault.is_none_or(|(_, newest)| age < newest);
-        if warning.kind == WarningKind::Fault && newer {
-            fault = Some((warning, age));
-        } else if warning.kind != WarningKind::Fault {
-            others += 1;
-            last = age.min(last);
-        }
-    }
+    let mut others: Vec<(&Warning, Seconds)> =
+        ended.filter_map(|warning| Some((warning, warning.ended_age?))).collect();
+    others.sort_by(|(_, one), (_, other)| one.total_cmp(other));
     let mut parts = Vec::new();
-    if let Some((warning, age)) = fault {
-        let name = warning.instance.as_deref().filter(|_| instances.len() > 1);
+    // What nobody wants to have missed, by its name.
+    for (kind, word) in [(WarningKind::SplitBrain, "SPLIT"), (WarningKind::Fault, "FAULT")] {
+        let Some((last, age)) = others.iter().find(|(warning, _)| warning.kind == kind) else {
+            continue;
+        };
+        let name = last.instance.as_deref().filter(|_| instances.len() > 1);
         let name = name.map(|name| format!("{name} ")).unwrap_or_default();
-        parts.push(format!("{name}FAULT until {} ago", length(age)));
+        parts.push(format!("{name}{word} until {} ago", length(*age)));
+        others.retain(|(warning, _)| warning.kind != kind);
     }
-    if others > 0 {
-        let the_last = if others == 1 { "" } else { ", the last" };
-        let others = plural(others, "warning");
-        parts.push(format!("{others} ended{the_last} {} ago", length(last)));
+    if let Some((_, last)) = others.first() {
+        let the_last = if others.len() == 1 { "" } else { ", the last" };
+        let count = plural(others.len(), "warning");
+        parts.push(format!("{count} ended{the_last} {} ago", length(*last)));
     }
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
 }

@@ -90,8 +90,8 @@ fn another_master_that_was_heard_within_its_down_interval_is_a_split_brain() {
     says(State::Master, rival(0.4), &split("0.4 s"));
     // 3 x 1 s and 156/256 s.
     says(State::Master, rival(3.6), &split("3.6 s"));
-    says(State::Master, rival(3.7), "OK: MASTER of 2/2 (1 warning ended 3.7 s ago)");
-    says(State::Master, rival(299.0), "OK: MASTER of 2/2 (1 warning ended 4 min 59 s ago)");
+    says(State::Master, rival(3.7), "OK: MASTER of 2/2 (lan SPLIT until 3.7 s ago)");
+    says(State::Master, rival(299.0), "OK: MASTER of 2/2 (lan SPLIT until 4 min 59 s ago)");
     says(State::Master, rival(300.0), MASTER);
     let slow = |i: &mut InstanceStatus| {
         rival(3.7)(i);
@@ -334,6 +334,11 @@ fn what_is_true_now_counts_and_what_has_ended_is_said_in_brackets() {
         State::Backup,
         reported(&[ended(WarningKind::Fault, 1.0)]),
         "OK: BACKUP of 1/1, master 192.168.1.3 heard 0.4 s ago (FAULT until 1.0 s ago)",
+    );
+    says(
+        State::Backup,
+        reported(&several),
+        "OK: BACKUP of 1/1 (FAULT until 1 min 10 s ago; 2 warnings ended, the last 42 s ago)",
     );
     // What has ended does not hide that it has begun again.
     let again = |i: &mut InstanceStatus| {
