@@ -248,7 +248,7 @@ fn instance(old: &Instance, new: &Instance) -> Vec<&'static str> {
         authentication: "authentication",
         hmac: "hmac",
         checksum: "checksum",
-        announce: "garp_*",
+        announce: "garp_* or second_holder_probe",
         lower_prio_no_advert: "lower_prio_no_advert",
         higher_prio_send_advert: "higher_prio_send_advert",
         owner_ignore_adverts: "owner_ignore_adverts",
@@ -373,7 +373,7 @@ mod tests {
         assert_eq!(
             Diff::between(&old, &new).to_string(),
             "global changed: router_id, vrrp_rt_priority, vrrp_no_swap\ninstance wan removed\ninstance dmz added\n\
-             instance lan changed: priority, garp_*\n"
+             instance lan changed: priority, garp_* or second_holder_probe\n"
         );
         assert_eq!(Diff::between(&new, &old).instances.added, ["wan".into()]);
     }

@@ -414,7 +414,7 @@ pub enum WarningKind {
     SameSender,
     /// Another router claims to own the addresses.
     SecondOwner,
-    /// Another host announces one of our addresses.
+    /// Another host holds one of our addresses as well.
     AddressTaken,
     /// A VRID on this link belongs to another pair.
     VridConflict,

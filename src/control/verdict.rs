@@ -3,7 +3,7 @@
 //! | level | when |
 //! |---|---|
 //! | DEAD | the process that runs the virtual routers does not answer |
-//! | SPLIT | we are master, not handing over, and another master was heard within its Master_Down_Interval |
+//! | SPLIT | we are master, not handing over, and another master was heard within its Master_Down_Interval, or another host holds one of our addresses |
 //! | DEGRADED | an instance is in FAULT or INIT, or flaps; the kernel lacks an address or holds one too many; a backup hears no master; trackers lower a priority; an operator holds an instance; the last reload was refused; nothing is configured; or something else is wrong now |
 //! | OK | otherwise; what was wrong within the last five minutes is said in brackets |
 //!
@@ -141,7 +141,9 @@ fn split(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
         .iter()
         .filter_map(|instance| Some((instance, rivals(instance).next()?.1)))
         .collect();
-    let (instance, rival) = *split.first()?;
+    let Some((instance, rival)) = split.first().copied() else {
+        return taken(instances, warnings);
+    };
     let others = warnings.iter().filter(|w| counts(w) && w.kind != WarningKind::SplitBrain);
     let others = and_more(others.count());
     let name = &instance.name;
@@ -155,6 +157,20 @@ fn split(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
             format!("{several} of {total} ({name}: {} is MASTER too){others}", rival.address)
         }
     })
+}
+
+/// "lan: another host (02:00:00:00:00:0c) holds 192.0.2.1 too, ours as MASTER".
+fn taken(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
+    let is_taken = |warning: &&Warning| {
+        let name = warning.instance.as_deref();
+        let master = |i: &InstanceStatus| i.state == State::Master && !i.handing_over;
+        warning.kind == WarningKind::AddressTaken
+            && counts(warning)
+            && instances.iter().any(|i| Some(i.name.as_str()) == name && master(i))
+    };
+    let first = warnings.iter().find(is_taken)?;
+    let others = and_more(warnings.iter().filter(|warning| counts(warning)).count() - 1);
+    Some(fit(&first.text, room(VerdictLevel::Split, &others)) + &others)
 }
 
 /// Characters that are left of the line.

@@ -42,8 +42,8 @@ pub enum Test {
     HalfWithout(u32, u16),
     /// The 32 bits at this offset have this value.
     Word(u32, u32),
-    /// The 32 bits at these two offsets are the same.
-    SameWords(u32, u32),
+    /// The 32 bits at the first offset are zero, or the same as those at the second.
+    ZeroOrSameWord(u32, u32),
     /// It was sent to this host or to a group, and was not merely seen.
     ForUs,
 }
@@ -76,6 +76,7 @@ fn program(tests: &[Test], pass: u32) -> io::Result<Vec<SockFilter, LONGEST>> {
                 Jump::No => (0, 0),
                 Jump::DropUnless => (0, to_drop),
                 Jump::DropIf => (to_drop, 0),
+                Jump::PassIf(left) => (left, 0),
             };
             program.push(SockFilter::new(code, yes, no, value)).map_err(too_long)?;
         }
@@ -91,9 +92,11 @@ enum Jump {
     No,
     DropUnless,
     DropIf,
+    /// The test is passed, and so many instructions are left of it.
+    PassIf(u8),
 }
 
-fn parts(test: Test) -> Vec<(u16, Jump, u32), 4> {
+fn parts(test: Test) -> Vec<(u16, Jump, u32), 5> {
     let equal = |load, at, value| {
         Vec::from_iter([(load, Jump::No, at), (code::JUMP_EQUAL, Jump::DropUnless, value)])
     };
@@ -106,8 +109,9 @@ fn parts(test: Test) -> Vec<(u16, Jump, u32), 4> {
         Test::Half(at, value) => equal(code::LOAD_HALF, at, value.into()),
         Test::HalfWithout(at, bits) => without(code::LOAD_HALF, at, bits.into()),
         Test::Word(at, value) => equal(code::LOAD_WORD, at, value),
-        Test::SameWords(a, b) => Vec::from_iter([
+        Test::ZeroOrSameWord(a, b) => Vec::from_iter([
             (code::LOAD_WORD, Jump::No, a),
+            (code::JUMP_EQUAL, Jump::PassIf(3), 0),
             (code::COPY_TO_INDEX, Jump::No, 0),
             (code::LOAD_WORD, Jump::No, b),
             (code::JUMP_EQUAL_INDEX, Jump::DropUnless, 0),

@@ -34,10 +34,32 @@ pub enum Action {
     Unmute(InstanceId),
     /// Send one gratuitous ARP or unsolicited neighbour advertisement for an address.
     Announce(ObjectId),
+    /// Ask who holds an address (module `second_holder`): who does, announces it or answers, which
+    /// is [`Event::Announced`](super::Event::Announced).
+    Probe(Probed),
     /// Something to log, show and notify.
     Notice(Notice),
     /// After [`Event::Shutdown`](super::Event::Shutdown): nothing is left to do.
     Stopped,
+}
+
+/// An address whose other holders are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Probed {
+    /// A virtual one.
+    Object(ObjectId),
+    /// The one that the adverts of a router come from.
+    Source(RouterId),
+}
+
+impl Probed {
+    /// Whose address it is.
+    pub const fn instance(self) -> InstanceId {
+        match self {
+            Self::Object(object) => object.instance,
+            Self::Source(router) => router.instance,
+        }
+    }
 }
 
 /// State of an instance as keepalived names them.
@@ -171,14 +193,23 @@ pub enum Notice {
         /// When it is tried again.
         retry_in: Duration,
     },
-    /// As master we heard another host announce one of our addresses; we announced it again, or
-    /// will shortly. Says which host that is.
+    /// As master we heard another host announce one of our addresses, or it answered a probe; we
+    /// announced it again, or will shortly. Says which host that is.
     AddressTaken {
         /// Which instance.
         instance: InstanceId,
         /// The address.
         address: IpAddr,
         /// The link-layer address that it was announced with.
+        mac: Mac,
+    },
+    /// That host holds the address no longer: it does not answer (module `second_holder`).
+    AddressFree {
+        /// Which instance.
+        instance: InstanceId,
+        /// The address.
+        address: IpAddr,
+        /// The link-layer address of that host.
         mac: Mac,
     },
     /// A planned hand-over began.

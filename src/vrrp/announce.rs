@@ -10,8 +10,8 @@ use super::objects::Slot;
 use super::outbox::Outbox;
 use super::statistics::count;
 use super::timers::Timer;
-use super::{Action, InterfaceId, Notice, ObjectId, State};
-use crate::units::{Family, Instant, Mac};
+use super::{Action, InterfaceId, ObjectId, State};
+use crate::units::{Family, Instant};
 
 /// The shortest time between two bursts that announcements of others cause.
 const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
@@ -88,12 +88,13 @@ impl Instance {
 
     /// Another host announced an address of ours: a master that we do not hear, or that steps
     /// down before we do. We announce again, but not so often that two masters which hear only
-    /// each other's announcements drive each other on (RFC 5227 2.4 has the same bound).
-    pub fn defend(&mut self, address: IpAddr, mac: Mac, context: &mut Context<'_>) {
+    /// each other's announcements drive each other on (RFC 5227 2.4 has the same bound). `true`: at
+    /// once, and not in a while.
+    pub fn defend(&mut self, address: IpAddr, context: &mut Context<'_>) -> bool {
         let listed = |slot: &Slot| slot.listed() && slot.object.announced() == Some(address);
         let rounds = self.settings.announce.lower_prio_repeat;
         if rounds == 0 || self.settings.strict || !self.objects.iter().any(|(_, s)| listed(s)) {
-            return;
+            return false;
         }
         if let Some(last) = self.defended_at
             && context.now < last + DEFEND_INTERVAL
@@ -102,15 +103,15 @@ impl Instance {
             let next = if last > context.now { last } else { last + DEFEND_INTERVAL };
             self.timers.set_no_later(Timer::LowerBurst, next);
             self.defended_at = Some(next);
-            return;
+            return false;
         }
         self.defended_at = Some(context.now);
-        context.out.notice(Notice::AddressTaken { instance: self.id, address, mac });
         self.announce(rounds, context);
+        true
     }
 
     /// The address of an object, if it may be announced now: a master has it and keeps it.
-    fn to_announce(&self, number: u32) -> Option<IpAddr> {
+    pub(super) fn to_announce(&self, number: u32) -> Option<IpAddr> {
         let slot = self.objects.get(number)?;
         let holds = self.state == State::Master && self.hand_over.is_none();
         if holds && slot.present() && slot.listed() { slot.object.announced() } else { None }
@@ -147,11 +148,13 @@ impl Instance {
 }
 
 impl Engine {
-    /// The third lane of [`Engine::poll_action`] alone: announcements that may leave now.
+    /// The third lane of [`Engine::poll_action`] alone: announcements that may leave now, and
+    /// probes.
     pub fn poll_announcement(&mut self) -> Option<Action> {
         self.poll_first_announcement()
             .or_else(|| self.poll_paced())
             .or_else(|| self.poll_queued(|out| &mut out.repeats))
+            .or_else(|| self.poll_probe())
     }
 
     /// Of the third lane, addresses that were not announced in this burst yet. For a driver that

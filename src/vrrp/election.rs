@@ -281,6 +281,10 @@ impl Instance {
                 self.end_hold(context);
                 None
             }
+            Timer::Probe => {
+                self.probe_again(context);
+                None
+            }
             Timer::Retry => {
                 self.objects.unblock();
                 self.queue_kernel(context);
@@ -310,6 +314,7 @@ impl Instance {
         self.send_regular(family, context);
         let next = next_on_schedule(due, interval.duration(), context.now);
         self.timers.set(Timer::Advert(family), next);
+        self.probe_in_turn(context);
         None
     }
 

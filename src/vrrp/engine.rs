@@ -12,7 +12,7 @@ use super::schedule::Schedule;
 use super::settings::Settings;
 use super::statistics::count;
 use super::{Action, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
-use crate::units::{Family, Instant, Mac};
+use crate::units::{Family, Instant};
 
 /// Where packets of a virtual router arrive.
 pub(super) type Key = (InterfaceId, Family, u8);
@@ -64,7 +64,7 @@ pub struct Engine {
     pub(super) drain_until: Option<Instant>,
     pub(super) burst: u32,
     /// VRIDs of others that were reported already.
-    pub(super) strangers: Vec<Key>,
+    pub(super) strangers: Vec<(Key, IpAddr)>,
     pub(super) too_short: u32,
 }
 
@@ -383,26 +383,6 @@ impl Engine {
         for id in self.ids() {
             // What a former process left behind and nobody wants now goes.
             self.with(id, |instance, context| instance.queue_kernel(context));
-        }
-    }
-
-    fn announced(&mut self, interface: InterfaceId, address: IpAddr, mac: Mac) {
-        for id in self.ids() {
-            let concerned =
-                self.get(id).is_some_and(|i| i.state == State::Master && i.interface == interface);
-            if !concerned {
-                continue;
-            }
-            let wish = self.with(id, |instance, context| {
-                if instance.hand_over.is_some() {
-                    return instance.announced(address);
-                }
-                instance.defend(address, mac, context);
-                None
-            });
-            if let Some(wish) = wish.flatten() {
-                self.grant(id, wish);
-            }
         }
     }
 

@@ -70,13 +70,13 @@ pub enum Event<'a> {
         error: KernelError,
     },
     /// Another host announced an address (gratuitous ARP or unsolicited neighbour
-    /// advertisement).
+    /// advertisement), or answered [`Action::Probe`](super::Action::Probe).
     Announced {
         /// Where it was heard.
         interface: InterfaceId,
         /// The address.
         address: IpAddr,
-        /// The announced link-layer address.
+        /// The link-layer address that it has there.
         mac: Mac,
     },
     /// Before [`Event::Start`]: a former process was master when it ended.

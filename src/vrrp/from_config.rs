@@ -121,6 +121,7 @@ fn announce(from: &Instance) -> AnnounceSettings {
         lower_prio_delay,
         garp_interval: announce.garp_interval,
         gna_interval: announce.gna_interval,
+        probe: announce.second_holder_probe,
     }
 }
 

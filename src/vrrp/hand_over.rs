@@ -100,9 +100,10 @@ impl Instance {
 
     /// Starts it. The first short advert leaves at once.
     pub fn start_hand_over(&mut self, goal: Goal, context: &mut Context<'_>) {
-        for timer in [Timer::SecondBurst, Timer::Refresh, Timer::LowerBurst] {
+        for timer in [Timer::SecondBurst, Timer::Refresh, Timer::LowerBurst, Timer::Probe] {
             self.timers.stop(timer);
         }
+        self.second_holders.clear();
         for family in Family::ALL {
             self.timers.stop(Timer::Advert(family));
             self.timers.stop(Timer::Owner(family));

@@ -12,6 +12,7 @@ use super::objects::Objects;
 use super::outbox::Outbox;
 use super::refusal::Unheard;
 use super::router::Router;
+use super::second_holder::SecondHolders;
 use super::settings::{InstanceSettings, Preempt};
 use super::timers::{Timer, TimerTable, master_down, skew};
 use super::tracking::TrackRef;
@@ -113,6 +114,8 @@ pub struct Instance {
     pub reannounced_at: Option<Instant>,
     /// When such a burst is to be repeated.
     pub reannounce_at: Option<Instant>,
+    /// Other hosts that hold its addresses as well.
+    pub second_holders: SecondHolders,
     /// Priority 0 could not be sent when the interface went down, then.
     pub owes_stop: Option<Instant>,
 }
@@ -160,6 +163,7 @@ impl Instance {
             defended_at: None,
             reannounced_at: None,
             reannounce_at: None,
+            second_holders: SecondHolders::default(),
             owes_stop: None,
             settings,
         };

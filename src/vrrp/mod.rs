@@ -49,6 +49,7 @@
 //! | `hand_over` | the planned hand-over |
 //! | `objects` | wanted against seen kernel state |
 //! | `announce` | the schedule and spacing of announcements: G-5 |
+//! | [`second_holder`] | whether another host holds an address as well |
 //! | `tracking` | priorities and faults: S-40 |
 //! | `surroundings` | what interfaces, tracked things and the kernel's answers mean |
 //! | `reload` | from one configuration to the next |
@@ -78,6 +79,7 @@ mod refusal;
 mod reload;
 mod router;
 mod schedule;
+pub mod second_holder;
 pub mod settings;
 mod states;
 pub mod statistics;

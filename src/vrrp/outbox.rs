@@ -3,12 +3,15 @@
 
 use std::collections::VecDeque;
 
-use super::{InstanceId, Notice, ObjectId, RouterId};
+use super::{InstanceId, Notice, ObjectId, Probed, RouterId};
 
 /// Notices that wait at the most; more are counted and lost. With many instances there may be more.
 const NOTICES: usize = 1024;
 /// So many of each instance: all may change their state at once, and scripts have to know of it.
 const NOTICES_PER_INSTANCE: usize = 4;
+
+/// Probes that wait at the most, beside one for each instance; those beyond are left out.
+const PROBES: usize = 64;
 
 /// The lanes, most urgent first.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Outbox {
     pub announcements: VecDeque<ObjectId>,
     /// Addresses to announce once more.
     pub repeats: VecDeque<ObjectId>,
+    /// Addresses to ask for.
+    pub probes: VecDeque<Probed>,
     notices: VecDeque<Notice>,
     notice_limit: usize,
     lost: u32,
@@ -39,6 +44,7 @@ impl Default for Outbox {
             kernel: VecDeque::new(),
             announcements: VecDeque::new(),
             repeats: VecDeque::new(),
+            probes: VecDeque::with_capacity(PROBES),
             notices: VecDeque::with_capacity(NOTICES),
             notice_limit: NOTICES,
             lost: 0,
@@ -54,6 +60,7 @@ impl Outbox {
         self.kernel.reserve(instances);
         self.announcements.reserve(objects);
         self.repeats.reserve(objects);
+        self.probes.reserve(PROBES + instances);
         self.notice_limit = NOTICES.max(instances.saturating_mul(NOTICES_PER_INSTANCE));
     }
 
@@ -64,7 +71,15 @@ impl Outbox {
             && self.notices.is_empty()
             && [&self.removals, &self.kernel].iter().all(|lane| lane.is_empty())
             && [&self.announcements, &self.repeats].iter().all(|lane| lane.is_empty())
+            && self.probes.is_empty()
             && self.adverts.is_empty()
+    }
+
+    /// Asks for an address, unless too many wait.
+    pub fn probe(&mut self, probed: Probed) {
+        if self.probes.len() < self.probes.capacity() {
+            self.probes.push_back(probed);
+        }
     }
 
     /// Adds a notice, or counts it when nobody takes them.

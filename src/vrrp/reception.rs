@@ -60,8 +60,9 @@ impl Engine {
 
     /// `vrrp:V-22`
     fn stranger(&mut self, key: Key, from: IpAddr) {
-        if self.strangers.len() < STRANGERS && !self.strangers.contains(&key) {
-            self.strangers.push(key);
+        let known = self.strangers.iter().any(|(known, _)| *known == key);
+        if self.strangers.len() < STRANGERS && !known {
+            self.strangers.push((key, from));
             self.out.notice(Notice::UnknownVrid { interface: key.0, from, vrid: key.2 });
         }
     }
@@ -128,6 +129,7 @@ fn accept(
         Ok(advert) => advert,
         Err(reason) => {
             router.statistics.rejected.count(reason);
+            router.last_rejected = Some((from, reason));
             let notice = Notice::Rejected { router: id, from, reason };
             if reason != Reject::NotRunning && router.note(Remark::Rejected(reason)) {
                 context.out.notice(notice);

@@ -389,6 +389,7 @@ fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context
         } else {
             instance.timers.set_no_later(Timer::Refresh, context.now + announce.refresh);
         }
+        instance.review_probing(context);
     }
     instance.priority_notice(before, context);
     true

@@ -117,6 +117,8 @@ pub struct Router {
     pub contested_since: Option<Instant>,
     /// The wake-up burst in which the last advert came (`vrrp:V-24`).
     pub burst: Option<u32>,
+    /// Who sent what was dropped last, and why.
+    pub last_rejected: Option<(IpAddr, Reject)>,
     /// Counters.
     pub statistics: Statistics,
     noted: u64,
@@ -146,6 +148,7 @@ impl Router {
             contested_at: None,
             contested_since: None,
             burst: None,
+            last_rejected: None,
             statistics: Statistics::default(),
             noted: 0,
             renewals: (now, 0),

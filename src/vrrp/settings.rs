@@ -136,6 +136,14 @@ impl Object {
         }
     }
 
+    /// The interface of an address that has one of its own.
+    pub fn interface(&self) -> Option<&str> {
+        match self {
+            Self::Address(address) | Self::Excluded(address) => address.interface.as_deref(),
+            Self::Filter | Self::Route(_) | Self::Rule(_) => None,
+        }
+    }
+
     /// The address that is in the packet, if it is one.
     pub const fn in_packet(&self) -> Option<IpAddr> {
         match self {
@@ -220,6 +228,9 @@ pub struct AnnounceSettings {
     pub garp_interval: Duration,
     /// Smallest time between two neighbour advertisements on one interface.
     pub gna_interval: Duration,
+    /// Time between two probes for a second holder of an address; zero: none (module
+    /// `second_holder`).
+    pub probe: Duration,
 }
 
 /// When somebody else removes one of our addresses, routes or rules.

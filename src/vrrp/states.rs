@@ -65,8 +65,9 @@ impl Instance {
         self.start_announce_timers(context);
     }
 
-    /// Starts the timers of the later bursts.
+    /// Starts the timers of the later bursts, and the probes.
     pub fn start_announce_timers(&mut self, context: &Context<'_>) {
+        self.start_probing(context);
         let announce = self.settings.announce;
         if announce.repeat > 0 && !announce.delay.is_zero() {
             self.timers.set(Timer::SecondBurst, context.now + announce.delay);
@@ -88,10 +89,12 @@ impl Instance {
                 | Timer::Refresh
                 | Timer::LowerBurst
                 | Timer::HandOver
-                | Timer::Retry => self.timers.stop(timer),
+                | Timer::Retry
+                | Timer::Probe => self.timers.stop(timer),
             }
         }
         self.reannounce_at = None;
+        self.second_holders.clear();
         self.hand_over = None;
         self.objects.want(false);
         self.queue_kernel(context);

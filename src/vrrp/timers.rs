@@ -25,11 +25,13 @@ pub enum Timer {
     HoldEnd,
     /// Kernel objects that were refused or taken away are tried again.
     Retry,
+    /// Addresses that another host holds as well are probed again.
+    Probe,
 }
 
 impl Timer {
     /// All of them, in the order in which they run when several are due.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Advert(Family::V4),
         Self::Advert(Family::V6),
         Self::HandOver,
@@ -42,6 +44,7 @@ impl Timer {
         Self::LowerBurst,
         Self::HoldEnd,
         Self::Retry,
+        Self::Probe,
     ];
 
     const fn index(self) -> usize {
@@ -58,6 +61,7 @@ impl Timer {
             Self::HandOver => 9,
             Self::HoldEnd => 10,
             Self::Retry => 11,
+            Self::Probe => 12,
         }
     }
 }

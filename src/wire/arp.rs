@@ -140,6 +140,25 @@ impl Repr {
         }
     }
 
+    /// The question who holds `address`, by one who does not claim it (RFC 5227 2.1.1). It changes
+    /// no neighbour table, and Linux answers it for its own addresses only, not as a proxy.
+    pub const fn probe(mac: Mac, address: Ipv4Addr) -> Self {
+        Self {
+            operation: Operation::Request,
+            sender_mac: mac,
+            sender_address: Ipv4Addr::UNSPECIFIED,
+            target_mac: Mac([0; 6]),
+            target_address: address,
+        }
+    }
+
+    /// Whether this is the answer of one who holds the address that a probe asked for.
+    pub fn answers_probe(&self) -> bool {
+        self.operation == Operation::Reply
+            && self.target_address.is_unspecified()
+            && !self.sender_address.is_unspecified()
+    }
+
     /// Whether this announces the sender's own address, as a request or as a reply.
     pub fn is_gratuitous(&self) -> bool {
         self.sender_address == self.target_address && !self.sender_address.is_unspecified()
@@ -231,6 +250,14 @@ mod tests {
         let question = Repr { target_address: Ipv4Addr::new(192, 0, 2, 1), ..own };
         assert!(!question.is_gratuitous());
         assert_eq!(question.to_string(), "ARP: who has 192.0.2.1? tell 192.0.2.100");
+        // Nor is a probe for it, or its answer.
+        let probe = Repr::probe(MAC, Ipv4Addr::new(192, 0, 2, 1));
+        assert!(!probe.is_gratuitous() && !probe.answers_probe());
+        assert_eq!(probe.to_string(), "ARP: who has 192.0.2.1? tell 0.0.0.0");
+        let answer = Repr { target_address: Ipv4Addr::UNSPECIFIED, ..own };
+        let answer = Repr { operation: Operation::Reply, ..answer };
+        assert!(!answer.is_gratuitous() && answer.answers_probe());
+        assert!(!Repr { operation: Operation::Request, ..answer }.answers_probe());
         // An address probe (RFC 5227) for 0.0.0.0 announces nothing.
         assert!(!Repr::gratuitous(MAC, Ipv4Addr::UNSPECIFIED).is_gratuitous());
     }

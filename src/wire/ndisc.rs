@@ -1,5 +1,6 @@
 //! Neighbour advertisement of IPv6 (RFC 4861 section 4.4) and the unsolicited one that announces
-//! a virtual address (`vrrp:G-3`).
+//! a virtual address (`vrrp:G-3`); the neighbour solicitation (section 4.3) that asks who else holds
+//! one.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -27,6 +28,8 @@ use crate::units::Mac;
 
 /// ICMPv6 type of a neighbour advertisement.
 pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+/// ICMPv6 type of a neighbour solicitation.
+pub const NEIGHBOR_SOLICITATION: u8 = 135;
 /// The group of all nodes on a link.
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// Octets without options.
@@ -209,27 +212,56 @@ impl Repr {
     /// # Errors
     /// [`Error::NoRoom`].
     pub fn emit_frame(&self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d] = ALL_NODES.octets();
-        let header = ethernet::Repr {
-            destination: Mac([0x33, 0x33, a, b, c, d]),
-            source: self.mac,
-            ether_type: ethernet::EtherType::Ipv6,
-        };
-        let ip = Ipv6Repr {
-            traffic_class: 0,
-            flow_label: 0,
-            next_header: PROTOCOL_ICMPV6,
-            hop_limit: HOP_LIMIT,
-            source: self.target,
-            destination: ALL_NODES,
-            payload_len: LEN,
-        };
-        let pseudo_header = PseudoHeader::V6 { source: ip.source, destination: ip.destination };
-        let mut len = header.emit(buffer)?;
-        len += ip.emit(buffer.get_mut(len..).ok_or(Error::NoRoom)?)?;
-        len += self.emit(pseudo_header, buffer.get_mut(len..).ok_or(Error::NoRoom)?)?;
-        Ok(len)
+        let (len, pseudo_header) = emit_headers(self.mac, self.target, ALL_NODES, LEN, buffer)?;
+        Ok(len + self.emit(pseudo_header, buffer.get_mut(len..).ok_or(Error::NoRoom)?)?)
     }
+}
+
+/// Writes the headers of a frame to a group and returns their length.
+fn emit_headers(
+    mac: Mac,
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    payload_len: usize,
+    buffer: &mut [u8],
+) -> Result<(usize, PseudoHeader), Error> {
+    let [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d] = destination.octets();
+    let header = ethernet::Repr {
+        destination: Mac([0x33, 0x33, a, b, c, d]),
+        source: mac,
+        ether_type: ethernet::EtherType::Ipv6,
+    };
+    let ip = Ipv6Repr {
+        traffic_class: 0,
+        flow_label: 0,
+        next_header: PROTOCOL_ICMPV6,
+        hop_limit: HOP_LIMIT,
+        source,
+        destination,
+        payload_len,
+    };
+    let mut len = header.emit(buffer)?;
+    len += ip.emit(buffer.get_mut(len..).ok_or(Error::NoRoom)?)?;
+    Ok((len, PseudoHeader::V6 { source, destination }))
+}
+
+/// Writes the whole frame that asks who holds an address, without claiming it, and returns its length
+/// (RFC 4862 5.4.2): a neighbour solicitation from the unspecified address to the solicited-node
+/// group.
+///
+/// # Errors
+/// [`Error::NoRoom`].
+pub fn emit_probe_frame(mac: Mac, target: Ipv6Addr, buffer: &mut [u8]) -> Result<usize, Error> {
+    let [.., high, low] = target.segments();
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | (high & 0xff), low);
+    let (len, pseudo_header) = emit_headers(mac, Ipv6Addr::UNSPECIFIED, group, HEADER_LEN, buffer)?;
+    let message = buffer.get_mut(len..len + HEADER_LEN).ok_or(Error::NoRoom)?;
+    message.fill(0);
+    write(message, field::TYPE..field::CODE, &[NEIGHBOR_SOLICITATION])?;
+    write(message, field::TARGET, &target.octets())?;
+    let checksum = pseudo_header.sum(PROTOCOL_ICMPV6, message).checksum();
+    write(message, field::CHECKSUM, &checksum.to_be_bytes())?;
+    Ok(len + HEADER_LEN)
 }
 
 impl fmt::Display for Repr {
@@ -290,6 +322,26 @@ mod tests {
         );
         for len in 0..FRAME_LEN {
             assert_eq!(repr.emit_frame(&mut frame[..len]), Err(Error::NoRoom));
+        }
+    }
+
+    #[test]
+    fn a_probe_asks_the_group_of_the_address() {
+        let target: Ipv6Addr = "2001:db8::12:3456:789a".parse().unwrap();
+        let mut frame = [0; FRAME_LEN];
+        let len = emit_probe_frame(MAC, target, &mut frame).unwrap();
+        assert_eq!(len, 14 + 40 + HEADER_LEN);
+        assert_eq!(frame[..6], [0x33, 0x33, 0xff, 0x56, 0x78, 0x9a]);
+        let ip = Ipv6Packet::new_checked(&frame[14..len]).unwrap();
+        let repr = Ipv6Repr::parse(&ip).unwrap();
+        assert_eq!((repr.source, repr.hop_limit), (Ipv6Addr::UNSPECIFIED, 255));
+        assert_eq!(repr.destination.to_string(), "ff02::1:ff56:789a");
+        let (source, destination) = (repr.source, repr.destination);
+        let pseudo = PseudoHeader::V6 { source, destination };
+        assert!(pseudo.sum(PROTOCOL_ICMPV6, ip.payload()).is_good());
+        assert_eq!((ip.payload()[0], &ip.payload()[8..24]), (135, &target.octets()[..]));
+        for len in 0..len {
+            assert_eq!(emit_probe_frame(MAC, target, &mut frame[..len]), Err(Error::NoRoom));
         }
     }
 

@@ -82,6 +82,7 @@ fn instance(n: usize, priority: Priority) -> InstanceSettings {
             lower_prio_delay: Duration::ZERO,
             garp_interval: Duration::ZERO,
             gna_interval: Duration::ZERO,
+            probe: Duration::from_secs(1),
         },
         answer_lower_priority: true,
         higher_prio_send_advert: false,
@@ -102,6 +103,7 @@ fn instance(n: usize, priority: Priority) -> InstanceSettings {
 struct Seen {
     adverts: u64,
     announcements: u64,
+    probes: u64,
     masters: usize,
 }
 
@@ -143,6 +145,7 @@ impl Driver {
                 Action::Install(object) => self.done(object, true),
                 Action::Remove(object) => self.done(object, false),
                 Action::DrainSockets => self.engine.handle(Event::SocketsDrained, self.now),
+                Action::Probe(_) => self.seen.probes += 1,
                 Action::Notice(_) | Action::Mute(_) | Action::Unmute(_) | Action::Stopped => {}
             }
         }
@@ -254,6 +257,7 @@ fn sending() -> bool {
     let expected = INSTANCES as u64 * 2 * COUNTED;
     assert_eq!(driver.seen.adverts, expected, "one advert per family, instance and interval");
     assert!(driver.seen.announcements > 0, "refreshes are part of the steady state");
+    assert!(driver.seen.probes > 0, "so are probes");
     report("master of 1000 instances, both families", driver.seen.adverts, allocations)
 }
 

@@ -4,7 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use steadfast::units::{Family, Priority};
-use steadfast::vrrp::{Action, Event, InstanceId, KernelError, Notice, ObjectId, RouterId, State};
+use steadfast::vrrp::{
+    Action, Event, InstanceId, KernelError, Notice, ObjectId, Probed, RouterId, State,
+};
 
 use crate::coverage::{cause_name, notice_name, state_name};
 use crate::network::Frame;
@@ -21,7 +23,7 @@ const fn rank(action: &Action) -> u8 {
     match action {
         Action::SendAdvert { .. } | Action::DrainSockets => 0,
         Action::Install(_) | Action::Remove(_) | Action::Mute(_) | Action::Unmute(_) => 1,
-        Action::Announce(_) => 2,
+        Action::Announce(_) | Action::Probe(_) => 2,
         Action::Notice(_) => 3,
         Action::Stopped => 4,
     }
@@ -139,6 +141,7 @@ impl World {
                 }
             }
             Action::Announce(object) => self.announce(n, object, &action),
+            Action::Probe(probed) => self.probe(n, probed, &action),
             Action::Notice(notice) => self.notice(n, &notice),
             Action::Stopped => self.stopped(n),
         }
@@ -257,6 +260,25 @@ impl World {
             self.watch.announced(address, n, self.now);
             let mac = node::mac(segment, n);
             self.transmit(segment, n, None, Frame::Announcement { from: n, address, mac });
+        }
+    }
+
+    fn probe(&mut self, n: usize, probed: Probed, action: &Action) {
+        let Some(name) = self.known(n, probed.instance(), action) else { return };
+        let node = &self.nodes[n];
+        let address = node.process.as_ref().and_then(|p| p.engine.probed_address(probed));
+        let master = node.state_of(probed.instance()) == Some(State::Master);
+        let (Some(address), true) =
+            (address.filter(|_| master), !node.hands_over(probed.instance()))
+        else {
+            self.violated(format!("n{n}: {action:?} of one that is not master"));
+            return;
+        };
+        self.timeline.mix(self.now, [17, n as u64, name as u64]);
+        note!(self, node n, "probes {address}");
+        let segment = self.plan.names[name].segment;
+        if self.nodes[n].link_up(segment) {
+            self.transmit(segment, n, None, Frame::Probe { from: n, address });
         }
     }
 

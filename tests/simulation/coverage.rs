@@ -60,6 +60,7 @@ pub fn notice_name(notice: &Notice) -> &'static str {
         Notice::OldChecksum { .. } => "OldChecksum",
         Notice::ForeignRemoval { .. } => "ForeignRemoval",
         Notice::AddressTaken { .. } => "AddressTaken",
+        Notice::AddressFree { .. } => "AddressFree",
         Notice::KernelRefused { .. } => "KernelRefused",
         Notice::HandOverStarted { .. } => "HandOverStarted",
         Notice::HandOverTaken { .. } => "HandOverTaken",

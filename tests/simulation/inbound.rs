@@ -1,5 +1,6 @@
 //! What reaches a process: messages, frames and packets.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use steadfast::vrrp::settings::Settings;
 use steadfast::vrrp::{Command, Event, InterfaceState};
 
 use crate::network::Frame;
-use crate::node::{Inbound, key_of};
+use crate::node::{Inbound, Key, key_of, mac};
 use crate::packet::Packet;
 use crate::plan::{Generation, interface_name};
 use crate::random_plan::CHECK;
@@ -155,7 +156,13 @@ impl World {
     /// A frame reaches a node's interface.
     pub fn node_hears(&mut self, n: usize, segment: usize, frame: &Rc<Frame>) {
         let interface = self.nodes[n].interfaces[segment];
-        if !interface.present || !interface.up || self.nodes[n].process.is_none() {
+        if !interface.present || !interface.up {
+            return;
+        }
+        if let Frame::Probe { from, address } = **frame {
+            self.answer_probe(n, segment, from, address);
+        }
+        if self.nodes[n].process.is_none() {
             return;
         }
         match &**frame {
@@ -168,9 +175,28 @@ impl World {
                     self.settle(n);
                 }
             }
-            Frame::Announcement { address, mac, .. } => {
+            Frame::Announcement { address, mac, .. } | Frame::Answer { address, mac } => {
                 let (address, mac) = (*address, *mac);
                 self.tell(n, Inbound::Announced { segment, address, mac });
+            }
+            Frame::Probe { .. } => {}
+        }
+    }
+
+    /// The kernel answers for what it has, unless that is muted.
+    fn answer_probe(&mut self, n: usize, segment: usize, asker: usize, address: IpAddr) {
+        let node = &self.nodes[n];
+        let muted = self.plan.owners.get(&address).is_some_and(|name| node.muted.contains(name));
+        if muted || !node.kernel.contains_key(&Key::Address(address)) {
+            return;
+        }
+        note!(self, node n, "answers for {address}");
+        let mac = mac(segment, n);
+        match address {
+            IpAddr::V4(_) => self.transmit(segment, n, Some(asker), Frame::Answer { address, mac }),
+            IpAddr::V6(_) => {
+                let frame = Frame::Announcement { from: n, address, mac };
+                self.transmit(segment, n, None, frame);
             }
         }
     }

@@ -28,6 +28,16 @@ pub enum Frame {
         address: IpAddr,
         mac: Mac,
     },
+    /// Who holds the address?
+    Probe {
+        from: usize,
+        address: IpAddr,
+    },
+    /// An IPv4 holder's answer to a probe; an IPv6 one announces.
+    Answer {
+        address: IpAddr,
+        mac: Mac,
+    },
 }
 
 /// How a segment treats frames.

@@ -125,6 +125,7 @@ pub fn instance(name: &str, interface: &str, vrid: u8, objects: Vec<Object>) -> 
             lower_prio_delay: Duration::ZERO,
             garp_interval: Duration::ZERO,
             gna_interval: Duration::ZERO,
+            probe: Duration::ZERO,
         },
         answer_lower_priority: true,
         higher_prio_send_advert: false,

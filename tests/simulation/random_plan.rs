@@ -256,6 +256,7 @@ fn options(rng: &mut Rng, template: &mut InstanceSettings) {
         lower_prio_delay: maybe(rng, 40, 50, 3 * interval),
         garp_interval: maybe(rng, 20, 1, 5),
         gna_interval: maybe(rng, 20, 1, 5),
+        probe: Duration::from_millis(3 * interval),
     };
     template.skip_check_adv_addr = rng.percent(30);
     template.higher_prio_send_advert = rng.percent(50);

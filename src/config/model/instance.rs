@@ -207,6 +207,8 @@ pub struct Announce {
     pub garp_interval: Duration,
     /// `global.vrrp_gna_interval`: the same for neighbour advertisements.
     pub gna_interval: Duration,
+    /// `second_holder_probe`: time between two probes for another holder of an address; zero: none.
+    pub second_holder_probe: Duration,
     /// `garp_extra_if`: further announcements on interfaces below a virtual one.
     pub extra_if: Option<GarpExtra>,
 }
@@ -223,6 +225,7 @@ impl Default for Announce {
             lower_prio_delay: Duration::from_secs(5),
             garp_interval: Duration::ZERO,
             gna_interval: Duration::ZERO,
+            second_holder_probe: Duration::from_secs(10),
             extra_if: None,
         }
     }

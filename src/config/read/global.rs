@@ -191,9 +191,10 @@ const ANNOUNCE: Rare = Rare::new(&[
     "garp_master_refresh_repeat",
     "garp_lower_prio_repeat",
     "garp_lower_prio_delay",
+    "second_holder_probe",
 ]);
 
-/// The keys of announcements: in `[global]` they begin with `vrrp_`, in an instance they do not.
+/// The keys of announcements and probes: in `[global]` they begin with `vrrp_`, in an instance they do not.
 pub fn announce(table: &mut Table<'_>, prefix: &str, defaults: Announce) -> Announce {
     let global = !prefix.is_empty();
     if !global && table.lacks(&ANNOUNCE) {
@@ -224,6 +225,9 @@ pub fn announce(table: &mut Table<'_>, prefix: &str, defaults: Announce) -> Anno
         } else {
             defaults.lower_prio_repeat
         }),
+        second_holder_probe: table
+            .duration(name("vrrp_second_holder_probe", "second_holder_probe"), time.clone())
+            .unwrap_or(defaults.second_holder_probe),
         lower_prio_delay: table.duration(lower_delay, time).unwrap_or(if global {
             delay
         } else {

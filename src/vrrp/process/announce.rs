@@ -1,4 +1,5 @@
-//! Gratuitous ARP and unsolicited neighbour advertisements: sending ours, hearing others'.
+//! Gratuitous ARP and unsolicited neighbour advertisements: sending ours, hearing others'. Probes
+//! for other holders of our addresses, and the answers.
 
 use std::io;
 use std::net::IpAddr;
@@ -75,8 +76,22 @@ impl Announcer {
                 ndisc::Repr::unsolicited(mac, address, router).emit_frame(&mut buffer)
             }
         };
-        let octets = written.ok().and_then(|len| buffer.get(..len)).unwrap_or_default();
-        let octets = octets.iter().copied().collect();
+        self.queue(link, address, written.ok().and_then(|len| buffer.get(..len)));
+    }
+
+    /// Asks on an interface, as the one that has `mac`, who else holds `address` (RFC 5227 2.1.1,
+    /// RFC 4862 5.4.2). Leaves as [`Announcer::push`] does.
+    pub fn probe(&mut self, link: LinkIndex, mac: Mac, address: IpAddr) {
+        let mut buffer = [0; LONGEST];
+        let written = match address {
+            IpAddr::V4(address) => arp::Repr::probe(mac, address).emit_frame(&mut buffer),
+            IpAddr::V6(address) => ndisc::emit_probe_frame(mac, address, &mut buffer),
+        };
+        self.queue(link, address, written.ok().and_then(|len| buffer.get(..len)));
+    }
+
+    fn queue(&mut self, link: LinkIndex, address: IpAddr, octets: Option<&[u8]>) {
+        let octets = octets.unwrap_or_default().iter().copied().collect();
         if self.queue.is_full() {
             self.flush();
         }
@@ -122,7 +137,7 @@ const fn ether_type(family: Family) -> EtherType {
     }
 }
 
-/// An announcement of another host.
+/// An announcement of another host, or its answer to a probe.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Announcement {
     /// Where it was heard.
@@ -156,8 +171,8 @@ const ARP_TYPES: (u32, u16) = (0x0001_0800, 0x0604);
 /// The flag of an advertisement that was asked for.
 const SOLICITED: u8 = 0x40;
 
-/// Hears announcements of one family on all interfaces, those of other network namespaces and
-/// machines; frames that this one sends are not heard. The kernel sorts out all else, so that
+/// Hears announcements of one family on all interfaces, and answers to probes, those of other network
+/// namespaces and machines; frames that this one sends are not heard. The kernel sorts out all else, so that
 /// ordinary address resolution wakes nobody.
 #[derive(Debug)]
 pub struct Listener {
@@ -181,7 +196,8 @@ impl Listener {
                     Test::ForUs,
                     Test::Word(field::ARP_TYPES, types),
                     Test::Half(field::ARP_LENGTHS, lengths),
-                    Test::SameWords(field::ARP_SENDER, field::ARP_TARGET),
+                    // An announcement, or the answer to a probe.
+                    Test::ZeroOrSameWord(field::ARP_TARGET, field::ARP_SENDER),
                 ],
             )?,
             Family::V6 => filter::attach(
@@ -236,18 +252,20 @@ impl AsFd for Listener {
     }
 }
 
-/// The address that an ARP packet announces, from the hardware type on, and where it is now; `None`
-/// when it announces nothing.
+/// The address that an ARP packet announces, or answers a probe for, from the hardware type on, and
+/// where it is now; `None` when it does neither.
 pub fn parse_arp(octets: &[u8]) -> Option<(IpAddr, Mac)> {
     let repr = arp::Repr::parse(&arp::Packet::new_checked(octets).ok()?);
     let said = match repr.operation {
-        arp::Operation::Request | arp::Operation::Reply => repr.is_gratuitous(),
+        arp::Operation::Request => repr.is_gratuitous(),
+        arp::Operation::Reply => repr.is_gratuitous() || repr.answers_probe(),
         arp::Operation::Unknown(_) => false,
     };
     said.then_some((repr.sender_address.into(), repr.sender_mac))
 }
 
-/// The same of a neighbour advertisement, from the IPv6 header on.
+/// The same of a neighbour advertisement, from the IPv6 header on. The answer to a probe is an
+/// announcement: it goes to all nodes, since the one who asks has no address yet (RFC 4861 7.2.4).
 pub fn parse_ndisc(octets: &[u8]) -> Option<(IpAddr, Mac)> {
     let packet = Ipv6Packet::new_checked(octets).ok()?;
     let ip = Ipv6Repr::parse(&packet).ok()?;

@@ -115,8 +115,9 @@ impl Shell {
             let Ok(Some(heard)) = listener.read() else { return false };
             let Some(interface) = self.links.interface(heard.link) else { continue };
             let (address, mac) = (heard.address, heard.mac);
-            // What bridges and switches send back to us is our own.
-            if self.kernel.has_mac(heard.link, mac) {
+            // What bridges and switches send back to us is our own. So is the answer of another
+            // interface on the same segment: Linux answers on each of them for all addresses.
+            if self.kernel.has_mac(mac) {
                 continue;
             }
             self.engine.handle(Event::Announced { interface, address, mac }, clock::now());

@@ -169,8 +169,8 @@ impl Kernel {
     }
 
     /// Whether a link has this hardware address.
-    pub fn has_mac(&self, link: LinkIndex, mac: Mac) -> bool {
-        self.monitor.cache().link(link).is_some_and(|link| link.mac == Some(mac))
+    pub fn has_mac(&self, mac: Mac) -> bool {
+        self.monitor.cache().links().any(|link| link.mac == Some(mac))
     }
 
     /// The link that an object is on, if it is an address and the link exists.

@@ -281,6 +281,7 @@ impl Shell {
             | Notice::ForeignRemoval { .. }
             | Notice::KernelRefused { .. }
             | Notice::AddressTaken { .. }
+            | Notice::AddressFree { .. }
             | Notice::HandOverStarted { .. }
             | Notice::Hold { .. }
             | Notice::LateWake { .. }

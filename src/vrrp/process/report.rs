@@ -154,6 +154,7 @@ fn timers(engine: &Engine, id: InstanceId, now: Instant) -> Vec<TimerStatus> {
                 Timer::HandOver => "hand-over".to_owned(),
                 Timer::HoldEnd => "end of the hold".to_owned(),
                 Timer::Retry => "next try at the kernel".to_owned(),
+                Timer::Probe => "next probe for another holder".to_owned(),
             },
             due_in: from_now(at, now),
         })

@@ -30,7 +30,7 @@ use crate::system::timer::Timer;
 use crate::units::Instant;
 use crate::vrrp::change::Change;
 use crate::vrrp::settings::Settings;
-use crate::vrrp::{Action, Engine, Event, InstanceId, ObjectId, RouterId};
+use crate::vrrp::{Action, Engine, Event, InstanceId, ObjectId, Probed, RouterId};
 use nix::errno::Errno;
 
 /// Requests to the kernel in one slice of work. It takes some 30 us for each, and adverts that
@@ -408,12 +408,31 @@ impl Shell {
                 more = false;
                 break;
             };
-            let Action::Announce(object) = action else { continue };
-            let address = self.engine.object(object).and_then(|object| object.announced());
-            let link = self.kernel.link_of(&self.engine, object);
+            let engine = &self.engine;
+            let (address, link) = match action {
+                Action::Announce(object) => (
+                    engine.object(object).and_then(|object| object.announced()),
+                    self.kernel.link_of(engine, object),
+                ),
+                Action::Probe(probed) => (
+                    engine.probed_address(probed),
+                    match probed {
+                        Probed::Object(object) => self.kernel.link_of(engine, object),
+                        Probed::Source(router) => {
+                            let index = engine.interface_of(router.instance);
+                            let index = index.and_then(|interface| self.links.index(interface));
+                            index.and_then(|index| self.kernel.monitor.cache().link(index))
+                        }
+                    },
+                ),
+                _ => continue,
+            };
             let (Some(address), Some(link)) = (address, link) else { continue };
-            // Where there is no ARP, nobody has learned anything (`vrrp:G-4`).
-            if let Some(mac) = link.mac.filter(|_| link.flags.resolves()) {
+            // Where there is no ARP, nobody has learned anything (`vrrp:G-4`), nor answers.
+            let Some(mac) = link.mac.filter(|_| link.flags.resolves()) else { continue };
+            if matches!(action, Action::Probe(_)) {
+                self.announcer.probe(link.index, mac, address);
+            } else {
                 let router = address.is_ipv6() && self.forwarding.on(link, now);
                 self.announcer.push(link.index, mac, address, router);
             }

@@ -23,7 +23,8 @@ impl Shell {
                     | Action::Remove(_)
                     | Action::Mute(_)
                     | Action::Unmute(_)
-                    | Action::Announce(_),
+                    | Action::Announce(_)
+                    | Action::Probe(_),
                 ) => {}
             }
         }

@@ -268,6 +268,13 @@ fn end(
         | WarningKind::VridConflict
         | WarningKind::IntervalDiffers => silent < patience(engine, id, entry.concern.router),
         WarningKind::Flapping => flapping,
+        // Whether another host holds an address is known while it is probed for.
+        WarningKind::AddressTaken if engine.is_probing(id) => {
+            let mut holders = engine.second_holders(id);
+            let holder = holders.find(|holder| Some(holder.address) == entry.concern.from);
+            entry.last = holder.map_or(entry.last, |holder| holder.heard);
+            holder.is_some()
+        }
         WarningKind::SplitBrain
         | WarningKind::Process
         | WarningKind::NoMaster

@@ -11,7 +11,7 @@ use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
 use crate::control::words::{length, plural};
 use crate::netlink::cache::Cache;
-use crate::units::{Centiseconds, Family, Instant};
+use crate::units::{Centiseconds, Family, Instant, Mac};
 use crate::vrrp::settings::Object;
 use crate::vrrp::validation::Reject;
 use crate::vrrp::{
@@ -437,15 +437,16 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             Told::of_object(WarningKind::KernelRefused, *refused, text, settled)
         }
         Notice::AddressTaken { instance, address, mac } => {
-            let text = format!(
-                "another host ({mac}) announces {address}, which is ours as MASTER; it was \
-                 announced again"
-            );
+            let text = second_holder(engine, *instance, *address, *mac);
             let mut told = Told::of_instance(WarningKind::AddressTaken, *instance, text);
             if let Some(concern) = &mut told.concern {
                 concern.from = Some(*address);
             }
             told
+        }
+        Notice::AddressFree { instance, address, mac } => {
+            let text = format!("the other host ({mac}) does not answer for {address} any more");
+            Told::new(Level::Notice, Kind::Packet, *instance, text)
         }
         Notice::HandOverStarted { instance } => {
             Told::new(Level::Info, Kind::HandOver, *instance, "planned hand-over begins".into())
@@ -489,6 +490,38 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             Kind::Process,
             format!("{} lost because there were too many at once", plural(*count, "notice")),
         ),
+    }
+}
+
+/// Who else holds an address of a master, and what to look for.
+fn second_holder(engine: &Engine, instance: InstanceId, address: IpAddr, mac: Mac) -> String {
+    let is_virtual = engine.objects(instance).any(|(_, o)| o.announced() == Some(address));
+    if !is_virtual {
+        return format!(
+            "another host ({mac}) uses {address} too, the address that our adverts come from, so \
+             that neither hears the other: give each router an address of its own"
+        );
+    }
+    format!(
+        "another host ({mac}) holds {address} too, ours as MASTER: look for {}",
+        suspect(engine, instance)
+    )
+}
+
+/// What may be behind it: a sender whose packets are not for us, or are dropped, if there is one.
+fn suspect(engine: &Engine, instance: InstanceId) -> String {
+    if let Some((from, reason)) = engine.last_rejected(instance) {
+        return format!("{from}, whose adverts are dropped here ({reason})");
+    }
+    let on = engine.interface_of(instance);
+    match on.and_then(|on| engine.last_stranger(on)) {
+        Some((from, vrid)) => format!(
+            "{from}, which sends virtual_router_id {vrid} there, another pair of routers, or an \
+             address added by hand"
+        ),
+        None => "another pair of routers (other virtual_router_id, version or password), or an \
+                 address added by hand"
+            .to_owned(),
     }
 }
 

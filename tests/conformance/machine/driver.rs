@@ -208,6 +208,7 @@ impl Driver {
                 | Action::Mute(_)
                 | Action::Unmute(_)
                 | Action::Announce(_)
+                | Action::Probe(_)
                 | Action::Notice(_)
                 | Action::Stopped => {}
             }
@@ -395,6 +396,7 @@ impl Driver {
             Action::Mute(_) => "mute".into(),
             Action::Unmute(_) => "unmute".into(),
             Action::Announce(id) => format!("announce {}", object(id)),
+            Action::Probe(probed) => format!("probe {}", self.engine.probed_address(probed)?),
             Action::Stopped => "stopped".into(),
             Action::Notice(_) => return None,
         })

@@ -18,6 +18,7 @@ mod owner;
 mod reload;
 mod reload_by_chance;
 mod restart;
+mod second_holder;
 mod statistics;
 mod switchover;
 mod timers;

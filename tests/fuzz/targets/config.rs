@@ -143,6 +143,7 @@ fn work(engine: &mut Engine, now: Instant) {
             | Action::Mute(_)
             | Action::Unmute(_)
             | Action::Announce(_)
+            | Action::Probe(_)
             | Action::Notice(_)
             | Action::Stopped => None,
         };

@@ -9,4 +9,5 @@ mod interfaces;
 mod overrun;
 mod past;
 mod reload;
+mod second_holder;
 mod strangers;

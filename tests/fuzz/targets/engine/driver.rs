@@ -291,6 +291,11 @@ impl Driver {
                     let state = self.engine.state(object.instance);
                     assert_eq!(state, Some(State::Master), "only a master announces");
                 }
+                Action::Probe(probed) => {
+                    assert!(self.engine.probed_address(probed).is_some(), "{probed:?} is held");
+                    let state = self.engine.state(probed.instance());
+                    assert_eq!(state, Some(State::Master), "only a master probes");
+                }
                 Action::Mute(instance) | Action::Unmute(instance) => {
                     assert!(self.engine.settings(instance).is_some(), "it exists");
                 }

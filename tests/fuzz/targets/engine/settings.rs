@@ -170,5 +170,6 @@ fn announce(input: &mut Input<'_>) -> AnnounceSettings {
         lower_prio_delay: delay(4, Duration::from_secs(1)),
         garp_interval: delay(8, Duration::from_millis(7)),
         gna_interval: delay(16, Duration::from_millis(11)),
+        probe: delay(64, Duration::from_millis(500)),
     }
 }

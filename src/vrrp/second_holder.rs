@@ -1,0 +1,306 @@
+//! Another host that holds an address of ours while we are master, and is no master that we hear:
+//! another pair of routers with another VRID, version or password, an address that somebody added
+//! by hand, a router that stands still with its addresses, or one with the same own address.
+//!
+//! VRRP shows nothing of it, so the addresses are probed as a host does before it uses one
+//! (RFC 5227 2.1.1, RFC 4862 5.4.2): such a probe claims nothing, changes nobody's neighbour table,
+//! and only who has the address answers.
+//!
+//! 1. A master probes one of its addresses after the other, and the addresses that its adverts come
+//!    from: the first one shortly after it became master, then one in each
+//!    [`probe`](super::settings::AnnounceSettings::probe); of very many, several at once, so that a
+//!    round takes [`ROUND`] times that. This goes along with an advert, so that an idle router is
+//!    not woken for it.
+//! 2. Whoever answers, or announces one of these addresses by itself, is a second holder. The
+//!    address is probed again every [`ANSWERED`] from then on, the first time after our own
+//!    announcement had time to arrive: who only stepped down late does not answer any more.
+//! 3. When [`DISPROVED`] probes in a row, [`UNANSWERED`] apart, have no answer, nobody else has it.
+//!
+//! Not in a planned hand-over, in which the successor holds them as well, and not in strict mode.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::instance::{Context, Instance};
+use super::timers::Timer;
+use super::validation::Reject;
+use super::{Action, InstanceId, InterfaceId, Notice, ObjectId, Probed, State};
+use crate::units::{Family, Instant, Mac};
+
+/// From becoming master to the first probe: the master before has gone by then.
+const FIRST: Duration = Duration::from_secs(2);
+/// From an announcement of another host, or a probe without an answer, to the next probe.
+const UNANSWERED: Duration = Duration::from_secs(1);
+/// From an answer to the next probe.
+const ANSWERED: Duration = Duration::from_secs(5);
+/// Probes in a row without an answer that end it.
+const DISPROVED: u8 = 3;
+/// How many times it probes in a round, at the most.
+const ROUND: usize = 30;
+/// The most addresses of an instance that are watched closely. Of more it is not said that somebody
+/// has them, too.
+const MOST: usize = 16;
+
+/// An address that another host holds as well.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SecondHolder {
+    /// The address.
+    pub address: IpAddr,
+    /// The link-layer address that it was announced or answered with last.
+    pub mac: Mac,
+    /// Since when that is known.
+    pub since: Instant,
+    /// When it announced or answered last.
+    pub heard: Instant,
+    /// A probe has no answer yet.
+    asked: bool,
+    /// Probes in a row without an answer.
+    unanswered: u8,
+    next: Instant,
+}
+
+/// What an instance knows of second holders, and what it probes next.
+#[derive(Clone, Debug, Default)]
+pub struct SecondHolders {
+    list: Vec<SecondHolder>,
+    /// When the next address is probed in turn,
+    due: Option<Instant>,
+    /// and where the turn is.
+    place: usize,
+}
+
+impl SecondHolders {
+    /// Nobody is known to have an address: it is no master.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.due = None;
+    }
+}
+
+impl Instance {
+    /// How often an address is probed; `None`: never.
+    fn probe_interval(&self) -> Option<Duration> {
+        let interval = self.settings.announce.probe;
+        (!interval.is_zero() && !self.settings.strict).then_some(interval)
+    }
+
+    /// It is master from now on, or goes on being it.
+    pub fn start_probing(&mut self, context: &Context<'_>) {
+        self.second_holders.due =
+            self.probe_interval().map(|interval| context.now + interval.min(FIRST));
+    }
+
+    /// After a reload.
+    pub fn review_probing(&mut self, context: &Context<'_>) {
+        if self.probe_interval().is_none() {
+            self.second_holders.clear();
+            self.timers.stop(Timer::Probe);
+        } else if self.second_holders.due.is_none() {
+            self.start_probing(context);
+        }
+    }
+
+    /// With an advert: probes what is next in turn, if it is time to.
+    pub fn probe_in_turn(&mut self, context: &mut Context<'_>) {
+        let (Some(interval), Some(due)) = (self.probe_interval(), self.second_holders.due) else {
+            return;
+        };
+        if context.now < due {
+            return;
+        }
+        self.second_holders.due = Some(context.now + interval);
+        let sources = Family::ALL.len();
+        let all = self.objects.len() + sources;
+        let mut left = all.div_ceil(ROUND);
+        for _ in 0..all {
+            let place = self.second_holders.place;
+            self.second_holders.place = if place + 1 < all { place + 1 } else { 0 };
+            let probed = match place.checked_sub(self.objects.len()) {
+                None => self.objects.nth(place).map(|slot| self.probed_object(slot)),
+                Some(of) => {
+                    Family::ALL.get(of).map(|family| Probed::Source(self.router_id(*family)))
+                }
+            };
+            if let Some(probed) = probed
+                && let Some(address) = self.probed_address(probed)
+                && !self.second_holders.list.iter().any(|known| known.address == address)
+            {
+                context.out.probe(probed);
+                left -= 1;
+                if left == 0 {
+                    return;
+                }
+            }
+        }
+    }
+
+    const fn probed_object(&self, slot: u32) -> Probed {
+        Probed::Object(ObjectId { instance: self.id, slot })
+    }
+
+    /// The address that is probed, if it is held now and should be.
+    fn probed_address(&self, probed: Probed) -> Option<IpAddr> {
+        match probed {
+            Probed::Object(object) => self.to_announce(object.slot),
+            Probed::Source(router) => {
+                let holds = self.state == State::Master && self.hand_over.is_none();
+                self.router(router.family).filter(|_| holds)?;
+                self.source(router.family)
+            }
+        }
+    }
+
+    /// What this master has an address for. `there`: whether it has it on that interface; `None` is
+    /// that of its adverts.
+    fn holds(&self, address: IpAddr, there: impl Fn(Option<&str>) -> bool) -> Option<Probed> {
+        let has = |slot: &u32| {
+            let on = self.objects.get(*slot).and_then(|slot| slot.object.interface());
+            self.to_announce(*slot) == Some(address) && there(on)
+        };
+        let slot = self.objects.iter().map(|(slot, _)| slot).find(has);
+        let source = Probed::Source(self.router_id(Family::of(address)));
+        let is_source = || there(None) && self.probed_address(source) == Some(address);
+        slot.map(|slot| self.probed_object(slot)).or_else(|| is_source().then_some(source))
+    }
+
+    /// Another host has announced an address, or answered a probe.
+    fn hear_holder(
+        &mut self,
+        address: IpAddr,
+        mac: Mac,
+        probed: Probed,
+        context: &mut Context<'_>,
+    ) {
+        let now = context.now;
+        if self.probe_interval().is_none() {
+            if self.defend(address, context) {
+                context.out.notice(Notice::AddressTaken { instance: self.id, address, mac });
+            }
+            return;
+        }
+        let holders = &mut self.second_holders;
+        let Some(known) = holders.list.iter_mut().find(|known| known.address == address) else {
+            if holders.list.len() < MOST {
+                let (since, heard, next) = (now, now, now + UNANSWERED);
+                let (asked, unanswered) = (false, 0);
+                let new = SecondHolder { address, mac, since, heard, asked, unanswered, next };
+                holders.list.push(new);
+                self.timers.set_no_later(Timer::Probe, next);
+                context.out.notice(Notice::AddressTaken { instance: self.id, address, mac });
+            }
+            self.defend(address, context);
+            return;
+        };
+        (known.mac, known.heard, known.unanswered) = (mac, now, 0);
+        if !std::mem::take(&mut known.asked) {
+            self.defend(address, context);
+            return;
+        }
+        known.next = now + ANSWERED;
+        // An answer by IPv6 goes to all, and they believe it. Once for each probe of ours, so that
+        // two masters do not drive each other on.
+        if let (IpAddr::V6(_), Probed::Object(object)) = (address, probed) {
+            self.announce_one(object.slot, 1, context);
+        }
+    }
+
+    /// The timer of the probes of addresses that another host has or had.
+    pub fn probe_again(&mut self, context: &mut Context<'_>) {
+        let now = context.now;
+        let mut place = 0;
+        while let Some(mut known) = self.second_holders.list.get(place).copied() {
+            if known.next <= now {
+                if known.asked {
+                    known.unanswered += 1;
+                }
+                let probed = self.holds(known.address, |_| true);
+                let disproved = known.unanswered >= DISPROVED;
+                let Some(probed) = probed.filter(|_| !disproved) else {
+                    self.second_holders.list.remove(place);
+                    if disproved {
+                        let (instance, address, mac) = (self.id, known.address, known.mac);
+                        context.out.notice(Notice::AddressFree { instance, address, mac });
+                    }
+                    continue;
+                };
+                context.out.probe(probed);
+                (known.asked, known.next) = (true, now + UNANSWERED);
+                if let Some(slot) = self.second_holders.list.get_mut(place) {
+                    *slot = known;
+                }
+            }
+            place += 1;
+        }
+        if let Some(next) = self.second_holders.list.iter().map(|known| known.next).min() {
+            self.timers.set(Timer::Probe, next);
+        }
+    }
+}
+
+impl Engine {
+    /// Addresses of a master that another host holds as well.
+    pub fn second_holders(&self, instance: InstanceId) -> impl Iterator<Item = &SecondHolder> {
+        self.get(instance).into_iter().flat_map(|i| &i.second_holders.list)
+    }
+
+    /// Who sent an advert for this instance that was dropped, the last time, and why: of another
+    /// version, or with another password.
+    pub fn last_rejected(&self, instance: InstanceId) -> Option<(IpAddr, Reject)> {
+        let instance = self.get(instance)?;
+        let last = |family| instance.router(family)?.last_rejected;
+        instance.families().find_map(last).filter(|(_, reason)| *reason != Reject::NotRunning)
+    }
+
+    /// Who sends adverts on an interface with a VRID that is not ours, and that VRID.
+    pub fn last_stranger(&self, interface: InterfaceId) -> Option<(IpAddr, u8)> {
+        let mut there = self.strangers.iter().filter(|((on, _, _), _)| *on == interface);
+        there.next_back().map(|((_, _, vrid), from)| (*from, *vrid))
+    }
+
+    /// Whether addresses of this instance are probed, so that it is known when nobody else holds
+    /// one any more.
+    pub fn is_probing(&self, instance: InstanceId) -> bool {
+        self.get(instance).is_some_and(|i| i.probe_interval().is_some())
+    }
+
+    /// The address that is to be probed; `None` when it need not be any more.
+    pub fn probed_address(&self, probed: Probed) -> Option<IpAddr> {
+        self.get(probed.instance())?.probed_address(probed)
+    }
+
+    /// The last part of the third lane of [`Engine::poll_action`].
+    pub(super) fn poll_probe(&mut self) -> Option<Action> {
+        while let Some(probed) = self.out.probes.pop_front() {
+            if self.probed_address(probed).is_some() {
+                return Some(Action::Probe(probed));
+            }
+        }
+        None
+    }
+
+    /// See [`Event::Announced`](super::Event::Announced).
+    pub(super) fn announced(&mut self, interface: InterfaceId, address: IpAddr, mac: Mac) {
+        for id in self.ids() {
+            let Some(instance) = self.get(id).filter(|i| i.state == State::Master) else {
+                continue;
+            };
+            let own = instance.interface == interface;
+            if instance.hand_over.is_some() {
+                let wish = self.with(id, |instance, _| instance.announced(address).filter(|_| own));
+                if let Some(wish) = wish.flatten() {
+                    self.grant(id, wish);
+                }
+                continue;
+            }
+            let name = self.interfaces.get(interface.0 as usize).map(|(name, _)| &**name);
+            let there = |on: Option<&str>| on.map_or(own, |on| Some(on) == name);
+            let probed = instance.holds(address, there);
+            if let Some(probed) = probed {
+                self.with(id, |instance, context| {
+                    instance.hear_holder(address, mac, probed, context);
+                });
+            }
+        }
+    }
+}
