@@ -332,6 +332,15 @@ pub enum Cause {
         /// Which.
         object: ObjectId,
     },
+    /// Somebody else removed one of our objects again and again (module `losses`).
+    AddressesLost {
+        /// Which.
+        object: ObjectId,
+        /// Who took over; `None`: it is not known yet.
+        successor: Option<IpAddr>,
+        /// When a master of lower priority is to be preempted again, at the earliest.
+        pause: Duration,
+    },
     /// The instance or the process stops.
     Stopped,
     /// A reload changed what the instance is.

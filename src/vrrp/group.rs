@@ -201,8 +201,7 @@ impl Engine {
             return;
         }
         if self.unit(id).all(Instance::can_hand_over) {
-            let goal = Goal::Switchover { hold_for, force };
-            self.each(id, |member, context| member.start_hand_over(goal, context));
+            self.hand_over_unit(id, Goal::Switchover { hold_for, force });
             return;
         }
         self.each(id, |member, context| {
@@ -212,6 +211,11 @@ impl Engine {
             }
             member.start_hold(hold_for, context);
         });
+    }
+
+    /// Begins the planned hand-over of a unit.
+    pub(super) fn hand_over_unit(&mut self, id: InstanceId, goal: Goal) {
+        self.each(id, |member, context| member.start_hand_over(goal, context));
     }
 
     /// `steadfast release`
@@ -250,6 +254,7 @@ impl Engine {
         let insists = self.unit(id).filter_map(|i| i.hand_over).any(|h| match h.goal {
             Goal::Stop => true,
             Goal::Switchover { force, .. } => force,
+            Goal::Losing { .. } => false,
         });
         if nobody && !insists {
             self.each(id, |member, context| {

@@ -12,7 +12,8 @@ use super::instance::{Context, Instance, Wish};
 use super::router::Heard;
 use super::settings::Backups;
 use super::timers::Timer;
-use super::{Cause, Notice, State};
+use super::timers::skew;
+use super::{Cause, Notice, ObjectId, State};
 use crate::units::{Centiseconds, Family, Instant, Priority, Version};
 
 /// Adverts with the short interval; more than one, since one may be lost.
@@ -34,6 +35,13 @@ pub enum Goal {
     },
     /// The instance ends.
     Stop,
+    /// It cannot keep its addresses (module `losses`).
+    Losing {
+        /// Which one it lost.
+        object: ObjectId,
+        /// How long it leaves another master alone.
+        pause: Duration,
+    },
 }
 
 /// How it went for one instance.
@@ -132,8 +140,12 @@ impl Instance {
     pub fn hand_over_step(&mut self, context: &mut Context<'_>) -> Option<Wish> {
         let now = context.now;
         let priority = self.effective_priority();
-        let longest = self.longest_master_down();
         let own = self.settings.interval;
+        let longest = match self.hand_over?.goal {
+            Goal::Switchover { .. } | Goal::Stop => self.longest_master_down(),
+            // A backup waits no longer after priority 0, and nobody is served meanwhile.
+            Goal::Losing { .. } => skew(self.settings.version, Priority::LOWEST, own) + LINGER,
+        };
         let hand_over = self.hand_over.as_mut()?;
         if hand_over.gave_up_at.is_some() {
             let taken = hand_over.successor().is_some();
@@ -273,6 +285,11 @@ impl Instance {
         }
         match hand_over.goal {
             Goal::Stop => self.enter_initialize(Cause::Stopped, false, context),
+            Goal::Losing { object, pause } => {
+                let successor = hand_over.successor();
+                let cause = Cause::AddressesLost { object, successor, pause };
+                self.enter_backup(cause, false, context);
+            }
             Goal::Switchover { hold_for, .. } => {
                 let cause = Cause::Switchover { successor: hand_over.successor() };
                 self.enter_backup(cause, false, context);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::hand_over::HandOver;
 use super::objects::Objects;
 use super::outbox::Outbox;
-use super::refusal::Unheard;
+use super::refusal::Pause;
 use super::router::Router;
 use super::second_holder::SecondHolders;
 use super::settings::{InstanceSettings, Preempt};
@@ -91,7 +91,10 @@ pub struct Instance {
     /// An owner that yields to another one (`vrrp:S-32`).
     pub demoted: bool,
     /// Its adverts did not leave.
-    pub unheard: Option<Unheard>,
+    pub unheard: Option<Pause>,
+    /// It could not keep its addresses: until then it leaves others alone, or asks nobody to take
+    /// over.
+    pub losing: Option<Pause>,
     /// Sum of the weights of all trackers.
     pub weight: i32,
     /// Some tracker has no result yet.
@@ -152,6 +155,7 @@ impl Instance {
             hold: None,
             demoted: false,
             unheard: None,
+            losing: None,
             weight: 0,
             waiting: false,
             fault: None,

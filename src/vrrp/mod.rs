@@ -49,6 +49,7 @@
 //! | `hand_over` | the planned hand-over |
 //! | `objects` | wanted against seen kernel state |
 //! | `announce` | the schedule and spacing of announcements: G-5 |
+//! | `losses` | what a master does whose addresses others remove again and again |
 //! | [`second_holder`] | whether another host holds an address as well |
 //! | `tracking` | priorities and faults: S-40 |
 //! | `surroundings` | what interfaces, tracked things and the kernel's answers mean |
@@ -70,6 +71,7 @@ mod from_config;
 mod group;
 mod hand_over;
 mod instance;
+mod losses;
 mod objects;
 mod outbox;
 pub mod process;

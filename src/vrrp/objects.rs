@@ -12,10 +12,13 @@ use crate::units::Instant;
 
 /// How long a refused or stolen object waits before it is tried again, the first time.
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
-/// And at the most.
+/// And a refused one at the most; a stolen one waits no longer than the first time: a master without
+/// its addresses serves nobody.
 const BACKOFF_MOST: Duration = Duration::from_secs(30);
 /// An object that was left alone for this long starts with no wait again.
 const BACKOFF_FORGET: Duration = Duration::from_secs(60);
+/// Losses of one object within this time are counted together.
+const LOSSES_WITHIN: Duration = Duration::from_secs(30);
 
 /// What the engine knows of one object.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub struct Slot {
     pub taken: bool,
     /// When it was last put back or tried again, and how long it waits the next time.
     backoff: Option<(Instant, Duration)>,
+    /// Since when somebody else removes it, and how often.
+    losses: Option<(Instant, u8)>,
 }
 
 impl Slot {
@@ -64,6 +69,7 @@ impl Slot {
             queued: false,
             taken: false,
             backoff: None,
+            losses: None,
         }
     }
 
@@ -87,6 +93,15 @@ impl Slot {
         if self.in_flight > 0 { self.asked } else { self.present }
     }
 
+    /// One more loss: how many there are.
+    fn lose(&mut self, now: Instant) -> u8 {
+        let lately = self.losses.filter(|(since, _)| now.since(*since) < LOSSES_WITHIN);
+        let (since, count) = lately.unwrap_or((now, 0));
+        let count = count.saturating_add(1);
+        self.losses = Some((since, count));
+        count
+    }
+
     /// Zero the first time, then doubling.
     fn wait(&mut self, now: Instant, immediately_first: bool) -> Duration {
         let wait = match self.backoff {
@@ -94,7 +109,8 @@ impl Slot {
             Some(_) | None if immediately_first => Duration::ZERO,
             Some(_) | None => BACKOFF_FIRST,
         };
-        let next = if wait.is_zero() { BACKOFF_FIRST } else { (wait * 2).min(BACKOFF_MOST) };
+        let most = if immediately_first { BACKOFF_FIRST } else { BACKOFF_MOST };
+        let next = if wait.is_zero() { BACKOFF_FIRST } else { (wait * 2).min(most) };
         self.backoff = Some((now + wait, next));
         self.blocked = !wait.is_zero();
         wait
@@ -238,6 +254,7 @@ impl Objects {
                 slot.abandoned = false;
                 slot.blocked = false;
                 slot.backoff = None;
+                slot.losses = None;
             }
         }
         self.wanted = wanted;
@@ -365,13 +382,13 @@ impl Objects {
         Change::None
     }
 
-    /// Puts a stolen object back: at once the first time, later and later if it happens again.
-    /// Gives the time until then.
-    pub fn restore(&mut self, number: u32, now: Instant) -> Duration {
-        let wait =
-            self.slots.get_mut(number as usize).map_or(Duration::ZERO, |slot| slot.wait(now, true));
+    /// Puts a stolen object back: at once the first time, after a second if it happens again. Gives
+    /// the time until then, and how often it was lost lately.
+    pub fn restore(&mut self, number: u32, now: Instant) -> (Duration, u8) {
+        let slot = self.slots.get_mut(number as usize);
+        let found = slot.map_or((Duration::ZERO, 0), |s| (s.wait(now, true), s.lose(now)));
         self.look_again();
-        wait
+        found
     }
 
     /// The interface that carries the addresses without an interface of their own is gone.

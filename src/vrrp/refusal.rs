@@ -92,25 +92,55 @@ impl Departures {
     }
 }
 
-/// It gave way because its adverts did not leave, and none has left since.
+/// It gave way to a master of lower priority, because its adverts did not leave, or because it could
+/// not keep its addresses (module `losses`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unheard {
+pub struct Pause {
     /// Until then it follows masters of lower priority.
     until: Instant,
     /// The pause that ends then.
     pause: Duration,
 }
 
+impl Pause {
+    /// The next one after another: twice as long, unless that was long ago.
+    pub fn after(former: Option<Self>, now: Instant) -> Self {
+        let pause = match former.filter(|former| now.since(former.until) < LONGEST_PAUSE) {
+            Some(former) => (former.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE),
+            None => FIRST_PAUSE,
+        };
+        Self { until: now + pause, pause }
+    }
+
+    /// Whether it lasts.
+    pub fn lasts(self, now: Instant) -> bool {
+        now < self.until
+    }
+
+    /// How long it lasts in all.
+    pub const fn length(self) -> Duration {
+        self.pause
+    }
+
+    const fn end(&mut self, now: Instant) {
+        *self = Self { until: now, pause: Duration::ZERO };
+    }
+}
+
 impl Instance {
-    /// Whether it leaves a master of lower priority alone, since it could not send.
+    /// Whether it leaves a master of lower priority alone, since it could not send or could not keep
+    /// its addresses.
     pub fn leaves_masters_alone(&self, now: Instant) -> bool {
-        self.unheard.is_some_and(|unheard| now < unheard.until)
+        [self.unheard, self.losing].into_iter().flatten().any(|pause| pause.lasts(now))
     }
 
     /// Something changed that may let adverts leave: no more pause.
     pub const fn try_again(&mut self, now: Instant) {
-        if let Some(unheard) = &mut self.unheard {
-            *unheard = Unheard { until: now, pause: Duration::ZERO };
+        if let Some(pause) = &mut self.unheard {
+            pause.end(now);
+        }
+        if let Some(pause) = &mut self.losing {
+            pause.end(now);
         }
     }
 
@@ -151,11 +181,9 @@ impl Instance {
                 self.router_of(each).master = Some(heard);
             }
         }
-        let pause = match self.unheard {
-            Some(unheard) => (unheard.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE),
-            None => FIRST_PAUSE,
-        };
-        self.unheard = Some(Unheard { until: now + pause, pause });
+        let unheard = Pause::after(self.unheard, now);
+        self.unheard = Some(unheard);
+        let pause = unheard.length();
         let (master, error) = (heard.address, self.router_of(family).departures.error);
         Wish::Backup { cause: Cause::Unheard { master, family, error, pause }, stop: false }
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::engine::Engine;
 use super::event::{InterfaceState, TrackerState};
 use super::instance::Wish;
+use super::losses::LOSSES;
 use super::objects::Change;
 use super::settings::OnForeignRemoval;
 use super::timers::Timer;
@@ -100,6 +101,7 @@ impl Engine {
 
     pub(super) fn object_seen(&mut self, object: ObjectId, present: bool) {
         let started = self.started;
+        let mut losing = false;
         let wish = self.with(object.instance, |instance, context| {
             let change = instance.objects.observe(object.slot, present);
             if !started {
@@ -115,18 +117,22 @@ impl Engine {
                     Some(Wish::Backup { cause: Cause::ForeignRemoval { object }, stop: true })
                 }
                 OnForeignRemoval::Restore => {
-                    let wait = instance.objects.restore(object.slot, context.now);
+                    let (wait, losses) = instance.objects.restore(object.slot, context.now);
                     if !wait.is_zero() {
                         instance.timers.set_no_later(Timer::Retry, context.now + wait);
                     }
                     let restore_in = Some(wait);
                     context.out.notice(Notice::ForeignRemoval { object, restore_in });
+                    losing = losses >= LOSSES;
                     None
                 }
             }
         });
         if let Some(wish) = wish.flatten() {
             self.grant(object.instance, wish);
+        }
+        if losing {
+            self.give_way_losing(object.instance, object);
         }
     }
 

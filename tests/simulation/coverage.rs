@@ -40,6 +40,7 @@ pub fn cause_name(cause: &Cause) -> &'static str {
         Cause::Switchover { .. } => "Switchover",
         Cause::TimerExpired { .. } => "TimerExpired",
         Cause::ForeignRemoval { .. } => "ForeignRemoval",
+        Cause::AddressesLost { .. } => "AddressesLost",
         Cause::Stopped => "Stopped",
         Cause::Reconfigured => "Reconfigured",
     }

@@ -113,17 +113,17 @@ fn a_stolen_object_is_put_back_at_once_then_later() {
     requests(&mut o);
     o.acknowledge(0, true, true, at(0));
     assert_eq!(o.observe(0, false), Change::Stolen);
-    assert_eq!(o.restore(0, at(10)), Duration::ZERO);
+    assert_eq!(o.restore(0, at(10)).0, Duration::ZERO);
     assert_eq!(requests(&mut o), [(0, true)]);
     o.acknowledge(0, true, true, at(10));
     assert_eq!(o.observe(0, false), Change::Stolen);
-    assert_eq!(o.restore(0, at(11)), Duration::from_secs(1));
+    assert_eq!(o.restore(0, at(11)).0, Duration::from_secs(1));
     assert_eq!(requests(&mut o), []);
     o.unblock();
     assert_eq!(requests(&mut o), [(0, true)]);
     o.acknowledge(0, true, true, at(12));
     assert_eq!(o.observe(0, false), Change::Stolen);
-    assert_eq!(o.restore(0, at(72)), Duration::ZERO, "a minute after the last time");
+    assert_eq!(o.restore(0, at(72)).0, Duration::ZERO, "a minute after the last time");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn what_comes_back_by_itself_is_not_kept_from_being_removed() {
     o.acknowledge(0, true, true, at(0));
     for wait in [0, 1] {
         assert_eq!(o.observe(0, false), Change::Stolen);
-        assert_eq!(o.restore(0, at(10)), Duration::from_secs(wait));
+        assert_eq!(o.restore(0, at(10)).0, Duration::from_secs(wait));
         requests(&mut o);
         assert_eq!(o.observe(0, true), Change::None);
         o.acknowledge(0, true, true, at(10));

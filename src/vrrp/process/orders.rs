@@ -71,6 +71,9 @@ impl Shell {
                         None if shell.engine.is_unheard(id) => {
                             Ok(format!("{instance}: preempts again, if its adverts leave now"))
                         }
+                        None if shell.engine.is_losing(id) => {
+                            Ok(format!("{instance}: preempts again, whoever removes its addresses"))
+                        }
                         None => Err(format!("{instance} is not held: there is nothing to release")),
                     };
                     let command = Command::Release { instance: id };

@@ -409,23 +409,21 @@ impl Shell {
                 break;
             };
             let engine = &self.engine;
-            let (address, link) = match action {
-                Action::Announce(object) => (
-                    engine.object(object).and_then(|object| object.announced()),
-                    self.kernel.link_of(engine, object),
-                ),
-                Action::Probe(probed) => (
-                    engine.probed_address(probed),
-                    match probed {
-                        Probed::Object(object) => self.kernel.link_of(engine, object),
-                        Probed::Source(router) => {
-                            let index = engine.interface_of(router.instance);
-                            let index = index.and_then(|interface| self.links.index(interface));
-                            index.and_then(|index| self.kernel.monitor.cache().link(index))
-                        }
-                    },
-                ),
-                _ => continue,
+            let (address, link) = if let Action::Announce(object) = action {
+                let address = engine.object(object).and_then(|object| object.announced());
+                (address, self.kernel.link_of(engine, object))
+            } else if let Action::Probe(probed) = action {
+                let link = match probed {
+                    Probed::Object(object) => self.kernel.link_of(engine, object),
+                    Probed::Source(router) => {
+                        let interface = engine.interface_of(router.instance);
+                        let index = interface.and_then(|interface| self.links.index(interface));
+                        index.and_then(|index| self.kernel.monitor.cache().link(index))
+                    }
+                };
+                (engine.probed_address(probed), link)
+            } else {
+                continue;
             };
             let (Some(address), Some(link)) = (address, link) else { continue };
             // Where there is no ARP, nobody has learned anything (`vrrp:G-4`), nor answers.

@@ -244,6 +244,7 @@ fn end(
 ) -> Option<Instant> {
     let silent = now.since(entry.last);
     let lasts = match entry.concern.kind {
+        WarningKind::ForeignRemoval if engine.is_losing(id) => true,
         WarningKind::ForeignRemoval | WarningKind::KernelRefused => {
             entry.lately.forget(now);
             let settled = entry.settled.as_ref().is_none_or(|settled| is_settled(engine, settled));

@@ -94,6 +94,16 @@ pub fn cause(engine: &Engine, links: &Cache, instance: InstanceId, cause: &Cause
         Cause::ForeignRemoval { object: removed } => {
             format!("somebody else removed {}", object(engine, *removed))
         }
+        Cause::AddressesLost { object: lost, successor, pause } => {
+            let took_over = successor.map(|by| format!(", and {by} took over")).unwrap_or_default();
+            format!(
+                "somebody else removed {} again and again{took_over} (it preempts again in {} at \
+                 the earliest, or after a release): look for another program that manages this \
+                 interface",
+                object(engine, *lost),
+                length(pause.as_secs_f64())
+            )
+        }
         Cause::Stopped => "stopped".into(),
         Cause::Reconfigured => "the configuration changed".into(),
     }
