@@ -16,7 +16,9 @@ use super::status::{
     Document, InstanceStatus, MasterStatus, Seconds, State, Verdict, VerdictLevel, Warning,
     WarningKind,
 };
-use super::warnings::{first_line, masterless, missing, out_of_service, rivals, too, warnings};
+use super::warnings::{
+    discards, first_line, masterless, missing, out_of_service, rivals, too, warnings,
+};
 use super::words::{length, plural, some};
 
 /// Warnings of something that happened longer ago do not count any more.
@@ -100,7 +102,10 @@ fn split(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
         .filter_map(|instance| Some((instance, rivals(instance).next()?.1)))
         .collect();
     let (instance, rival) = *split.first()?;
-    let first = format!("{}: {}", instance.name, too(instance, rival));
+    let mut first = format!("{}: {}", instance.name, too(instance, rival));
+    if discards(instance, rival) {
+        first.push_str(": it discards our adverts, its list differs");
+    }
     let text = match split.len() {
         1 => first,
         several => format!("{several} of {} ({first})", instances.len()),

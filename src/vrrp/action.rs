@@ -111,14 +111,22 @@ pub enum Notice {
         /// Theirs.
         theirs: Centiseconds,
     },
-    /// The master's address list is not ours (`vrrp:V-40`).
+    /// The master's address list is not ours, though we have addresses in common (`vrrp:V-40`).
     AddressesDiffer {
         /// The router.
         router: RouterId,
         /// Who.
         from: IpAddr,
-        /// None of ours is among them: another pair of routers with the same identifier.
-        foreign: bool,
+    },
+    /// A router announces only addresses that are not ours with our VRID: another pair of routers,
+    /// or a peer whose list was replaced. It is not heeded (`vrrp:V-40`).
+    VridConflict {
+        /// The router.
+        router: RouterId,
+        /// Who.
+        from: IpAddr,
+        /// With which priority.
+        theirs: Priority,
     },
     /// As master we heard a lower-priority advert (`vrrp:S-29`).
     LowerPriority {

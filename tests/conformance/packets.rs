@@ -240,14 +240,14 @@ fn v3_3_link_local_first_is_not_enforced() {
 
 /// vrrp:V3-4
 #[test]
-fn v3_4_no_addresses_is_an_address_list_like_others() {
+fn v3_4_no_addresses_is_ours_only_when_we_have_none() {
     let own = addresses(["192.0.2.100"]);
     let packet = template(&repr(Format::V3, Family::V4, &[]));
     let packet = Received::from_ipv4(InterfaceId::new(1), packet.as_bytes()).unwrap();
     let alike = expectation(Version::V3, Family::V4, &[]);
     assert_eq!(validate(&alike, &packet).unwrap().addresses, AddressCheck::Match);
     let other = expectation(Version::V3, Family::V4, &own);
-    assert_eq!(validate(&other, &packet).unwrap().addresses, AddressCheck::CountDiffers);
+    assert_eq!(validate(&other, &packet), Err(Reject::ForeignAddresses));
 }
 
 /// vrrp:V3-5

@@ -28,4 +28,5 @@ mod speaker;
 mod frr;
 mod hand_over;
 mod keepalived;
+mod lists;
 mod peer_alone;

@@ -261,6 +261,7 @@ impl Shell {
             | Notice::UnknownVrid { .. }
             | Notice::IntervalDiffers { .. }
             | Notice::AddressesDiffer { .. }
+            | Notice::VridConflict { .. }
             | Notice::LowerPriority { .. }
             | Notice::SecondOwner { .. }
             | Notice::SameSender { .. }

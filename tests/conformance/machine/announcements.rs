@@ -191,7 +191,7 @@ fn g_5_spacing_over_instances() {
     d.reload(&settings(vec![one("a", 51), one("b", 52), one("c", 53)]));
     d.run_for(us(3_609_375));
     // "b" loses before its turn.
-    let winner = Peer { vrid: 52, ..peer(20, 200) };
+    let winner = Peer { vrid: 52, ..peer(20, 200) }.addresses(&[v4(52)]);
     d.hear(&winner);
     d.run_for(ms(100));
     let at = d.announced(v4(51))[0];

@@ -289,8 +289,8 @@ fn v3_5_interval_zero() {
     assert_eq!(statistics.rejected.get(Reject::IntervalZero), 1);
 }
 
-/// vrrp:V3-4: adverts without addresses: fine when we have none either, otherwise remarked and
-/// followed.
+/// vrrp:V3-4: adverts without addresses: fine when we have none either, otherwise of another
+/// pair (`V-40`).
 #[test]
 fn v3_4_no_addresses() {
     let mut d = Driver::one(InstanceSettings { objects: vec![excluded(101)], ..instance("a") });
@@ -306,12 +306,9 @@ fn v3_4_no_addresses() {
     d.run_for(ms(500));
     d.hear(&peer(20, 200).addresses(&[]));
     let router = d.router(Family::V4);
-    assert!(d.notices().contains(&Notice::AddressesDiffer {
-        router,
-        from: v4(20),
-        foreign: false
-    }));
-    assert_eq!(d.down(), Some(FULL));
+    let theirs = Priority(200);
+    assert!(d.notices().contains(&Notice::VridConflict { router, from: v4(20), theirs }));
+    assert_eq!(d.down(), Some(FULL - ms(500)));
     assert_eq!(d.engine.statistics(router).unwrap().address_list_errors, 1);
 }
 

@@ -384,7 +384,7 @@ fn s_24_an_unsent_advert_is_dropped() {
 fn v_36_v_39_v_40_remarks_about_accepted_adverts() {
     let mut d = Driver::one(instance("a"));
     d.clear();
-    let odd = peer(20, 200).every(50).addresses(&[v4(7)]);
+    let odd = peer(20, 200).every(50).addresses(&[v4(100), v4(7)]);
     for _ in 0..4 {
         d.hear(&odd);
     }
@@ -393,7 +393,7 @@ fn v_36_v_39_v_40_remarks_about_accepted_adverts() {
     assert_eq!(
         d.notices(),
         [
-            Notice::AddressesDiffer { router, from: v4(20), foreign: true },
+            Notice::AddressesDiffer { router, from: v4(20) },
             Notice::IntervalDiffers { router, from: v4(20), theirs }
         ]
     );
@@ -412,7 +412,8 @@ fn v_40_skipping_the_comparison() {
     let mut d = Driver::one(InstanceSettings { skip_check_adv_addr: true, ..instance("a") });
     let router = d.router(Family::V4);
     let errors = |d: &Driver| d.engine.statistics(router).unwrap().address_list_errors;
-    let odd = |last| peer(last, 200).addresses(&[v4(7)]);
+    let other = [v4(100), v4(7)];
+    let odd = |last| peer(last, 200).addresses(&other);
     d.hear(&odd(20));
     d.hear(&odd(20));
     assert_eq!(errors(&d), 1);
@@ -420,8 +421,8 @@ fn v_40_skipping_the_comparison() {
     assert_eq!(errors(&d), 2);
     d.run_for(ms(4_000));
     assert_eq!(d.state(), State::Master);
-    d.hear(&peer(20, 50).addresses(&[v4(7)]));
-    d.hear(&peer(20, 50).addresses(&[v4(7)]));
+    d.hear(&peer(20, 50).addresses(&other));
+    d.hear(&peer(20, 50).addresses(&other));
     assert_eq!(errors(&d), 4);
 }
 

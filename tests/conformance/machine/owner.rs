@@ -194,7 +194,7 @@ fn s_32_a_conflict_before_a_failed_hand_over() {
 fn v_40_another_owner() {
     let mut d = Driver::one(InstanceSettings { skip_check_adv_addr: true, ..owner() });
     for _ in 0..3 {
-        d.hear(&peer(1, 255).addresses(&[v4(7)]));
+        d.hear(&peer(1, 255).addresses(&[v4(100), v4(7)]));
     }
     let statistics = d.engine.statistics(d.router(Family::V4)).unwrap();
     assert_eq!(statistics.address_list_errors, 3);
