@@ -20,9 +20,11 @@ pub enum Action {
         /// The interval to announce.
         interval: Centiseconds,
     },
-    /// The process woke up late: hand over all packets that wait in the sockets, then
-    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Timers run only after that, or at
-    /// [`Engine::next_deadline`](super::Engine::next_deadline), which bounds the wait.
+    /// The process woke up late, or a DownTimer ran out: hand over all packets that wait in the
+    /// sockets (of [`Engine::sockets_to_drain`](super::Engine::sockets_to_drain) at least), then
+    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Those timers run only after that. To
+    /// be broken off at [`Engine::next_deadline`](super::Engine::next_deadline), which bounds the
+    /// wait; [`Event::Wake`](super::Event::Wake) then asks for it again when it is not over.
     DrainSockets,
     /// Install an object and report with [`Event::Acknowledged`](super::Event::Acknowledged).
     Install(ObjectId),

@@ -76,7 +76,7 @@ impl Engine {
         let Ok(found) = self.lookup.binary_search_by_key(&key, |entry| entry.0) else {
             return false;
         };
-        self.drain_until.is_none()
+        self.drain.is_none()
             && self
                 .lookup
                 .get(found)

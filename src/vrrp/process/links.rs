@@ -99,8 +99,8 @@ impl Links {
     }
 
     /// All sockets.
-    pub fn sockets(&self) -> Vec<(InterfaceId, Family)> {
-        self.sockets.keys().copied().collect()
+    pub fn sockets(&self) -> impl Iterator<Item = (InterfaceId, Family)> {
+        self.sockets.keys().copied()
     }
 
     /// Whether some socket could not be opened, so that it has to be tried again.
