@@ -153,6 +153,11 @@ pub struct InterfaceState {
     pub present: bool,
     /// Up and running (`netlink:N-21`).
     pub up: bool,
+    /// It is a port of a bridge or the like, which gets all packets that come in by it: it hears
+    /// no advert, but can still send.
+    pub port: bool,
+    /// Its Ethernet address, which hosts are told to send to.
+    pub mac: Option<Mac>,
     /// Primary IPv4 address (not one of the virtual ones).
     pub ipv4: Option<Ipv4Addr>,
     /// Link-local IPv6 address (not one of the virtual ones).

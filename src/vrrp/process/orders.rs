@@ -266,6 +266,7 @@ impl Shell {
             | Notice::SameSender { .. }
             | Notice::OldChecksum { .. }
             | Notice::ForeignRemoval { .. }
+            | Notice::GoneWithInterface { .. }
             | Notice::KernelRefused { .. }
             | Notice::AddressTaken { .. }
             | Notice::HandOverStarted { .. }

@@ -339,7 +339,7 @@ impl Shell {
         if self.kernel.take_opened() || self.kernel.has_doubts() {
             more |= self.read_netlink();
         }
-        more
+        more | self.kernel.has_unsent()
     }
 
     fn silence(&mut self, instance: InstanceId, silent: bool) {

@@ -8,4 +8,5 @@ mod foreign;
 mod interfaces;
 mod overrun;
 mod reload;
+mod routes;
 mod strangers;
