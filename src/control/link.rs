@@ -61,6 +61,12 @@ pub enum ToChild {
     LogLevel(Level),
     /// Hand everything over and end; [`FromChild::Stopped`] comes when it is done.
     Stop,
+    /// Hand everything over, as far as somebody takes it, and stay backup for so long, since this
+    /// process has ended again and again. Instances that are held already are left alone.
+    StandBack {
+        /// For how long.
+        hold_for: Duration,
+    },
     /// End and leave everything as it is, since another process resumes at once.
     Leave,
     /// Keep all memory in RAM, or not any more. Answered with how it went.

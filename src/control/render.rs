@@ -257,6 +257,9 @@ fn crash(crash: &Crash, page: &mut Page) {
             length(ran)
         );
     }
+    if crash.in_a_minute > 1 {
+        text += &format!("; the crash number {} within a minute", crash.in_a_minute);
+    }
     page.item(Paint::Odd, "  crashed", 13, &text);
     for line in &crash.last_lines {
         page.item(Paint::Plain, "    said", 13, line);

@@ -434,6 +434,11 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
 }
 
 impl Saved {
+    /// Whether its process is, or was to the last, master and does not give that up.
+    pub fn stays_master(&self) -> bool {
+        self.state == SavedState::Master && !self.handing_over
+    }
+
     const NOTHING: Self = Self {
         state: SavedState::Initialize,
         last_advert: Instant::ORIGIN,

@@ -188,6 +188,13 @@ pub struct Crash {
     pub age: Seconds,
     /// How: `vrrp process 77 was killed by SIGSEGV`.
     pub end: String,
+    /// How often one has ended within a minute.
+    #[serde(default)]
+    pub in_a_minute: u64,
+    /// That was so often that the next one handed over what the former had, and stayed backup for
+    /// some minutes.
+    #[serde(default)]
+    pub handed_over: bool,
     /// How long it had run; `null`: it could not be started.
     pub ran: Option<Seconds>,
     /// For how long its loop had not turned: much more than the time between two events when it

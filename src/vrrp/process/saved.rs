@@ -111,8 +111,7 @@ impl Saved {
         left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))));
         let of = |id| {
             let slot = left.get(&key(engine, id)?)?;
-            (slot.state == SavedState::Master && !slot.handing_over)
-                .then_some((id, slot.last_advert))
+            slot.stays_master().then_some((id, slot.last_advert))
         };
         engine.instances().filter_map(of).collect()
     }

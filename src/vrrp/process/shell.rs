@@ -102,6 +102,8 @@ pub struct Shell {
     pub(super) kernel_words: BTreeMap<ObjectId, Box<str>>,
     pub(super) started_at: Instant,
     pub(super) stopping: bool,
+    /// It is to hand over and be held for so long, once it has started.
+    pub(super) stand_back: Option<Duration>,
     pub(super) end: Option<End>,
     /// The end is told.
     over: bool,
@@ -172,6 +174,7 @@ impl Shell {
             kernel_words: BTreeMap::new(),
             started_at: clock::now(),
             stopping: false,
+            stand_back: None,
             end: None,
             over: false,
             spawner: None,
