@@ -10,6 +10,7 @@
 //! | [`configuration`], `reload` | reading a configuration, and taking another one over |
 //! | `child`, `keeper`, `backoff`, `hello` | starting the child, watching it, starting it again |
 //! | `role_lock` | one vrrp process at a time |
+//! | `succession` | going on with what a killed supervisor has left |
 //! | [`installed`], `withdraw`, `sweep` | what it has in the kernel, and the removal when it is gone |
 //! | `crash` | how it ended |
 //! | `link` | what is said to it, and its answers |
@@ -43,6 +44,7 @@ mod service;
 mod signals;
 pub mod state_dir;
 mod status;
+mod succession;
 mod sweep;
 mod time;
 pub mod upgrade;

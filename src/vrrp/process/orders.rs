@@ -447,6 +447,7 @@ impl Inlet {
     /// Without a supervisor the addresses go to another router (DESIGN 3).
     fn gone(shell: &mut Shell) -> Option<bool> {
         shell.stop();
+        shell.wait_for_supervisor();
         None
     }
 }

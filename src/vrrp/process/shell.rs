@@ -21,7 +21,7 @@ use super::saved::Saved;
 use super::silence::Silence;
 use super::transmit::Transmitter;
 use super::warnings::Warnings;
-use super::watches::Spawner;
+use super::watches::{Spawner, Watch};
 use crate::control::link::Ticket;
 use crate::control::record::{Kind, Level};
 use crate::netlink::monitor::Left;
@@ -107,7 +107,9 @@ pub struct Shell {
     pub(super) end: Option<End>,
     /// The end is told.
     over: bool,
-    spawner: Option<Spawner>,
+    pub(super) spawner: Option<Spawner>,
+    /// The supervisor is gone, and another one may come.
+    pub(super) orphan: Option<Watch>,
     /// It is waited for that the channel, or the log, is writable.
     blocked: [bool; 2],
 }
@@ -178,6 +180,7 @@ impl Shell {
             end: None,
             over: false,
             spawner: None,
+            orphan: None,
             blocked: [false; 2],
         };
         if let Some(error) = missing {

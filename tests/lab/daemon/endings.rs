@@ -161,6 +161,56 @@ fn without_its_supervisor_it_hands_over_and_ends() {
     assert!(spent < 100, "{spent} ticks of the processor");
 }
 
+/// With nobody to hand over to, the next supervisor goes on with the addresses.
+#[test]
+fn a_lone_master_whose_supervisor_is_killed_loses_nothing() {
+    let mut pair = Pair::new();
+    pair.a.configure(&Instance::lan(150, &VIRTUAL).every("1s").to_string());
+    pair.a.start();
+    pair.a.until_state("lan", State::Master);
+    let mut watch = pair.watch_a();
+    watch.until_address("eth0", VIRTUAL_4, true);
+    watch.until_address("eth0", VIRTUAL_6, true);
+    let ping = [VIRTUAL_4, VIRTUAL_6]
+        .map(|address| Pinger::start(&pair.client.net, address, Duration::from_millis(2)));
+    ping.iter().for_each(Pinger::until_answered);
+    // At once, while it announces that it leaves, and when it has said so.
+    for pause in [0, 5, 100, 1_000, 2_500] {
+        let begin = std::time::Instant::now();
+        let orphan = child(&mut pair);
+        pair.a.kill_supervisor();
+        std::thread::sleep(Duration::from_millis(pause));
+        assert!(is_alive(orphan), "it waits for a successor");
+        pair.a.start();
+        let lan = pair.a.until_state("lan", State::Master);
+        assert!(lan.cause.starts_with("resumed "), "{}", lan.cause);
+        assert!(!is_alive(orphan));
+        for ping in &ping {
+            assert_eq!(ping.lost_between(begin, std::time::Instant::now()), Vec::<Duration>::new());
+        }
+    }
+    assert_eq!(watch.removed(), Vec::<std::net::IpAddr>::new());
+    pair.a.stop();
+    watch.until_address("eth0", VIRTUAL_4, false);
+}
+
+/// What another router has taken is not taken back by a supervisor that comes a little later.
+#[test]
+fn a_supervisor_that_comes_after_the_hand_over_is_backup_first() {
+    let mut pair =
+        Pair::running_with(|priority| Instance::lan(priority, &VIRTUAL).every("1s").to_string());
+    let ping = Pinger::start(&pair.client.net, VIRTUAL_4, Duration::from_millis(2));
+    ping.until_answered();
+    let begin = std::time::Instant::now();
+    pair.a.kill_supervisor();
+    pair.b.until_state("lan", State::Master);
+    pair.a.start();
+    pair.settle();
+    let lan = pair.a.until_state("lan", State::Master);
+    assert!(lan.cause.contains("priority"), "it has preempted: {}", lan.cause);
+    assert_eq!(ping.lost_between(begin, std::time::Instant::now()), Vec::<Duration>::new());
+}
+
 /// What a process has spent of the processor.
 fn ticks(id: Pid) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
