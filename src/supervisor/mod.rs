@@ -9,6 +9,7 @@
 //! | [`state_dir`] | who runs here: lock, process id, control socket |
 //! | [`configuration`], `reload` | reading a configuration, and taking another one over |
 //! | `child`, `keeper`, `backoff`, `hello` | starting the child, watching it, starting it again |
+//! | `trust` | who else may write where we do |
 //! | `role_lock` | one vrrp process at a time |
 //! | `succession` | going on with what a killed supervisor has left |
 //! | [`installed`], `withdraw`, `sweep` | what it has in the kernel, and the removal when it is gone |
@@ -47,6 +48,7 @@ mod status;
 mod succession;
 mod sweep;
 mod time;
+mod trust;
 pub mod upgrade;
 mod usage;
 mod withdraw;

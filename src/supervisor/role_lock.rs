@@ -19,7 +19,7 @@ use crate::control::shared::Shared;
 use crate::system::{clock, limits, lock, pidfd};
 
 /// The file: its lock is the one of the process, and the process's number is in it.
-const FILE: &str = "vrrp.lock";
+pub const FILE: &str = "vrrp.lock";
 /// How long a process of a former supervisor may take to hand over.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a killed one may take to end.

@@ -1,7 +1,7 @@
 //! State directories that are in use, read-only, full; missing rights.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::Path;
 
 use nix::sys::signal::Signal;
@@ -109,6 +109,70 @@ fn a_directory_that_can_never_work_is_refused() {
         }
     }
     assert!(!long.exists() && !alone.holds_address());
+}
+
+/// Who may put a link there could have any file written over.
+#[test]
+fn a_state_directory_of_others_and_links_in_it_are_refused() {
+    let alone = Alone::new();
+    let precious = alone.scratch.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let refused = |state: &Path, reason: &str, help: &str| {
+        let told = said(&alone.run(state, &[]));
+        assert!(told.contains(reason) && told.contains(help), "{told}");
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    };
+    let make = |name: &str, mode: u32, owner: u32| {
+        let path = alone.scratch.path().join(name);
+        fs::create_dir(&path).unwrap();
+        chown(&path, Some(owner), None).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let open = make("open", 0o777, 0);
+    let reason = format!("others may write to {} (mode 0777)", open.display());
+    refused(&open, &reason, &format!("= help: chmod go-w {}", open.display()));
+    refused(&open.join("below"), &reason, "= help: chmod go-w ");
+    let theirs = make("theirs", 0o755, 65_534);
+    let reason = format!("{} belongs to user 65534", theirs.display());
+    refused(&theirs.join("below"), &reason, &format!("= help: chown root: {}", theirs.display()));
+    // A link of theirs where everybody may write, but nobody may remove what is another one's.
+    let sticky = make("sticky", 0o1777, 0);
+    let link = sticky.join("link");
+    symlink(alone.scratch.path(), &link).unwrap();
+    lchown(&link, Some(65_534), None).unwrap();
+    refused(&link, &format!("{} belongs to user 65534", link.display()), "= help: chown root: ");
+    let own = make("own", 0o755, 0);
+    for name in ["steadfast.pid", "vrrp.lock"] {
+        symlink(&precious, own.join(name)).unwrap();
+        let reason = format!("{name} is a link to {}, which would", precious.display());
+        refused(&own, &reason, &format!("= help: rm {}", own.join(name).display()));
+        fs::remove_file(own.join(name)).unwrap();
+    }
+    assert!(!alone.holds_address());
+    // Where everybody may write, what others have put there is not believed.
+    let mut alone = alone;
+    let state = alone.router.state();
+    fs::create_dir(&state).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o1777)).unwrap();
+    fs::write(state.join("installed"), "SFI\u{1}\u{0}").unwrap();
+    chown(state.join("installed"), Some(65_534), None).unwrap();
+    alone.router.start();
+    until_said(alone.router.daemon(), "installed cannot be read: it is none of ours");
+    alone.router.until_state("lan", State::Master);
+    alone.router.stop();
+    // What is written in one step takes the place of a link.
+    for name in ["installed", "installed.new", "status.json", "status.json.new"] {
+        symlink(&precious, state.join(name)).unwrap();
+    }
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    alone.router.daemon().signal(Signal::SIGUSR1);
+    until_said(alone.router.daemon(), "status written to ");
+    assert!(!fs::symlink_metadata(state.join("status.json")).unwrap().is_symlink());
+    assert!(!fs::symlink_metadata(state.join("installed")).unwrap().is_symlink());
+    alone.router.stop();
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
 }
 
 #[test]
