@@ -118,7 +118,8 @@ fn a_state_directory_of_others_and_links_in_it_are_refused() {
     let precious = alone.scratch.path().join("precious");
     fs::write(&precious, "precious").unwrap();
     let refused = |state: &Path, reason: &str, help: &str| {
-        let told = said(&alone.run(state, &[]));
+        // One that starts does not end by itself.
+        let told = said(&alone.run_through(&["timeout", "10"], state, &[]));
         assert!(told.contains(reason) && told.contains(help), "{told}");
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
     };
