@@ -11,13 +11,14 @@ use nix::fcntl::{F_SETFD, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
+use super::claims::FormerClaim;
 use super::installed::Held;
 use crate::control::record::{Level, Record};
 use crate::system::inherited::take;
 use crate::units::Instant;
 
 /// The format of the document: another number when a field gets another meaning.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The longest document, in octets.
 const LONGEST: u64 = 256 * 1024 * 1024;
 
@@ -48,6 +49,8 @@ pub struct Former {
     pub lock: Option<(RawFd, bool)>,
     /// The control socket.
     pub listener: Option<RawFd>,
+    /// The claims of its virtual routers.
+    pub claims: Vec<FormerClaim>,
     /// The shared memory.
     pub memory: RawFd,
     /// The vrrp process; `None`: it has handed over and ended.
@@ -116,6 +119,7 @@ mod tests {
     use std::os::fd::IntoRawFd;
 
     use super::*;
+    use crate::units::Vrid;
 
     #[test]
     fn what_is_left_is_found() {
@@ -132,6 +136,7 @@ mod tests {
             installed: Vec::new(),
             lock: Some((9, true)),
             listener: None,
+            claims: vec![("eth0".into(), Vrid::new(51).unwrap(), 12)],
             memory: 11,
             child: Some(FormerChild { pid: 4, link: 5, records: 6, stderr: 7 }),
             strangers: vec![3],

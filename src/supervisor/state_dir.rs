@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Group, fchownat, geteuid};
+use nix::unistd::{Group, Pid, fchownat, geteuid};
 
 use super::Failure;
+use super::claims::process;
 use super::trust::{self, Distrust};
 use crate::system::lock;
 
@@ -155,18 +156,12 @@ impl StateDir {
     /// Who holds the lock.
     fn holder(&self, mut file: File) -> String {
         let mut text = String::new();
-        let pid: Option<u32> =
+        let pid: Option<i32> =
             file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+        let pid = pid.map(Pid::from_raw);
         let who = match pid {
             None => "another process".to_owned(),
-            Some(pid) => {
-                let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                let words = String::from_utf8_lossy(&words).replace('\0', " ");
-                match words.trim_end() {
-                    "" => format!("process {pid}"),
-                    words => format!("process {pid} (\"{words}\")"),
-                }
-            }
+            Some(pid) => process(pid),
         };
         format!("{} is in use by {who}, stop it or give --state-dir DIR", self.path.display())
     }

@@ -35,7 +35,7 @@ pub fn look(directory: &Path) -> Result<(), Distrust> {
     let mut trusted = vec![0, geteuid().as_raw()];
     // In a user namespace root may be somebody else there: whoever has that has everything.
     trusted.extend(fs::metadata("/").map(|root| root.uid()));
-    walk(&path, directory, &trusted, LINKS)
+    walk(&path, &trusted, LINKS)
 }
 
 /// Whether a file is ours, and not somebody's who may write to the directory as well.
@@ -43,7 +43,7 @@ pub fn ours(file: &Metadata) -> bool {
     file.is_file() && [0, geteuid().as_raw()].contains(&file.uid())
 }
 
-fn walk(path: &Path, directory: &Path, trusted: &[u32], links: u32) -> Result<(), Distrust> {
+fn walk(path: &Path, trusted: &[u32], links: u32) -> Result<(), Distrust> {
     let parts: Vec<&Path> = path.ancestors().collect();
     for part in parts.into_iter().rev() {
         let Ok(about) = fs::symlink_metadata(part) else { return Ok(()) };
@@ -61,7 +61,7 @@ fn walk(path: &Path, directory: &Path, trusted: &[u32], links: u32) -> Result<()
             let target = fs::read_link(part).unwrap_or_default();
             let from = part.parent().map(Path::to_owned).unwrap_or_else(|| PathBuf::from("/"));
             if links > 0 {
-                walk(&from.join(target), directory, trusted, links - 1)?;
+                walk(&from.join(target), trusted, links - 1)?;
             }
             continue;
         }
