@@ -35,6 +35,7 @@ pub fn document(document: &Document, colour: bool) -> String {
                 details::instance(instance, &mut page);
             }
             details::legend(instances, &mut page);
+            counted(document, &mut page);
         } else {
             page.item(Paint::Plain, "", 0, "All about one: steadfast status NAME");
         }
@@ -243,6 +244,19 @@ fn memory(processes: &[ProcessMemory], page: &mut Page) {
         if let Some(unknown) = &process.unknown {
             page.item(Paint::Plain, "", 2, &format!("{}: {unknown}", process.process));
         }
+    }
+}
+
+/// Since when is counted, if that is not since the daemon was started.
+fn counted(document: &Document, page: &mut Page) {
+    let daemon = &document.daemon;
+    let Some(process) = daemon.vrrp.as_ref() else { return };
+    if daemon.vrrp_restarts > 0 || daemon.upgraded.is_some() {
+        let text = format!(
+            "Adverts and changes are counted since the vrrp process was started, {} ago.",
+            length(process.uptime)
+        );
+        page.item(Paint::Plain, "", 0, &text);
     }
 }
 

@@ -281,7 +281,7 @@ pub struct InstanceStatus {
     pub handing_over: bool,
     /// An operator holds it as backup.
     pub hold: Option<Hold>,
-    /// Times it became master or stopped being it.
+    /// Times it became master or stopped being it, since the vrrp process was started.
     pub transitions: u32,
     /// For each address family that it has addresses of.
     pub routers: Vec<RouterStatus>,
@@ -315,7 +315,7 @@ pub struct RouterStatus {
     /// this one is master and is not handing over. It stays here after it fell silent: its age
     /// says whether it still is one.
     pub rival: Option<MasterStatus>,
-    /// Adverts sent.
+    /// Adverts sent. This and what follows is counted since the vrrp process was started.
     pub adverts_sent: u32,
     /// Since the last one was sent.
     pub last_sent_age: Option<Seconds>,
@@ -475,7 +475,7 @@ pub struct Event {
     pub kind: Kind,
     /// The instance, if it is about one.
     pub instance: Option<String>,
-    /// Of a transition: from.
+    /// Of a transition: from. The same as `to` when another vrrp process went on as master.
     pub from: Option<State>,
     /// Of a transition: to.
     pub to: Option<State>,

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::control::record::{Level, Record};
 use crate::control::shared::{Process, Shared};
 use crate::control::status;
@@ -14,7 +16,7 @@ use crate::units::Instant;
 const LINES: usize = 5;
 
 /// The end of a process.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Crash {
     /// When it was seen.
     pub at: Instant,
@@ -30,7 +32,7 @@ pub struct Crash {
     lines: Vec<(Level, String)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Ran {
     ran: Duration,
     stood: Duration,

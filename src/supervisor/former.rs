@@ -12,6 +12,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
 use super::claims::FormerClaim;
+use super::crash::Crash;
 use super::installed::Held;
 use crate::control::record::{Level, Record};
 use crate::system::inherited::take;
@@ -41,6 +42,8 @@ pub struct Former {
     pub generation: u32,
     /// How often the vrrp process had to be started again.
     pub restarts: u32,
+    /// How it ended the last time that nobody had asked it to.
+    pub crash: Option<Crash>,
     /// The last changes of state.
     pub transitions: Vec<Record>,
     /// What is in the kernel.
@@ -132,6 +135,7 @@ mod tests {
             started: Instant::from_nanos(7),
             generation: 3,
             restarts: 1,
+            crash: Some(Crash::not_started(Instant::from_nanos(9), "no".to_owned())),
             transitions: Vec::new(),
             installed: Vec::new(),
             lock: Some((9, true)),

@@ -255,7 +255,10 @@ fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Re
     let mut daemon = Daemon::new(parts);
     daemon.started = former.started;
     daemon.upgraded = Some((former.version, clock::now()));
-    daemon.vrrp.borrow_mut().restarts = former.restarts;
+    {
+        let mut vrrp = daemon.vrrp.borrow_mut();
+        (vrrp.restarts, vrrp.crash) = (former.restarts, former.crash);
+    }
     *daemon.installed.borrow_mut() = former.installed;
     daemon.begun.set(true);
     *daemon.former.borrow_mut() = former.child.map(Child::adopt).transpose()?;

@@ -215,6 +215,7 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
         started: daemon.started,
         generation: daemon.current.borrow().generation,
         restarts: vrrp.restarts,
+        crash: vrrp.crash.take(),
         transitions: daemon.log.last_transitions(),
         installed: installed::all(daemon),
         lock: lock.transpose()?,
