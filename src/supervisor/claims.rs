@@ -23,7 +23,7 @@ use crate::system::limits::most_descriptors;
 use crate::units::Vrid;
 
 /// Of all descriptors that there may be, this part at most is for claims.
-const SHARE: u64 = 2;
+const SHARE: usize = 2;
 
 /// A virtual router, in whichever family.
 type Router = (Box<str>, Vrid);
@@ -58,8 +58,11 @@ impl Claims {
     /// Another daemon has some of it. Then nothing has changed.
     pub fn add(&mut self, model: &Model) -> Result<(), Taken> {
         let mut new = BTreeMap::new();
-        let most = most_descriptors()
-            .map_or(usize::MAX, |most| usize::try_from(most / SHARE).unwrap_or(usize::MAX));
+        let most = most_descriptors().map_or(usize::MAX, |most| {
+            // The type of a limit depends on the system.
+            usize::try_from(most).unwrap_or(usize::MAX)
+        });
+        let most = most / SHARE;
         for router in routers(model) {
             if self.0.contains_key(&router) || new.contains_key(&router) {
                 continue;

@@ -211,11 +211,11 @@ fn a_supervisor_that_comes_after_the_hand_over_is_backup_first() {
     let begin = std::time::Instant::now();
     pair.a.kill_supervisor();
     pair.b.until_state("lan", State::Master);
+    assert_eq!(ping.lost_between(begin, std::time::Instant::now()), Vec::<Duration>::new());
     pair.a.start();
     pair.settle();
     let lan = pair.a.until_state("lan", State::Master);
     assert!(lan.cause.contains("priority"), "it has preempted: {}", lan.cause);
-    assert_eq!(ping.lost_between(begin, std::time::Instant::now()), Vec::<Duration>::new());
 }
 
 /// What a process has spent of the processor.
