@@ -9,4 +9,5 @@ mod impostor;
 mod interfaces;
 mod overrun;
 mod reload;
+mod routes;
 mod strangers;
