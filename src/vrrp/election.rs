@@ -171,7 +171,9 @@ impl Instance {
     /// `vrrp:S-24`, `S-25`: learns from the winner and leaves without priority 0 (`S-30`).
     fn give_way(&mut self, family: Family, heard: Heard, context: &mut Context<'_>) -> Wish {
         let mine = self.effective_priority();
-        if self.settings.last_word() {
+        // An owner has lost a tie with another one. keepalived counts what that still sends as a reason
+        // to lower itself (`vrrp:S-32`), and then nobody sends.
+        if self.settings.last_word() && !mine.is_owner() {
             self.send_regular(family, context);
         }
         self.learn(family, heard.interval);

@@ -19,6 +19,7 @@ mod harness;
 
 mod departures;
 mod ours;
+mod owners;
 mod peers;
 mod scenarios;
 mod scene;
