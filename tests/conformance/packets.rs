@@ -176,6 +176,21 @@ fn v_8_addresses_are_in_configuration_order() {
     }
 }
 
+/// vrrp:V-8, V3-3: neither a link-local address nor a low one comes first by itself.
+#[test]
+fn v_8_ipv6_addresses_are_in_configuration_order() {
+    let list = addresses(["2001:db8::9", "fe80::5:0:51", "2001:db8::1"]);
+    let octets = message(&repr(Format::V3, Family::V6, &list));
+    let expected: Vec<u8> = list
+        .iter()
+        .flat_map(|address| match address {
+            IpAddr::V6(address) => address.octets(),
+            IpAddr::V4(address) => panic!("{address}"),
+        })
+        .collect();
+    assert_eq!(octets[8..], expected);
+}
+
 /// vrrp:V2-1
 #[test]
 fn v2_1_length_is_16_and_the_addresses() {

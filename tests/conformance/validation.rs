@@ -135,6 +135,15 @@ fn v_27_length_follows_the_received_version_and_count() {
     let v3 = expectation(Version::V3, Family::V4, &own);
     assert_eq!(verdict("v2-01-noauth-master", &v3), Err(Reject::Version));
     assert_eq!(verdict("neg-05-count-too-big", &v3), Err(Reject::Length));
+    // The message comes after the options of the IP header.
+    let mut frame = load("v3-01-ipv4-master");
+    frame.splice(MESSAGE_V4..MESSAGE_V4, [1, 1, 1, 0]);
+    frame[IP] = 0x46;
+    let total = u16::from_be_bytes([frame[IP + 2], frame[IP + 3]]) + 4;
+    frame[IP + 2..IP + 4].copy_from_slice(&total.to_be_bytes());
+    let router = expectation(Version::V3, Family::V4, &own);
+    assert!(check(&frame, &router).is_ok(), "{:?}", check(&frame, &router));
+    assert_eq!(received(&frame).map(|packet| packet.message.len()), Ok(12));
 }
 
 /// vrrp:V-29
