@@ -3,10 +3,10 @@
 
 use nix::sys::socket::SockProtocol;
 
+use super::consts;
 use super::frame::{Sequence, messages};
 use super::link::{self, Link, LinkIndex};
 use super::socket::{Received, Socket};
-use super::{consts, error};
 use crate::config::machine::Character;
 
 /// The kernel's receive buffer, in octets: one answer.
@@ -42,15 +42,10 @@ fn ask(socket: &mut Socket, what: Asked<'_>) -> Option<Link> {
     loop {
         match socket.receive().ok()? {
             Received::Datagram(len) => {
-                for message in messages(socket.datagram(len)) {
-                    let message = message.ok()?;
-                    if message.kind == consts::RTM_NEWLINK {
-                        return Link::decode(message.payload).ok()?;
-                    }
-                    // A refusal.
-                    error::Verdict::of_answer(&message).ok()??;
-                    return None;
-                }
+                let message = messages(socket.datagram(len)).next()?.ok()?;
+                let is_link = message.kind == consts::RTM_NEWLINK;
+                // Anything else is a refusal.
+                return is_link.then(|| Link::decode(message.payload).ok()).flatten()?;
             }
             Received::Foreign => {}
             Received::Overrun | Received::Drained => return None,
