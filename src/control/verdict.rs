@@ -77,15 +77,24 @@ fn from_warnings(document: &Document, warnings: &[Warning]) -> Verdict {
 }
 
 fn dead(document: &Document) -> String {
-    let mut text = match document.daemon.vrrp_starts_in {
+    let daemon = &document.daemon;
+    let looping = daemon.vrrp_crash.as_ref().filter(|crash| crash.handed_over);
+    let mut text = match (daemon.vrrp_starts_in, looping) {
         // Its end is among the warnings.
-        Some(time) => {
+        (Some(time), Some(crash)) => {
+            let (times, time) = (crash.in_a_minute, length(time));
+            return format!(
+                "the vrrp process crashed {times} times within a minute, and is started again in \
+                 {time}"
+            );
+        }
+        (Some(time), None) => {
             format!("the vrrp process has ended, and is started again in {}", length(time))
         }
-        None => "the vrrp process does not answer".to_owned(),
+        (None, _) => "the vrrp process does not answer".to_owned(),
     };
-    if document.daemon.vrrp_restarts > 0 {
-        let times = plural(document.daemon.vrrp_restarts as usize, "time");
+    if daemon.vrrp_restarts > 0 {
+        let times = plural(daemon.vrrp_restarts as usize, "time");
         text.push_str(&format!("; it was started again {times} before"));
     }
     text

@@ -160,6 +160,14 @@ pub enum Notice {
         /// When it is put back; `None`: we stepped down.
         restore_in: Option<Duration>,
     },
+    /// An object is gone since an interface that it needs is down or does not exist; it is put back
+    /// when that is up.
+    GoneWithInterface {
+        /// Which.
+        object: ObjectId,
+        /// The interface.
+        interface: InterfaceId,
+    },
     /// The kernel refused an object; it is tried again.
     KernelRefused {
         /// Which.
@@ -314,6 +322,8 @@ pub enum FaultReason {
     InterfaceMissing(InterfaceId),
     /// The interface is down.
     InterfaceDown(InterfaceId),
+    /// The interface is a port of a bridge, bond, team or Open vSwitch, so that it hears nothing.
+    InterfaceIsPort(InterfaceId),
     /// There is no address of this family to send from.
     NoSourceAddress(Family),
     /// A tracked thing without weight is down: index into the instance's

@@ -217,6 +217,12 @@ impl Instance {
         })
     }
 
+    /// Whether something that it installs is on an interface, or goes out by it.
+    pub fn has_object_on(&self, interface: InterfaceId, name: &str) -> bool {
+        let mut all = self.settings.objects.iter().flat_map(|object| object.interfaces());
+        self.interface == interface || all.any(|named| named == name)
+    }
+
     /// The identifier of one of its routers.
     pub const fn router_id(&self, family: Family) -> RouterId {
         RouterId { instance: self.id, family }

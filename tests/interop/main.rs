@@ -23,6 +23,7 @@ mod peers;
 mod scenarios;
 mod scene;
 mod settings;
+mod side_by_side;
 mod speaker;
 
 mod frr;

@@ -168,6 +168,8 @@ impl Links {
         let state = found.map_or_else(InterfaceState::default, |found| InterfaceState {
             present: true,
             up: found.link.flags.up(),
+            port: found.port,
+            mac: found.link.mac,
             // A router that can not hear others must not become master; those of the other family
             // can.
             ipv4: found.ipv4.filter(|_| !known.deaf.contains(&Family::V4)),
@@ -242,7 +244,7 @@ mod tests {
     }
 
     fn sync(links: &mut Links, id: InterfaceId, link: &Link) -> Vec<(bool, bool)> {
-        let found = Interface { link, ipv4: None, ipv6: None };
+        let found = Interface { link, ipv4: None, ipv6: None, port: false };
         let (reports, trouble) = links.sync(id, Some(&found));
         assert_eq!(trouble, None);
         reports.iter().map(|state| (state.present, state.up)).collect()

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use steadfast::units::{Family, Instant};
+use steadfast::units::{Family, Instant, Mac};
 use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::{InstanceSettings, Object, Settings};
 use steadfast::vrrp::timers::Timer;
@@ -65,6 +65,8 @@ pub fn up() -> InterfaceState {
     InterfaceState {
         present: true,
         up: true,
+        port: false,
+        mac: Some(Mac([2, 0, 0, 0, 0, OWN])),
         ipv4: Some(Ipv4Addr::new(192, 0, 2, OWN)),
         ipv6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(OWN))),
     }
@@ -334,7 +336,7 @@ impl Driver {
 
     pub fn hear_announcement_on(&mut self, interface: &str, address: IpAddr) {
         let interface = self.engine.interface(interface).unwrap();
-        let mac = steadfast::units::Mac([2, 0, 0, 0, 0, 2]);
+        let mac = Mac([2, 0, 0, 0, 0, 2]);
         self.event(Event::Announced { interface, address, mac });
     }
 

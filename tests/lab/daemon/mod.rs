@@ -9,4 +9,5 @@ mod interfaces;
 mod overrun;
 mod past;
 mod reload;
+mod routes;
 mod strangers;

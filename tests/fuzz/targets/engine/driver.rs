@@ -103,6 +103,8 @@ impl Driver {
             let state = InterfaceState {
                 present: true,
                 up: true,
+                port: false,
+                mac: None,
                 ipv4: match address(3) {
                     std::net::IpAddr::V4(own) => Some(own),
                     std::net::IpAddr::V6(_) => None,
