@@ -354,6 +354,9 @@ pub struct MasterStatus {
     pub priority: u8,
     /// Its interval.
     pub advertisement_interval: Seconds,
+    /// Its address list is not ours, as far as they were compared.
+    #[serde(default)]
+    pub addresses_differ: bool,
     /// Since its last advert.
     pub heard_age: Seconds,
 }

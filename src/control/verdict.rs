@@ -16,7 +16,9 @@ use super::status::{
     Document, InstanceStatus, MasterStatus, Seconds, State, Verdict, VerdictLevel, Warning,
     WarningKind,
 };
-use super::warnings::{first_line, masterless, missing, out_of_service, rivals, too, warnings};
+use super::warnings::{
+    discards, first_line, masterless, missing, out_of_service, rivals, too, warnings,
+};
 use super::words::{length, plural, some};
 
 /// Characters of a verdict: what a person takes in at once, and a pager shows.
@@ -157,7 +159,15 @@ fn split(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
     Some(match split.len() {
         1 => {
             let room = room(VerdictLevel::Split, &others);
-            fit(&format!("{name}: {}", too(instance, rival)), room) + &others
+            let text = match discards(instance, rival) {
+                // The remedy is another one: no filter is to be looked for.
+                true => format!(
+                    "{name}: {} is MASTER too: it discards our adverts, its list differs",
+                    rival.address
+                ),
+                false => format!("{name}: {}", too(instance, rival)),
+            };
+            fit(&text, room) + &others
         }
         several => {
             let total = instances.len();

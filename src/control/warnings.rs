@@ -167,11 +167,16 @@ fn of_an_instance(instance: &InstanceStatus) -> Vec<Warning> {
     }
     for (router, rival) in rivals(instance) {
         let family = family(instance, router);
-        let text = format!(
-            "{name}{family}: {}; look for what keeps our adverts from it: \
-             a filter, a switch, another VLAN",
-            too(instance, rival)
-        );
+        let why = if discards(instance, rival) {
+            format!(
+                "{} discards our adverts since its list differs (keepalived before 2.3.3 does): \
+                 give both the same list (virtual_addresses)",
+                rival.address
+            )
+        } else {
+            "look for what keeps our adverts from it: a filter, a switch, another VLAN".to_owned()
+        };
+        let text = format!("{name}{family}: {}; {why}", too(instance, rival));
         found.push(Warning {
             from: Some(rival.address),
             last_age: rival.heard_age,
@@ -203,6 +208,12 @@ pub(super) fn too(instance: &InstanceStatus, rival: &MasterStatus) -> String {
         instance.effective_priority,
         length(rival.heard_age)
     )
+}
+
+/// Whether another master hears our adverts, as far as can be told, and discards them: its address
+/// list is not ours, and it should give way to us (`vrrp:V-40`).
+pub(super) const fn discards(instance: &InstanceStatus, rival: &MasterStatus) -> bool {
+    rival.addresses_differ && rival.priority <= instance.effective_priority
 }
 
 /// Why an instance does not take part.

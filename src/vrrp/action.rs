@@ -20,9 +20,11 @@ pub enum Action {
         /// The interval to announce.
         interval: Centiseconds,
     },
-    /// The process woke up late: hand over all packets that wait in the sockets, then
-    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Timers run only after that, or at
-    /// [`Engine::next_deadline`](super::Engine::next_deadline), which bounds the wait.
+    /// The process woke up late, or a DownTimer ran out: hand over all packets that wait in the
+    /// sockets (of [`Engine::sockets_to_drain`](super::Engine::sockets_to_drain) at least), then
+    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Those timers run only after that. To
+    /// be broken off at [`Engine::next_deadline`](super::Engine::next_deadline), which bounds the
+    /// wait; [`Event::Wake`](super::Event::Wake) then asks for it again when it is not over.
     DrainSockets,
     /// Install an object and report with [`Event::Acknowledged`](super::Event::Acknowledged).
     Install(ObjectId),
@@ -111,14 +113,22 @@ pub enum Notice {
         /// Theirs.
         theirs: Centiseconds,
     },
-    /// The master's address list is not ours (`vrrp:V-40`).
+    /// The master's address list is not ours, though we have addresses in common (`vrrp:V-40`).
     AddressesDiffer {
         /// The router.
         router: RouterId,
         /// Who.
         from: IpAddr,
-        /// None of ours is among them: another pair of routers with the same identifier.
-        foreign: bool,
+    },
+    /// A router announces only addresses that are not ours with our VRID: another pair of routers,
+    /// or a peer whose list was replaced. It is not heeded (`vrrp:V-40`).
+    VridConflict {
+        /// The router.
+        router: RouterId,
+        /// Who.
+        from: IpAddr,
+        /// With which priority.
+        theirs: Priority,
     },
     /// As master we heard a lower-priority advert (`vrrp:S-29`), later than the last one that a
     /// router sends which gives way to us.

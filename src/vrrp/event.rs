@@ -154,7 +154,8 @@ pub struct Received<'a> {
 pub struct InterfaceState {
     /// It exists.
     pub present: bool,
-    /// Up and running (`netlink:N-21`).
+    /// Up and running (`netlink:N-21`). Without `present`: the link has another name now, and can
+    /// still send.
     pub up: bool,
     /// It is a port of a bridge or the like, which gets all packets that come in by it: it hears
     /// no advert, but can still send.

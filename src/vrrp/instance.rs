@@ -176,9 +176,16 @@ impl Instance {
             addresses.clear();
             let packet = self.settings.objects.iter().filter_map(|o| o.in_packet());
             addresses.extend(packet.filter(|a| Family::of(*a) == family));
+            let mut excluded = std::mem::take(&mut self.router_of(family).excluded);
+            excluded.clear();
+            let outside = self.settings.objects.iter().filter(|o| o.in_packet().is_none());
+            let outside = outside.filter_map(|o| o.announced());
+            excluded.extend(outside.filter(|a| Family::of(*a) == family));
+            excluded.sort_unstable();
             let router = self.router_of(family);
             router.active = !addresses.is_empty();
             router.addresses = addresses;
+            router.excluded = excluded;
         }
         // An instance with excluded addresses only still sends adverts, with no address in them
         // (`vrrp:V3-4`): of the family of the first one.

@@ -13,7 +13,7 @@ const NOTICES_PER_INSTANCE: usize = 4;
 /// The lanes, most urgent first.
 #[derive(Debug)]
 pub struct Outbox {
-    /// Read the sockets empty before anything else.
+    /// Read the sockets empty.
     pub drain: bool,
     /// Routers with an advert to send.
     pub adverts: VecDeque<RouterId>,

@@ -38,7 +38,7 @@ impl Engine {
         self.out.is_empty()
             && self.ended.is_empty()
             && !self.stopping
-            && self.drain_until.is_none()
+            && self.drain.is_none()
             && self.next_deadline().is_none_or(|at| at > now)
     }
 

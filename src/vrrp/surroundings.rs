@@ -86,7 +86,7 @@ impl Engine {
         if let Some(instance) = self.get_mut(id) {
             let own = own.unwrap_or_default();
             instance.interface_source = (own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6));
-            instance.can_send = own.present && (own.up || instance.settings.dont_track_primary);
+            instance.can_send = own.up || own.present && instance.settings.dont_track_primary;
         }
         let Some(instance) = self.get(id) else { return };
         let found = verdict(instance, own, |source| match source {

@@ -19,6 +19,7 @@ mod harness;
 
 mod departures;
 mod ours;
+mod owners;
 mod peers;
 mod scenarios;
 mod scene;
@@ -29,4 +30,5 @@ mod speaker;
 mod frr;
 mod hand_over;
 mod keepalived;
+mod lists;
 mod peer_alone;

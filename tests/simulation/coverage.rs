@@ -54,6 +54,7 @@ pub fn notice_name(notice: &Notice) -> &'static str {
         Notice::UnknownVrid { .. } => "UnknownVrid",
         Notice::IntervalDiffers { .. } => "IntervalDiffers",
         Notice::AddressesDiffer { .. } => "AddressesDiffer",
+        Notice::VridConflict { .. } => "VridConflict",
         Notice::LowerPriority { .. } => "LowerPriority",
         Notice::SecondOwner { .. } => "SecondOwner",
         Notice::SameSender { .. } => "SameSender",

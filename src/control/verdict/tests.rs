@@ -35,6 +35,7 @@ fn master(address: &str, age: f64) -> Option<MasterStatus> {
         address: address.parse().unwrap(),
         priority: 100,
         advertisement_interval: 1.0,
+        addresses_differ: false,
         heard_age: age,
     })
 }
@@ -98,6 +99,38 @@ fn another_master_that_was_heard_within_its_down_interval_is_a_split_brain() {
         i.routers[0].rival.as_mut().unwrap().advertisement_interval = 2.0;
     };
     says(State::Master, slow, &split("3.7 s"));
+}
+
+#[test]
+fn a_master_that_discards_another_list_is_no_matter_of_the_network() {
+    let rival = |priority| {
+        move |i: &mut InstanceStatus| {
+            i.routers[0].rival = master("192.168.1.3", 0.4);
+            let rival = i.routers[0].rival.as_mut().unwrap();
+            (rival.priority, rival.addresses_differ) = (priority, true);
+        }
+    };
+    let too = |priority| {
+        format!(
+            "SPLIT: lan: 192.168.1.3 is MASTER too (priority {priority}, ours 150), heard 0.4 s ago"
+        )
+    };
+    let text = "SPLIT: lan: 192.168.1.3 is MASTER too: it discards our adverts, its list differs";
+    for priority in [100, 150] {
+        says(State::Master, rival(priority), text);
+    }
+    // To that one we give way.
+    says(State::Master, rival(151), &too(151));
+    let mut document = base(State::Master);
+    rival(100)(&mut document.instances.as_mut().unwrap()[0]);
+    document.conclude();
+    let warning = document.warnings.iter().find(|w| w.kind == WarningKind::SplitBrain).unwrap();
+    assert_eq!(
+        warning.text,
+        "lan: 192.168.1.3 is MASTER too (priority 100, ours 150), heard 0.4 s ago; 192.168.1.3 \
+         discards our adverts since its list differs (keepalived before 2.3.3 does): give both \
+         the same list (virtual_addresses)"
+    );
 }
 
 #[test]

@@ -295,6 +295,7 @@ impl Shell {
             | Notice::UnknownVrid { .. }
             | Notice::IntervalDiffers { .. }
             | Notice::AddressesDiffer { .. }
+            | Notice::VridConflict { .. }
             | Notice::LowerPriority { .. }
             | Notice::SecondOwner { .. }
             | Notice::SameSender { .. }

@@ -49,7 +49,7 @@ impl Shell {
     /// A supervisor calls. It gets the memory, in which its own process finds that this one was
     /// master until now, unless a successor has been heard: what has come by now is read first.
     fn called(&mut self, listener: &UnixListener) -> bool {
-        for (interface, family) in self.links.sockets() {
+        for (interface, family) in self.links.sockets().collect::<Vec<_>>() {
             // A flood has no end.
             for _ in 0..PACKETS {
                 if !self.receive(interface, family) {

@@ -27,10 +27,10 @@ use crate::control::record::{Kind, Level};
 use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::system::timer::Timer;
-use crate::units::Instant;
+use crate::units::{Family, Instant};
 use crate::vrrp::change::Change;
 use crate::vrrp::settings::Settings;
-use crate::vrrp::{Action, Engine, Event, InstanceId, ObjectId, RouterId};
+use crate::vrrp::{Action, Engine, Event, InstanceId, InterfaceId, ObjectId, RouterId};
 use nix::errno::Errno;
 
 /// Requests to the kernel in one slice of work. It takes some 30 us for each, and adverts that
@@ -81,6 +81,8 @@ pub struct Shell {
     /// Adverts that could not be sent and were not told of yet.
     pub(super) failed: BTreeMap<RouterId, (Errno, u32)>,
     pub(super) buffer: Buffer,
+    /// Sockets to be read before masters count as gone; kept for its memory.
+    pub(super) to_drain: Vec<(InterfaceId, Family)>,
     /// Packets came since it waited last.
     pub(super) heard: bool,
     /// Nothing but packets came since the last turn.
@@ -161,6 +163,7 @@ impl Shell {
             forwarding: Forwarding::default(),
             failed: BTreeMap::new(),
             buffer: Buffer::default(),
+            to_drain: Vec::new(),
             heard: false,
             only_heard: false,
             more: true,

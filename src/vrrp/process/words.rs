@@ -381,19 +381,25 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             );
             Told::of_router(WarningKind::IntervalDiffers, *router, *from, text)
         }
-        Notice::AddressesDiffer { router, from, foreign: false } => {
+        Notice::AddressesDiffer { router, from } => {
             let text = format!(
                 "{from} announces other addresses with this virtual_router_id: set the same \
                  virtual_addresses on all routers"
             );
             Told::of_router(WarningKind::AddressesDiffer, *router, *from, text)
         }
-        Notice::AddressesDiffer { router, from, foreign: true } => {
+        Notice::VridConflict { router, from, theirs } => {
+            let vrid = engine.settings(router.instance).map_or(0, |s| s.vrid.get());
             let text = format!(
-                "{from} uses this virtual_router_id for addresses of which none is ours: if it \
-                 belongs to another pair of routers, give one pair another virtual_router_id"
+                "{from} (priority {theirs}) uses virtual_router_id {vrid} for other addresses \
+                 and is ignored: give one of the two pairs of routers another \
+                 virtual_router_id, or, if it is a peer, give both the same addresses"
             );
-            Told::of_router(WarningKind::VridConflict, *router, *from, text)
+            let mut told = Told::of_router(WarningKind::VridConflict, *router, *from, text);
+            if let Some(concern) = &mut told.concern {
+                concern.reject = Some(Reject::ForeignAddresses);
+            }
+            told
         }
         Notice::LowerPriority { router, from, theirs } => {
             let ours = engine.effective_priority(router.instance).unwrap_or(*theirs);

@@ -193,6 +193,11 @@ impl Driver {
                 let master = self.engine.state(router.instance) == Some(State::Master);
                 assert!(master || last || priority.is_stop(), "{router:?} sends as no master");
             }
+            if action == Action::DrainSockets && self.drains {
+                // The sockets are empty.
+                self.engine.handle(Event::SocketsDrained, self.now);
+                continue;
+            }
             self.log.push((self.elapsed(), action));
             self.words.extend(self.deed(&action));
             if let Action::Announce(id) = action {
@@ -202,9 +207,6 @@ impl Driver {
             match action {
                 Action::Install(object) => self.request(object, true),
                 Action::Remove(object) => self.request(object, false),
-                Action::DrainSockets if self.drains => {
-                    self.engine.handle(Event::SocketsDrained, self.now);
-                }
                 Action::SendAdvert { router, .. } => self.refuse(router),
                 Action::DrainSockets
                 | Action::Mute(_)

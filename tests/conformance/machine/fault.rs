@@ -53,6 +53,19 @@ fn s_40_reasons() {
     }
 }
 
+/// vrrp:S-40, S-30: an interface that has another name now can still say that its master leaves.
+#[test]
+fn s_40_renamed_interface() {
+    let mut d = Driver::master(instance("a"));
+    d.clear();
+    d.interface("eth0", InterfaceState { present: false, ..up() });
+    let eth0 = d.engine.interface("eth0").unwrap();
+    assert_eq!(d.cause(), Cause::Fault(FaultReason::InterfaceMissing(eth0)));
+    assert_eq!(d.deeds(), ["send a IPv4 0"]);
+    d.interface("eth0", InterfaceState::default());
+    assert_eq!(d.deeds(), ["send a IPv4 0"]);
+}
+
 /// vrrp:S-40: from Master priority 0, then everything is withdrawn.
 #[test]
 fn s_40_entering() {

@@ -64,7 +64,7 @@ fn the_successors_announcements_end_it() {
     let (mut d, _) = switching(s);
     d.run_for(ms(20));
     d.clear();
-    d.hear(&peer(20, 90));
+    d.hear(&peer(20, 90).every(50));
     let instance = d.a();
     assert_eq!(
         d.notices(),
@@ -83,6 +83,7 @@ fn the_successors_announcements_end_it() {
     );
     assert_eq!(d.state(), State::Backup);
     assert_eq!(d.cause(), Cause::Switchover { successor: Some(v4(20)) });
+    assert_eq!(d.down(), Some(us(1_998_046)), "vrrp:T-6: its interval counts from now on");
 }
 
 /// DESIGN 10: announcements that come before the successor's advert count.

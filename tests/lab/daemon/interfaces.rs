@@ -93,9 +93,12 @@ fn renamed_away_and_back() {
         if all_at_once {
             kill(child, Signal::SIGSTOP).unwrap();
         }
+        pair.capture.mark();
         pair.a.host.net.ip_batch("link set eth0 down\nlink set eth0 name wan0\nlink set wan0 up\n");
         if all_at_once {
             kill(child, Signal::SIGCONT).unwrap();
+            // It is up, whatever its name is.
+            pair.capture.wait_for("priority 0 of gw-a", |p| p.is_stop("gw-a"));
         }
         is_out(&mut pair, "interface \"eth0\" does not exist");
         // What has another name now is not ours, so nothing of ours is on it.

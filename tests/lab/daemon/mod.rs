@@ -5,6 +5,7 @@ mod endings;
 mod failover;
 mod firewall;
 mod foreign;
+mod impostor;
 mod interfaces;
 mod overrun;
 mod past;
