@@ -41,7 +41,7 @@ Examples:
 
 Exit codes:
   0   no errors; with --strict no warnings either
-  1   the file can not be read, or the output not be written
+  1   the file cannot be read, or the output cannot be written
   2   there are errors; with --strict or warnings
   64  wrong arguments
 ";
@@ -90,7 +90,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
         Ok(machine) => machine,
         Err(error) => {
             output.err(&format!(
-                "steadfast: can not list the interfaces of this machine: {error}\n  \
+                "steadfast: cannot list the interfaces of this machine: {error}\n  \
                  = help: add --no-system to check without them\n"
             ));
             return Ok(Exit::Failure);
@@ -122,7 +122,7 @@ fn summary(name: &str, model: &Model, counts: &Counts) -> String {
     let mut text = format!("{name}: {counts}\n");
     text.reserve(model.instances.len() * LINE);
     for instance in &model.instances {
-        // Writing to a String can not fail.
+        // Writing to a String cannot fail.
         let _ = line(&mut text, instance);
     }
     for group in &model.groups {

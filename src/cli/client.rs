@@ -127,11 +127,11 @@ impl Daemon {
         let socket = self.socket.as_path();
         let stream = connect(socket, limit).map_err(|error| unreachable(&error, socket))?;
         let mut line = serde_json::to_vec(request).map_err(|error| {
-            Trouble::Failed(fault(format!("can not write the question: {error}"), REPORT))
+            Trouble::Failed(fault(format!("cannot encode the request: {error}"), REPORT))
         })?;
         line.push(b'\n');
         if line.len() > MAX_LINE {
-            let what = format!("the question has more than {MAX_LINE} octets");
+            let what = format!("the request is longer than {MAX_LINE} bytes");
             return Err(Trouble::Failed(fault(what, "use the name of an instance")));
         }
         let mut conversation = Conversation { stream, socket, octets: Vec::new(), used: 0, limit };
@@ -247,7 +247,7 @@ fn decode<T: DeserializeOwned>(line: &[u8], socket: &Path) -> Result<T, Trouble>
             )))
         }
         Err(_) => {
-            let what = format!("what comes from {} is no answer of a daemon", socket.display());
+            let what = format!("what comes from {} is not an answer of a daemon", socket.display());
             Err(Trouble::Failed(fault(what, NOT_OURS)))
         }
     }
@@ -281,7 +281,7 @@ fn unreachable(error: &std::io::Error, socket: &Path) -> Trouble {
         ))
     } else {
         Trouble::Failed(fault(
-            format!("can not use {path}: {error}"),
+            format!("cannot use {path}: {error}"),
             "name the directory of the daemon with --state-dir",
         ))
     }

@@ -30,7 +30,7 @@ Examples:
 
 Exit codes:
   0   nobody reads the output any more
-  1   the daemon can not be asked: no permission, or it is something else
+  1   the daemon cannot be asked: no permission, or another program answers
   5   the daemon does not run, does not answer, or ended
   64  wrong arguments
 ";

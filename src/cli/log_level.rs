@@ -19,8 +19,8 @@ Levels, each with all before it:
   error     something does not work, and the network may notice
   warning   something is wrong, and it goes on
   notice    changes of state, switchovers, reloads
-  info      what may help
-  debug     for the developer
+  info      details that help to understand these
+  debug     details for developers of steadfast
 
 Options:
       --state-dir DIR  the directory of the daemon (default: /run/steadfast)
@@ -32,7 +32,7 @@ Examples:
 
 Exit codes:
   0   done; the level in effect is shown
-  1   the daemon can not be asked: no permission, or it is something else
+  1   the daemon cannot be asked: no permission, or another program answers
   5   the daemon does not run or does not answer
   64  wrong arguments
 ";

@@ -10,7 +10,7 @@ pub const OPTION: &str = "memory-check";
 /// Begins to record blocks.
 ///
 /// # Errors
-/// This build can not.
+/// This build cannot.
 #[cfg(debug_assertions)]
 pub fn begin() -> Result<(), Wrong> {
     crate::system::heap::record::start();
@@ -20,7 +20,7 @@ pub fn begin() -> Result<(), Wrong> {
 /// Begins to record blocks.
 ///
 /// # Errors
-/// This build can not.
+/// This build cannot.
 #[cfg(not(debug_assertions))]
 pub fn begin() -> Result<(), Wrong> {
     Err(Wrong::new(

@@ -33,7 +33,7 @@ use crate::supervisor::upgrade::CHECK_COMMAND;
 pub enum Exit {
     /// It did what it was asked for.
     Success,
-    /// Something around it failed: a file that can not be read, a system call.
+    /// Something around it failed: a file that cannot be read, a system call.
     Failure,
     /// The configuration has errors.
     Configuration,
@@ -109,7 +109,7 @@ Examples:
 
 Exit codes:
   0   done
-  1   a file can not be read, the output not be written, or a system call failed
+  1   a file cannot be read, output cannot be written, or a system call failed
   2   the configuration has errors
   3   status: it works, and something needs a look (DEGRADED)
   4   status: two routers claim the same addresses (SPLIT)
@@ -196,7 +196,7 @@ fn command(args: Vec<OsString>, output: &mut Output) -> ExitCode {
     {
         // On a full disk standard error is often still there.
         Output::default().err(&format!(
-            "steadfast: can not write the output: {error}\n  = help: see that the disk is not full\n"
+            "steadfast: cannot write the output: {error}\n  = help: see that the disk is not full\n"
         ));
         return Exit::Failure.into();
     }

@@ -30,7 +30,8 @@ Examples:
 
 Exit codes:
   0   the configuration is in effect
-  1   it is good, but not in effect everywhere; or the daemon can not be asked
+  1   it has no errors, but the vrrp process has not taken it; or the daemon
+      cannot be asked
   2   it was refused; the former one stays in effect
   5   the daemon does not run or does not answer
   64  wrong arguments

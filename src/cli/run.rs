@@ -58,7 +58,7 @@ Examples:
 
 Exit codes:
   0   stopped by a signal
-  1   it cannot run: no rights, in use already, a file can not be read
+  1   it cannot run: no rights, in use already, a file cannot be read
   2   the configuration has errors
   64  wrong arguments
 ";

@@ -20,10 +20,13 @@ Shows how things stand. The first line says it all:
 
   OK        all is as it should be
   DEGRADED  it works, and something needs a look: an instance in FAULT, an
-            address that the kernel does not hold, an operator's hold, a
-            refused reload, or anything else that was wrong in the last minute
+            address that the kernel does not hold, changes of state again
+            and again, an operator's hold, a refused reload, or anything else
+            that is wrong now
   SPLIT     two routers claim the same addresses
   DEAD      the daemon does not run or does not answer
+
+What was wrong within the last five minutes stands in brackets after OK.
 
 Then come the warnings, a table of the instances, all about each instance (when
 there are few, or one is named), the last changes of state, and the daemon. When
@@ -49,7 +52,7 @@ Examples:
 
 Exit codes, with NAME of that instance alone:
   0   OK
-  1   the daemon can not be asked: no permission, or it is something else
+  1   the daemon cannot be asked: no permission, or another program answers
   3   DEGRADED
   4   SPLIT
   5   DEAD; with --json nothing is shown when no daemon answers

@@ -18,8 +18,10 @@ until it is released. It still takes over when no other router is there.
 
 Usage: steadfast switchover NAME [--for TIME] [--force] [--state-dir DIR]
 
-It ends when it is known how it went. When no other router takes over, this one
-goes on as master, and nothing has changed.
+The command waits for the outcome. When no other router takes over, this one
+goes on as master, and nothing has changed. On a router that is not master there
+is nothing to hand over, but it is held as well. A switchover of what is held
+already changes only how long: without --for the hold has no end.
 
 Options:
       --for TIME       release it by itself after this time: 90s, 10m, 2h
@@ -33,8 +35,8 @@ Examples:
   steadfast release lan
 
 Exit codes:
-  0   another router is master now, or the instance was no master
-  1   nobody took over, or the daemon can not be asked
+  0   the instance is held: another router is master now, or was it before
+  1   nobody took over, or the daemon cannot be asked
   5   the daemon does not run or does not answer
   64  wrong arguments, or there is no such instance
 ";
@@ -55,7 +57,7 @@ Examples:
 
 Exit codes:
   0   done
-  1   it was not held, or the daemon can not be asked
+  1   it was not held, or the daemon cannot be asked
   5   the daemon does not run or does not answer
   64  wrong arguments, or there is no such instance
 ";

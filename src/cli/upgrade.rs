@@ -39,8 +39,8 @@ Examples:
   steadfast upgrade /usr/local/sbin/steadfast-next
 
 Exit codes:
-  0   the program runs
-  1   it was refused, and the one before runs on; or it does not work
+  0   the new program runs
+  1   it was refused, and the former one goes on; or it does not work
   5   the daemon does not run or does not answer
   64  wrong arguments
 ";

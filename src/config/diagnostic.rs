@@ -7,6 +7,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::values::hidden;
+
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Severity {
@@ -233,9 +235,10 @@ fn clip(message: &str) -> String {
     clipped
 }
 
-/// Control characters would move the cursor: they are shown as a replacement character.
+/// Control characters would move the cursor, others turn the line round: they are shown as a
+/// replacement character.
 fn printable(char: char) -> char {
-    if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }
+    if hidden(char) { char::REPLACEMENT_CHARACTER } else { char }
 }
 
 /// Terminal colours, or none.

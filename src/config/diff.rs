@@ -9,7 +9,7 @@ use super::model::{
 };
 
 /// The names of the keys in which two values of a type differ. Names every field of the type, so
-/// that a new field can not be forgotten.
+/// that a new field cannot be forgotten.
 macro_rules! changed_keys {
     ($type:ident, $old:expr, $new:expr, { $($field:ident: $key:expr),* $(,)? }) => {{
         let (old, new): (&$type, &$type) = ($old, $new);

@@ -249,6 +249,27 @@ impl Habit {
         }
     }
 
+    /// The feature that its key here waits for, when it is not built yet.
+    pub fn unbuilt(self, place: Place) -> Option<&'static str> {
+        let (Self::Write(text) | Self::Elsewhere(text)) = self else { return None };
+        if text == "accept = false" {
+            return Some(NO_ACCEPT);
+        }
+        // `[track.script.NAME]`
+        if let Some((table, rest)) = text.strip_prefix('[').and_then(|t| t.split_once('.')) {
+            let below = rest.split(['.', ']']).next()?;
+            return if table == "track" { unbuilt(Track, below) } else { None };
+        }
+        // `routes = [...] in [static]`
+        let key = text.split_whitespace().next()?;
+        match text.rsplit_once(" in [").map(|(_, table)| table) {
+            None => unbuilt(place, key),
+            Some("static]") => unbuilt(Root, "static"),
+            Some("global]") => unbuilt(Global, key),
+            Some(_) => unbuilt(Instance, key),
+        }
+    }
+
     /// What is wrong.
     pub fn what(self) -> String {
         match self {

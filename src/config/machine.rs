@@ -92,7 +92,7 @@ impl Machine {
         })
     }
 
-    /// All addresses; `None` when they can not be listed.
+    /// All addresses; `None` when they cannot be listed.
     pub fn addresses(&self) -> Option<&[Held]> {
         let entry = |entry: nix::ifaddrs::InterfaceAddress| {
             let address = entry.address.as_ref().and_then(ip_address)?;

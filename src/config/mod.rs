@@ -6,7 +6,7 @@
 //!                                     +--------- locate -------+
 //! ```
 //!
-//! [`source`] turns the octets of a file into text, or says why it can not. [`parse`] reads a
+//! [`source`] turns the octets of a file into text, or says why it cannot. [`parse`] reads a
 //! text: [`tree`] makes a tree of it in which every key and value knows its place; [`reader`]
 //! reads typed values from it and goes on after an error, so that all are found in one run; `read`
 //! builds the [`model::Model`]; [`validate`] looks at what goes together. The model holds no

@@ -78,7 +78,8 @@ impl fmt::Display for Counts {
 }
 
 /// A number of things: `1 error`, `2 errors`.
-pub fn plural(count: usize, noun: &str) -> String {
+pub fn plural(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
     let ending = match (count, noun.ends_with("ss")) {
         (1, _) => "",
         (_, true) => "es",

@@ -33,7 +33,7 @@ pub enum SourceError {
     },
     /// It is a keepalived.conf.
     Keepalived,
-    /// It is an UCI file.
+    /// It is a UCI file.
     Uci,
 }
 
@@ -64,13 +64,13 @@ impl fmt::Display for SourceError {
             Self::Missing => f.write_str("there is no such file"),
             Self::Permission => f.write_str("permission denied"),
             Self::Io(error) => error.fmt(f),
-            Self::Directory => f.write_str("is a directory"),
-            Self::TooLarge => f.write_str("is larger than 16 MiB"),
+            Self::Directory => f.write_str("this is a directory"),
+            Self::TooLarge => f.write_str("this is larger than 16 MiB"),
             Self::NotText { line, column, found } => {
-                write!(f, "line {line}, octet {column}: {found}")
+                write!(f, "line {line}, byte {column}: {found}")
             }
-            Self::Keepalived => f.write_str("is a keepalived.conf by its name"),
-            Self::Uci => f.write_str("is an UCI file by its place"),
+            Self::Keepalived => f.write_str("this is a keepalived.conf, by its name"),
+            Self::Uci => f.write_str("this is a UCI file, by its place"),
         }
     }
 }
@@ -132,11 +132,11 @@ pub fn decode(octets: Vec<u8>) -> Result<String, SourceError> {
     if octets.contains(&0)
         && let Some(at) = octets.iter().position(|octet| *octet == 0)
     {
-        return Err(not_text(&octets, at, "a NUL octet, so this is no text"));
+        return Err(not_text(&octets, at, "a NUL byte, so this is not a text file"));
     }
     let text = String::from_utf8(octets).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        not_text(error.as_bytes(), at, "an octet that is not UTF-8")
+        not_text(error.as_bytes(), at, "a byte that is not UTF-8")
     })?;
     Ok(match text.strip_prefix('\u{feff}') {
         Some(rest) => rest.to_owned(),
@@ -159,7 +159,7 @@ mod tests {
     fn text_is_utf8_without_mark_and_nul() {
         assert_eq!(decode(b"\xef\xbb\xbfa = 1\r\n".to_vec()).unwrap(), "a = 1\r\n");
         let error = decode(b"a\nb\0".to_vec()).unwrap_err();
-        assert_eq!(error.to_string(), "line 2, octet 2: a NUL octet, so this is no text");
+        assert_eq!(error.to_string(), "line 2, byte 2: a NUL byte, so this is not a text file");
         assert!(matches!(
             decode(b"a\n\xff".to_vec()),
             Err(SourceError::NotText { line: 2, column: 1, .. })

@@ -69,7 +69,7 @@ pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
             found.insert(start, explain(text, span, start, error.message()));
         }
         patched = blank(text, found.keys().copied());
-        // What is open to the end can not be repaired without guessing.
+        // What is open to the end cannot be repaired without guessing.
         if found.len() == before || open {
             break;
         }
@@ -199,8 +199,8 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
             "write KEY = VALUE, or remove the line".to_owned(),
         ),
         _ if message.contains("escape") => wrong(
-            "not TOML: a \\ in a text begins an escape",
-            "write \\\\ for a \\, or put the text in single quotes".to_owned(),
+            "not TOML: a \\ in a string begins an escape",
+            "write \\\\ for a \\, or put the string in single quotes".to_owned(),
         ),
         _ if control(text, &span) => wrong(
             "not TOML: a control character",
@@ -243,7 +243,7 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
         _ if key != line && bare => {
             let value = value.split('#').next().unwrap_or_default().trim();
             let help = format!("write {key} = {}", quoted(value));
-            wrong(&format!("not TOML: {value} is no value"), help)
+            wrong(&format!("not TOML: {value} is not a value"), help)
         }
         "invalid basic string" | "invalid literal string" => {
             wrong("not TOML: the text has no quote at its end", "add the quote".to_owned())

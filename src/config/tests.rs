@@ -123,7 +123,7 @@ fn a_watchdog_has_a_device_and_a_sensible_timeout() {
     assert_eq!(global.watchdog_timeout.unwrap().as_secs(), 30);
     for (text, words) in [
         ("watchdog_timeout = 30", "watchdog_device is missing"),
-        ("watchdog_device = \"watchdog\"", "no path of a device"),
+        ("watchdog_device = \"watchdog\"", "is not the path of a device"),
         ("watchdog_device = \"/dev/x\"\nwatchdog_timeout = 1", "watchdog_timeout"),
         ("watchdog_device = \"/dev/x\"\nwatchdog_timeout = \"2h\"", "watchdog_timeout"),
     ] {

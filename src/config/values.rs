@@ -53,7 +53,7 @@ pub fn duration(text: &str) -> Result<Duration, Wrong> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || !digits(fraction) {
-        return Err(wrong("is no length of time"));
+        return Err(wrong("is not a length of time"));
     }
     let too_long = || wrong("is too long");
     let mut nanos =
@@ -124,13 +124,13 @@ fn explain_address(text: &str) -> String {
             return format!("\"{text}\" has {} numbers, an IPv4 address has 4", parts.len());
         }
         if let Some(part) = parts.iter().find(|part| part.parse::<u8>().is_err()) {
-            return format!("\"{text}\" is no IPv4 address: {part} is more than 255");
+            return format!("\"{text}\" is not an IPv4 address: {part} is more than 255");
         }
         if let Some(part) = parts.iter().find(|part| part.len() > 1 && part.starts_with('0')) {
-            return format!("\"{text}\" is no IPv4 address: {part} begins with 0");
+            return format!("\"{text}\" is not an IPv4 address: {part} begins with 0");
         }
     }
-    format!("\"{text}\" is no IP address")
+    format!("\"{text}\" is not an IP address")
 }
 
 /// `ADDRESS/LENGTH`; without a length it is that of the whole address.
@@ -143,7 +143,7 @@ pub fn address_with_len(text: &str) -> Result<(IpAddr, u8), Wrong> {
     match len.parse::<u8>() {
         Ok(bits) if bits <= full && len.bytes().all(|b| b.is_ascii_digit()) => Ok((address, bits)),
         Ok(_) | Err(_) => Err(Wrong::new(
-            format!("\"/{len}\" is no prefix length of an {} address", Family::of(address)),
+            format!("\"/{len}\" is not a prefix length of an {} address", Family::of(address)),
             if len.contains('.') {
                 "write the number of bits, such as /24 for 255.255.255.0".to_owned()
             } else {
@@ -217,7 +217,10 @@ pub fn network(address: IpAddr, len: u8) -> IpAddr {
     }
 }
 
-/// The longest name that the kernel allows an interface, in octets.
+/// The longest name of an instance, group or tracker, in bytes.
+const NAME_MAX: usize = 64;
+
+/// The longest name that the kernel allows an interface, in bytes.
 pub const INTERFACE_NAME_MAX: usize = 15;
 
 /// A name that the kernel would accept for an interface.
@@ -234,9 +237,11 @@ pub fn interface(text: &str) -> Result<(), Wrong> {
             format!("Linux allows {INTERFACE_NAME_MAX}: write the name as `ip link` shows it"),
         ));
     }
+    visible(text)
+        .map_err(|wrong| Wrong::new(format!("the interface name {}", wrong.message), wrong.help))?;
     if text == "." || text == ".." || text.contains(['/', ':']) || !text.chars().all(graphic) {
         return Err(Wrong::new(
-            format!("\"{text}\" can not be the name of an interface"),
+            format!("\"{text}\" cannot be the name of an interface"),
             "write its name as `ip link` shows it, without \":\", \"/\" or spaces",
         ));
     }
@@ -245,7 +250,67 @@ pub fn interface(text: &str) -> Result<(), Wrong> {
 
 /// A character that is seen and is no space.
 pub fn graphic(char: char) -> bool {
-    !char.is_whitespace() && !char.is_control()
+    !char.is_whitespace() && !hidden(char)
+}
+
+/// A character that is not seen, or that changes how those around it are shown: control characters,
+/// and the format characters of Unicode (category Cf), such as those that turn the direction of a
+/// line round.
+pub fn hidden(char: char) -> bool {
+    char.is_control()
+        || matches!(
+            char,
+            '\u{ad}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{110bd}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// What is wrong with a text that has a hidden character, which a reader of logs would not see.
+///
+/// # Errors
+/// Which one it is.
+pub fn visible(text: &str) -> Result<(), Wrong> {
+    match text.chars().find(|char| hidden(*char)) {
+        None => Ok(()),
+        Some(char) => Err(Wrong::new(
+            format!("has the invisible character U+{:04X}", u32::from(char)),
+            "remove it; it may be invisible in an editor",
+        )),
+    }
+}
+
+/// A name that logs and commands can use: of an instance, a group or a tracker.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn name(text: &str) -> Result<(), Wrong> {
+    visible(text)
+        .map_err(|wrong| Wrong::new(format!("this name {}", wrong.message), wrong.help))?;
+    if text.starts_with('-') {
+        return Err(Wrong::new(
+            "this name begins with \"-\": commands would take it for an option",
+            "write a name that begins with a letter or a digit",
+        ));
+    }
+    if text.is_empty() || text.len() > NAME_MAX || !text.chars().all(|c| graphic(c) && c != '"') {
+        return Err(Wrong::new(
+            "this name cannot be used in logs and commands",
+            format!("write 1 to {NAME_MAX} characters without spaces and quotes"),
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

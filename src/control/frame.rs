@@ -23,7 +23,7 @@ impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::TooLong => "a message that is too long",
-            Self::Malformed => "a message that can not be read",
+            Self::Malformed => "a message that cannot be read",
         })
     }
 }

@@ -11,7 +11,7 @@ use super::status::{Heap, InstanceStatus, VrrpProcess};
 
 /// Of the messages here: another number whenever one of them means something else, so that a program
 /// does not take over the child of one that it does not understand.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The abstract name of the socket at which a vrrp process without a supervisor waits for the next
 /// one, of the same layout of the shared memory: it sends that memory, and leaves everything as it

@@ -84,21 +84,33 @@ fn warnings(warnings: &[Warning], page: &mut Page) {
     if warnings.is_empty() {
         return;
     }
-    page.heading("Warnings");
+    let mut before = None;
     for warning in warnings.iter().take(WARNINGS) {
-        let ago = length(warning.last_age);
-        let when = match (warning.kind, warning.count, warning.last_age) {
-            // When they were lost is not known.
-            (WarningKind::RecordsLost, _, _) => String::new(),
-            (_, 2.., _) => format!(" ({} times, the last {ago} ago)", warning.count),
-            (WarningKind::SplitBrain, _, _) | (_, _, ..0.1) => String::new(),
-            (_, _, _) => format!(" ({ago} ago)"),
-        };
+        let past = warning.ended_age.is_some();
+        if before.replace(past) != Some(past) {
+            page.heading(if past { "Past warnings" } else { "Warnings" });
+        }
         let (mark, paint) = if counts(warning) { ("!", Paint::Bad) } else { ("-", Paint::Plain) };
-        page.item(paint, &format!("  {mark}"), 4, &format!("{}{when}", warning.text));
+        let text = format!("{}{}", warning.text, when(warning));
+        page.item(paint, &format!("  {mark}"), 4, &text);
     }
     if let Some(more) = warnings.len().checked_sub(WARNINGS).filter(|more| *more > 0) {
         page.item(Paint::Plain, "", 4, &format!("and {more} more: steadfast status --json"));
+    }
+}
+
+/// How often, and when the last time, or since when it is over.
+fn when(warning: &Warning) -> String {
+    let ago = length(warning.last_age);
+    match (warning.kind, warning.count, warning.ended_age) {
+        // When they were lost is not known.
+        (WarningKind::RecordsLost, _, _) => String::new(),
+        (_, 2.., Some(age)) => format!(" ({} times, ended {} ago)", warning.count, length(age)),
+        (_, _, Some(age)) => format!(" (ended {} ago)", length(age)),
+        (_, 2.., None) => format!(" ({} times, the last {ago} ago)", warning.count),
+        (WarningKind::SplitBrain, _, None) => String::new(),
+        (_, _, None) if warning.last_age < 0.1 => String::new(),
+        (_, _, None) => format!(" ({ago} ago)"),
     }
 }
 
@@ -285,14 +297,14 @@ fn vrrp(process: &VrrpProcess, restarts: u32) -> String {
     if restarts > 0 {
         text += &format!(", started again {}", plural(restarts as usize, "time"));
     }
-    for (count, what) in [
-        (u64::from(process.too_short), "packets too short"),
-        (u64::from(process.netlink_overruns), "netlink overruns"),
-        (process.records_limited, "records left out by limits"),
-        (process.records_lost, "records lost"),
+    for (count, noun, what) in [
+        (u64::from(process.too_short), "packet", " too short"),
+        (u64::from(process.netlink_overruns), "netlink overrun", ""),
+        (process.records_limited, "record", " left out by limits"),
+        (process.records_lost, "record", " lost"),
     ] {
         if count > 0 {
-            text += &format!(", {count} {what}");
+            text += &format!(", {}{what}", plural(count, noun));
         }
     }
     text

@@ -85,7 +85,7 @@ impl Request {
     pub fn parse(line: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(line).map_err(|error| {
             format!(
-                "this is no request: {error}; write one JSON object on a line, such as \
+                "this is not a request: {error}; write one JSON object on a line, such as \
                  {{\"method\":\"status\"}}; the methods are: {METHODS}"
             )
         })
@@ -134,7 +134,7 @@ mod tests {
             "\u{0}\u{1}",
         ] {
             let told = Request::parse(line.as_bytes()).unwrap_err();
-            assert!(told.starts_with("this is no request: "), "{told}");
+            assert!(told.starts_with("this is not a request: "), "{told}");
             assert!(told.ends_with(METHODS), "{told}");
         }
         assert!(Request::parse(b"\xff\xfe").is_err());

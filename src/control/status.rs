@@ -412,6 +412,8 @@ pub enum WarningKind {
     SendFailed,
     /// A backup hears no master.
     NoMaster,
+    /// An instance changed its state again and again within a minute.
+    Flapping,
     /// An instance cannot take part.
     Fault,
     /// An address, route or rule that should be there is not.
@@ -465,6 +467,10 @@ pub struct Warning {
     pub count: u64,
     /// Since the last time.
     pub last_age: Seconds,
+    /// Since it is no longer true; it is listed for five minutes more, and the verdict is none the
+    /// worse for it. `null`: it is true now.
+    #[serde(default)]
+    pub ended_age: Option<Seconds>,
 }
 
 /// A record as clients see it.

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | DEAD | the process that runs the virtual routers does not answer |
 //! | SPLIT | we are master, not handing over, and another master was heard within its Master_Down_Interval |
-//! | DEGRADED | an instance is in FAULT or INIT; the kernel lacks an address or holds one too many; a backup hears no master; trackers lower a priority; an operator holds an instance; the last reload was refused; nothing is configured; or something else was wrong within the last minute |
-//! | OK | otherwise |
+//! | DEGRADED | an instance is in FAULT or INIT, or flaps; the kernel lacks an address or holds one too many; a backup hears no master; trackers lower a priority; an operator holds an instance; the last reload was refused; nothing is configured; or something else is wrong now |
+//! | OK | otherwise; what was wrong within the last five minutes is said in brackets |
 //!
 //! The first that holds counts. A hold is DEGRADED because it outlives the night in which it was
 //! made; a refused reload is, because the router would not come back from a restart. Lost records
@@ -21,8 +21,10 @@ use super::warnings::{
 };
 use super::words::{length, plural, some};
 
-/// Warnings of something that happened longer ago do not count any more.
-const RECENT: Seconds = 60.0;
+/// Characters of a verdict: what a person takes in at once, and a pager shows.
+const LINE: usize = 100;
+/// Characters that the first trouble has at least, whatever else is to be said.
+const LEAST: usize = 50;
 
 impl VerdictLevel {
     /// As shown.
@@ -71,13 +73,12 @@ fn from_warnings(document: &Document, warnings: &[Warning]) -> Verdict {
         Some(instances) => split(instances, warnings)
             .map(|text| (VerdictLevel::Split, text))
             .or_else(|| Some((VerdictLevel::Degraded, degraded(document, instances, warnings)?)))
-            .unwrap_or_else(|| (VerdictLevel::Ok, roles(instances))),
+            .unwrap_or_else(|| (VerdictLevel::Ok, well(instances, warnings))),
     };
     Verdict { level, text: format!("{}: {text}", level.name()) }
 }
 
 fn dead(document: &Document) -> String {
-    let process = "the process that runs the virtual routers";
     let daemon = &document.daemon;
     let looping = daemon.vrrp_crash.as_ref().filter(|crash| crash.handed_over);
     let mut text = match (daemon.vrrp_starts_in, looping) {
@@ -85,14 +86,14 @@ fn dead(document: &Document) -> String {
         (Some(time), Some(crash)) => {
             let (times, time) = (crash.in_a_minute, length(time));
             return format!(
-                "{process} crashed {times} times within a minute, and is started again in {time}: \
-                 see the log"
+                "the vrrp process crashed {times} times within a minute, and is started again in \
+                 {time}"
             );
         }
         (Some(time), None) => {
-            format!("{process} has ended, and is started again in {}", length(time))
+            format!("the vrrp process has ended, and is started again in {}", length(time))
         }
-        (None, _) => format!("{process} does not answer"),
+        (None, _) => "the vrrp process does not answer".to_owned(),
     };
     if daemon.vrrp_restarts > 0 {
         let times = plural(daemon.vrrp_restarts as usize, "time");
@@ -103,8 +104,47 @@ fn dead(document: &Document) -> String {
 
 /// Whether a warning makes the verdict worse.
 pub(super) fn counts(warning: &Warning) -> bool {
-    let log_only = matches!(warning.kind, WarningKind::Storage | WarningKind::RecordsLost);
-    !log_only && warning.last_age < RECENT
+    is_of_network(warning) && warning.ended_age.is_none()
+}
+
+/// Not of the log only.
+const fn is_of_network(warning: &Warning) -> bool {
+    !matches!(warning.kind, WarningKind::Storage | WarningKind::RecordsLost)
+}
+
+/// The roles, and what was.
+fn well(instances: &[InstanceStatus], warnings: &[Warning]) -> String {
+    let past = past(instances, warnings);
+    let long = roles(instances) + &past;
+    if long.chars().count() <= room(VerdictLevel::Ok, "") {
+        return long;
+    }
+    counts_of_roles(instances) + &past
+}
+
+/// " (FAULT until 1.0 s ago; 2 warnings ended, the last 42 s ago)".
+fn past(instances: &[InstanceStatus], warnings: &[Warning]) -> String {
+    let ended = warnings.iter().filter(|warning| is_of_network(warning));
+    let mut others: Vec<(&Warning, Seconds)> =
+        ended.filter_map(|warning| Some((warning, warning.ended_age?))).collect();
+    others.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    let mut parts = Vec::new();
+    // What nobody wants to have missed, by its name.
+    for (kind, word) in [(WarningKind::SplitBrain, "SPLIT"), (WarningKind::Fault, "FAULT")] {
+        let Some((last, age)) = others.iter().find(|(warning, _)| warning.kind == kind) else {
+            continue;
+        };
+        let name = last.instance.as_deref().filter(|_| instances.len() > 1);
+        let name = name.map(|name| format!("{name} ")).unwrap_or_default();
+        parts.push(format!("{name}{word} until {} ago", length(*age)));
+        others.retain(|(warning, _)| warning.kind != kind);
+    }
+    if let Some((_, last)) = others.first() {
+        let the_last = if others.len() == 1 { "" } else { ", the last" };
+        let count = plural(others.len(), "warning");
+        parts.push(format!("{count} ended{the_last} {} ago", length(*last)));
+    }
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
 }
 
 fn split(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
@@ -113,16 +153,53 @@ fn split(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
         .filter_map(|instance| Some((instance, rivals(instance).next()?.1)))
         .collect();
     let (instance, rival) = *split.first()?;
-    let mut first = format!("{}: {}", instance.name, too(instance, rival));
-    if discards(instance, rival) {
-        first.push_str(": it discards our adverts, its list differs");
-    }
-    let text = match split.len() {
-        1 => first,
-        several => format!("{several} of {} ({first})", instances.len()),
-    };
     let others = warnings.iter().filter(|w| counts(w) && w.kind != WarningKind::SplitBrain);
-    Some(text + &and_more(others.count()))
+    let others = and_more(others.count());
+    let name = &instance.name;
+    Some(match split.len() {
+        1 => {
+            let room = room(VerdictLevel::Split, &others);
+            let text = match discards(instance, rival) {
+                // The remedy is another one: no filter is to be looked for.
+                true => format!(
+                    "{name}: {} is MASTER too: it discards our adverts, its list differs",
+                    rival.address
+                ),
+                false => format!("{name}: {}", too(instance, rival)),
+            };
+            fit(&text, room) + &others
+        }
+        several => {
+            let total = instances.len();
+            format!("{several} of {total} ({name}: {} is MASTER too){others}", rival.address)
+        }
+    })
+}
+
+/// Characters that are left of the line.
+fn room(level: VerdictLevel, rest: &str) -> usize {
+    LINE.saturating_sub(level.name().len() + 2 + rest.chars().count()).max(LEAST)
+}
+
+/// The text, or as many of its first clauses as there is room for: the rest is among the warnings.
+fn fit(text: &str, room: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(room) else { return text.to_owned() };
+    let head = text.get(..end).unwrap_or_default();
+    let mut ends = head.char_indices().filter_map(|(end, _)| text.get(..end)).filter(|clause| {
+        let rest = text.get(clause.len()..).unwrap_or_default();
+        let marks = ["; ", ": ", ", ", " ("];
+        // Not within brackets.
+        marks.into_iter().any(|mark| rest.starts_with(mark))
+            && clause.matches('(').count() == clause.matches(')').count()
+    });
+    match ends.next_back().filter(|clause| clause.chars().count() > room / 3) {
+        Some(clause) => clause.to_owned(),
+        None => {
+            let words = head.get(..head.len().saturating_sub(3)).unwrap_or(head);
+            let words = words.rfind(' ').and_then(|end| words.get(..end)).unwrap_or(words);
+            format!("{words}...")
+        }
+    }
 }
 
 fn degraded(
@@ -133,22 +210,31 @@ fn degraded(
     let mut counting = warnings.iter().filter(|warning| counts(warning));
     let first = counting.next()?;
     let mut others = counting.collect::<Vec<_>>();
+    let told = [WarningKind::Fault, WarningKind::AddressMissing];
+    if let Some(told) = told.into_iter().find(|kind| *kind == first.kind) {
+        others.retain(|warning| warning.kind != told);
+    }
+    // The masters of others only where there is room.
+    let rest = |roles: String| {
+        let roles = Some(roles).filter(|roles| !roles.is_empty());
+        and_more(others.len()) + &roles.map(|roles| format!("; {roles}")).unwrap_or_default()
+    };
+    let short = rest(counts_of_roles(instances));
+    let room = room(VerdictLevel::Degraded, &short);
     let text = match first.kind {
-        WarningKind::Fault => {
-            others.retain(|warning| warning.kind != WarningKind::Fault);
-            out(instances).unwrap_or_else(|| first.text.clone())
-        }
-        WarningKind::AddressMissing => {
-            others.retain(|warning| warning.kind != WarningKind::AddressMissing);
-            lacking(instances).unwrap_or_else(|| first.text.clone())
-        }
+        WarningKind::Fault => out(instances, room).unwrap_or_else(|| first.text.clone()),
+        WarningKind::AddressMissing => lacking(instances).unwrap_or_else(|| first.text.clone()),
         WarningKind::ReloadRefused => match &document.daemon.configuration.refused {
-            Some(refused) => format!("the last reload was refused: {}", first_line(refused)),
+            Some(refused) => {
+                let reason = reason(&document.daemon.configuration.file, first_line(refused));
+                format!("last reload refused: {reason}")
+            }
             None => first.text.clone(),
         },
         WarningKind::SplitBrain
         | WarningKind::Process
         | WarningKind::NoMaster
+        | WarningKind::Flapping
         | WarningKind::LeftBehind
         | WarningKind::SameSender
         | WarningKind::SecondOwner
@@ -166,9 +252,21 @@ fn degraded(
         | WarningKind::Storage
         | WarningKind::RecordsLost => first.text.lines().next().unwrap_or_default().to_owned(),
     };
-    let roles = Some(roles(instances)).filter(|roles| !roles.is_empty());
-    let roles = roles.map(|roles| format!("; {roles}")).unwrap_or_default();
-    Some(text + &and_more(others.len()) + &roles)
+    let text = fit(&text, room);
+    let long = rest(roles(instances));
+    let fits =
+        VerdictLevel::Degraded.name().len() + 2 + text.chars().count() + long.chars().count();
+    Some(text + if fits <= LINE { &long } else { &short })
+}
+
+/// "line 5: no such key" instead of "/etc/steadfast/steadfast.toml:5:1: error: no such key".
+fn reason(file: &str, first: &str) -> String {
+    let place = || {
+        let (place, text) = first.strip_prefix(file)?.strip_prefix(':')?.split_once(": error: ")?;
+        let (line, _) = place.split_once(':')?;
+        Some(format!("line {line}: {text}"))
+    };
+    place().unwrap_or_else(|| first.to_owned())
 }
 
 fn and_more(count: usize) -> String {
@@ -176,16 +274,17 @@ fn and_more(count: usize) -> String {
 }
 
 /// "1 of 2 in FAULT (lan: interface "br-lan" is down)".
-fn out(instances: &[InstanceStatus]) -> Option<String> {
+fn out(instances: &[InstanceStatus], room: usize) -> Option<String> {
     let states = [State::Fault, State::Init].into_iter().filter_map(|state| {
         let inside: Vec<_> = instances.iter().filter(|i| i.state == state).collect();
         let names = inside.iter().skip(1).map(|instance| instance.name.as_str());
         let first = inside.first()?;
-        let mut why = format!("{}: {}", first.name, out_of_service(first));
-        if inside.len() > 1 {
-            why = format!("{why}; also {}", some(names));
-        }
-        Some(format!("{} of {} in {state} ({why})", inside.len(), instances.len()))
+        let count = format!("{} of {} in {state}", inside.len(), instances.len());
+        let also = some(names);
+        let also = if also.is_empty() { also } else { format!("; also {also}") };
+        let room = room.saturating_sub(count.len() + also.chars().count() + 3);
+        let why = fit(&format!("{}: {}", first.name, out_of_service(first)), room.max(LEAST));
+        Some(format!("{count} ({why}{also})"))
     });
     let states: Vec<String> = states.collect();
     Some(states.join(", ")).filter(|text| !text.is_empty())
@@ -214,22 +313,25 @@ fn lacking(instances: &[InstanceStatus]) -> Option<String> {
 
 /// "MASTER of 1/2, BACKUP of 1/2, master 192.168.1.3 heard 0.4 s ago".
 fn roles(instances: &[InstanceStatus]) -> String {
+    let backups: Vec<_> = instances.iter().filter(|i| i.state == State::Backup).collect();
+    let heard = Some(heard(&backups)).filter(|_| !backups.is_empty());
+    [Some(counts_of_roles(instances)), heard].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// "MASTER of 1/2, BACKUP of 1/2".
+fn counts_of_roles(instances: &[InstanceStatus]) -> String {
     let total = instances.len();
     let handing_over = |i: &&InstanceStatus| i.state == State::Master && i.handing_over;
     let master = |i: &&InstanceStatus| i.state == State::Master && !i.handing_over;
-    let backups: Vec<_> = instances.iter().filter(|i| i.state == State::Backup).collect();
     let mut parts = Vec::new();
     for (role, count) in [
         ("MASTER of", instances.iter().filter(master).count()),
         ("handing over", instances.iter().filter(handing_over).count()),
-        ("BACKUP of", backups.len()),
+        ("BACKUP of", instances.iter().filter(|i| i.state == State::Backup).count()),
     ] {
         if count > 0 {
             parts.push(format!("{role} {count}/{total}"));
         }
-    }
-    if !backups.is_empty() {
-        parts.push(heard(&backups));
     }
     parts.join(", ")
 }

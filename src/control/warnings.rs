@@ -7,9 +7,15 @@ use super::status::{
     Document, InstanceStatus, MasterStatus, ObjectStatus, Refused, RouterStatus, Seconds, State,
     TrackerStatus, Warning, WarningKind,
 };
-use super::words::{length, some};
+use super::words::{length, plural, some};
 
-/// All warnings of a document, most severe first; the same when it holds them already.
+/// What has ended is listed for so long.
+const PAST: Seconds = 300.0;
+/// A process that was started again is not trusted before it has run for so long.
+const PROBATION: Seconds = 60.0;
+
+/// All warnings of a document: first what is true now, most severe first, then what was. The same
+/// when it holds them already.
 pub fn warnings(document: &Document) -> Vec<Warning> {
     let instances = document.instances.iter().flatten();
     let reported = document.warnings.iter().chain(instances.flat_map(|i| &i.warnings));
@@ -28,13 +34,14 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     // Beside whatever else is said about the processes.
     let crashed = crashed(document);
     all.extend(crashed.filter(|crash| !texts.contains(&(key(crash), crash.text.clone()))));
-    all.sort_by_key(|warning| warning.kind);
+    all.retain(|warning| warning.ended_age.is_none_or(|age| age < PAST));
+    all.sort_by_key(|warning| (warning.ended_age.is_some(), warning.kind));
     all
 }
 
-/// What tells one warning from another.
-fn key(warning: &Warning) -> (WarningKind, Option<String>, Option<IpAddr>) {
-    (warning.kind, warning.instance.clone(), warning.from)
+/// What tells one warning from another: what has ended may begin again.
+fn key(warning: &Warning) -> (WarningKind, Option<String>, Option<IpAddr>, bool) {
+    (warning.kind, warning.instance.clone(), warning.from, warning.ended_age.is_some())
 }
 
 /// The text names the instance.
@@ -56,7 +63,7 @@ fn derived(document: &Document) -> Vec<Warning> {
 
 fn standing(kind: WarningKind, instance: Option<&InstanceStatus>, text: String) -> Warning {
     let instance = instance.map(|instance| instance.name.clone());
-    Warning { kind, instance, text, from: None, count: 1, last_age: 0.0 }
+    Warning { kind, instance, text, from: None, count: 1, last_age: 0.0, ended_age: None }
 }
 
 fn of_the_daemon(document: &Document) -> Vec<Warning> {
@@ -66,7 +73,7 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
         None => found.push(standing(
             WarningKind::Process,
             None,
-            "the process that runs the virtual routers does not answer: see the log".to_owned(),
+            "the vrrp process does not answer: see the log".to_owned(),
         )),
         Some(instances) if instances.is_empty() => found.push(standing(
             WarningKind::Empty,
@@ -85,7 +92,7 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
     }
     let lost = daemon.records_lost + daemon.vrrp.as_ref().map_or(0, |vrrp| vrrp.records_lost);
     if lost > 0 {
-        let text = format!("{lost} records are missing in the log: it was too slow");
+        let text = format!("{} missing in the log: it was too slow", plural(lost, "record"));
         // When is not known: some time since the start.
         let last_age = daemon.uptime;
         let warning = standing(WarningKind::RecordsLost, None, text);
@@ -112,7 +119,9 @@ fn crashed(document: &Document) -> Option<Warning> {
         ),
     };
     let (count, last_age) = (u64::from(daemon.vrrp_restarts).max(1), crash.age);
-    Some(Warning { count, last_age, ..standing(WarningKind::Process, None, text) })
+    let ended_age =
+        Some(last_age).filter(|age| *age >= PROBATION && daemon.vrrp_starts_in.is_none());
+    Some(Warning { count, last_age, ended_age, ..standing(WarningKind::Process, None, text) })
 }
 
 /// The first line of the diagnostics.
@@ -174,6 +183,19 @@ fn of_an_instance(instance: &InstanceStatus) -> Vec<Warning> {
             ..standing(WarningKind::SplitBrain, Some(instance), text)
         });
     }
+    for (router, rival) in former_rivals(instance) {
+        let family = family(instance, router);
+        let text = format!(
+            "{name}{family}: {} was MASTER too (priority {})",
+            rival.address, rival.priority
+        );
+        found.push(Warning {
+            from: Some(rival.address),
+            last_age: rival.heard_age,
+            ended_age: Some(rival.heard_age),
+            ..standing(WarningKind::SplitBrain, Some(instance), text)
+        });
+    }
     found
 }
 
@@ -210,12 +232,24 @@ fn family(instance: &InstanceStatus, router: &RouterStatus) -> String {
 pub(super) fn rivals(
     instance: &InstanceStatus,
 ) -> impl Iterator<Item = (&RouterStatus, &MasterStatus)> {
+    other_masters(instance).filter(|(_, rival)| rival.heard_age <= down_time(rival))
+}
+
+/// Routers that were master of the same addresses since we are.
+fn former_rivals(
+    instance: &InstanceStatus,
+) -> impl Iterator<Item = (&RouterStatus, &MasterStatus)> {
+    other_masters(instance).filter(|(_, rival)| rival.heard_age > down_time(rival))
+}
+
+fn other_masters(
+    instance: &InstanceStatus,
+) -> impl Iterator<Item = (&RouterStatus, &MasterStatus)> {
     let master = instance.state == State::Master && !instance.handing_over;
     let routers = instance.routers.iter().filter(move |_| master);
     routers
         .filter_map(|router| Some((router, router.rival.as_ref()?)))
-        .filter(|(_, rival)| rival.priority > 0 && rival.heard_age <= down_time(rival))
-        .filter(|(_, rival)| rival.heard_age <= instance.state_age)
+        .filter(|(_, rival)| rival.priority > 0 && rival.heard_age <= instance.state_age)
 }
 
 /// Three adverts and the skew time; a few milliseconds of lateness are allowed.

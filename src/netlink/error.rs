@@ -25,7 +25,7 @@ impl fmt::Display for KernelError {
             write!(f, " ({text})")?;
         }
         if let Some(offset) = self.offset {
-            write!(f, " at octet {offset} of the request")?;
+            write!(f, " at byte {offset} of the request")?;
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ mod tests {
         let refused = answer(-(Errno::ENODEV as i32), 0x200, &[1; 12], &attributes);
         let expected =
             KernelError { errno: Errno::ENODEV, text: Some("no such".into()), offset: Some(24) };
-        assert_eq!(expected.to_string(), "No such device (no such) at octet 24 of the request");
+        assert_eq!(expected.to_string(), "No such device (no such) at byte 24 of the request");
         assert_eq!(verdict(&refused), Ok(Some(Verdict::Refused(expected))));
     }
 

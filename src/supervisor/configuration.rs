@@ -55,7 +55,7 @@ pub fn load(path: &Path, colour: bool) -> Result<Accepted, Refusal> {
         around(report::unreadable(&name, &error), format!("{name}: {error} ({})", error.help()))
     })?;
     let machine = Machine::look(character).map_err(|error| {
-        let line = format!("can not list the interfaces of this machine: {error}");
+        let line = format!("cannot list the interfaces of this machine: {error}");
         around(format!("steadfast: {line}\n"), line)
     })?;
     let parsed = parse(&text, Some(&machine));

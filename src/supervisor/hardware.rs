@@ -160,7 +160,7 @@ fn why(wanted: &Wanted, error: &io::Error) -> String {
         Some(Errno::ENOENT | Errno::ENODEV | Errno::ENXIO) => {
             "load the kernel module of the watchdog, or softdog"
         }
-        Some(Errno::ENOTTY) => "it is no watchdog: name one such as /dev/watchdog0",
+        Some(Errno::ENOTTY) => "it is not a watchdog: name one such as /dev/watchdog0",
         Some(_) | None => "let this process have it, or remove watchdog_device",
     };
     format!("watchdog_device {}: {error}; nothing guards this machine; {remedy}", wanted.path)

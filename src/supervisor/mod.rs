@@ -306,6 +306,14 @@ async fn work(
         Some((former, _)) => format!("steadfast {version} goes on after {former} with {file}"),
     };
     daemon.note(Level::Notice, text);
+    if let Some(pid) = daemon.dir.killed() {
+        // It could not say so itself, and its vrrp process had nobody to tell.
+        let text = format!(
+            "the supervisor before this one (process {pid}) did not stop: it was killed or \
+             crashed, or the machine went down"
+        );
+        daemon.note(Level::Warning, text);
+    }
     for loss in daemon.dir.losses() {
         daemon.note(Level::Warning, loss.clone());
     }

@@ -13,6 +13,7 @@ use super::scheduling;
 use super::time::within;
 use crate::config::diff::Diff;
 use crate::control::record::{Kind, Level};
+use crate::control::words::plural;
 use crate::system::clock;
 
 /// How long the vrrp process may take to apply a configuration.
@@ -33,7 +34,10 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
         Ok(accepted) => accepted,
         Err(refusal) => {
             let brief = refusal.brief();
-            note(Level::Error, format!("{file} is refused, the configuration before stays:"));
+            let errors = plural(brief.len(), "error");
+            let text =
+                format!("{file} is refused ({errors}): the configuration before stays in effect");
+            note(Level::Error, text);
             for line in &brief {
                 note(Level::Error, line.clone());
             }
@@ -60,7 +64,8 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
     daemon.claims.borrow_mut().give_back(&accepted.model);
     let changes = changes.to_string();
     let say = || {
-        note(Level::Notice, format!("{file} is loaded again:"));
+        let count = plural(changes.lines().count(), "change");
+        note(Level::Notice, format!("{file} is loaded again, with {count}"));
         for line in changes.lines() {
             note(Level::Notice, line.to_owned());
         }

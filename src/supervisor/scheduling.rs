@@ -85,17 +85,25 @@ pub struct Trouble {
     pub count: u32,
     /// In words.
     pub text: String,
+    /// It is so now.
+    pub lasts: bool,
 }
 
 impl Scheduling {
     /// What is not as it should be.
     pub fn troubles(&self, now: Instant) -> Vec<Trouble> {
         let settings = self.troubles.iter();
-        let settings = settings.map(|(at, text)| Trouble { at: *at, count: 1, text: text.clone() });
+        let refused = |at, text: &String| Trouble { at, count: 1, text: text.clone(), lasts: true };
+        let settings = settings.map(|(at, text)| refused(*at, text));
         let left = [&self.child, &self.own].into_iter().filter_map(|process| process.left.as_ref());
         let left = left.filter(|left| left.lasts || now.since(left.at) < FORGOTTEN);
         settings
-            .chain(left.map(|l| Trouble { at: l.at, count: l.times, text: l.text.clone() }))
+            .chain(left.map(|left| Trouble {
+                at: left.at,
+                count: left.times,
+                text: left.text.clone(),
+                lasts: left.lasts,
+            }))
             .collect()
     }
 

@@ -64,7 +64,10 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                daemon.note(Level::Warning, format!("the control socket takes nobody: {error}"));
+                daemon.note(
+                    Level::Warning,
+                    format!("the control socket cannot accept a client: {error}"),
+                );
                 Timer::after(PAUSE).await;
                 continue;
             }
@@ -83,7 +86,9 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
             None => {
                 if !refusing {
                     refusing = true;
-                    let text = format!("control socket: {CLIENTS} clients are there already");
+                    let text = format!(
+                        "control socket: {CLIENTS} clients are connected already, and one more is refused"
+                    );
                     daemon.note(Level::Warning, text);
                 }
                 refuse(&stream);
@@ -122,7 +127,7 @@ async fn attend(
     loop {
         let line = match within(PATIENCE, next(&mut lines, stream)).await {
             None => {
-                let text = format!("no whole line within {} s", PATIENCE.as_secs());
+                let text = format!("no complete line came within {} s", PATIENCE.as_secs());
                 return write(stream, commands::error(text)).await;
             }
             Some(line) => line?,
@@ -130,7 +135,7 @@ async fn attend(
         let request = match line {
             Some(Ok(line)) => Request::parse(&line),
             Some(Err(TooLong)) => {
-                let text = format!("a line has at most {MAX_LINE} octets");
+                let text = format!("a line has at most {MAX_LINE} bytes");
                 return write(stream, commands::error(text)).await;
             }
             None => return Ok(()),

@@ -33,6 +33,7 @@ use super::daemon::{Bell, Daemon};
 use super::log::Log;
 use super::time::within;
 use super::{Level, status};
+use crate::config::values::hidden;
 use crate::control::record::Kind;
 use crate::control::status::{Document, Event, State, VerdictLevel, WarningKind};
 use crate::control::words;
@@ -248,7 +249,7 @@ fn matters(event: &Event) -> bool {
 /// The verdict, and of when it is: it may stand there for long.
 fn status_line(document: &Document) -> String {
     let text = document.verdict.text.chars().take(LONGEST);
-    let text: String = text.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = text.map(|c| if hidden(c) { ' ' } else { c }).collect();
     format!("STATUS={text} (at {})", words::utc(document.time))
 }
 
@@ -257,7 +258,7 @@ fn status_line(document: &Document) -> String {
 struct Gist {
     level: VerdictLevel,
     states: Vec<(State, bool, Vec<Option<IpAddr>>)>,
-    warnings: Vec<(WarningKind, Option<String>, Option<IpAddr>)>,
+    warnings: Vec<(WarningKind, Option<String>, Option<IpAddr>, bool)>,
 }
 
 impl Gist {
@@ -268,10 +269,12 @@ impl Gist {
             (instance.state, instance.handing_over, masters.collect())
         });
         let warnings = document.warnings.iter();
+        let warnings =
+            warnings.map(|w| (w.kind, w.instance.clone(), w.from, w.ended_age.is_some()));
         Self {
             level: document.verdict.level,
             states: states.collect(),
-            warnings: warnings.map(|w| (w.kind, w.instance.clone(), w.from)).collect(),
+            warnings: warnings.collect(),
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct StateDir {
     /// Whether our process id is in the file.
     marked: bool,
     bound: bool,
+    /// The process that was here before and has not taken its process id away.
+    before: Option<Pid>,
     /// What does not work, and what that means.
     losses: Vec<String>,
 }
@@ -75,6 +77,7 @@ impl StateDir {
             lock: None,
             marked: false,
             bound: false,
+            before: None,
             losses: Vec::new(),
         };
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
@@ -89,8 +92,12 @@ impl StateDir {
                 dir.lose_lock(&error);
             }
             Ok(file) => match lock::take(&file) {
-                Ok(true) => dir.lock = Some(file),
-                Ok(false) => return Err(in_use(dir.holder(file))),
+                Ok(true) => {
+                    // The lock is free: whoever wrote that is gone.
+                    dir.before = process_id(&file);
+                    dir.lock = Some(file);
+                }
+                Ok(false) => return Err(in_use(dir.holder(&file))),
                 Err(error) => dir.lose_lock(&error),
             },
         }
@@ -102,7 +109,14 @@ impl StateDir {
     /// file, and whether there is a control socket.
     pub fn adopt(path: PathBuf, lock: Option<(OwnedFd, bool)>, bound: bool) -> Self {
         let (lock, marked) = lock.map_or((None, false), |(lock, marked)| (Some(lock), marked));
-        Self { path, lock: lock.map(File::from), marked, bound, losses: Vec::new() }
+        let (lock, before, losses) = (lock.map(File::from), None, Vec::new());
+        Self { path, lock, marked, bound, before, losses }
+    }
+
+    /// The process that was here before and ended without a stop, which would have taken its
+    /// process id away.
+    pub const fn killed(&self) -> Option<Pid> {
+        self.before
     }
 
     /// The lock, and whether our process id is in its file.
@@ -154,12 +168,8 @@ impl StateDir {
     }
 
     /// Who holds the lock.
-    fn holder(&self, mut file: File) -> String {
-        let mut text = String::new();
-        let pid: Option<i32> =
-            file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-        let pid = pid.map(Pid::from_raw);
-        let who = match pid {
+    fn holder(&self, file: &File) -> String {
+        let who = match process_id(file) {
             None => "another process".to_owned(),
             Some(pid) => process(pid),
         };
@@ -183,7 +193,7 @@ impl StateDir {
         }
         let there = self.path.ancestors().find(|path| fs::symlink_metadata(path).is_ok());
         let reason = match there {
-            Some(there) if !there.is_dir() => format!("{} is no directory", there.display()),
+            Some(there) if !there.is_dir() => format!("{} is not a directory", there.display()),
             Some(there) if is_of_kernel(there) => {
                 format!("{error}; the kernel takes no files of others there")
             }
@@ -232,7 +242,7 @@ impl StateDir {
             Err(error) => return Err(error),
         };
         if !kind.is_socket() {
-            return Err(io::Error::other("something else than a socket is there"));
+            return Err(io::Error::other("it is not a socket"));
         }
         match UnixStream::connect(path) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
@@ -347,6 +357,13 @@ impl StateDir {
     }
 }
 
+/// The process id in the file.
+fn process_id(mut file: &File) -> Option<Pid> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok().map(Pid::from_raw)
+}
+
 /// Whether nobody else decides what is written to.
 fn trusted(path: &Path) -> Result<(), Failure> {
     let refuse = |Distrust { what, help }: Distrust| {
@@ -368,7 +385,7 @@ fn no_link(path: &Path) -> Result<(), Failure> {
 
 /// Another process has it.
 fn in_use(what: String) -> Failure {
-    Failure::new(what, "several can run beside each other, each with its own")
+    Failure::new(what, "several daemons can run beside each other, each with its own --state-dir")
 }
 
 /// Whether the path of the control socket is short enough.
@@ -379,7 +396,7 @@ fn fits(path: &Path) -> Result<(), Failure> {
     }
     Err(Failure::new(
         format!(
-            "the state directory {} is too long: {SOCKET} in it has a path of {octets} octets, and \
+            "the state directory {} is too long: {SOCKET} in it has a path of {octets} bytes, and \
              the system allows {LONGEST_SOCKET} for a socket",
             path.display()
         ),
@@ -458,7 +475,7 @@ mod tests {
         let mut dir = StateDir::open(&scratch.0).unwrap();
         fs::write(scratch.0.join(SOCKET), "x").unwrap();
         assert!(dir.bind().unwrap().is_none());
-        assert!(dir.losses().concat().contains("something else than a socket"));
+        assert!(dir.losses().concat().contains("it is not a socket"));
         dir.leave();
         assert!(scratch.0.join(SOCKET).exists());
     }
@@ -466,7 +483,7 @@ mod tests {
     #[test]
     fn a_directory_that_can_never_be_is_refused() {
         let refused = |path: &str| StateDir::open(Path::new(path)).unwrap_err().what;
-        assert!(refused("/proc/version/x").ends_with("/proc/version is no directory"));
+        assert!(refused("/proc/version/x").ends_with("/proc/version is not a directory"));
         assert!(refused("/proc/steadfast").contains("the kernel takes no files of others there"));
         let scratch = Scratch::new("long");
         let room = LONGEST_SOCKET - SOCKET.len() - "/".len();
@@ -479,7 +496,7 @@ mod tests {
             ))
         };
         let told = StateDir::open(&of_length(room + 1)).unwrap_err().what;
-        assert!(told.contains("a path of 108 octets"), "{told}");
+        assert!(told.contains("a path of 108 bytes"), "{told}");
         assert!(!scratch.0.exists(), "nothing is left behind");
         assert!(StateDir::open(&of_length(room)).unwrap().bind().unwrap().is_some());
     }

@@ -15,6 +15,7 @@ use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
     VerdictLevel, Warning, WarningKind,
 };
+use crate::control::words::plural;
 use crate::system::clock;
 use crate::units::Instant;
 
@@ -136,6 +137,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         from: None,
         count: 1,
         last_age,
+        ended_age: None,
     };
     let uptime = age(daemon.started, now);
     let mut warnings: Vec<Warning> = daemon
@@ -149,6 +151,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .collect();
     warnings.extend(daemon.scheduling.borrow().troubles(now).into_iter().map(|trouble| Warning {
         count: u64::from(trouble.count),
+        ended_age: (!trouble.lasts).then(|| age(trouble.at, now)),
         ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
     }));
     let vrrp = daemon.vrrp.borrow();
@@ -184,22 +187,22 @@ pub async fn statistics(daemon: Rc<Daemon>) {
     };
     for instance in &report.instances {
         let mut text = format!(
-            "{}: {} for {:.0} s, priority {}, {} transitions",
+            "{}: {} for {:.0} s, priority {}, {}",
             instance.name,
             instance.state,
             instance.state_age,
             instance.effective_priority,
-            instance.transitions,
+            plural(instance.transitions, "transition"),
         );
         for router in &instance.routers {
             let rejected: u64 = router.rejected.values().map(|count| u64::from(*count)).sum();
             text.push_str(&format!(
-                "; {}: {} adverts sent, {} received, {} rejected, {} announcements",
+                "; {}: {} sent, {} received, {} rejected, {}",
                 router.family,
-                router.adverts_sent,
+                plural(router.adverts_sent, "advert"),
                 router.adverts_received,
                 rejected,
-                router.announcements_sent,
+                plural(router.announcements_sent, "announcement"),
             ));
         }
         daemon.log.note(super::Level::Notice, Kind::Process, text);

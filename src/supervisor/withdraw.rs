@@ -93,7 +93,7 @@ pub async fn again(daemon: &Daemon) {
     let now = clock::now();
     let due = daemon.remainder.borrow_mut().take_due(now, || settings(daemon));
     let Some(due) = due else { return };
-    let why = "a vrrp process that is no more left them";
+    let why = "they were left by a vrrp process that has ended";
     match remove_from(daemon, &due, Source::Past, why).await {
         true => *daemon.remainder.borrow_mut() = Remainder::default(),
         false => daemon.remainder.borrow_mut().add(due, clock::now()),
@@ -170,8 +170,11 @@ async fn remove_from(daemon: &Daemon, held: &[Held], source: Source, why: &str) 
                 note(Level::Error, format!("cannot be removed: {text}"));
             }
             if swept.removed > 0 {
-                let count = swept.removed;
-                let text = format!("removed {count} addresses, routes and rules of {names}: {why}");
+                let count = match swept.removed {
+                    1 => "1 address, route or rule".to_owned(),
+                    several => format!("{several} addresses, routes and rules"),
+                };
+                let text = format!("removed {count} of {names}: {why}");
                 note(Level::Warning, text);
             }
             swept.refused.is_empty()

@@ -130,7 +130,8 @@ pub enum Notice {
         /// With which priority.
         theirs: Priority,
     },
-    /// As master we heard a lower-priority advert (`vrrp:S-29`).
+    /// As master we heard a lower-priority advert (`vrrp:S-29`), later than the last one that a
+    /// router sends which gives way to us.
     LowerPriority {
         /// The router.
         router: RouterId,

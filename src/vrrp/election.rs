@@ -141,6 +141,7 @@ impl Instance {
         if heard.priority > mine || loses_tie || yields {
             return Some(self.give_way(family, heard, context));
         }
+        let since = self.since;
         let router = self.router_of(family);
         if equal && own_address == Some(heard.address) {
             // `vrrp:S-27`
@@ -152,10 +153,14 @@ impl Instance {
         }
         // `vrrp:S-26`, `S-29`
         count(&mut router.statistics.lower_priority_received);
-        let notice =
-            Notice::LowerPriority { router: id, from: heard.address, theirs: heard.priority };
-        if let Some(notice) = router.once(Remark::Lower, notice) {
-            context.out.notice(notice);
+        // The last adverts of a master that is just preempted are no news: one that goes on hears
+        // nothing of us.
+        if context.now > since + heard.interval.duration() {
+            let notice =
+                Notice::LowerPriority { router: id, from: heard.address, theirs: heard.priority };
+            if let Some(notice) = router.once(Remark::Lower, notice) {
+                context.out.notice(notice);
+            }
         }
         if self.settings.answer_lower_priority && !self.settings.strict {
             self.send_now(family, context);

@@ -46,7 +46,7 @@ impl fmt::Display for Error {
             Self::Malformed => "a field has a value that the format does not allow",
             Self::Checksum => "the checksum is wrong",
             Self::NoRoom => "the buffer is smaller than the packet to write",
-            Self::TooLong => "the packet has more addresses or octets than its fields can express",
+            Self::TooLong => "the packet has more addresses or bytes than its fields can express",
         })
     }
 }

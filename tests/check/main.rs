@@ -158,5 +158,5 @@ fn a_full_disk_is_said() {
     let output = child.unwrap().wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("can not write the output"), "{said}");
+    assert!(said.contains("cannot write the output"), "{said}");
 }

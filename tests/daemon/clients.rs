@@ -29,7 +29,7 @@ fn garbage_is_answered_with_what_there_is() {
 
     let mut client = alone.client();
     client.send(&[b'x'; 10_000]);
-    assert!(error(&client.answer()).contains("at most 4096 octets"));
+    assert!(error(&client.answer()).contains("at most 4096 bytes"));
     assert_eq!(client.line(), "", "and the end");
 }
 
@@ -49,7 +49,7 @@ fn whoever_says_nothing_is_sent_away() {
     let (mut silent, mut half) = (alone.client(), alone.client());
     assert!(half.send(br#"{"method":"sta"#));
     for client in [&mut silent, &mut half] {
-        assert!(error(&client.answer()).contains("no whole line within 10 s"));
+        assert!(error(&client.answer()).contains("no complete line came within 10 s"));
         assert_eq!(client.line(), "");
     }
 }

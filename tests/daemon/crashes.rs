@@ -75,7 +75,7 @@ fn the_addresses_of_a_dead_child_are_withdrawn_before_it_is_started_again() {
     assert!(document.verdict.text.contains("is started again in 7."), "{}", document.verdict.text);
     until_said(
         alone.router.daemon(),
-        "removed 1 addresses, routes and rules of lan: no vrrp process has resumed in time",
+        "removed 1 address, route or rule of lan: no vrrp process has resumed in time",
     );
     assert!(!alone.holds_address());
     alone.router.stop();

@@ -26,7 +26,7 @@ fn a_device_that_cannot_be_had_is_said_and_all_else_works() {
     alone.router.until_state("lan", State::Master);
     let document = alone.router.status().unwrap();
     let text = warning(&document).expect("a warning");
-    assert!(text.contains("/dev/null: ") && text.contains("it is no watchdog"), "{text}");
+    assert!(text.contains("/dev/null: ") && text.contains("it is not a watchdog"), "{text}");
     assert_eq!(document.verdict.level, VerdictLevel::Ok, "{}", document.verdict.text);
 
     configure(&alone, "/dev/no-such-device", 5);

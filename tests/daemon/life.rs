@@ -37,6 +37,23 @@ fn a_second_term_does_not_wait() {
     assert!(!alone.router.state().join("control.sock").exists());
 }
 
+#[test]
+fn a_killed_supervisor_is_told_of_by_the_next_one() {
+    let mut alone = Alone::master();
+    let killed = alone.router.daemon().id();
+    alone.router.kill();
+    alone.router.start();
+    until_said(
+        alone.router.daemon(),
+        &format!(" warning the supervisor before this one (process {killed}) did not stop"),
+    );
+    alone.router.stop();
+    alone.router.start();
+    // All of them write to one log.
+    let words = alone.router.daemon().words();
+    assert_eq!(words.matches("supervisor before this one").count(), 1, "{words}");
+}
+
 /// A socket whose other end is gone is readable for ever.
 #[test]
 fn a_child_without_a_supervisor_waits_in_peace() {

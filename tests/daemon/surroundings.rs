@@ -96,8 +96,8 @@ fn a_directory_that_can_never_work_is_refused() {
     let alone = Alone::new();
     let long = alone.scratch.path().join("x".repeat(100));
     let cases = [
-        (Path::new("/dev/null"), "/dev/null is no directory"),
-        (Path::new("/dev/null/x"), "/dev/null is no directory"),
+        (Path::new("/dev/null"), "/dev/null is not a directory"),
+        (Path::new("/dev/null/x"), "/dev/null is not a directory"),
         (Path::new("/proc/steadfast"), "the kernel takes no files of others there"),
         (&long, "the system allows 107 for a socket"),
     ];
@@ -151,7 +151,7 @@ fn two_daemons_never_run_the_same_virtual_router() {
     let what = format!("another steadfast, process {} (", second.id());
     assert!(!output.status.success() && said(&output).contains(&what), "{}", said(&output));
     alone.router.until("the refusal", |document| {
-        document.verdict.text.contains("the last reload was refused: another steadfast")
+        document.verdict.text.contains("last reload refused: another steadfast")
     });
     assert!(alone.holds_address());
     second.signal(Signal::SIGTERM);

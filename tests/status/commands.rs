@@ -123,7 +123,7 @@ fn without_an_answer_of_the_vrrp_process_nothing_is_switched() {
     let daemon = well(&directory, &named("10"), "");
     let (code, _, err) = shown(&directory.run(&["switchover", "lan"]));
     assert_eq!(code, 5);
-    assert!(err.contains("DEAD: the process that runs the virtual routers"), "{err}");
+    assert!(err.contains("DEAD: the vrrp process"), "{err}");
     assert_eq!(daemon.try_iter().count(), 1);
 }
 
@@ -186,7 +186,7 @@ fn garbage_is_no_answer() {
         let _daemon = listen(&directory, move |_, mut stream| {
             let _ = stream.write_all(garbage.as_bytes());
         });
-        all_say(&directory, 1, "is no answer of a daemon");
+        all_say(&directory, 1, "is not an answer of a daemon");
     }
 }
 
@@ -320,7 +320,7 @@ fn wrong_arguments_get_a_remedy() {
     let directory = StateDir::new();
     for (args, words) in [
         (vec!["switchover"], "switchover of which instance?"),
-        (vec!["switchover", "lan", "--for", "soon"], "\"soon\" is no length of time"),
+        (vec!["switchover", "lan", "--for", "soon"], "\"soon\" is not a length of time"),
         (vec!["switchover", "lan", "--for", "0s"], "--for 10m"),
         (vec!["switchover", "lan", "--forse"], "did you mean --force?"),
         (vec!["switchover", "lan", "wan"], "takes no argument wan"),

@@ -27,6 +27,8 @@ fn documents_have_their_texts() {
 fn lines_fit_a_narrow_terminal_but_for_the_verdict_and_quotations() {
     for file in files() {
         let text = render::document(&read(&file), false);
+        let verdict = text.lines().next().unwrap();
+        assert!(verdict.chars().count() <= 100, "{}: {verdict}", file.display());
         for line in text.lines().skip(1).filter(|line| !line.contains("error:")) {
             assert!(line.chars().count() <= 80, "{}: {line}", file.display());
         }

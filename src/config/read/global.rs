@@ -67,7 +67,7 @@ fn device(item: &Item<'_>) -> Option<Box<str>> {
         return Some(path);
     }
     let help = "write the whole path, such as \"/dev/watchdog\"";
-    item.wrong(Wrong::new(format!("{path:?} is no path of a device"), help));
+    item.wrong(Wrong::new(format!("{path:?} is not the path of a device"), help));
     None
 }
 
@@ -244,7 +244,7 @@ pub fn multicast(item: &Item<'_>, family: Family) -> Option<IpAddr> {
         Family::V6 => "ff02::12",
     };
     item.wrong(Wrong::new(
-        format!("{group} is no {family} multicast group"),
+        format!("{group} is not an {family} multicast group"),
         format!("write a group such as \"{example}\""),
     ));
     None

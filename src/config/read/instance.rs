@@ -209,7 +209,7 @@ fn interval(table: &mut Table<'_>, version: Version) -> Centiseconds {
         return interval;
     } else {
         Wrong::new(
-            format!("{} is no multiple of 10ms, the unit in the packet", shown()),
+            format!("{} is not a multiple of 10ms, the unit in the packet", shown()),
             "write a multiple of \"10ms\"",
         )
     };
@@ -246,7 +246,7 @@ fn sources(table: &mut Table<'_>) -> (Option<std::net::Ipv4Addr>, Option<std::ne
     for item in items {
         let Some(address) = item.parse(values::address) else { continue };
         if address.is_multicast() || address.is_unspecified() {
-            let message = format!("{address} can not be a source");
+            let message = format!("{address} cannot be a source");
             item.wrong(Wrong::new(message, "write an address of the interface"));
         }
         let twice = match address {
@@ -329,11 +329,11 @@ fn mac(text: &str) -> Result<Mac, Wrong> {
         Some(octets) if octets.first().is_some_and(|first| first & 1 == 0) => Ok(Mac(octets)),
         Some(_) => Err(Wrong::new(
             format!("{text} is a multicast address"),
-            "write an address whose first octet is even",
+            "write an address whose first byte is even",
         )),
         None => Err(Wrong::new(
-            format!("\"{text}\" is no Ethernet address"),
-            "write six octets, such as \"02:00:00:00:00:51\"",
+            format!("\"{text}\" is not an Ethernet address"),
+            "write six bytes, such as \"02:00:00:00:00:51\"",
         )),
     }
 }
@@ -423,7 +423,7 @@ impl Builder for PeerBuilder {
 fn group_address(item: &Item<'_>) -> Option<IpAddr> {
     let group = item.parse(values::address)?;
     if !group.is_multicast() {
-        let message = format!("{group} is no multicast group");
+        let message = format!("{group} is not a multicast group");
         item.wrong(Wrong::new(message, "write a group such as \"224.0.0.18\" or \"ff02::12\""));
         return None;
     }

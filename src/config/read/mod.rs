@@ -131,7 +131,7 @@ fn argv(item: &Item<'_>) -> Option<Vec<Box<str>>> {
     };
     if !program.starts_with('/') {
         item.wrong(Wrong::new(
-            format!("\"{program}\" is no absolute path"),
+            format!("\"{program}\" is not an absolute path"),
             "write the whole path; the search path of a login does not apply",
         ));
         return None;

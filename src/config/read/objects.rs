@@ -36,7 +36,7 @@ fn of_host(address: IpAddr, len: u8) -> Result<VirtualAddress, Wrong> {
     let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
     if address.is_multicast() || address.is_unspecified() || broadcast {
         return Err(Wrong::new(
-            format!("{address} can not be the address of a host"),
+            format!("{address} cannot be the address of a host"),
             "write the address that the routers share",
         ));
     }
@@ -174,7 +174,7 @@ fn broadcast(word: &str) -> Result<Broadcast, Wrong> {
         _ => match values::address(word)? {
             IpAddr::V4(address) => Ok(Broadcast::Address(address)),
             IpAddr::V6(address) => Err(Wrong::new(
-                format!("{address} is no broadcast address"),
+                format!("{address} is not a broadcast address"),
                 "write an IPv4 address, or + for the one of the prefix",
             )),
         },
@@ -190,7 +190,7 @@ pub fn scope(word: &str) -> Result<Scope, Wrong> {
         "host" | "254" => Ok(Scope::Host),
         "nowhere" | "255" => Ok(Scope::Nowhere),
         _ => Err(Wrong::new(
-            format!("\"{word}\" is no scope"),
+            format!("\"{word}\" is not a scope"),
             "write global, site, link, host or nowhere",
         )),
     }
@@ -208,7 +208,7 @@ pub fn number(word: &str) -> Option<u32> {
 pub fn octet(word: &str) -> Result<u8, Wrong> {
     number(word).and_then(|number| u8::try_from(number).ok()).ok_or_else(|| {
         Wrong::new(
-            format!("\"{word}\" is no octet"),
+            format!("\"{word}\" is not a byte"),
             "write a number from 0 to 255, or 0x00 to 0xff",
         )
     })

@@ -103,7 +103,7 @@ impl Builder for RouteBuilder {
                 let kind = kind(word).ok_or_else(|| {
                     let help = "write unicast, local, broadcast, multicast, blackhole, \
                                 unreachable, prohibit or throw";
-                    Wrong::new(format!("\"{word}\" is no type of route"), help)
+                    Wrong::new(format!("\"{word}\" is not a type of route"), help)
                 })?;
                 self.kind = Some(kind);
             }
@@ -178,7 +178,7 @@ impl Builder for RouteBuilder {
             && let Some(via) = next_hops.iter().filter_map(|hop| hop.via).find(IpAddr::is_ipv4)
         {
             return Err(Wrong::new(
-                format!("IPv6 can not go by way of {via}"),
+                format!("IPv6 cannot go by way of {via}"),
                 "write an IPv6 gateway",
             ));
         }
@@ -309,7 +309,7 @@ impl Builder for RuleBuilder {
                     self.set(word, words)
                 } else {
                     Err(Wrong::new(
-                        format!("\"{word}\" is no type of rule"),
+                        format!("\"{word}\" is not a type of rule"),
                         "write blackhole, unreachable or prohibit; leave it out beside table",
                     ))
                 };
@@ -377,7 +377,7 @@ fn table(word: &str) -> Result<TableId, Wrong> {
         _ => match word.parse() {
             Ok(number) if number > 0 => Ok(TableId(number)),
             Ok(_) | Err(_) => Err(Wrong::new(
-                format!("\"{word}\" is no routing table"),
+                format!("\"{word}\" is not a routing table"),
                 "write its number as in /etc/iproute2/rt_tables, or main, local or default",
             )),
         },
@@ -410,7 +410,7 @@ fn mark(word: &str) -> Result<(u32, u32), Wrong> {
     let (mark, mask) = word.split_once('/').map_or((word, None), |(mark, mask)| (mark, Some(mask)));
     let mask = mask.map_or(Some(u32::MAX), number);
     number(mark).zip(mask).ok_or_else(|| {
-        Wrong::new(format!("\"{word}\" is no firewall mark"), "write a number, or MARK/MASK")
+        Wrong::new(format!("\"{word}\" is not a firewall mark"), "write a number, or MARK/MASK")
     })
 }
 
@@ -423,7 +423,7 @@ fn protocol(word: &str) -> Result<u8, Wrong> {
         "sctp" => Ok(132),
         _ => word.parse().map_err(|_| {
             Wrong::new(
-                format!("\"{word}\" is no IP protocol"),
+                format!("\"{word}\" is not an IP protocol"),
                 "write tcp, udp, icmp, ipv6-icmp, sctp or a number from 0 to 255",
             )
         }),
@@ -435,6 +435,6 @@ fn range<N: std::str::FromStr + PartialOrd + Copy>(key: &str, word: &str) -> Res
     let (first, last) = word.split_once('-').unwrap_or((word, word));
     let bounds = first.parse().ok().zip(last.parse().ok());
     bounds.filter(|(first, last): &(N, N)| first <= last).ok_or_else(|| {
-        Wrong::new(format!("{key} {word} is no range"), "write one number, or FIRST-LAST")
+        Wrong::new(format!("{key} {word} is not a range"), "write one number, or FIRST-LAST")
     })
 }

@@ -33,7 +33,7 @@ pub fn auth(mut table: Table<'_>) -> Option<Authentication> {
             let mut key = [0; 8];
             if text.len() > key.len() {
                 return Err(Wrong::new(
-                    format!("the password has {} octets, only 8 are sent", text.len()),
+                    format!("the password has {} bytes, only 8 are sent", text.len()),
                     "write its first 8 characters: keepalived uses no more either",
                 ));
             }
@@ -114,8 +114,8 @@ fn hmac_octets(text: &str) -> Result<Box<[u8]>, Wrong> {
             let pairs =
                 nibbles.filter(|nibbles| nibbles.len().is_multiple_of(2)).ok_or_else(|| {
                     Wrong::new(
-                        "the key is no hexadecimal number",
-                        "write two digits for each octet",
+                        "the key is not a hexadecimal number",
+                        "write two digits for each byte",
                     )
                 })?;
             let octet = |pair: &[u32]| match pair {
@@ -130,7 +130,7 @@ fn hmac_octets(text: &str) -> Result<Box<[u8]>, Wrong> {
         return Ok(octets.into());
     }
     Err(Wrong::new(
-        format!("the key has {} octets", octets.len()),
+        format!("the key has {} bytes", octets.len()),
         "write 32 to 64 characters, or \"hex:\" and 64 to 128 digits",
     ))
 }

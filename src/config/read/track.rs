@@ -86,7 +86,7 @@ fn file(name: &str, table: &mut Table<'_>) -> Option<FileTracker> {
         Some(item) => item.text().filter(|path| {
             let absolute = path.starts_with('/');
             if !absolute {
-                let message = format!("\"{path}\" is no absolute path");
+                let message = format!("\"{path}\" is not an absolute path");
                 item.wrong(Wrong::new(message, "write a path that begins with /"));
             }
             absolute

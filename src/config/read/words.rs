@@ -77,7 +77,7 @@ impl<'s> Words<'s> {
     pub fn number<N: std::str::FromStr>(&mut self, key: &str) -> Result<N, Wrong> {
         let word = self.value(key)?;
         word.parse().map_err(|_| {
-            Wrong::new(format!("{key} {word} is no number in range"), "write a whole number")
+            Wrong::new(format!("{key} {word} is not a number in range"), "write a whole number")
         })
     }
 }
@@ -92,7 +92,7 @@ pub fn read<B: Builder>(item: &Item<'_>, mut builder: B) -> Option<B::Built> {
         | Value::Boolean(_)
         | Value::Datetime
         | Value::Array(_) => {
-            let message = format!("expected {} as a text or a table", B::WHAT);
+            let message = format!("expected {} as a string or a table", B::WHAT);
             item.wrong(Wrong::new(message, "write it in quotes"));
             false
         }
@@ -167,7 +167,7 @@ fn read_table<B: Builder>(item: &Item<'_>, builder: &mut B) -> Option<bool> {
             | Value::Array(_)
             | Value::Table(_) => {
                 let help = format!("write {key} = \"...\"");
-                value.wrong(Wrong::new("expected a text or a number", help));
+                value.wrong(Wrong::new("expected a string or a number", help));
                 complete = false;
                 continue;
             }

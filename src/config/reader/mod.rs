@@ -82,7 +82,7 @@ impl<'a> Item<'a> {
     /// Reports another type than the expected one.
     fn type_error(&self, expected: &str, example: &str) {
         let found = match self.value {
-            Value::String(_) => "a text",
+            Value::String(_) => "a string",
             Value::Integer(_) => "a number",
             Value::Float(_) => "a number with decimals",
             Value::Boolean(_) => "true or false",
@@ -103,7 +103,7 @@ impl<'a> Item<'a> {
             self.value.as_array().filter(only).and_then(|array| array.first()?.value.as_str());
         let number = self.value.as_integer().map(|number| number.to_string());
         let example = text.map(ToOwned::to_owned).or(number).unwrap_or_else(|| "...".to_owned());
-        self.type_error("a text", &format!("write {} = \"{example}\"", self.key()));
+        self.type_error("a string", &format!("write {} = \"{example}\"", self.key()));
         None
     }
 
@@ -204,7 +204,7 @@ impl<'a> Item<'a> {
         Self { cx: self.cx, path, value: &node.value, span: node.span() }
     }
 
-    /// A list whose elements are read one by one; those that can not be read are left out.
+    /// A list whose elements are read one by one; those that cannot be read are left out.
     pub fn list<T>(&self, read: impl Fn(&Self) -> Option<T>) -> Vec<T> {
         self.list_of(|_, _| false, read)
     }
@@ -315,6 +315,10 @@ impl<'a> Item<'a> {
         let text = self.string()?;
         if text.is_empty() {
             self.wrong(Wrong::new("is empty", "write a value, or remove the key"));
+            return None;
+        }
+        if let Err(wrong) = values::visible(text) {
+            self.wrong(wrong);
             return None;
         }
         Some(text.into())

@@ -12,7 +12,7 @@ use crate::config::diagnostic::{Diagnostic, Span};
 use crate::config::keys::{self, Habit, Place, Rare};
 use crate::config::suggest::nearest;
 use crate::config::tree::{self, Entry, Value};
-use crate::config::values::{self, Wrong};
+use crate::config::values;
 
 /// A table that is being read.
 #[derive(Debug)]
@@ -53,12 +53,12 @@ impl<'a> Table<'a> {
         Path::Key(Rc::clone(&self.path), key)
     }
 
-    /// The value of a key. Reports keys that the program can not honour yet, and still returns
+    /// The value of a key. Reports keys that the program cannot honour yet, and still returns
     /// their value, so that it is checked.
     pub fn get(&mut self, key: &'static str) -> Option<Item<'a>> {
         let (entry, item) = self.look(key)?;
         if let Some(feature) = keys::unbuilt(self.place, key) {
-            self.refuse(entry, key, feature);
+            self.refuse(entry.key_span(), key, feature);
         }
         Some(item)
     }
@@ -89,7 +89,7 @@ impl<'a> Table<'a> {
         Item { cx: self.cx, path, value: &entry.node.value, span: entry.node.span() }
     }
 
-    fn refuse(&self, entry: &Entry<'_>, key: &'static str, feature: &str) {
+    fn refuse(&self, span: Span, key: &'a str, feature: &str) {
         let message = format!(
             "{}: {feature} not built yet in steadfast {}",
             self.below(key),
@@ -111,7 +111,7 @@ impl<'a> Table<'a> {
             | Place::Hmac
             | Place::Other => "remove it, or keep keepalived until it is built",
         };
-        self.cx.report(Diagnostic::error(entry.key_span(), message).help(help));
+        self.cx.report(Diagnostic::error(span, message).help(help));
     }
 
     /// A text.
@@ -134,7 +134,7 @@ impl<'a> Table<'a> {
         let (entry, item) = self.look(key)?;
         let value = item.bool()?;
         if value == missing {
-            self.refuse(entry, key, feature);
+            self.refuse(entry.key_span(), key, feature);
         }
         Some(value)
     }
@@ -203,18 +203,10 @@ impl<'a> Table<'a> {
         self.taken = entries.len();
         let item = |entry: &'a Entry<'a>| {
             let item = self.item(entry);
-            let text = entry.key;
-            let usable = |char| values::graphic(char) && char != '"';
-            if text.is_empty() || text.len() > NAME_MAX || !text.chars().all(usable) {
-                item.wrong_at(
-                    entry.key_span(),
-                    Wrong::new(
-                        "this name can not be used in logs and commands",
-                        format!("write 1 to {NAME_MAX} characters without spaces and quotes"),
-                    ),
-                );
+            if let Err(wrong) = values::name(entry.key) {
+                item.wrong_at(entry.key_span(), wrong);
             }
-            (text, item)
+            (entry.key, item)
         };
         entries.into_iter().map(item).collect()
     }
@@ -247,6 +239,11 @@ impl<'a> Table<'a> {
     fn unknown(&self, key: &'a str, span: Span) -> Option<&'static str> {
         let path = self.below(key);
         if let Some(habit) = keys::habit(self.place, key) {
+            // At once, and not when the key has got its name here.
+            if let Some(feature) = habit.unbuilt(self.place) {
+                self.refuse(span, key, feature);
+                return habit.key();
+            }
             let message = format!("{path}: {}", habit.what());
             let help = match habit {
                 Habit::Write(_) => self.with_value(key, habit.help()),
@@ -317,6 +314,3 @@ impl<'a> Table<'a> {
 
 /// How many unknown keys of one table are reported: a suggestion for each takes its time.
 const UNKNOWN_MAX: usize = 1000;
-
-/// The longest name of an instance, group or tracker, in octets.
-const NAME_MAX: usize = 64;

@@ -152,7 +152,7 @@ impl<'a> Builder<'a> {
         self.unusual |= !added;
     }
 
-    /// A header is complete: goes to its table. `None`: its table can not be, or it is there.
+    /// A header is complete: goes to its table. `None`: its table cannot be, or it is there.
     fn go(&mut self, end: usize) -> Option<()> {
         let start = self.header.take()?;
         let ((key, octets), above) = self.names.split_last()?;

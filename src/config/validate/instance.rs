@@ -110,7 +110,7 @@ fn version(checker: &mut Checker<'_>, instance: &Instance) {
                 checker.warning(
                     instance,
                     "hand_over",
-                    "version 2 can not hand over without a gap",
+                    "version 2 cannot hand over without a gap",
                     "write version = 3 on all routers, or remove hand_over",
                 );
             }

@@ -240,7 +240,7 @@ fn a_host_has_an_address_of_a_host() {
     only(&one("10.0.0.1/0"), Severity::Warning, "every address of the world");
     only(&one("127.0.0.1/8"), Severity::Error, "never leaves a machine");
     only(&one("::1"), Severity::Error, "never leaves a machine");
-    only(&one("255.255.255.255"), Severity::Error, "can not be the address of a host");
+    only(&one("255.255.255.255"), Severity::Error, "cannot be the address of a host");
     for address in ["10.0.0.1/31", "10.0.0.0/31", "10.0.0.255/23", "10.0.0.255", "fe80::ff/120"] {
         assert_eq!(found(&one(address), None), Vec::<String>::new(), "{address}");
     }

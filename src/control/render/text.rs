@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::config::values::hidden;
+
 /// Columns of a narrow terminal. Only tables and what came with its own line ends are wider.
 const WIDTH: usize = 80;
 
@@ -38,7 +40,8 @@ impl Page {
         self.text
     }
 
-    /// Text in a colour. Control characters, which a terminal would obey, are replaced.
+    /// Text in a colour. Characters that are not seen, and that a terminal
+    /// would obey, are replaced.
     pub fn put(&mut self, paint: Paint, text: &str) {
         let code = match paint {
             Paint::Plain => "",
@@ -102,10 +105,10 @@ impl Page {
     }
 }
 
-/// Without control characters.
+/// Without control characters and others that are not seen.
 fn clean(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        Cow::Owned(text.replace(char::is_control, "\u{fffd}"))
+    if text.contains(hidden) {
+        Cow::Owned(text.replace(hidden, "\u{fffd}"))
     } else {
         Cow::Borrowed(text)
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::values::hidden;
 use crate::control::record::{Level, Record};
 use crate::control::status::Event;
 use crate::units::Instant;
@@ -36,7 +37,7 @@ impl Clocks {
 /// The line of a record.
 pub fn line(record: &Record, clocks: &Clocks) -> Line {
     let mut text: String =
-        record.text.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        record.text.trim_end().chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
     if record.left_out > 0 {
         text.push_str(&format!(" ({} more like it were left out)", record.left_out));
     }

@@ -15,6 +15,7 @@ use smol::channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::control::record::{Kind, Level, Record};
 use crate::control::status::Event;
+use crate::control::words::plural;
 use crate::system::clock;
 use line::Clocks;
 pub use writer::Target;
@@ -192,7 +193,7 @@ impl Subscription {
             from: None,
             to: None,
             cause: None,
-            text: format!("{missed} events were left out: this client reads too slowly"),
+            text: format!("{} left out: this client reads too slowly", plural(missed, "event")),
             left_out: missed,
         }))
     }

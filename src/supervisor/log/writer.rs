@@ -12,6 +12,7 @@ use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use super::line::Line;
 use crate::control::record::Level;
+use crate::control::words::plural;
 use crate::system::threads::STACK;
 
 /// Lines that wait at most.
@@ -112,7 +113,7 @@ impl Writer {
 
 /// What the log says when it is back.
 fn about_loss(count: u32, time: Duration) -> Line {
-    let text = format!("{count} records were lost: the log was away or too slow");
+    let text = format!("{} lost: the log was away or too slow", plural(count, "record"));
     Line { time, level: Level::Warning, text }
 }
 

@@ -145,7 +145,7 @@ impl Shell {
         let warnings = self.warnings.entry(id).or_default();
         let mut news = false;
         for _ in 0..count {
-            news |= warnings.add(&self.engine, concern.clone(), text.clone(), now);
+            news |= warnings.add(&self.engine, concern.clone(), text.clone(), None, now);
         }
         // It may last for days: the list of warnings has it, the log once.
         if news {

@@ -1,6 +1,7 @@
 //! What the kernel tells, on its way to the engine: links, addresses, others' announcements.
 
 use crate::control::record::{Kind, Level};
+use crate::control::words::plural;
 use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::vrrp::{Event, InterfaceId, ObjectId};
@@ -133,8 +134,8 @@ impl Shell {
     pub(super) fn announcer_failures(&mut self) -> Option<String> {
         let failures = self.announcer.take_failures().filter(|f| !is_of_link(f.error))?;
         Some(format!(
-            "{} announcements could not be sent, the last one for {}: {}",
-            failures.count,
+            "cannot send {}, the last one for {}: {}",
+            plural(failures.count, "announcement"),
             failures.address,
             failures.error.desc()
         ))

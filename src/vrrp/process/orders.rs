@@ -10,6 +10,7 @@ use crate::control::link::{FromChild, Ticket, ToChild};
 use crate::control::record::{Kind, Level};
 use crate::control::status::VrrpProcess;
 use crate::system::{clock, heap, memory};
+use crate::units::Instant;
 use crate::vrrp::change::Change;
 use crate::vrrp::{Command, Event, InstanceId, Notice, State};
 
@@ -27,6 +28,10 @@ pub struct Waiting {
     ticket: Ticket,
     instance: InstanceId,
     name: String,
+    /// The state when it came.
+    state: Option<State>,
+    /// The hold when it came, as [`Engine::held`](crate::vrrp::Engine::held).
+    held: Option<Option<Instant>>,
     /// What the hand-over said.
     outcome: Option<Result<String, String>>,
 }
@@ -45,10 +50,18 @@ impl Shell {
             ToChild::Status { ticket } => self.reporting.push_back((ticket, 0)),
             ToChild::Switchover { ticket, instance, hold_for, force } => {
                 self.with_instance(ticket, &instance, |shell, id| {
+                    let (state, held) = (shell.engine.state(id), shell.engine.held(id));
                     let command = Command::Switchover { instance: id, hold_for, force };
                     shell.engine.handle(Event::Command(command), clock::now());
                     let (name, outcome) = (instance.clone(), None);
-                    shell.waiting.push(Waiting { ticket, instance: id, name, outcome });
+                    shell.waiting.push(Waiting {
+                        ticket,
+                        instance: id,
+                        name,
+                        state,
+                        held,
+                        outcome,
+                    });
                 });
             }
             ToChild::Release { ticket, instance } => {
@@ -166,7 +179,7 @@ impl Shell {
         let change: Change = match postcard::from_bytes(body) {
             Ok(change) => change,
             Err(error) => {
-                self.fail(&format!("the configuration can not be read: {error}"));
+                self.fail(&format!("the configuration cannot be read: {error}"));
                 return;
             }
         };
@@ -317,21 +330,47 @@ impl Shell {
                 open.push(waiting);
                 continue;
             }
-            let held = self.engine.held(id).is_some();
-            let state = self.engine.state(id);
             let name = &waiting.name;
-            let result = match waiting.outcome {
-                Some(Ok(words)) => Ok(format!("{name}: {words}")),
-                Some(Err(words)) => Err(format!("{name}: {words}")),
-                None if held && state == Some(State::Backup) => {
-                    Ok(format!("{name}: is backup and held until it is released"))
+            let hold =
+                self.engine.held(id).map(|hold| self.hold_words(id, name, hold, waiting.held));
+            let result = match (waiting.outcome, hold, waiting.state) {
+                (Some(Ok(words)), Some(hold), _) => Ok(format!("{name}: {words}; {hold}")),
+                (Some(Ok(words)), None, _) => Ok(format!("{name}: {words}")),
+                (Some(Err(words)), _, _) => Err(format!("{name}: {words}")),
+                (None, Some(hold), Some(State::Master)) => {
+                    Ok(format!("{name}: this router gave up the addresses; {hold}"))
                 }
-                None if held => Ok(format!("{name}: held until it is released")),
-                None => Err(format!("{name}: the switchover was refused")),
+                (None, Some(hold), state) => {
+                    let state = words::state(state.unwrap_or(State::Initialize));
+                    Ok(format!("{name}: it was {state}, so nothing was handed over; {hold}"))
+                }
+                (None, None, _) => Err(format!(
+                    "{name}: there is no switchover while the daemon stops or the instance is \
+                     removed"
+                )),
             };
             self.send(&FromChild::Answer { ticket: waiting.ticket, result });
         }
         self.waiting.extend(open);
+    }
+
+    /// "it is held as backup for 10 min 0 s (before: until \"steadfast release lan\")".
+    fn hold_words(
+        &self,
+        id: InstanceId,
+        name: &str,
+        hold: Option<Instant>,
+        before: Option<Option<Instant>>,
+    ) -> String {
+        let now = clock::now();
+        let before = before.filter(|before| *before != hold);
+        let before = before.map(|before| format!(" (before: {})", words::hold(name, before, now)));
+        format!(
+            "it is held as backup {}{}{}",
+            words::hold(name, hold, now),
+            self.held_with(id),
+            before.unwrap_or_default()
+        )
     }
 
     /// It has a configuration, and what is true of it is not known before the kernel has told of
@@ -357,7 +396,10 @@ impl Shell {
         for id in ids {
             told += 1;
             let present = |object| self.engine.object_present(object);
-            let warnings = self.warnings.get(&id);
+            let warnings = self.warnings.get_mut(&id).map(|warnings| {
+                warnings.refresh(&self.engine, id, now);
+                &*warnings
+            });
             if let Some(status) = report::instance(
                 &self.engine,
                 self.kernel.monitor.cache(),
@@ -391,8 +433,8 @@ impl Shell {
     fn housekeeping(&mut self) {
         let now = clock::now();
         self.records.catch_up(now);
-        for warnings in self.warnings.values_mut() {
-            warnings.refresh(&self.engine, now);
+        for (id, warnings) in &mut self.warnings {
+            warnings.refresh(&self.engine, *id, now);
         }
         let engine = &self.engine;
         let exists = |id: InstanceId| engine.settings(id).is_some();

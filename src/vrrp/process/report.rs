@@ -73,7 +73,7 @@ pub fn instance(
             })
             .collect(),
         timers: timers(engine, id, now),
-        warnings: warnings.into_iter().flat_map(|w| w.list(&settings.name, now)).collect(),
+        warnings: warnings.into_iter().flat_map(|w| w.list(engine, &settings.name, now)).collect(),
     })
 }
 

@@ -37,11 +37,15 @@ impl Shell {
         let mut transition = None;
         if let Notice::Transition { instance, from, to, cause } = notice {
             self.saved.state(&self.engine, *instance);
-            transition = Some(Transition {
-                from: words::from_state(*from, cause),
-                to: words::state(*to),
-                cause: words::cause(&self.engine, links, *instance, cause),
-            });
+            let why = words::cause(&self.engine, links, *instance, cause);
+            let warnings = self.warnings.entry(*instance).or_default();
+            warnings.changed(*from, *to, &why, now);
+            let (from, to) = (words::from_state(*from, cause), words::state(*to));
+            transition = Some(Transition { from, to, cause: why });
+        }
+        if let Notice::FaultChanged { instance, reason } = notice {
+            let why = words::fault(&self.engine, links, *instance, *reason);
+            self.warnings.entry(*instance).or_default().fault_changed(&why);
         }
         if let Notice::Hold { instance, .. } = notice {
             self.saved.state(&self.engine, *instance);
@@ -55,7 +59,7 @@ impl Shell {
         let instance = told.instance.map(|id| (id, words::name(&self.engine, id).to_owned()));
         if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
             let warnings = self.warnings.entry(*id).or_default();
-            warnings.add(&self.engine, concern, told.text.clone(), now);
+            warnings.add(&self.engine, concern, told.text.clone(), told.settled, now);
         }
         let entry =
             Entry { level: told.level, kind: told.kind, instance, transition, text: told.text };

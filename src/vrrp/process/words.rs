@@ -9,9 +9,9 @@ use nix::errno::Errno;
 use crate::config::routes::{Route, RouteKind, TableId};
 use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
-use crate::control::words::length;
+use crate::control::words::{length, plural};
 use crate::netlink::cache::Cache;
-use crate::units::{Centiseconds, Family};
+use crate::units::{Centiseconds, Family, Instant};
 use crate::vrrp::settings::Object;
 use crate::vrrp::validation::Reject;
 use crate::vrrp::{
@@ -89,7 +89,7 @@ pub fn cause(engine: &Engine, links: &Cache, instance: InstanceId, cause: &Cause
         Cause::Group { member } if *member == instance => "with its sync group".into(),
         Cause::Group { member } => format!("with {} of its sync group", name(engine, *member)),
         Cause::Fault(reason) => fault(engine, links, instance, *reason),
-        Cause::Recovered => "what was missing is there again".into(),
+        Cause::Recovered => "the fault is over".into(),
         Cause::Switchover { successor: Some(successor) } => {
             format!("switchover: {successor} took over")
         }
@@ -256,6 +256,22 @@ pub struct Concern {
     pub reject: Option<Reject>,
 }
 
+impl Concern {
+    /// Of something that an instance does itself.
+    pub const fn of_itself(kind: WarningKind) -> Self {
+        Self { kind, router: None, from: None, reject: None }
+    }
+}
+
+/// What ends a trouble with an object: the kernel has it as it should be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// Which one.
+    pub object: ObjectId,
+    /// What is said about the trouble from then on.
+    pub text: String,
+}
+
 /// A notice in words.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Told {
@@ -269,15 +285,17 @@ pub struct Told {
     pub text: String,
     /// What remains in the list of warnings.
     pub concern: Option<Concern>,
+    /// What ends it, when that can be seen in the kernel.
+    pub settled: Option<Settled>,
 }
 
 impl Told {
     fn new(level: Level, kind: Kind, instance: InstanceId, text: String) -> Self {
-        Self { level, kind, instance: Some(instance), text, concern: None }
+        Self { level, kind, instance: Some(instance), text, concern: None, settled: None }
     }
 
     fn of_process(kind: Kind, text: String) -> Self {
-        Self { level: Level::Warning, kind, instance: None, text, concern: None }
+        Self { level: Level::Warning, kind, instance: None, text, concern: None, settled: None }
     }
 
     fn of_router(kind: WarningKind, router: RouterId, from: IpAddr, text: String) -> Self {
@@ -288,13 +306,18 @@ impl Told {
             instance: Some(router.instance),
             text,
             concern: Some(concern),
+            settled: None,
         }
     }
 
     fn of_instance(kind: WarningKind, instance: InstanceId, text: String) -> Self {
-        let concern = Concern { kind, router: None, from: None, reject: None };
-        let (level, concern) = (Level::Warning, Some(concern));
-        Self { level, kind: Kind::Kernel, instance: Some(instance), text, concern }
+        let (level, concern) = (Level::Warning, Some(Concern::of_itself(kind)));
+        Self { level, kind: Kind::Kernel, instance: Some(instance), text, concern, settled: None }
+    }
+
+    fn of_object(kind: WarningKind, object: ObjectId, text: String, settled: String) -> Self {
+        let settled = Some(Settled { object, text: settled });
+        Self { settled, ..Self::of_instance(kind, object.instance, text) }
     }
 }
 
@@ -379,12 +402,23 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             told
         }
         Notice::LowerPriority { router, from, theirs } => {
-            let text =
-                format!("{from} announces itself as master, with the lower priority {theirs}");
-            Told::new(Level::Notice, Kind::Packet, router.instance, text)
+            let ours = engine.effective_priority(router.instance).unwrap_or(*theirs);
+            let why = match *theirs == ours {
+                true => format!("its priority is the same ({theirs}), its address is lower"),
+                false => format!("its priority {theirs} is lower than ours ({ours})"),
+            };
+            let text = format!(
+                "{from} is MASTER too, although {why}: look for what keeps our adverts from it, a \
+                 filter, a switch, another VLAN"
+            );
+            Told::new(Level::Warning, Kind::Packet, router.instance, text)
         }
         Notice::SecondOwner { router, from, yielding } => {
-            let then = if *yielding { "we yield to it (254)" } else { "we go on" };
+            let then = if *yielding {
+                "this router lowers its priority to 254"
+            } else {
+                "this router goes on"
+            };
             let text = format!(
                 "{from} claims to own the addresses too (priority 255), {then}: set 255 on one \
                  router only"
@@ -393,26 +427,33 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
         }
         Notice::SameSender { router, from } => {
             let text = format!(
-                "another router sends from {from} as we do: give each router its own address"
+                "another router sends from {from}, which is our own address: give each router an \
+                 address of its own"
             );
             Told::of_router(WarningKind::SameSender, *router, *from, text)
         }
         Notice::OldChecksum { router, from } => {
-            let text = format!("{from} computes checksums as keepalived up to 1.3.6; we follow");
+            let text = format!(
+                "{from} computes checksums as keepalived up to 1.3.6 does; this router does the \
+                 same from now on"
+            );
             Told::new(Level::Notice, Kind::Packet, router.instance, text)
         }
         Notice::ForeignRemoval { object: removed, restore_in } => {
             let what = object(engine, *removed);
-            let then = match restore_in {
-                Some(wait) if wait.is_zero() => "it is put back".to_owned(),
-                Some(wait) => format!("it is put back in {}", seconds(*wait)),
-                None => "this router steps down".to_owned(),
+            let (then, settled) = match restore_in {
+                Some(wait) if wait.is_zero() => ("it is put back".to_owned(), "it was put back"),
+                Some(wait) => (format!("it is put back in {}", seconds(*wait)), "it was put back"),
+                None => ("this router steps down".to_owned(), "this router stepped down"),
             };
-            let text = format!(
-                "somebody else removed {what}; {then}: look for another program that manages this \
-                 interface"
-            );
-            Told::of_instance(WarningKind::ForeignRemoval, removed.instance, text)
+            let text = |then: &str| {
+                format!(
+                    "somebody else removed {what}; {then}: look for another program that manages \
+                     this interface"
+                )
+            };
+            let (text, settled) = (text(&then), text(settled));
+            Told::of_object(WarningKind::ForeignRemoval, *removed, text, settled)
         }
         Notice::GoneWithInterface { object: gone, interface: id } => {
             let (what, on) = (object(engine, *gone), interface(engine, *id));
@@ -427,12 +468,10 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             let what = object(engine, *refused);
             let verb = if *present { "add" } else { "remove" };
             let said = refusal.map(|words| format!(" ({words})")).unwrap_or_default();
-            let text = format!(
-                "the kernel refused to {verb} {what}: {}{said}; it is tried again in {}",
-                Errno::from_raw(error.0).desc(),
-                seconds(*retry_in)
-            );
-            Told::of_instance(WarningKind::KernelRefused, refused.instance, text)
+            let error = Errno::from_raw(error.0).desc();
+            let settled = format!("the kernel refused to {verb} {what}: {error}{said}");
+            let text = format!("{settled}; it is tried again in {}", seconds(*retry_in));
+            Told::of_object(WarningKind::KernelRefused, *refused, text, settled)
         }
         Notice::AddressTaken { instance, address, mac } => {
             let text = format!(
@@ -485,8 +524,16 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
         ),
         Notice::Lost { count } => Told::of_process(
             Kind::Process,
-            format!("{count} notices were lost because there were too many at once"),
+            format!("{} lost because there were too many at once", plural(*count, "notice")),
         ),
+    }
+}
+
+/// How long an operator's hold lasts.
+pub fn hold(name: &str, until: Option<Instant>, now: Instant) -> String {
+    match until {
+        Some(until) => format!("for {}", length(until.since(now).as_secs_f64().round())),
+        None => format!("until \"steadfast release {name}\""),
     }
 }
 

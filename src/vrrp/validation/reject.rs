@@ -150,7 +150,7 @@ impl fmt::Display for Reject {
                  authentication on all routers"
             }
             Self::AuthFailed => {
-                "the password is wrong: set the same password on all routers (only 8 octets of \
+                "the password is wrong: set the same password on all routers (only 8 bytes of \
                  it count)"
             }
             Self::Interval => {

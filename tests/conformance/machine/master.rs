@@ -202,6 +202,23 @@ fn reannouncing(strict: bool) -> InstanceSettings {
     InstanceSettings { announce, strict, ..instance("a") }
 }
 
+/// vrrp:S-26: what a master still sends that is just preempted is nothing to tell of.
+#[test]
+fn s_26_the_last_adverts_of_a_preempted_master_are_no_notice() {
+    let mut d = Driver::started(&settings(vec![instance("a")]));
+    while d.state() != State::Master {
+        d.run_for(ms(10));
+    }
+    d.clear();
+    d.run_for(ms(900));
+    d.hear(&peer(20, 99));
+    assert_eq!(d.notices(), []);
+    d.run_for(ms(1_000));
+    d.hear(&peer(20, 99));
+    let router = d.router(Family::V4);
+    assert_eq!(d.notices(), [Notice::LowerPriority { router, from: v4(20), theirs: Priority(99) }]);
+}
+
 /// vrrp:S-29: a burst after a lower-priority advert, and a second one.
 #[test]
 fn s_29_announcements_after_a_lower_priority() {

@@ -92,8 +92,11 @@ fn is_resumed_three_times(inflict: Signal) {
     assert!(begin.elapsed() < Duration::from_secs(60), "or it is not what is to be shown");
     let crash = document.daemon.vrrp_crash.as_ref().unwrap();
     assert!(crash.in_a_minute == 3 && !crash.handed_over, "{crash:?}");
-    let told = "DEGRADED: the vrrp process crashed 3 times within a minute, at last vrrp process ";
-    assert!(document.verdict.text.starts_with(told), "{}", document.verdict.text);
+    let told = "the vrrp process crashed 3 times within a minute";
+    let verdict = &document.verdict.text;
+    assert!(verdict.starts_with(&format!("DEGRADED: {told}")), "{verdict}");
+    let whole = format!("{told}, at last vrrp process ");
+    assert!(document.warnings.iter().any(|warning| warning.text.starts_with(&whole)));
     assert_eq!(pair.b.status().unwrap().verdict.level, VerdictLevel::Ok);
     assert_eq!(ping.lost_between(begin, std::time::Instant::now()), Vec::<Duration>::new());
 }
@@ -128,8 +131,11 @@ fn a_process_that_crashes_again_and_again_hands_over_and_stays_backup() {
     let hold = lan.hold.and_then(|hold| hold.ends_in).expect("a hold that ends");
     assert!((200.0..=300.0).contains(&hold), "{hold}");
     let document = pair.a.status().unwrap();
-    let text = &document.verdict.text;
-    assert!(text.contains("crashed 5 times within a minute, at last vrrp process "), "{text}");
+    let verdict = &document.verdict.text;
+    assert!(verdict.contains("crashed 5 times within a minute"), "{verdict}");
+    let mut texts = document.warnings.iter().map(|warning| &warning.text);
+    let text = texts.find(|text| text.contains(" times within a minute, at last vrrp process "));
+    let text = text.expect("how it ended");
     assert!(text.contains("; it hands over and stays backup: see the log"), "{text}");
     assert_eq!(ping.lost_between(begin, std::time::Instant::now()), Vec::<Duration>::new());
     // The sixth one waits, and is backup again.

@@ -131,6 +131,21 @@ fn a_switchover_holds_until_it_is_released() {
 }
 
 #[test]
+fn a_switchover_says_what_became_of_the_hold() {
+    let pair = Pair::running(&VIRTUAL);
+    let told = pair.b.ask(&["switchover", "lan", "--for", "10m"]);
+    let timed = "it is held as backup for 10 min 0 s";
+    assert_eq!(told, format!("lan: it was BACKUP, so nothing was handed over; {timed}\n"));
+    // Without a time the hold has no end any more, which is said.
+    let told = pair.b.ask(&["switchover", "lan"]);
+    let endless = "it is held as backup until \"steadfast release lan\" (before: for ";
+    assert!(told.contains(endless), "{told}");
+    assert_eq!(pair.b.ask(&["release", "lan"]), "lan: released\n");
+    let told = pair.a.ask(&["switchover", "lan", "--for", "10m"]);
+    assert!(told.contains(" took over after ") && told.contains(timed), "{told}");
+}
+
+#[test]
 fn a_switchover_to_nobody_fails_unless_it_is_forced() {
     let mut pair = Pair::running(&VIRTUAL);
     pair.b.stop();

@@ -8,6 +8,7 @@ mod foreign;
 mod impostor;
 mod interfaces;
 mod overrun;
+mod past;
 mod reload;
 mod routes;
 mod strangers;

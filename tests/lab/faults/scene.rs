@@ -382,7 +382,7 @@ fn address(text: &str) -> IpAddr {
     text.split_once('/').expect("a prefix").0.parse().expect("an address")
 }
 
-/// Whether a router says that it does its part. What it says about the last minute does not count.
+/// Whether a router says that it does its part. What it says about the last minutes does not count.
 fn is_well(document: &Document, is_master: bool) -> Result<(), String> {
     let text = &document.verdict.text;
     if matches!(document.verdict.level, VerdictLevel::Dead | VerdictLevel::Split) {
@@ -399,7 +399,8 @@ fn is_well(document: &Document, is_master: bool) -> Result<(), String> {
     if let Some(object) = lan.objects.iter().find(|o| o.present != is_master) {
         return Err(format!("{} {}: present is {}", object.kind, object.what, object.present));
     }
-    let wrong = document.warnings.iter().find(|warning| {
+    let mut now = document.warnings.iter().filter(|warning| warning.ended_age.is_none());
+    let wrong = now.find(|warning| {
         matches!(
             warning.kind,
             WarningKind::SplitBrain

@@ -22,6 +22,10 @@ const PRIORITY_B: u8 = 100;
 const PING: Duration = Duration::from_millis(2);
 /// How long pings still count after a phase.
 const AFTERWARDS: Duration = Duration::from_millis(300);
+/// How long all of it takes: so many intervals,
+const INTERVALS: u32 = 25;
+/// and this.
+const BASE: Duration = Duration::from_secs(5);
 /// Of a router that is on hold.
 const PRIORITY_ON_HOLD: u8 = 1;
 
@@ -30,9 +34,10 @@ pub fn run(interval: Centiseconds) -> Vec<Row> {
     println!(
         "Two routers and a client on a switch: gw-a (priority {PRIORITY_A}), gw-b (priority \
          {PRIORITY_B}).\nVirtual address {VIRTUAL_4}; VRRPv3, an advert every {}, a ping every \
-         {}.\n",
+         {}.\nNine events follow, in network namespaces of this process; that takes about {} s.\n",
         length(interval.duration()),
-        length(PING)
+        length(PING),
+        BASE.saturating_add(interval.duration() * INTERVALS).as_secs()
     );
     let mut demo = Demo::new(interval);
     let down_a = Own::master_down("gw-a", PRIORITY_A, interval);

@@ -1,9 +1,7 @@
-//! What has to be there before the first namespace: the program, the right to make namespaces,
-//! and a clean end whatever happens.
+//! What has to be there before the first namespace: the tools, the right to make namespaces, and a
+//! clean end whatever happens.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
@@ -15,46 +13,14 @@ use crate::screen;
 
 /// Does it all; to be called before any thread is there.
 pub fn everything() -> Result<(), String> {
-    router::set_program(program()?);
+    let own = std::env::current_exe();
+    router::set_program(own.map_err(|error| format!("cannot find this program: {error}"))?);
     need("ip", "iproute2")?;
     need("setpriv", "util-linux")?;
     become_root()?;
     end_on_signals()?;
     end_on_panic();
     Ok(())
-}
-
-/// The daemon, built now if cargo is at hand: it does not build it for an example.
-fn program() -> Result<PathBuf, String> {
-    let own = std::env::current_exe().map_err(|error| format!("where am I? {error}"))?;
-    let directory = own.ancestors().nth(2).ok_or("this is no directory of cargo")?;
-    let program = directory.join("steadfast");
-    let profile = directory.file_name().unwrap_or_default();
-    if let (Some(cargo), Some(root)) =
-        (std::env::var_os("CARGO"), std::env::var_os("CARGO_MANIFEST_DIR"))
-    {
-        if !program.exists() {
-            eprintln!("building the daemon ...");
-        }
-        let mut build = Command::new(cargo);
-        build.current_dir(root).args(["build", "--quiet", "--locked", "--bin", "steadfast"]);
-        if profile != "debug" {
-            build.arg("--profile").arg(profile);
-        }
-        match build.status() {
-            Ok(status) if status.success() => {}
-            Ok(status) => return Err(format!("cargo build ended with {status}")),
-            Err(error) => return Err(format!("cannot run cargo: {error}")),
-        }
-    }
-    if program.exists() {
-        Ok(program)
-    } else {
-        Err(format!(
-            "there is no {}\n  = help: cargo build --release --bin steadfast",
-            program.display()
-        ))
-    }
 }
 
 fn need(tool: &str, package: &str) -> Result<(), String> {
