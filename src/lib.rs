@@ -45,6 +45,8 @@
 //! let state = InterfaceState {
 //!     present: true,
 //!     up: true,
+//!     port: false,
+//!     mac: None,
 //!     ipv4: Some([192, 168, 1, 2].into()),
 //!     ipv6: None,
 //! };

@@ -13,6 +13,7 @@ use crate::config::report::{self, Counts};
 use crate::config::source;
 use crate::config::values::show_duration;
 use crate::config::{DEFAULT_PATH, parse_at_last};
+use crate::netlink::character::character;
 use crate::units::Family;
 
 /// What `--help` shows.
@@ -85,7 +86,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             return Ok(Exit::Failure);
         }
     };
-    let machine = match system.then(Machine::look).transpose() {
+    let machine = match system.then(|| Machine::look(character)).transpose() {
         Ok(machine) => machine,
         Err(error) => {
             output.err(&format!(

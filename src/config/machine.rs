@@ -10,6 +10,22 @@ use nix::sys::socket::SockaddrStorage;
 
 use super::values::INTERFACE_NAME_MAX;
 
+/// What an interface can be used for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Character {
+    /// The bridge, bond or the like that it is a port of, and that gets all its packets.
+    pub port_of: Option<Box<str>>,
+    /// It is the loopback interface.
+    pub loopback: bool,
+    /// It takes multicast packets.
+    pub multicast: bool,
+    /// Hosts on it ask each other for link-layer addresses.
+    pub resolves: bool,
+}
+
+/// Tells the character of an interface; `None` when there is no such one.
+pub type Ask = fn(&str) -> Option<Character>;
+
 /// An address with the name of its interface.
 pub type Held = (Box<str>, IpAddr);
 
@@ -22,23 +38,37 @@ pub struct Machine {
     addresses: OnceCell<Option<Vec<Held>>>,
     /// What the kernel said of each name, while the interfaces are not listed.
     asked: RefCell<HashMap<Box<str>, bool>>,
+    character: Ask,
 }
 
 impl Machine {
-    /// This machine, as the kernel shows it to any user.
+    /// This machine, as the kernel shows it to any user; `character` as it tells by netlink, which
+    /// this module knows nothing of.
     ///
     /// # Errors
     /// The kernel says nothing of its interfaces.
-    pub fn look() -> nix::Result<Self> {
+    pub fn look(character: Ask) -> nix::Result<Self> {
         is_there("lo")?;
         let (interfaces, addresses, asked) = Default::default();
-        Ok(Self { interfaces, addresses, asked })
+        Ok(Self { interfaces, addresses, asked, character })
     }
 
     /// One that has these interfaces and addresses.
     pub fn of(interfaces: Vec<Box<str>>, addresses: Vec<Held>) -> Self {
         let (interfaces, addresses) = (interfaces.into(), Some(addresses).into());
-        Self { interfaces, addresses, asked: RefCell::default() }
+        Self { interfaces, addresses, asked: RefCell::default(), character: |_| None }
+    }
+
+    /// The same with interfaces of this character.
+    #[must_use]
+    pub const fn with(mut self, character: Ask) -> Self {
+        self.character = character;
+        self
+    }
+
+    /// What an interface can be used for; `None` when it is not known.
+    pub fn character(&self, name: &str) -> Option<Character> {
+        (self.character)(name)
     }
 
     /// Whether there is such an interface.
@@ -96,7 +126,7 @@ mod tests {
 
     #[test]
     fn this_machine_has_its_loopback() {
-        let machine = Machine::look().unwrap();
+        let machine = Machine::look(|_| None).unwrap();
         for _ in 0..2 {
             assert!(machine.has_interface("lo"));
             assert!(!machine.has_interface("no-such-one"));

@@ -16,7 +16,9 @@ use super::status::{
     Document, InstanceStatus, MasterStatus, Seconds, State, Verdict, VerdictLevel, Warning,
     WarningKind,
 };
-use super::warnings::{first_line, masterless, missing, out_of_service, rivals, too, warnings};
+use super::warnings::{
+    discards, first_line, masterless, missing, out_of_service, rivals, too, warnings,
+};
 use super::words::{length, plural, some};
 
 /// Characters of a verdict: what a person takes in at once, and a pager shows.
@@ -77,15 +79,24 @@ fn from_warnings(document: &Document, warnings: &[Warning]) -> Verdict {
 }
 
 fn dead(document: &Document) -> String {
-    let mut text = match document.daemon.vrrp_starts_in {
+    let daemon = &document.daemon;
+    let looping = daemon.vrrp_crash.as_ref().filter(|crash| crash.handed_over);
+    let mut text = match (daemon.vrrp_starts_in, looping) {
         // Its end is among the warnings.
-        Some(time) => {
+        (Some(time), Some(crash)) => {
+            let (times, time) = (crash.in_a_minute, length(time));
+            return format!(
+                "the vrrp process crashed {times} times within a minute, and is started again in \
+                 {time}"
+            );
+        }
+        (Some(time), None) => {
             format!("the vrrp process has ended, and is started again in {}", length(time))
         }
-        None => "the vrrp process does not answer".to_owned(),
+        (None, _) => "the vrrp process does not answer".to_owned(),
     };
-    if document.daemon.vrrp_restarts > 0 {
-        let times = plural(document.daemon.vrrp_restarts as usize, "time");
+    if daemon.vrrp_restarts > 0 {
+        let times = plural(daemon.vrrp_restarts as usize, "time");
         text.push_str(&format!("; it was started again {times} before"));
     }
     text
@@ -150,7 +161,15 @@ fn split(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
     Some(match split.len() {
         1 => {
             let room = room(VerdictLevel::Split, &others);
-            fit(&format!("{name}: {}", too(instance, rival)), room) + &others
+            let text = match discards(instance, rival) {
+                // The remedy is another one: no filter is to be looked for.
+                true => format!(
+                    "{name}: {} is MASTER too: it discards our adverts, its list differs",
+                    rival.address
+                ),
+                false => format!("{name}: {}", too(instance, rival)),
+            };
+            fit(&text, room) + &others
         }
         several => {
             let total = instances.len();

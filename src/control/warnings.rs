@@ -12,7 +12,7 @@ use super::words::{length, plural, some};
 /// What has ended is listed for so long.
 const PAST: Seconds = 300.0;
 /// A process that was started again is not trusted before it has run for so long.
-pub const PROBATION: Seconds = 60.0;
+const PROBATION: Seconds = 60.0;
 
 /// All warnings of a document: first what is true now, most severe first, then what was. The same
 /// when it holds them already.
@@ -31,6 +31,9 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
         }
     }
     all.extend(derived(document).into_iter().filter(|warning| !known.contains(&key(warning))));
+    // Beside whatever else is said about the processes.
+    let crashed = crashed(document);
+    all.extend(crashed.filter(|crash| !texts.contains(&(key(crash), crash.text.clone()))));
     all.retain(|warning| warning.ended_age.is_none_or(|age| age < PAST));
     all.sort_by_key(|warning| (warning.ended_age.is_some(), warning.kind));
     all
@@ -79,18 +82,6 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
         )),
         Some(_) => {}
     }
-    if let Some(process) = &daemon.vrrp
-        && daemon.vrrp_restarts > 0
-    {
-        let times = plural(daemon.vrrp_restarts as usize, "time");
-        let text = format!("the vrrp process had to be started again {times}: see the log");
-        found.push(Warning {
-            count: u64::from(daemon.vrrp_restarts),
-            last_age: process.uptime,
-            ended_age: Some(process.uptime).filter(|uptime| *uptime >= PROBATION),
-            ..standing(WarningKind::Process, None, text)
-        });
-    }
     if let Some(refused) = &daemon.configuration.refused {
         let text = format!(
             "the last reload was refused: {}; the former configuration stays, \
@@ -108,6 +99,29 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
         found.push(Warning { count: lost, last_age, ..warning });
     }
     found
+}
+
+/// How the vrrp process ended, when nobody had asked it to.
+fn crashed(document: &Document) -> Option<Warning> {
+    let daemon = &document.daemon;
+    let crash = daemon.vrrp_crash.as_ref()?;
+    let state = match (crash.handed_over, daemon.vrrp_starts_in) {
+        (false, None) => "started again",
+        (false, Some(_)) => "not running",
+        (true, None) => "it hands over and stays backup: see the log",
+        (true, Some(_)) => "its addresses are given up: see the log",
+    };
+    let text = match crash.in_a_minute {
+        0 | 1 => format!("{}; {state}", crash.end),
+        times => format!(
+            "the vrrp process crashed {times} times within a minute, at last {}; {state}",
+            crash.end
+        ),
+    };
+    let (count, last_age) = (u64::from(daemon.vrrp_restarts).max(1), crash.age);
+    let ended_age =
+        Some(last_age).filter(|age| *age >= PROBATION && daemon.vrrp_starts_in.is_none());
+    Some(Warning { count, last_age, ended_age, ..standing(WarningKind::Process, None, text) })
 }
 
 /// The first line of the diagnostics.
@@ -153,11 +167,16 @@ fn of_an_instance(instance: &InstanceStatus) -> Vec<Warning> {
     }
     for (router, rival) in rivals(instance) {
         let family = family(instance, router);
-        let text = format!(
-            "{name}{family}: {}; look for what keeps our adverts from it: \
-             a filter, a switch, another VLAN",
-            too(instance, rival)
-        );
+        let why = if discards(instance, rival) {
+            format!(
+                "{} discards our adverts since its list differs (keepalived before 2.3.3 does): \
+                 give both the same list (virtual_addresses)",
+                rival.address
+            )
+        } else {
+            "look for what keeps our adverts from it: a filter, a switch, another VLAN".to_owned()
+        };
+        let text = format!("{name}{family}: {}; {why}", too(instance, rival));
         found.push(Warning {
             from: Some(rival.address),
             last_age: rival.heard_age,
@@ -189,6 +208,12 @@ pub(super) fn too(instance: &InstanceStatus, rival: &MasterStatus) -> String {
         instance.effective_priority,
         length(rival.heard_age)
     )
+}
+
+/// Whether another master hears our adverts, as far as can be told, and discards them: its address
+/// list is not ours, and it should give way to us (`vrrp:V-40`).
+pub(super) const fn discards(instance: &InstanceStatus, rival: &MasterStatus) -> bool {
+    rival.addresses_differ && rival.priority <= instance.effective_priority
 }
 
 /// Why an instance does not take part.
@@ -266,10 +291,12 @@ fn left_behind(instance: &InstanceStatus) -> impl Iterator<Item = &ObjectStatus>
 
 fn held(instance: &InstanceStatus) -> String {
     match instance.hold.as_ref().and_then(|hold| hold.ends_in) {
-        Some(ends_in) => format!("an operator holds it as backup for {} more", length(ends_in)),
-        None => {
-            format!("an operator holds it as backup until \"steadfast release {}\"", instance.name)
-        }
+        Some(ends_in) => format!(
+            "it is held as backup for {} more, or until \"steadfast release {}\"",
+            length(ends_in),
+            instance.name
+        ),
+        None => format!("it is held as backup until \"steadfast release {}\"", instance.name),
     }
 }
 

@@ -35,7 +35,10 @@ pub enum Request<'a> {
     /// Add a route.
     AddRoute(&'a route::Resolved<'a>),
     /// Delete a route.
-    DeleteRoute(&'a Route),
+    DeleteRoute(&'a route::Resolved<'a>),
+    /// Which route stands where this IPv6 route could not be added? The answer is
+    /// [`Outcome::Found`].
+    FindRoute(&'a Route),
     /// Add a rule.
     AddRule(&'a Rule),
     /// Delete a rule.
@@ -64,6 +67,9 @@ impl Request<'_> {
             Self::DeleteRoute(route) => {
                 route::encode_delete(octets, sequence, route).map(|()| Verb::DeleteRoute)
             }
+            Self::FindRoute(route) => {
+                route::encode_find(octets, sequence, route).map(|()| Verb::Find)
+            }
             Self::AddRule(rule) => rule::encode_add(octets, sequence, rule).map(|()| Verb::Add),
             Self::DeleteRule(rule) => {
                 rule::encode_delete(octets, sequence, rule).map(|()| Verb::DeleteRule)
@@ -84,6 +90,7 @@ enum Verb {
     DeleteRoute,
     DeleteRule,
     Ask,
+    Find,
 }
 
 impl Verb {
@@ -92,7 +99,7 @@ impl Verb {
     fn is_satisfied(self, errno: Errno) -> bool {
         match self {
             Self::Add => errno == Errno::EEXIST,
-            Self::Replace | Self::Ask => false,
+            Self::Replace | Self::Ask | Self::Find => false,
             Self::Delete => matches!(errno, Errno::EADDRNOTAVAIL | Errno::ENODEV),
             Self::DeleteRoute => errno == Errno::ESRCH,
             Self::DeleteRule => errno == Errno::ENOENT,
@@ -108,6 +115,8 @@ pub enum Outcome {
     /// There was nothing to do: it was there, or gone, already. A route that was "there" may be
     /// another one in the same [`Place`](route::Place): only the mirror knows ours.
     Unchanged,
+    /// The route that was asked for, if it is one.
+    Found(Option<route::Standing>),
     /// The kernel refused.
     Refused(KernelError),
     /// The answer got lost: only the mirror can tell.
@@ -221,27 +230,35 @@ impl<T> Batch<T> {
         if message.port != self.port {
             return Ok(None);
         }
-        let verdict = if message.kind == consts::RTM_NEWROUTE {
-            Some(verdict(lookup::is_local(message.payload)?))
-        } else {
-            Verdict::of_answer(message)?
-        };
-        let Some(verdict) = verdict else { return Ok(None) };
+        let is_route = message.kind == consts::RTM_NEWROUTE;
+        let verdict = if is_route { None } else { Verdict::of_answer(message)? };
+        if verdict.is_none() && !is_route {
+            return Ok(None);
+        }
         let sent = self.waiting.len() - self.lengths.len();
         let mut sent = self.waiting.iter().take(sent);
         let Some(at) = sent.position(|waiting| waiting.sequence == message.sequence) else {
             return Ok(None);
         };
-        Ok(self.waiting.remove(at).map(|waiting| Answer {
-            token: waiting.token,
-            outcome: match verdict {
-                Verdict::Done(warning) => Outcome::Done(warning),
-                Verdict::Refused(error) if waiting.verb.is_satisfied(error.errno) => {
-                    Outcome::Unchanged
-                }
-                Verdict::Refused(error) => Outcome::Refused(error),
-            },
+        let verb = self.waiting.get(at).map(|waiting| waiting.verb);
+        let verdict = match verdict {
+            None if verb == Some(Verb::Find) => {
+                let found = Outcome::Found(route::Standing::decode(message.payload)?);
+                return Ok(self.answer(at, |_| found));
+            }
+            None => self::verdict(lookup::is_local(message.payload)?),
+            Some(verdict) => verdict,
+        };
+        Ok(self.answer(at, |verb| match verdict {
+            Verdict::Done(warning) => Outcome::Done(warning),
+            Verdict::Refused(error) if verb.is_satisfied(error.errno) => Outcome::Unchanged,
+            Verdict::Refused(error) => Outcome::Refused(error),
         }))
+    }
+
+    fn answer(&mut self, at: usize, outcome: impl FnOnce(Verb) -> Outcome) -> Option<Answer<T>> {
+        let waiting = self.waiting.remove(at)?;
+        Some(Answer { token: waiting.token, outcome: outcome(waiting.verb) })
     }
 
     /// Answers were lost: none of the requests that were sent will be answered any more.

@@ -74,6 +74,8 @@ pub struct Interface<'a> {
     pub ipv4: Option<Ipv4Addr>,
     /// Its link-local IPv6 address.
     pub ipv6: Option<Ipv6Addr>,
+    /// It is a port of something that takes all packets ([`Cache::taken_by`]).
+    pub port: bool,
 }
 
 /// The addresses of one link.
@@ -154,6 +156,12 @@ impl Cache {
         })
     }
 
+    /// The bridge or the like that a link is a port of, if that takes all packets that come in by
+    /// the link.
+    pub fn taken_by(&self, link: &Link) -> Option<&Link> {
+        link.master.and_then(|master| self.link(master)).filter(|master| master.takes_all())
+    }
+
     /// All links, by number.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.links.values()
@@ -205,7 +213,8 @@ impl Cache {
                 }
             }
         }
-        Some(Interface { link, ipv4: ipv4.map(|(_, own)| own), ipv6 })
+        let port = self.taken_by(link).is_some();
+        Some(Interface { link, ipv4: ipv4.map(|(_, own)| own), ipv6, port })
     }
 
     /// Takes an event; appends what is different.

@@ -43,6 +43,11 @@ impl<T> Commands<T> {
         self.batch.in_flight()
     }
 
+    /// Whether there are requests for [`Commands::send`].
+    pub fn has_unsent(&self) -> bool {
+        !self.batch.to_send().is_empty()
+    }
+
     /// Takes a request; [`Commands::send`] sends it.
     ///
     /// # Errors

@@ -124,6 +124,8 @@ pub const FR_ACT_BLACKHOLE: u8 = 6;
 pub const FR_ACT_UNREACHABLE: u8 = 7;
 /// What a rule does: drops with "prohibited".
 pub const FR_ACT_PROHIBIT: u8 = 8;
+/// Flag of a question: which route of the table it is that matches.
+pub const RTM_F_FIB_MATCH: u32 = 0x2000;
 /// Flag of a route: a cached exception of another one.
 pub const RTM_F_CLONED: u32 = 0x200;
 /// A rule that suppresses nothing.

@@ -16,6 +16,10 @@ use crate::units::Mac;
 /// Octets of the fixed part: family, padding, hardware type, index, flags, change mask.
 const FIXED_LEN: usize = 16;
 
+/// The interface of a machine to itself.
+const IFF_LOOPBACK: u32 = 0x8;
+/// Takes multicast packets.
+const IFF_MULTICAST: u32 = 0x1000;
 /// Has no address resolution.
 const IFF_NOARP: u32 = 0x80;
 /// Administratively up.
@@ -42,6 +46,16 @@ impl LinkFlags {
     /// Administratively up, with a carrier or without.
     pub const fn enabled(self) -> bool {
         self.0 & IFF_UP != 0
+    }
+
+    /// Leads back to this machine.
+    pub const fn loopback(self) -> bool {
+        self.0 & IFF_LOOPBACK != 0
+    }
+
+    /// Takes multicast packets.
+    pub const fn multicast(self) -> bool {
+        self.0 & IFF_MULTICAST != 0
     }
 
     /// Hosts on it ask each other for link-layer addresses (ARP, neighbour discovery).
@@ -86,13 +100,22 @@ pub struct Link {
     pub mac: Option<Mac>,
     /// Its MTU in octets.
     pub mtu: Option<u32>,
-    /// The bridge, bond or VRF that it is a port of.
+    /// The bridge, bond, team, Open vSwitch or VRF that it is a port of.
     pub master: Option<LinkIndex>,
     /// What made it (`macvlan`, `vlan`, `bridge`, ...); hardware has none.
     pub kind: Option<Box<str>>,
 }
 
+/// What takes all packets that come in by its ports. A VRF is none of them: its ports hear what
+/// comes in.
+const TAKING_ALL: [&str; 4] = ["bridge", "bond", "team", "openvswitch"];
+
 impl Link {
+    /// Whether its ports hear nothing, since it takes all packets that come in by them.
+    pub fn takes_all(&self) -> bool {
+        self.kind.as_deref().is_some_and(|kind| TAKING_ALL.contains(&kind))
+    }
+
     /// From the payload of NEWLINK or DELLINK; `None` when it is about something else than the
     /// link itself, such as its being a bridge port (`netlink:N-24`).
     ///
@@ -148,4 +171,30 @@ pub fn encode_dump(octets: &mut Vec<u8>, sequence: Sequence) -> Result<(), Unenc
         .build()
         .map_err(|_| Unencodable)?;
     codec::encode(octets, Rtm::Getlink, NlmF::REQUEST | NlmF::DUMP, sequence, body)
+}
+
+/// Appends the request for one link, by its name or else by its number.
+///
+/// # Errors
+/// [`Unencodable`] when the number or the name cannot be one.
+pub fn encode_get(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    index: LinkIndex,
+    name: Option<&str>,
+) -> Result<(), Unencodable> {
+    let mut attributes = RtBuffer::new();
+    if let Some(name) = name {
+        let name = [name.as_bytes(), &[0]].concat();
+        attributes.push(codec::attribute(Ifla::Ifname, &name)?);
+    }
+    let mask = consts::RTEXT_FILTER_SKIP_STATS.to_ne_bytes();
+    attributes.push(codec::attribute(Ifla::ExtMask, &mask)?);
+    let body = IfinfomsgBuilder::default()
+        .ifi_family(RtAddrFamily::Unspecified)
+        .ifi_index(i32::try_from(index.0).map_err(|_| Unencodable)?)
+        .rtattrs(attributes)
+        .build()
+        .map_err(|_| Unencodable)?;
+    codec::encode(octets, Rtm::Getlink, NlmF::REQUEST, sequence, body)
 }

@@ -156,6 +156,11 @@ impl Mirror {
         }
     }
 
+    /// As [`Watch::lend`].
+    pub fn lend(&mut self, route: &Route, lent: bool) {
+        self.watch.lend(route, lent);
+    }
+
     /// Whether everything has been read and nothing was lost since.
     pub const fn is_current(&self) -> bool {
         self.complete && !self.wanted && !self.tables_wanted && matches!(self.stage, Stage::Idle)

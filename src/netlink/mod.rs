@@ -12,6 +12,7 @@
 //! | [`mirror`] | when to read everything, and how events and dumps come together |
 //! | [`batch`] | requests in batches, and whose answer is whose |
 //! | [`monitor`], [`command`] | the two sockets: thin, non-blocking, without a reactor |
+//! | [`character`] | what an interface can be used for, asked once |
 //! | [`lookup`] | whether packets to an IPv6 address are taken already |
 //! | [`mute`], [`firewall`] | silence about addresses during a planned hand-over, and its socket |
 //!
@@ -26,6 +27,7 @@
 pub mod address;
 pub mod batch;
 pub mod cache;
+pub mod character;
 mod codec;
 pub mod command;
 mod consts;

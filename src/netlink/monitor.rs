@@ -71,6 +71,11 @@ impl Monitor {
         self.ask()
     }
 
+    /// As [`Watch::lend`].
+    pub fn lend(&mut self, route: &Route, lent: bool) {
+        self.mirror.lend(route, lent);
+    }
+
     /// Whether everything has been read and nothing was lost since.
     pub const fn is_current(&self) -> bool {
         self.mirror.is_current()

@@ -1,7 +1,8 @@
 //! Routes: the requests to list, add and delete them, and what the kernel says about them
 //! (`netlink` rules, section 4).
 
-use std::net::IpAddr;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv6Addr};
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{RtScope, RtTable, Rta, Rtm, RtmF, Rtn, Rtprot};
@@ -49,8 +50,8 @@ fn metric(route: &Route) -> u32 {
     }
 }
 
-/// Where a route stands. Of several routes with the same place, the kernel lets only one be added
-/// (`netlink:N-56`).
+/// Where a route stands. Of several IPv4 routes with the same place, the first one is used; IPv6
+/// lets only one be added (`netlink:N-56`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Place {
     /// The table.
@@ -93,6 +94,22 @@ impl<'a> Resolved<'a> {
         };
         let links = route.next_hops.iter().map(index).collect::<Result<_, _>>()?;
         Ok(Self { route, links })
+    }
+
+    /// To delete it: a next hop whose interface is not known may be on any one.
+    pub fn to_delete(route: &'a Route, index: impl Fn(&str) -> Option<LinkIndex>) -> Self {
+        let index = |hop: &NextHop| hop.interface.as_deref().and_then(&index);
+        Self { route, links: route.next_hops.iter().map(index).collect() }
+    }
+
+    /// The same with the numbers that its interfaces had when it was added.
+    pub const fn added(route: &'a Route, links: Vec<Option<LinkIndex>>) -> Self {
+        Self { route, links }
+    }
+
+    /// The numbers of the interfaces, of each next hop.
+    pub fn links(&self) -> &[Option<LinkIndex>] {
+        &self.links
     }
 }
 
@@ -208,8 +225,32 @@ fn body(
         .rtattrs(all))
 }
 
-/// Appends the request to add a route. That another one stands in its place already is an error
-/// (EEXIST, `netlink:N-56`).
+/// Appends the ways out of a route; gives the flags that belong to it.
+fn ways(
+    resolved: &Resolved<'_>,
+    attributes: &mut RtBuffer<Rta, Buffer>,
+) -> Result<u32, Unencodable> {
+    let family = resolved.route.destination.family();
+    match (resolved.route.next_hops.as_slice(), resolved.links.as_slice()) {
+        ([], _) => Ok(0),
+        ([hop], links) => {
+            hop_attributes(hop, family, attributes)?;
+            for link in links.iter().flatten() {
+                attributes.push(codec::attribute(Rta::Oif, &link.0.to_ne_bytes())?);
+            }
+            Ok(if hop.onlink { u32::from(consts::RTNH_F_ONLINK) } else { 0 })
+        }
+        (_, _) => {
+            attributes.push(codec::attribute(Rta::Multipath, &multipath(resolved, family)?)?);
+            Ok(0)
+        }
+    }
+}
+
+/// Appends the request to add a route. IPv4: it is put in front of those that stand in its place,
+/// and only the very same one is an error (EEXIST). IPv6 would put it behind them, or make it one
+/// of several ways of a route that is somebody else's: every route in its place is an error
+/// (`netlink:N-56`).
 ///
 /// # Errors
 /// [`Unencodable`] when there are too many ways out.
@@ -219,48 +260,74 @@ pub fn encode_add(
     resolved: &Resolved<'_>,
 ) -> Result<(), Unencodable> {
     let route = resolved.route;
-    let family = route.destination.family();
     let mut attributes = RtBuffer::new();
-    let mut flags = 0;
     if let Some(source) = route.source {
         attributes.push(codec::attribute(Rta::Prefsrc, &address_value(source))?);
     }
-    match (route.next_hops.as_slice(), resolved.links.as_slice()) {
-        ([], _) => {}
-        ([hop], links) => {
-            hop_attributes(hop, family, &mut attributes)?;
-            for link in links.iter().flatten() {
-                attributes.push(codec::attribute(Rta::Oif, &link.0.to_ne_bytes())?);
-            }
-            if hop.onlink {
-                flags = u32::from(consts::RTNH_F_ONLINK);
-            }
-        }
-        (_, _) => {
-            attributes.push(codec::attribute(Rta::Multipath, &multipath(resolved, family)?)?);
-        }
-    }
+    let flags = ways(resolved, &mut attributes)?;
     if let Some(metrics) = metrics(route)? {
         attributes.push(codec::attribute(Rta::Metrics, &metrics)?);
     }
     let body = body(route, scope(route), flags, attributes)?.build().map_err(|_| Unencodable)?;
-    let how = NlmF::REQUEST | NlmF::ACK | NlmF::CREATE | NlmF::EXCL;
+    let how = NlmF::REQUEST | NlmF::ACK | NlmF::CREATE;
+    let how = match route.destination.family() {
+        Family::V4 => how,
+        Family::V6 => how | NlmF::EXCL,
+    };
     codec::encode(octets, Rtm::Newroute, how, sequence, body)
 }
 
-/// Appends the request to delete a route. It names the place, the kind, and that the route is
-/// ours; not the ways out, as interfaces may have changed since it was added.
+/// Appends the request to delete a route. It names the place, the kind, the ways out, and that the
+/// route is ours: another one may stand beside it.
 ///
 /// # Errors
-/// [`Unencodable`], which does not happen: the request has a bounded length.
+/// [`Unencodable`] when there are too many ways out.
 pub fn encode_delete(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    resolved: &Resolved<'_>,
+) -> Result<(), Unencodable> {
+    let route = resolved.route;
+    let mut attributes = RtBuffer::new();
+    // IPv6 would delete several ways one by one. None of them is somebody else's.
+    if route.destination.family() == Family::V4 || route.next_hops.len() == 1 {
+        ways(resolved, &mut attributes)?;
+    }
+    let body = body(route, ScopeNumber::from(Scope::Nowhere), 0, attributes)?;
+    let body = body.build().map_err(|_| Unencodable)?;
+    codec::encode(octets, Rtm::Delroute, NlmF::REQUEST | NlmF::ACK, sequence, body)
+}
+
+/// An address that only the default route leads to, if there is one: nobody has it.
+const NOBODY: Ipv6Addr = Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 1);
+
+/// Appends the question which route the kernel has for the destination of an IPv6 route; the answer
+/// is that route ([`Standing`]), or an error.
+///
+/// # Errors
+/// [`Unencodable`], which does not happen: the request has a fixed length.
+pub fn encode_find(
     octets: &mut Vec<u8>,
     sequence: Sequence,
     route: &Route,
 ) -> Result<(), Unencodable> {
-    let body = body(route, ScopeNumber::from(Scope::Nowhere), 0, RtBuffer::new())?;
-    let body = body.build().map_err(|_| Unencodable)?;
-    codec::encode(octets, Rtm::Delroute, NlmF::REQUEST | NlmF::ACK, sequence, body)
+    let Prefix { address, len } = route.destination;
+    let probe = if len == 0 { IpAddr::V6(NOBODY) } else { address };
+    let attribute = codec::attribute(Rta::Dst, &address_value(probe))?;
+    let body = RtmsgBuilder::default()
+        .rtm_family(codec::family(Family::V6))
+        .rtm_dst_len(128)
+        .rtm_src_len(0)
+        .rtm_tos(0)
+        .rtm_table(RtTable::Unspec)
+        .rtm_protocol(Rtprot::Unspec)
+        .rtm_scope(RtScope::Universe)
+        .rtm_type(Rtn::Unspec)
+        .rtm_flags(RtmF::from_bits_retain(consts::RTM_F_FIB_MATCH))
+        .rtattrs([attribute].into_iter().collect())
+        .build()
+        .map_err(|_| Unencodable)?;
+    codec::encode(octets, Rtm::Getroute, NlmF::REQUEST, sequence, body)
 }
 
 /// Appends the request for our routes in one table; the kernel filters unless it is old
@@ -325,6 +392,7 @@ pub struct Seen<'a> {
     pub place: Place,
     /// Whether we made it: it has our protocol number.
     pub is_own: bool,
+    protocol: u8,
     kind: u8,
     source: Option<IpAddr>,
     way: Way,
@@ -347,8 +415,15 @@ impl<'a> Seen<'a> {
         let table = TableId(table.into());
         let destination = Prefix::all(family).address;
         let place = Place { table, destination, len, tos, metric: 0 };
-        let mut seen =
-            Self { place, is_own, kind, source: None, way: Way::default(), multipath: None };
+        let mut seen = Self {
+            place,
+            is_own,
+            protocol,
+            kind,
+            source: None,
+            way: Way::default(),
+            multipath: None,
+        };
         for attribute in attributes(rest) {
             match attribute? {
                 (consts::RTA_DST, value) => seen.place.destination = frame::address(value)?,
@@ -367,8 +442,15 @@ impl<'a> Seen<'a> {
     /// # Errors
     /// [`Malformed`] when lengths are wrong.
     pub fn is(&self, route: &Route, cache: &Cache) -> Result<bool, Malformed> {
-        let is_alike = self.is_own
-            && self.place == Place::of(route)
+        Ok(self.is_own && self.is_like(route, cache)?)
+    }
+
+    /// Whether it does what a configured one does, whoever made it.
+    ///
+    /// # Errors
+    /// [`Malformed`] when lengths are wrong.
+    pub fn is_like(&self, route: &Route, cache: &Cache) -> Result<bool, Malformed> {
+        let is_alike = self.place == Place::of(route)
             && self.kind == kind_number(route.kind)
             && route.source.is_none_or(|source| self.source == Some(source));
         if !is_alike {
@@ -381,6 +463,74 @@ impl<'a> Seen<'a> {
             (hops @ [_, _, ..], Some(octets)) => are_ways(octets, hops, cache),
             ([] | [_], Some(_)) | ([_, _, ..], None) => Ok(false),
         }
+    }
+}
+
+/// The route that stands in the place of one that could not be added.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    place: Place,
+    protocol: u8,
+    kind: u8,
+    way: Way,
+    /// It has more ways out than this one.
+    several: bool,
+}
+
+impl Standing {
+    /// From the answer to [`encode_find`]; `None` when it is something else.
+    ///
+    /// # Errors
+    /// [`Malformed`] when lengths are wrong.
+    pub fn decode(payload: &[u8]) -> Result<Option<Self>, Malformed> {
+        let Some(seen) = Seen::decode(payload, true)? else { return Ok(None) };
+        let Seen { place, protocol, kind, way, multipath, .. } = seen;
+        Ok(Some(Self { place, protocol, kind, way, several: multipath.is_some() }))
+    }
+
+    /// Whether it is where a configured one is to be.
+    pub fn is_in_place_of(&self, route: &Route) -> bool {
+        self.place == Place::of(route)
+    }
+
+    /// Whether it does what a configured one would do.
+    pub fn does_the_same(&self, route: &Route, cache: &Cache) -> bool {
+        let same_way = match route.next_hops.as_slice() {
+            [] => true,
+            [hop] => self.way.is(hop, cache),
+            [_, _, ..] => false,
+        };
+        self.is_in_place_of(route)
+            && self.kind == kind_number(route.kind)
+            && !self.several
+            && same_way
+    }
+
+    /// As `ip -6 route` shows it.
+    pub fn words(&self, cache: &Cache) -> String {
+        let Place { destination, len, metric, .. } = self.place;
+        let mut words =
+            if len == 0 { "default".to_owned() } else { format!("{destination}/{len}") };
+        // Writing to a String cannot fail.
+        if let Some(gateway) = self.way.gateway {
+            let _ = write!(words, " via {gateway}");
+        }
+        if let Some(link) = self.way.link.and_then(|link| cache.link(link)) {
+            let _ = write!(words, " dev {}", link.name);
+        }
+        if self.several {
+            words.push_str(" with several next hops");
+        }
+        let _ = match self.protocol {
+            2 => write!(words, " proto kernel"),
+            3 => write!(words, " proto boot"),
+            4 => write!(words, " proto static"),
+            9 => write!(words, " proto ra"),
+            16 => write!(words, " proto dhcp"),
+            number => write!(words, " proto {number}"),
+        };
+        let _ = write!(words, " metric {metric}");
+        words
     }
 }
 

@@ -1,7 +1,9 @@
 //! Which of the configured routes and rules the kernel has.
 //!
 //! Only what is configured is remembered, since a router may have a million routes of others.
-//! Which these are is told from the protocol number that ours carry and from their place.
+//! Which these are is told from the protocol number that ours carry and from their place. An IPv6
+//! route that cannot be added, since somebody else's stands in its place and does the same, is lent:
+//! it counts as there until that one goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +22,8 @@ struct Watched<T> {
     what: T,
     /// The kernel has it.
     present: bool,
+    /// Somebody else's route does the same in its place.
+    lent: bool,
     /// The running dump has it.
     fresh: bool,
 }
@@ -69,8 +73,10 @@ fn renew<T: Clone + PartialEq>(watched: &mut Vec<Watched<T>>, new: &[T]) {
     let old = std::mem::take(watched);
     for what in new {
         if watched.iter().all(|known| known.what != *what) {
-            let present = old.iter().any(|known| known.what == *what && known.present);
-            watched.push(Watched { what: what.clone(), present, fresh: false });
+            let before = old.iter().find(|known| known.what == *what);
+            let (present, lent) =
+                before.map_or((false, false), |known| (known.present, known.lent));
+            watched.push(Watched { what: what.clone(), present, lent, fresh: false });
         }
     }
 }
@@ -110,7 +116,20 @@ impl Watch {
     pub fn has_route(&self, route: &Route) -> bool {
         let numbers = self.places.get(&Place::of(route)).into_iter().flatten();
         let mut found = numbers.filter_map(|number| self.routes.get(*number));
-        found.any(|known| known.present && known.what == *route)
+        found.any(|known| (known.present || known.lent) && known.what == *route)
+    }
+
+    /// Whether it is somebody else's route that counts as this one.
+    pub fn is_lent(&self, route: &Route) -> bool {
+        self.routes.iter().any(|known| known.lent && known.what == *route)
+    }
+
+    /// Says that somebody else's route does what this one would do, or that it does not matter any
+    /// more.
+    pub fn lend(&mut self, route: &Route, lent: bool) {
+        for known in self.routes.iter_mut().filter(|known| known.what == *route) {
+            known.lent = lent;
+        }
     }
 
     /// Whether the kernel has a rule. `false` for one that is not watched.
@@ -165,12 +184,18 @@ impl Watch {
     ) -> Result<bool, Malformed> {
         // Somebody else's route may have taken the place of ours.
         let replaces = message.flags.replaces();
-        let Some(seen) = Seen::decode(message.payload, replaces)? else { return Ok(false) };
         let present = message.kind == consts::RTM_NEWROUTE;
+        let all = replaces || !present && self.routes.iter().any(|route| route.lent);
+        let Some(seen) = Seen::decode(message.payload, all)? else { return Ok(false) };
         let mut in_doubt = false;
         for number in self.places.get(&seen.place).into_iter().flatten() {
             let Some(route) = self.routes.get_mut(*number) else { continue };
-            if seen.is(&route.what, cache)? {
+            let same = seen.is_like(&route.what, cache)?;
+            if route.lent && !seen.is_own && same != present {
+                route.lent = false;
+                changes.push(Change { origin: Origin::Other, what: route.what.report(false) });
+            }
+            if seen.is_own && same {
                 route.see(present, source, changes);
             } else {
                 in_doubt |= route.present && source != Source::Dump;

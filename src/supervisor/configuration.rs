@@ -7,6 +7,7 @@ use crate::config::machine::Machine;
 use crate::config::model::Model;
 use crate::config::report::{self, Counts};
 use crate::config::{parse, source};
+use crate::netlink::character::character;
 
 /// A configuration without errors.
 #[derive(Clone, PartialEq, Debug)]
@@ -53,7 +54,7 @@ pub fn load(path: &Path, colour: bool) -> Result<Accepted, Refusal> {
     let text = source::read_file(path).map_err(|error| {
         around(report::unreadable(&name, &error), format!("{name}: {error} ({})", error.help()))
     })?;
-    let machine = Machine::look().map_err(|error| {
+    let machine = Machine::look(character).map_err(|error| {
         let line = format!("cannot list the interfaces of this machine: {error}");
         around(format!("steadfast: {line}\n"), line)
     })?;

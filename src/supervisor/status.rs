@@ -15,7 +15,6 @@ use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
     VerdictLevel, Warning, WarningKind,
 };
-use crate::control::warnings::PROBATION;
 use crate::control::words::plural;
 use crate::system::clock;
 use crate::units::Instant;
@@ -160,14 +159,6 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         let silent = silent.as_secs_f64();
         let text = format!("the vrrp process has not answered for {silent:.1} s");
         warnings.push(warning(WarningKind::Process, text, 0.0));
-    }
-    if let Some(crash) = &vrrp.crash {
-        let state = if vrrp.link.is_some() { "started again" } else { "not running" };
-        let text = format!("{}; {state}", crash.end);
-        let crashed = age(crash.at, now);
-        let ended_age = Some(crashed).filter(|age| vrrp.link.is_some() && *age >= PROBATION);
-        let warning = warning(WarningKind::Process, text, crashed);
-        warnings.push(Warning { count: u64::from(vrrp.restarts).max(1), ended_age, ..warning });
     }
     warnings
 }

@@ -17,6 +17,7 @@ use crate::netlink::batch::{NotTaken, Outcome, Request};
 use crate::netlink::command::Commands;
 use crate::netlink::link::LinkIndex;
 use crate::netlink::monitor::{Left, Monitor, ROOM};
+use crate::netlink::route::Resolved;
 use crate::system::limits::raise_descriptors;
 use crate::vrrp::process::object_words;
 use crate::vrrp::settings::Object;
@@ -116,14 +117,22 @@ async fn routes_and_rules(
     held: &[Held],
     swept: &mut Swept,
 ) -> io::Result<()> {
-    let mut requests = Vec::new();
-    for object in held.iter().flat_map(|one| &one.objects) {
+    let index = |name: &str| if_nametoindex(name).ok().map(LinkIndex);
+    let objects = || held.iter().flat_map(|one| &one.objects);
+    let routes: Vec<(Resolved<'_>, String)> = objects()
+        .filter_map(|object| match object {
+            Object::Route(route) => Some((Resolved::to_delete(route, index), object_words(object))),
+            Object::Filter | Object::Address(_) | Object::Excluded(_) | Object::Rule(_) => None,
+        })
+        .collect();
+    let mut requests: Requests<'_> = Vec::new();
+    for (route, words) in &routes {
+        requests.push((Request::DeleteRoute(route), words.clone()));
+    }
+    for object in objects() {
         match object {
-            Object::Route(route) => {
-                requests.push((Request::DeleteRoute(route), object_words(object)));
-            }
             Object::Rule(rule) => requests.push((Request::DeleteRule(rule), object_words(object))),
-            Object::Filter | Object::Address(_) | Object::Excluded(_) => {}
+            Object::Route(_) | Object::Filter | Object::Address(_) | Object::Excluded(_) => {}
         }
     }
     ask(commands, requests, swept).await.map(drop)
@@ -157,7 +166,7 @@ async fn ask(
         for answer in answers.drain(..) {
             match answer.outcome {
                 Outcome::Done(_) => removed += 1,
-                Outcome::Unchanged => {}
+                Outcome::Unchanged | Outcome::Found(_) => {}
                 Outcome::Refused(error) => {
                     swept.refused.push(format!("{}: {}", answer.token, error));
                 }

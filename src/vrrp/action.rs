@@ -20,9 +20,11 @@ pub enum Action {
         /// The interval to announce.
         interval: Centiseconds,
     },
-    /// The process woke up late: hand over all packets that wait in the sockets, then
-    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Timers run only after that, or at
-    /// [`Engine::next_deadline`](super::Engine::next_deadline), which bounds the wait.
+    /// The process woke up late, or a DownTimer ran out: hand over all packets that wait in the
+    /// sockets (of [`Engine::sockets_to_drain`](super::Engine::sockets_to_drain) at least), then
+    /// [`Event::SocketsDrained`](super::Event::SocketsDrained). Those timers run only after that. To
+    /// be broken off at [`Engine::next_deadline`](super::Engine::next_deadline), which bounds the
+    /// wait; [`Event::Wake`](super::Event::Wake) then asks for it again when it is not over.
     DrainSockets,
     /// Install an object and report with [`Event::Acknowledged`](super::Event::Acknowledged).
     Install(ObjectId),
@@ -133,14 +135,22 @@ pub enum Notice {
         /// Theirs.
         theirs: Centiseconds,
     },
-    /// The master's address list is not ours (`vrrp:V-40`).
+    /// The master's address list is not ours, though we have addresses in common (`vrrp:V-40`).
     AddressesDiffer {
         /// The router.
         router: RouterId,
         /// Who.
         from: IpAddr,
-        /// None of ours is among them: another pair of routers with the same identifier.
-        foreign: bool,
+    },
+    /// A router announces only addresses that are not ours with our VRID: another pair of routers,
+    /// or a peer whose list was replaced. It is not heeded (`vrrp:V-40`).
+    VridConflict {
+        /// The router.
+        router: RouterId,
+        /// Who.
+        from: IpAddr,
+        /// With which priority.
+        theirs: Priority,
     },
     /// As master we heard a lower-priority advert (`vrrp:S-29`), later than the last one that a
     /// router sends which gives way to us.
@@ -181,6 +191,14 @@ pub enum Notice {
         object: ObjectId,
         /// When it is put back; `None`: we stepped down.
         restore_in: Option<Duration>,
+    },
+    /// An object is gone since an interface that it needs is down or does not exist; it is put back
+    /// when that is up.
+    GoneWithInterface {
+        /// Which.
+        object: ObjectId,
+        /// The interface.
+        interface: InterfaceId,
     },
     /// The kernel refused an object; it is tried again.
     KernelRefused {
@@ -354,6 +372,8 @@ pub enum FaultReason {
     InterfaceMissing(InterfaceId),
     /// The interface is down.
     InterfaceDown(InterfaceId),
+    /// The interface is a port of a bridge, bond, team or Open vSwitch, so that it hears nothing.
+    InterfaceIsPort(InterfaceId),
     /// There is no address of this family to send from.
     NoSourceAddress(Family),
     /// A tracked thing without weight is down: index into the instance's

@@ -73,6 +73,18 @@ impl Instance {
         }
     }
 
+    /// The interface of this name has another Ethernet address: announces all that is on it.
+    pub fn announce_on(&mut self, interface: &str, context: &mut Context<'_>) {
+        for place in 0..self.objects.len() {
+            let Some(slot) = self.objects.nth(place) else { continue };
+            let object = self.objects.get(slot).map(|slot| &slot.object);
+            let own = &*self.settings.interface;
+            if object.is_some_and(|o| o.interfaces().next().unwrap_or(own) == interface) {
+                self.announce_one(slot, self.settings.announce.repeat.max(1), context);
+            }
+        }
+    }
+
     /// Announces one address, if the kernel has it, so many times.
     pub fn announce_one(&mut self, number: u32, rounds: u8, context: &mut Context<'_>) {
         let id = ObjectId { instance: self.id, slot: number };

@@ -24,19 +24,14 @@ impl Instance {
         tie_decided: bool,
         context: &mut Context<'_>,
     ) -> Option<Wish> {
-        let heard = Heard {
-            address: advert.source,
-            priority: advert.priority,
-            interval: advert.interval,
-            at: context.now,
-        };
+        let heard = Heard::new(advert, context.now);
         match self.state {
             State::Initialize | State::Fault => None,
             State::Backup => self.advert_in_backup(family, heard, context),
             State::Master if self.hand_over.is_some() => {
                 self.advert_in_hand_over(family, heard, context)
             }
-            State::Master if self.leaves_it_to(family, heard, advert.addresses, context.now) => {
+            State::Master if self.leaves_it_to(family, heard, context.now) => {
                 Some(self.give_way_unheard(family, heard, context.now))
             }
             State::Master => self.advert_in_master(family, heard, tie_decided, context),
@@ -181,7 +176,9 @@ impl Instance {
     /// `vrrp:S-24`, `S-25`: learns from the winner and leaves without priority 0 (`S-30`).
     fn give_way(&mut self, family: Family, heard: Heard, context: &mut Context<'_>) -> Wish {
         let mine = self.effective_priority();
-        if self.settings.last_word() {
+        // An owner has lost a tie with another one. keepalived counts what that still sends as a reason
+        // to lower itself (`vrrp:S-32`), and then nobody sends.
+        if self.settings.last_word() && !mine.is_owner() {
             self.send_regular(family, context);
         }
         self.learn(family, heard.interval);

@@ -11,17 +11,27 @@ use super::reload::{Reloaded, Wanted};
 use super::schedule::Schedule;
 use super::settings::Settings;
 use super::statistics::count;
+use super::timers::{Timer, TimerTable};
 use super::{Action, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
 use crate::units::{Family, Instant};
 
 /// Where packets of a virtual router arrive.
 pub(super) type Key = (InterfaceId, Family, u8);
 
-/// The longest that reading the sockets after a late wake-up may keep timers waiting: a flood must
-/// not silence us.
+/// The longest that reading the sockets may keep timers waiting: a flood must not silence us.
 const DRAIN_LIMIT: Duration = Duration::from_millis(100);
 /// The shortest time between two notices of late wake-ups.
 const LATE_TOLD: Duration = Duration::from_secs(1);
+
+/// The sockets are being read empty: what others sent counts before timers do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drain {
+    /// Until this moment at the latest.
+    until: Instant,
+    /// The process woke up late, and all timers wait. Otherwise DownTimers do, and adverts leave in
+    /// time.
+    late: bool,
+}
 
 /// All instances of one process.
 ///
@@ -60,8 +70,9 @@ pub struct Engine {
     stopped: bool,
     /// When a late wake-up was last told of.
     late_told: Option<Instant>,
-    /// The sockets are being read empty, until this moment at the latest.
-    pub(super) drain_until: Option<Instant>,
+    pub(super) drain: Option<Drain>,
+    /// Instances with timers that run while others wait for the sockets. Empty in between.
+    pub(super) in_time: Vec<InstanceId>,
     pub(super) burst: u32,
     /// VRIDs of others that were reported already.
     pub(super) strangers: Vec<(Key, IpAddr)>,
@@ -93,7 +104,8 @@ impl Engine {
             stopping: false,
             stopped: false,
             late_told: None,
-            drain_until: None,
+            drain: None,
+            in_time: Vec::new(),
             burst: 0,
             strangers: Vec::new(),
             too_short: 0,
@@ -136,15 +148,24 @@ impl Engine {
             Event::Refused { router, error } => self.refused(router, error),
             Event::Command(command) => self.command(command),
             Event::Shutdown => self.shutdown(),
+            Event::GoOn => self.go_on(),
         }
     }
 
     /// When [`Event::Wake`] is due; `None`: not before another event.
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self.drain_until.is_some() {
-            return self.drain_until;
-        }
-        let timers = self.schedule.first().map(|(at, _)| at);
+        let timers = match self.drain {
+            Some(Drain { until, late: true }) => return Some(until),
+            Some(Drain { until, late: false }) => {
+                let mut next = until;
+                let others = self.schedule.due(self.now, &mut |id| {
+                    let timers = self.get(InstanceId(id)).map(|instance| &instance.timers);
+                    next = timers.and_then(TimerTable::next_but_down).map_or(next, |t| next.min(t));
+                });
+                Some(others.map_or(next, |others| next.min(others)))
+            }
+            None => self.schedule.first().map(|(at, _)| at),
+        };
         [timers, self.start_at, self.pacers.next()].into_iter().flatten().min()
     }
 
@@ -162,10 +183,31 @@ impl Engine {
     /// driver that works off a lane slowly, to look in between whether there is something more
     /// urgent, and to announce each address as soon as it is there.
     pub fn poll_urgent(&mut self) -> Option<Action> {
-        if std::mem::take(&mut self.out.drain) {
+        // Whoever stood still hears others before it says anything.
+        let late = self.drain.is_some_and(|drain| drain.late);
+        if late && std::mem::take(&mut self.out.drain) {
             return Some(Action::DrainSockets);
         }
-        self.poll_advert()
+        let advert = self.poll_advert();
+        advert.or_else(|| std::mem::take(&mut self.out.drain).then_some(Action::DrainSockets))
+    }
+
+    /// The sockets that [`Action::DrainSockets`] is about: hands over those of routers whose
+    /// DownTimer ran out, some of them perhaps more than once. `false`: it is about all.
+    pub fn sockets_to_drain(&self, mut take: impl FnMut(InterfaceId, Family)) -> bool {
+        if self.drain.is_none_or(|drain| drain.late) {
+            return false;
+        }
+        self.schedule.due(self.now, &mut |id| {
+            let Some(instance) = self.get(InstanceId(id)) else { return };
+            for family in instance.families() {
+                let due = instance.timers.get(Timer::Down(family));
+                if due.is_some_and(|due| due <= self.now) {
+                    take(instance.interface, family);
+                }
+            }
+        });
+        true
     }
 
     /// The last lanes of [`Engine::poll_action`] alone: notices, and the end.
@@ -298,21 +340,22 @@ impl Engine {
 
     fn wake(&mut self) {
         self.burst = self.burst.wrapping_add(1);
-        if let Some(until) = self.drain_until {
-            if until <= self.now {
-                self.drained();
-            }
-            return;
-        }
-        if let Some((due, id)) = self.schedule.first() {
-            let late = self.now.since(due);
-            // Whoever learned the interval of a hand-over waits no longer than that says.
-            let short = self.get(InstanceId(id)).and_then(Instance::hand_over_interval);
-            let limit = short.map_or(self.shortest, |short| self.shortest.min(short.duration()));
-            if late > limit {
-                // The process stood still. What others sent meanwhile comes first.
-                self.drain_until = Some(self.now + limit.min(DRAIN_LIMIT));
+        match self.drain {
+            Some(drain) if drain.until <= self.now => return self.drained(),
+            Some(Drain { late: true, .. }) => return,
+            Some(Drain { late: false, .. }) => {
+                // The reading was broken off for these.
+                self.run_in_time();
                 self.out.drain = true;
+                return;
+            }
+            None => {}
+        }
+        if let Some((due, _)) = self.schedule.first() {
+            let late = self.now.since(due);
+            if late > self.patience() {
+                // The process stood still. What others sent meanwhile comes first.
+                self.start_drain(true);
                 if self.late_told.is_none_or(|told| self.now.since(told) >= LATE_TOLD) {
                     self.late_told = Some(self.now);
                     self.out.notice(Notice::LateWake { by: late });
@@ -320,31 +363,77 @@ impl Engine {
                 return;
             }
         }
-        self.run_timers();
+        self.run_timers(false);
+    }
+
+    /// How late a wake-up may be, and how long the sockets may be read.
+    fn patience(&self) -> Duration {
+        // Whoever learned the interval of a hand-over waits no longer than that says.
+        let first = self.schedule.first().and_then(|(_, id)| self.get(InstanceId(id)));
+        let short = first.and_then(Instance::hand_over_interval);
+        short.map_or(self.shortest, |short| self.shortest.min(short.duration()))
+    }
+
+    fn start_drain(&mut self, late: bool) {
+        let until = self.now + self.patience().min(DRAIN_LIMIT);
+        self.drain = Some(Drain { until, late });
+        self.out.drain = true;
     }
 
     /// The sockets are empty, or a flood keeps them from ever being so.
     fn drained(&mut self) {
-        if self.drain_until.take().is_some() {
+        if let Some(drain) = self.drain.take() {
             self.out.drain = false;
-            self.announce_after_sleep();
-            self.run_timers();
+            if drain.late {
+                self.announce_after_sleep();
+            }
+            self.run_timers(true);
         }
     }
 
-    fn run_timers(&mut self) {
+    /// Runs what is due. `heard`: the sockets were read empty just now. Before that no master counts
+    /// as gone: however little late we are, its advert may be there already.
+    fn run_timers(&mut self, heard: bool) {
         while let Some((due, id)) = self.schedule.first()
             && due <= self.now
         {
-            let id = InstanceId(id);
-            let wish = self.with(id, |instance, context| {
-                let (timer, due) = instance.timers.take_due(context.now)?;
-                instance.expire(timer, due, context)
-            });
-            if let Some(wish) = wish.flatten() {
-                self.grant(id, wish);
+            let timers = self.get(InstanceId(id)).map(|instance| &instance.timers);
+            let first = timers.and_then(|timers| timers.first_due(self.now));
+            if !heard && first.is_some_and(|(timer, _)| timer.is_down()) {
+                self.start_drain(false);
+                return self.run_in_time();
+            }
+            self.expire(InstanceId(id), first);
+        }
+        self.run_start();
+    }
+
+    /// Runs what is due and does not wait for the sockets.
+    fn run_in_time(&mut self) {
+        let mut due = std::mem::take(&mut self.in_time);
+        self.schedule.due(self.now, &mut |id| due.push(InstanceId(id)));
+        for id in due.drain(..) {
+            while let Some(first) = self.get(id).and_then(|i| i.timers.first_due_but_down(self.now))
+            {
+                self.expire(id, Some(first));
             }
         }
+        self.in_time = due;
+        self.run_start();
+    }
+
+    fn expire(&mut self, id: InstanceId, first: Option<(Timer, Instant)>) {
+        let wish = self.with(id, |instance, context| {
+            let (timer, due) = first?;
+            instance.timers.stop(timer);
+            instance.expire(timer, due, context)
+        });
+        if let Some(wish) = wish.flatten() {
+            self.grant(id, wish);
+        }
+    }
+
+    fn run_start(&mut self) {
         if self.start_at.is_some_and(|at| at <= self.now) {
             self.start_at = None;
             self.evaluate_all();

@@ -93,6 +93,9 @@ pub enum Event<'a> {
     Reload(&'a Change),
     /// An operator's command.
     Command(Command),
+    /// Takes [`Event::Shutdown`] back where a hand-over was begun and nobody has taken it: these
+    /// instances send again as master. For a process that another one succeeds at once.
+    GoOn,
     /// Stop all instances, with a planned hand-over where that is possible (`vrrp:S-11`, `S-21`).
     Shutdown,
 }
@@ -151,8 +154,14 @@ pub struct Received<'a> {
 pub struct InterfaceState {
     /// It exists.
     pub present: bool,
-    /// Up and running (`netlink:N-21`).
+    /// Up and running (`netlink:N-21`). Without `present`: the link has another name now, and can
+    /// still send.
     pub up: bool,
+    /// It is a port of a bridge or the like, which gets all packets that come in by it: it hears
+    /// no advert, but can still send.
+    pub port: bool,
+    /// Its Ethernet address, which hosts are told to send to.
+    pub mac: Option<Mac>,
     /// Primary IPv4 address (not one of the virtual ones).
     pub ipv4: Option<Ipv4Addr>,
     /// Link-local IPv6 address (not one of the virtual ones).

@@ -43,6 +43,8 @@ pub(super) fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> 
     if in_group {
         track.retain(|track| track.weight == 0);
     }
+    let objects = objects(from);
+    track.extend(in_use(from, &objects));
     InstanceSettings {
         name: from.name.clone(),
         interface: from.interface.clone(),
@@ -58,7 +60,7 @@ pub(super) fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> 
         },
         source_v4: from.source_v4,
         source_v6: from.source_v6,
-        objects: objects(from),
+        objects,
         authentication: match from.authentication {
             model::Authentication::Pass(password) => Authentication::Password(password),
             // AH is refused by the reader (`config::keys::AH`) as long as the engine has none.
@@ -92,6 +94,22 @@ pub(super) fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> 
         dont_track_primary: from.dont_track_primary,
         track,
     }
+}
+
+/// The interfaces that addresses and routes name, unless `no_track` stands there, or the instance
+/// says itself how they count.
+fn in_use(from: &Instance, objects: &[Object]) -> Vec<Track> {
+    let mut tracks: Vec<Track> = Vec::new();
+    let tracked = objects.iter().filter(|object| object.tracked());
+    for name in tracked.flat_map(Object::interfaces) {
+        let is_listed = from.track.interfaces.iter().any(|listed| *listed.name == *name);
+        let tracker = Tracker::InUse(name.into());
+        let is_own = *name == *from.interface;
+        if !is_listed && !is_own && !tracks.iter().any(|known| known.tracker == tracker) {
+            tracks.push(Track { tracker, weight: 0, reverse: false });
+        }
+    }
+    tracks
 }
 
 /// In the order of installing (`vrrp:S-42`).
@@ -237,6 +255,38 @@ mod tests {
         assert_eq!(plain.groups[0].track[0].tracker, Tracker::Interface("mgmt".into()));
         let counted = settings(&format!("{text}sync_group_tracking_weight = true\n"));
         assert_eq!(counted.instances[0].track.len(), 2);
+    }
+
+    #[test]
+    fn interfaces_in_use_are_tracked_unless_it_is_said_otherwise() {
+        let tracked = |lines: &str| {
+            let text = format!(
+                "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\n{lines}\n"
+            );
+            let mut settings = settings(&text);
+            settings.instances.remove(0).track
+        };
+        let in_use = |name: &str| {
+            let tracker = Tracker::InUse(name.into());
+            Track { tracker, weight: 0, reverse: false }
+        };
+        let addresses = "virtual_addresses = [\"10.0.0.1/24 dev wan\", \"10.0.0.2/24 dev eth0\"]";
+        assert_eq!(tracked(addresses), [in_use("wan")]);
+        let more = "excluded_addresses = [{ address = \"10.0.1.1/24\", dev = \"dmz\" }]\n\
+                    virtual_routes = [\"10.1.0.0/16 dev wan\", \
+                    \"10.2.0.0/16 nexthop via 10.0.0.9 dev a nexthop via 10.0.0.8 dev b\"]";
+        let all = tracked(&format!("{addresses}\n{more}"));
+        assert_eq!(all, ["wan", "dmz", "a", "b"].map(in_use));
+        let silent = "virtual_addresses = [\"10.0.0.1/24 dev wan no_track\"]\n\
+                      excluded_addresses = [{ address = \"10.0.1.1/24\", dev = \"dmz\", \
+                      no_track = true }]\nvirtual_routes = [\"10.1.0.0/16 dev wan no_track\"]";
+        assert_eq!(tracked(silent), []);
+        let listed = tracked(&format!("{addresses}\ntrack_interfaces = {{ wan = -40 }}"));
+        assert_eq!(listed.len(), 1);
+        assert_eq!(
+            (&listed[0].tracker, listed[0].weight),
+            (&Tracker::Interface("wan".into()), -40)
+        );
     }
 
     #[test]

@@ -184,9 +184,16 @@ impl Instance {
             addresses.clear();
             let packet = self.settings.objects.iter().filter_map(|o| o.in_packet());
             addresses.extend(packet.filter(|a| Family::of(*a) == family));
+            let mut excluded = std::mem::take(&mut self.router_of(family).excluded);
+            excluded.clear();
+            let outside = self.settings.objects.iter().filter(|o| o.in_packet().is_none());
+            let outside = outside.filter_map(|o| o.announced());
+            excluded.extend(outside.filter(|a| Family::of(*a) == family));
+            excluded.sort_unstable();
             let router = self.router_of(family);
             router.active = !addresses.is_empty();
             router.addresses = addresses;
+            router.excluded = excluded;
         }
         // An instance with excluded addresses only still sends adverts, with no address in them
         // (`vrrp:V3-4`): of the family of the first one.
@@ -223,6 +230,12 @@ impl Instance {
             Family::V4 => v4,
             Family::V6 => v6,
         })
+    }
+
+    /// Whether something that it installs is on an interface, or goes out by it.
+    pub fn has_object_on(&self, interface: InterfaceId, name: &str) -> bool {
+        let mut all = self.settings.objects.iter().flat_map(|object| object.interfaces());
+        self.interface == interface || all.any(|named| named == name)
     }
 
     /// The identifier of one of its routers.

@@ -391,6 +391,15 @@ impl Objects {
         found
     }
 
+    /// An object went with an interface that is down: it waits until somebody unblocks it. Says
+    /// whether it is tracked.
+    pub fn await_interface(&mut self, number: u32) -> bool {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return false };
+        slot.abandoned = false;
+        slot.blocked = true;
+        slot.object.tracked()
+    }
+
     /// The interface that carries the addresses without an interface of their own is gone.
     pub fn interface_gone(&mut self) {
         for slot in &mut self.slots {

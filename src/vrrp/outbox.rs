@@ -16,7 +16,7 @@ const PROBES: usize = 64;
 /// The lanes, most urgent first.
 #[derive(Debug)]
 pub struct Outbox {
-    /// Read the sockets empty before anything else.
+    /// Read the sockets empty.
     pub drain: bool,
     /// Routers with an advert to send.
     pub adverts: VecDeque<RouterId>,

@@ -8,7 +8,7 @@ use super::reload::Reloaded;
 use super::settings::{InstanceSettings, Object};
 use super::statistics::Statistics;
 use super::timers::Timer;
-use super::tracking::{Source, interface_as_tracker};
+use super::tracking::{Source, TrackRef, interface_as_tracker};
 use super::{
     Cause, FaultReason, Heard, InstanceId, InterfaceId, ObjectId, RouterId, State, TrackerState,
 };
@@ -21,6 +21,8 @@ pub struct Tracked<'a> {
     pub name: &'a str,
     /// It is an interface.
     pub interface: bool,
+    /// Nobody listed it: an address or a route of the instance names it.
+    pub in_use: bool,
     /// 0 faults the instance; otherwise points of priority.
     pub weight: i16,
     /// Up and down change places.
@@ -36,7 +38,7 @@ impl Engine {
         self.out.is_empty()
             && self.ended.is_empty()
             && !self.stopping
-            && self.drain_until.is_none()
+            && self.drain.is_none()
             && self.next_deadline().is_none_or(|at| at > now)
     }
 
@@ -56,7 +58,7 @@ impl Engine {
         self.instances.iter().flatten().find(named).map(|i| i.id)
     }
 
-    /// The interfaces that instances use or track. Those that a reload adds are unknown, and
+    /// The interfaces that instances use, name or track. Those that a reload adds are unknown, and
     /// what needs them waits, until [`Event::Interface`](super::Event::Interface) says what they
     /// are: also when they do not exist.
     pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &str)> + '_ {
@@ -109,19 +111,32 @@ impl Engine {
     pub fn tracked(&self, instance: InstanceId) -> impl Iterator<Item = Tracked<'_>> {
         let tracked = self.get(instance).into_iter().flat_map(|i| i.tracked.iter());
         tracked.filter_map(|track| {
-            let (weight, reverse) = (track.weight, track.reverse);
+            let TrackRef { weight, reverse, in_use, .. } = *track;
             match track.source {
                 Source::Interface(id) => {
                     let (name, state) = self.interfaces.get(id.0 as usize)?;
                     let state = interface_as_tracker(*state);
-                    Some(Tracked { name, interface: true, weight, reverse, state })
+                    Some(Tracked { name, interface: true, in_use, weight, reverse, state })
                 }
                 Source::Named(index) => {
                     let &(ref name, state) = self.trackers.get(index as usize)?;
-                    Some(Tracked { name, interface: false, weight, reverse, state })
+                    Some(Tracked { name, interface: false, in_use, weight, reverse, state })
                 }
             }
         })
+    }
+
+    /// Of the interfaces that an object is on, or goes out by, the first one that is not up.
+    pub fn interface_down_of(&self, object: ObjectId) -> Option<InterfaceId> {
+        let instance = self.get(object.instance)?;
+        let what = &instance.objects.get(object.slot)?.object;
+        let is_down = |id: InterfaceId| {
+            let (_, state) = self.interfaces.get(id.0 as usize)?;
+            state.is_some_and(|state| !state.present || !state.up).then_some(id)
+        };
+        let own = what.announced().filter(|_| what.interfaces().next().is_none());
+        own.and_then(|_| is_down(instance.interface))
+            .or_else(|| what.interfaces().find_map(|name| is_down(self.interface(name)?)))
     }
 
     /// The sync group that an instance is in.

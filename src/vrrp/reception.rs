@@ -7,9 +7,9 @@ use super::hand_over::SHORT_ADVERTS;
 use super::instance::{Context, Instance};
 use super::router::Remark;
 use super::statistics::count;
-use super::validation::{AddressCheck, Advert, Expectation, Reject, peek_vrid, validate};
+use super::validation::{Advert, Expectation, Reject, peek_priority, peek_vrid, validate};
 use super::{Heard, InstanceId, Notice, Received, State};
-use crate::units::Family;
+use crate::units::{Family, Priority};
 use crate::wire::vrrp::group;
 
 /// Strangers that are remembered; when there are more, they are not reported.
@@ -77,7 +77,7 @@ impl Engine {
         let Ok(found) = self.lookup.binary_search_by_key(&key, |entry| entry.0) else {
             return false;
         };
-        self.drain_until.is_none()
+        self.drain.is_none()
             && self
                 .lookup
                 .get(found)
@@ -115,6 +115,7 @@ fn accept(
                 owner,
                 owner_ignore_adverts: settings.owner_ignore_adverts,
                 addresses: &router.addresses,
+                excluded: &router.excluded,
                 compare_addresses: !settings.skip_check_adv_addr
                     || state == State::Master
                     || router.master.map(|m| m.address) != Some(from),
@@ -129,21 +130,23 @@ fn accept(
         Ok(advert) => advert,
         Err(reason) => {
             router.statistics.rejected.count(reason);
-            router.last_rejected = Some((from, reason));
-            let notice = Notice::Rejected { router: id, from, reason };
-            if reason != Reject::NotRunning && router.note(Remark::Rejected(reason)) {
-                context.out.notice(notice);
+            if reason == Reject::ForeignAddresses {
+                count(&mut router.statistics.address_list_errors);
+                if router.hears_other_pair(from, context.now) {
+                    let theirs = peek_priority(received).unwrap_or(Priority::STOP);
+                    context.out.notice(Notice::VridConflict { router: id, from, theirs });
+                }
+            } else if reason != Reject::NotRunning {
+                router.last_rejected = Some((from, reason));
+                if router.note(Remark::Rejected(reason)) {
+                    context.out.notice(Notice::Rejected { router: id, from, reason });
+                }
             }
             return None;
         }
     };
     count(&mut router.statistics.adverts_received);
-    router.statistics.last_received = Some(Heard {
-        address: advert.source,
-        priority: advert.priority,
-        interval: advert.interval,
-        at: context.now,
-    });
+    router.statistics.last_received = Some(Heard::new(&advert, context.now));
     if advert.priority.is_stop() {
         count(&mut router.statistics.priority_zero_received);
     }
@@ -170,14 +173,10 @@ fn remark(instance: &mut Instance, family: Family, advert: &Advert, context: &mu
     } else {
         router.odd_intervals = 0;
     }
-    match advert.addresses {
-        AddressCheck::Match | AddressCheck::NotCompared => {}
-        AddressCheck::CountDiffers | AddressCheck::Missing | AddressCheck::Foreign => {
-            count(&mut router.statistics.address_list_errors);
-            if router.note(Remark::Addresses) {
-                let foreign = advert.addresses == AddressCheck::Foreign;
-                context.out.notice(Notice::AddressesDiffer { router: id, from, foreign });
-            }
+    if advert.addresses.differs() {
+        count(&mut router.statistics.address_list_errors);
+        if router.note(Remark::Addresses) {
+            context.out.notice(Notice::AddressesDiffer { router: id, from });
         }
     }
 }

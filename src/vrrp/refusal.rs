@@ -27,7 +27,6 @@ use std::time::Duration;
 use super::engine::Engine;
 use super::instance::{Context, Instance, Wish};
 use super::router::Heard;
-use super::validation::AddressCheck;
 use super::{Cause, InstanceId, KernelError, RouterId, State};
 use crate::units::{Family, Instant};
 
@@ -156,18 +155,10 @@ impl Instance {
         departures.is_refused() && (known || long)
     }
 
-    /// Rule 1: whether a master that an election does not prefer is left in peace. One of another
-    /// pair of routers serves other addresses.
-    pub fn leaves_it_to(
-        &self,
-        family: Family,
-        heard: Heard,
-        addresses: AddressCheck,
-        now: Instant,
-    ) -> bool {
+    /// Rule 1: whether a master that an election does not prefer is left in peace.
+    pub fn leaves_it_to(&self, family: Family, heard: Heard, now: Instant) -> bool {
         !heard.priority.is_stop()
             && heard.priority <= self.effective_priority()
-            && addresses != AddressCheck::Foreign
             && self.source(family) != Some(heard.address)
             && self.cannot_be_heard(family, now)
     }

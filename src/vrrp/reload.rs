@@ -4,7 +4,7 @@
 //! in place: no mastership and no address that both configurations have is lost. When they
 //! change it is another virtual router: the old one ends, the new one starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::change::{Change, Piece};
@@ -248,6 +248,12 @@ impl Engine {
                 continue;
             }
             let own = instance.settings.track.clone();
+            // Also of those that are not tracked the engine has to know.
+            let objects = instance.settings.objects.iter().flat_map(Object::interfaces);
+            let named: BTreeSet<Box<str>> = objects.map(Into::into).collect();
+            for name in &named {
+                self.intern_interface(name);
+            }
             let own = own.iter().map(|track| self.resolve(track)).collect();
             if let Some(instance) = self.get_mut(id) {
                 instance.tracked = own;
@@ -270,6 +276,9 @@ impl Engine {
             for member in members {
                 if let Some(instance) = self.get_mut(*member) {
                     instance.group = Some(number);
+                    // What the group lists counts as it says.
+                    let lists = |track: &TrackRef| shared.iter().any(|s| s.source == track.source);
+                    instance.tracked.retain(|track| !track.in_use || !lists(track));
                     instance.tracked.extend_from_slice(&shared);
                 }
             }
@@ -279,10 +288,13 @@ impl Engine {
 
     fn resolve(&mut self, track: &Track) -> TrackRef {
         let source = match &track.tracker {
-            Tracker::Interface(name) => Source::Interface(self.intern_interface(name)),
+            Tracker::Interface(name) | Tracker::InUse(name) => {
+                Source::Interface(self.intern_interface(name))
+            }
             Tracker::Named(name) => Source::Named(self.intern_tracker(name)),
         };
-        TrackRef { source, weight: track.weight, reverse: track.reverse }
+        let in_use = matches!(track.tracker, Tracker::InUse(_));
+        TrackRef { source, weight: track.weight, reverse: track.reverse, in_use }
     }
 
     fn intern_interface(&mut self, name: &str) -> InterfaceId {

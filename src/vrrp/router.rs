@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::refusal::Departures;
 use super::statistics::Statistics;
-use super::validation::Reject;
+use super::validation::{Advert, Reject};
 use super::{Cause, Notice};
 use crate::units::{Centiseconds, Instant, Priority};
 
@@ -14,6 +14,16 @@ use crate::units::{Centiseconds, Instant, Priority};
 const RENEWALS: u8 = 4;
 /// See [`RENEWALS`].
 const RENEWAL_WINDOW: Duration = Duration::from_secs(10);
+
+/// How long a router of another pair is silent before the next one is reported.
+const CONFLICT_OVER: Duration = Duration::from_secs(60);
+
+/// A router of another pair that uses our VRID, and that was reported (`vrrp:V-40`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct OtherPair {
+    from: IpAddr,
+    heard_at: Instant,
+}
 
 /// A router that we heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,8 +34,23 @@ pub struct Heard {
     pub priority: Priority,
     /// The interval it announces.
     pub interval: Centiseconds,
+    /// Its address list is not ours, as far as they were compared (`vrrp:V-40`).
+    pub addresses_differ: bool,
     /// When its last advert came in.
     pub at: Instant,
+}
+
+impl Heard {
+    /// The sender of an advert.
+    pub const fn new(advert: &Advert, at: Instant) -> Self {
+        Self {
+            address: advert.source,
+            priority: advert.priority,
+            interval: advert.interval,
+            addresses_differ: advert.addresses.differs(),
+            at,
+        }
+    }
 }
 
 /// An advert that waits to be sent. A later one replaces it.
@@ -85,6 +110,8 @@ pub struct Router {
     pub active: bool,
     /// The addresses in the packet, in order.
     pub addresses: Vec<IpAddr>,
+    /// Addresses of the instance that are in no packet, sorted (`vrrp:V-8`).
+    pub excluded: Vec<IpAddr>,
     /// Master_Adver_Interval (`vrrp:T-5`, `T-6`).
     pub learned: Centiseconds,
     /// The master that we accept, while backup.
@@ -121,6 +148,7 @@ pub struct Router {
     pub last_rejected: Option<(IpAddr, Reject)>,
     /// Counters.
     pub statistics: Statistics,
+    other_pair: Option<OtherPair>,
     noted: u64,
     /// Since when new masters made remarks worth repeating, and how often.
     renewals: (Instant, u8),
@@ -132,6 +160,7 @@ impl Router {
         Self {
             active: false,
             addresses: Vec::new(),
+            excluded: Vec::new(),
             learned: interval,
             master: None,
             lower: None,
@@ -150,6 +179,7 @@ impl Router {
             burst: None,
             last_rejected: None,
             statistics: Statistics::default(),
+            other_pair: None,
             noted: 0,
             renewals: (now, 0),
         }
@@ -165,6 +195,23 @@ impl Router {
     /// The notice, if the remark is new.
     pub fn once(&mut self, remark: Remark, notice: Notice) -> Option<Notice> {
         self.note(remark).then_some(notice)
+    }
+
+    /// A router of another pair was heard. Whether that is to be reported: one, until it has been
+    /// silent for a while, whoever else there is beside it.
+    pub fn hears_other_pair(&mut self, from: IpAddr, now: Instant) -> bool {
+        match &mut self.other_pair {
+            Some(known) if now.since(known.heard_at) < CONFLICT_OVER => {
+                if known.from == from {
+                    known.heard_at = now;
+                }
+                false
+            }
+            other => {
+                *other = Some(OtherPair { from, heard_at: now });
+                true
+            }
+        }
     }
 
     /// The master or the state changed: remarks are worth repeating.

@@ -23,6 +23,23 @@ impl Schedule {
         self.heap.first().copied()
     }
 
+    /// Hands over the keys that are due, in no order, and says when the first of the others is.
+    pub fn due(&self, now: Instant, take: &mut impl FnMut(u32)) -> Option<Instant> {
+        self.due_below(0, now, take)
+    }
+
+    /// The same for an entry and what is below it, where nothing is earlier. As deep as the heap.
+    fn due_below(&self, place: usize, now: Instant, take: &mut impl FnMut(u32)) -> Option<Instant> {
+        let &(at, key) = self.heap.get(place)?;
+        if at > now {
+            return Some(at);
+        }
+        take(key);
+        let left = self.due_below(2 * place + 1, now, take);
+        let right = self.due_below(2 * place + 2, now, take);
+        [left, right].into_iter().flatten().min()
+    }
+
     /// Sets, moves or removes the entry of a key. Keys that were not reserved are ignored.
     pub fn update(&mut self, key: u32, at: Option<Instant>) {
         let place = self.place.get(key as usize).copied().flatten();
@@ -139,6 +156,13 @@ mod tests {
             if let Some((at, key)) = schedule.first() {
                 assert_eq!(model[key as usize], Some(at));
             }
+            let now = Instant::from_nanos((random >> 20) % 60);
+            let mut due = Vec::new();
+            let next = schedule.due(now, &mut |key| due.push(key));
+            due.sort_unstable();
+            let expected = |key: &u32| model[*key as usize].is_some_and(|at| at <= now);
+            assert_eq!(due, (0..20).filter(expected).collect::<Vec<u32>>());
+            assert_eq!(next, model.iter().copied().flatten().filter(|at| *at > now).min());
         }
     }
 

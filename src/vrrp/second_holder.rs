@@ -249,7 +249,7 @@ impl Engine {
     pub fn last_rejected(&self, instance: InstanceId) -> Option<(IpAddr, Reject)> {
         let instance = self.get(instance)?;
         let last = |family| instance.router(family)?.last_rejected;
-        instance.families().find_map(last).filter(|(_, reason)| *reason != Reject::NotRunning)
+        instance.families().find_map(last)
     }
 
     /// Who sends adverts on an interface with a VRID that is not ours, and that VRID.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::objects::VirtualAddress;
+use crate::config::routes::NextHop;
 use crate::config::{Route, Rule};
 use crate::units::{Centiseconds, Family, Priority, Version, Vrid};
 
@@ -128,6 +129,16 @@ pub enum Object {
 }
 
 impl Object {
+    /// The interfaces that it names: those that it cannot do without.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let (own, hops): (Option<&str>, &[NextHop]) = match self {
+            Self::Address(address) | Self::Excluded(address) => (address.interface.as_deref(), &[]),
+            Self::Route(route) => (None, &route.next_hops),
+            Self::Filter | Self::Rule(_) => (None, &[]),
+        };
+        own.into_iter().chain(hops.iter().filter_map(|hop| hop.interface.as_deref()))
+    }
+
     /// The address that has to be announced, if it is one.
     pub const fn announced(&self) -> Option<IpAddr> {
         match self {
@@ -175,7 +186,7 @@ impl Object {
         }
     }
 
-    /// Whether its removal by somebody else matters.
+    /// Whether its removal by somebody else matters, and the state of the interfaces that it names.
     pub const fn tracked(&self) -> bool {
         match self {
             Self::Address(address) | Self::Excluded(address) => address.track,
@@ -268,6 +279,8 @@ pub struct Track {
 pub enum Tracker {
     /// The state of an interface.
     Interface(Box<str>),
+    /// The same of one that nobody listed, but an address or a route of the instance names.
+    InUse(Box<str>),
     /// A script, file, process or BFD session, whose state arrives by name.
     Named(Box<str>),
 }

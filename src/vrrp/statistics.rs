@@ -29,7 +29,8 @@ pub struct Statistics {
     pub lower_priority_received: u32,
     /// Gratuitous ARPs or neighbour advertisements sent.
     pub announcements_sent: u32,
-    /// Adverts whose address list was not ours (`vrrp:V-40`); they count as received.
+    /// Adverts whose address list was not ours (`vrrp:V-40`). They count as received, or as rejected
+    /// when none of the addresses was ours.
     pub address_list_errors: u32,
     /// Adverts with another interval than ours that were accepted (`vrrp:V-36`).
     pub interval_differs: u32,

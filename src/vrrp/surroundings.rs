@@ -14,11 +14,15 @@ use super::{Cause, InstanceId, InterfaceId, Notice, ObjectId, State};
 
 impl Engine {
     pub(super) fn interface_changed(&mut self, interface: InterfaceId, state: InterfaceState) {
-        let Some((_, known)) = self.interfaces.get_mut(interface.0 as usize) else { return };
+        let Some((name, known)) = self.interfaces.get_mut(interface.0 as usize) else { return };
         if *known == Some(state) {
             return;
         }
         let was = known.replace(state);
+        let name = name.clone();
+        // Hosts go on sending to the old one until they are told.
+        let has_other_mac =
+            was.is_some_and(|was| was.mac.is_some() && state.mac.is_some() && was.mac != state.mac);
         let now = self.now;
         for id in self.ids() {
             let Some(instance) = self.get(id) else { continue };
@@ -36,7 +40,19 @@ impl Engine {
             if own && let Some(instance) = self.get_mut(id) {
                 instance.try_again(now);
             }
-            if own && state.up && !was.is_some_and(|was| was.up) {
+            let is_back = state.up && !was.is_some_and(|was| was.up);
+            if is_back {
+                self.with(id, |instance, context| {
+                    if instance.has_object_on(interface, &name) {
+                        instance.objects.unblock();
+                        instance.queue_kernel(context);
+                    }
+                });
+            }
+            if has_other_mac {
+                self.with(id, |instance, context| instance.announce_on(&name, context));
+            }
+            if own && is_back {
                 // A master that does not track its interface stayed master all the time, and
                 // others may have announced meanwhile.
                 self.with(id, |instance, context| {
@@ -71,7 +87,7 @@ impl Engine {
         if let Some(instance) = self.get_mut(id) {
             let own = own.unwrap_or_default();
             instance.interface_source = (own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6));
-            instance.can_send = own.present && (own.up || instance.settings.dont_track_primary);
+            instance.can_send = own.up || own.present && instance.settings.dont_track_primary;
         }
         let Some(instance) = self.get(id) else { return };
         let found = verdict(instance, own, |source| match source {
@@ -102,12 +118,24 @@ impl Engine {
     pub(super) fn object_seen(&mut self, object: ObjectId, present: bool) {
         let started = self.started;
         let mut losing = false;
+        let interface = self.interface_down_of(object).filter(|_| started && !present);
         let wish = self.with(object.instance, |instance, context| {
+            let wanted = instance.objects.wants(object.slot);
             let change = instance.objects.observe(object.slot, present);
             if !started {
                 return None;
             }
             instance.queue_kernel(context);
+            // The kernel takes IPv6 addresses and routes from an interface that is set down: nobody
+            // else has removed them.
+            if let Some(interface) = interface
+                && (change == Change::Stolen || wanted && !instance.objects.wants(object.slot))
+            {
+                if instance.objects.await_interface(object.slot) {
+                    context.out.notice(Notice::GoneWithInterface { object, interface });
+                }
+                return None;
+            }
             if change != Change::Stolen || instance.hand_over.is_some() {
                 return None;
             }

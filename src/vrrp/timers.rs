@@ -47,6 +47,11 @@ impl Timer {
         Self::Probe,
     ];
 
+    /// Whether it ends the patience with a master.
+    pub const fn is_down(self) -> bool {
+        matches!(self, Self::Down(_))
+    }
+
     const fn index(self) -> usize {
         match self {
             Self::Advert(Family::V4) => 0,
@@ -115,15 +120,23 @@ impl TimerTable {
         self.due.iter().copied().min().filter(|at| *at != NEVER)
     }
 
-    /// Stops and returns the first timer, in the order of [`Timer::ALL`], that is due, with the
-    /// time it was due at.
-    pub fn take_due(&mut self, now: Instant) -> Option<(Timer, Instant)> {
-        let (timer, at) = Timer::ALL
-            .into_iter()
-            .filter_map(|timer| self.get(timer).map(|at| (timer, at)))
-            .find(|&(_, at)| at <= now)?;
-        self.stop(timer);
-        Some((timer, at))
+    /// The first timer, in the order of [`Timer::ALL`], that is due, with the time it was due at.
+    pub fn first_due(&self, now: Instant) -> Option<(Timer, Instant)> {
+        self.running().find(|&(_, at)| at <= now)
+    }
+
+    /// The same without a DownTimer.
+    pub fn first_due_but_down(&self, now: Instant) -> Option<(Timer, Instant)> {
+        self.running().find(|&(timer, at)| at <= now && !timer.is_down())
+    }
+
+    /// When the first is due that is no DownTimer.
+    pub fn next_but_down(&self) -> Option<Instant> {
+        self.running().filter(|(timer, _)| !timer.is_down()).map(|(_, at)| at).min()
+    }
+
+    fn running(&self) -> impl Iterator<Item = (Timer, Instant)> {
+        Timer::ALL.into_iter().filter_map(|timer| self.get(timer).map(|at| (timer, at)))
     }
 }
 
@@ -165,13 +178,18 @@ mod tests {
         table.set(Timer::Retry, at(1));
         table.set(Timer::Down(Family::V4), at(5));
         table.set(Timer::Advert(Family::V6), at(9));
-        assert_eq!(table.next(), Some(at(1)));
-        assert_eq!(table.take_due(at(0)), None);
-        assert_eq!(table.take_due(at(9)), Some((Timer::Advert(Family::V6), at(9))));
-        assert_eq!(table.take_due(at(9)), Some((Timer::Down(Family::V4), at(5))));
-        assert_eq!(table.take_due(at(9)), Some((Timer::Retry, at(1))));
-        assert_eq!(table.take_due(at(9)), None);
-        assert_eq!(table.next(), None);
+        assert_eq!((table.next(), table.next_but_down()), (Some(at(1)), Some(at(1))));
+        assert_eq!(table.first_due(at(0)), None);
+        for (timer, due) in
+            [(Timer::Advert(Family::V6), 9), (Timer::Down(Family::V4), 5), (Timer::Retry, 1)]
+        {
+            assert_eq!(table.first_due(at(9)), Some((timer, at(due))));
+            let other =
+                if timer.is_down() { Some((Timer::Retry, at(1))) } else { Some((timer, at(due))) };
+            assert_eq!(table.first_due_but_down(at(9)), other);
+            table.stop(timer);
+        }
+        assert_eq!((table.first_due(at(9)), table.next()), (None, None));
     }
 
     #[test]

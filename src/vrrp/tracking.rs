@@ -13,6 +13,10 @@ pub struct TrackRef {
     pub weight: i16,
     /// Up and down change places.
     pub reverse: bool,
+    /// Nobody listed it: an address or a route names it ([`Tracker::InUse`]).
+    ///
+    /// [`Tracker::InUse`]: super::settings::Tracker::InUse
+    pub in_use: bool,
 }
 
 /// Where the state of a tracked thing comes from.
@@ -82,6 +86,7 @@ pub fn verdict(
         Some(own) if !own.up && !instance.settings.dont_track_primary => {
             Some(FaultReason::InterfaceDown(instance.interface))
         }
+        Some(own) if own.port => Some(FaultReason::InterfaceIsPort(instance.interface)),
         Some(_) => instance
             .families()
             .find(|family| instance.source(*family).is_none())
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn the_table_of_weights() {
         let effect = |weight, reverse, state| {
-            TrackRef { source: Source::Named(0), weight, reverse }.effect(state)
+            TrackRef { source: Source::Named(0), weight, reverse, in_use: false }.effect(state)
         };
         use Effect::{Fault, Wait, Weight};
         use TrackerState::{Down, Unknown, Up};

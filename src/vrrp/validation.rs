@@ -94,7 +94,10 @@ pub struct Expectation<'a> {
     pub owner_ignore_adverts: bool,
     /// The addresses that the own packets of this family carry.
     pub addresses: &'a [IpAddr],
-    /// Whether to compare them with the packet's (`vrrp:V-40`).
+    /// Addresses of this family that are ours and in no packet, sorted (`vrrp:V-8`).
+    pub excluded: &'a [IpAddr],
+    /// Whether to compare the whole lists (`vrrp:V-40`). An advert without any of our addresses is
+    /// refused in any case.
     pub compare_addresses: bool,
     /// The configured peers.
     pub unicast_peers: &'a [IpAddr],
@@ -120,7 +123,8 @@ pub struct Advert {
     pub old_checksum: bool,
 }
 
-/// Result of comparing the address lists. Never a reason to discard (`vrrp:V-40`).
+/// Result of comparing the address lists of routers that share an address (`vrrp:V-40`). Without
+/// any in common the packet is refused: [`Reject::ForeignAddresses`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AddressCheck {
     /// The packet has the same number of addresses, and all of ours.
@@ -129,8 +133,6 @@ pub enum AddressCheck {
     CountDiffers,
     /// One of ours is not in the packet.
     Missing,
-    /// None of ours is in the packet: another pair of routers with the same identifier.
-    Foreign,
     /// Not compared, because it was not asked for.
     NotCompared,
 }
@@ -139,7 +141,7 @@ impl AddressCheck {
     /// Whether this is an address list error.
     pub const fn differs(self) -> bool {
         match self {
-            Self::CountDiffers | Self::Missing | Self::Foreign => true,
+            Self::CountDiffers | Self::Missing => true,
             Self::Match | Self::NotCompared => false,
         }
     }
@@ -151,6 +153,14 @@ impl AddressCheck {
 /// [`Reject::TooShort`] (`vrrp:V-21`).
 pub fn peek_vrid(received: &Received<'_>) -> Result<u8, Reject> {
     Ok(message(received)?.vrid())
+}
+
+/// The priority in a packet that was refused, for the message.
+///
+/// # Errors
+/// [`Reject::TooShort`] (`vrrp:V-21`).
+pub fn peek_priority(received: &Received<'_>) -> Result<Priority, Reject> {
+    Ok(message(received)?.priority())
 }
 
 /// The view of the message with all octets that were received.
@@ -234,7 +244,7 @@ pub fn validate(expectation: &Expectation<'_>, received: &Received<'_>) -> Resul
     if expectation.owner && expectation.owner_ignore_adverts {
         return Err(Reject::OwnerIgnored);
     }
-    let addresses = compare_addresses(expectation, &packet);
+    let addresses = compare_addresses(expectation, &packet)?;
     if expectation.check_unicast_source
         && expectation.unicast
         && !expectation.unicast_peers.contains(&received.source)
@@ -341,27 +351,29 @@ fn verify_checksum(
 }
 
 /// `vrrp:V-40`, `V3-4`.
-fn compare_addresses(expectation: &Expectation<'_>, packet: &Packet<&[u8]>) -> AddressCheck {
-    if !expectation.compare_addresses {
-        return AddressCheck::NotCompared;
-    }
+///
+/// A virtual link-local address is one of ours like any other: two pairs of routers that both have
+/// it really hold the same address, and one of them has to give way.
+fn compare_addresses(
+    expectation: &Expectation<'_>,
+    packet: &Packet<&[u8]>,
+) -> Result<AddressCheck, Reject> {
     let theirs = packet.addresses(expectation.family);
-    let shared = |ours: &IpAddr| theirs.iter().any(|address| address == *ours);
-    if usize::from(packet.count()) != expectation.addresses.len() {
-        let foreign = packet.count() > 0
-            && !expectation.addresses.is_empty()
-            && !expectation.addresses.iter().any(shared);
-        return if foreign { AddressCheck::Foreign } else { AddressCheck::CountDiffers };
+    let ours = expectation.addresses;
+    let in_packet = |ours: &IpAddr| theirs.iter().any(|address| address == *ours);
+    // Routers that are configured alike share the first address, so this ends at once.
+    let shared = ours.iter().any(in_packet)
+        || theirs.iter().any(|address| expectation.excluded.binary_search(&address).is_ok());
+    if !shared && (packet.count() > 0 || !ours.is_empty()) {
+        return Err(Reject::ForeignAddresses);
     }
-    // Routers that are configured alike send them in the same order.
-    if theirs.iter().eq(expectation.addresses.iter().copied()) {
-        return AddressCheck::Match;
+    if !expectation.compare_addresses {
+        return Ok(AddressCheck::NotCompared);
     }
-    if expectation.addresses.iter().all(shared) {
-        AddressCheck::Match
-    } else if expectation.addresses.iter().any(shared) {
-        AddressCheck::Missing
-    } else {
-        AddressCheck::Foreign
+    if usize::from(packet.count()) != ours.len() {
+        return Ok(AddressCheck::CountDiffers);
     }
+    // In the same order, mostly.
+    let alike = theirs.iter().eq(ours.iter().copied()) || ours.iter().all(in_packet);
+    Ok(if alike { AddressCheck::Match } else { AddressCheck::Missing })
 }

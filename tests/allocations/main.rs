@@ -124,6 +124,8 @@ impl Driver {
             let state = InterfaceState {
                 present: true,
                 up: true,
+                port: false,
+                mac: None,
                 ipv4: Some(Ipv4Addr::new(10, interface as u8, 0, host)),
                 ipv6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, host.into())),
             };

@@ -25,7 +25,7 @@ pub const FIRST: Sequence = Sequence(1);
 #[derive(PartialEq, Debug)]
 pub struct Meaning {
     pub kind: u16,
-    flags: Flags,
+    pub flags: Flags,
     sequence: Sequence,
     pub fixed: Vec<u8>,
     pub attributes: Vec<(u16, Vec<u8>)>,

@@ -176,6 +176,21 @@ fn v_8_addresses_are_in_configuration_order() {
     }
 }
 
+/// vrrp:V-8, V3-3: neither a link-local address nor a low one comes first by itself.
+#[test]
+fn v_8_ipv6_addresses_are_in_configuration_order() {
+    let list = addresses(["2001:db8::9", "fe80::5:0:51", "2001:db8::1"]);
+    let octets = message(&repr(Format::V3, Family::V6, &list));
+    let expected: Vec<u8> = list
+        .iter()
+        .flat_map(|address| match address {
+            IpAddr::V6(address) => address.octets(),
+            IpAddr::V4(address) => panic!("{address}"),
+        })
+        .collect();
+    assert_eq!(octets[8..], expected);
+}
+
 /// vrrp:V2-1
 #[test]
 fn v2_1_length_is_16_and_the_addresses() {
@@ -240,14 +255,14 @@ fn v3_3_link_local_first_is_not_enforced() {
 
 /// vrrp:V3-4
 #[test]
-fn v3_4_no_addresses_is_an_address_list_like_others() {
+fn v3_4_no_addresses_is_ours_only_when_we_have_none() {
     let own = addresses(["192.0.2.100"]);
     let packet = template(&repr(Format::V3, Family::V4, &[]));
     let packet = Received::from_ipv4(InterfaceId::new(1), packet.as_bytes()).unwrap();
     let alike = expectation(Version::V3, Family::V4, &[]);
     assert_eq!(validate(&alike, &packet).unwrap().addresses, AddressCheck::Match);
     let other = expectation(Version::V3, Family::V4, &own);
-    assert_eq!(validate(&other, &packet).unwrap().addresses, AddressCheck::CountDiffers);
+    assert_eq!(validate(&other, &packet), Err(Reject::ForeignAddresses));
 }
 
 /// vrrp:V3-5

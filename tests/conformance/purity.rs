@@ -28,6 +28,7 @@ const SHELLS: &[&str] = &[
     "src/netlink/socket.rs",
     "src/netlink/monitor.rs",
     "src/netlink/command.rs",
+    "src/netlink/character.rs",
     "src/vrrp/process",
     "src/vrrp/process.rs",
     "src/netlink/firewall.rs",

@@ -102,7 +102,8 @@ fn add(route: &Route) -> Meaning {
 
 fn delete(route: &Route) -> Meaning {
     let mut octets = Vec::new();
-    route::encode_delete(&mut octets, FIRST, route).unwrap();
+    let links = links();
+    route::encode_delete(&mut octets, FIRST, &Resolved::new(route, &links).unwrap()).unwrap();
     meaning(&octets)
 }
 
@@ -150,8 +151,8 @@ fn first_rule() -> Rule {
 }
 
 /// netlink:N-50, netlink:N-51, netlink:N-52, netlink:N-53, netlink:N-56: the requests to add are
-/// as captured, but for the protocol number, which is ours. The vectors are of a little-endian
-/// host.
+/// as captured, but for the protocol number, which is ours, and that IPv4 stands beside what there
+/// is. The vectors are of a little-endian host.
 #[cfg(target_endian = "little")]
 #[test]
 fn n_50_to_56_routes_are_as_captured() {
@@ -162,8 +163,46 @@ fn n_50_to_56_routes_are_as_captured() {
         let (ours, mut theirs) = (add(&route), meaning(&load(name)));
         assert_eq!(ours.fixed[PROTOCOL], 18, "{name}");
         theirs.fixed[PROTOCOL] = 18;
+        assert_eq!(theirs.flags.0 & EXCL, EXCL, "{name}");
+        theirs.flags.0 &= !EXCL;
         assert_eq!(ours, theirs, "{name}");
     }
+}
+
+/// Nothing else may be there.
+const EXCL: u16 = 0x200;
+
+/// netlink:N-56: IPv4 goes in front of what stands in its place; IPv6 cannot, and is to be refused.
+/// Neither replaces (0x100) nor appends (0x800).
+#[test]
+fn n_56_only_ipv6_wants_its_place_to_be_free() {
+    for (destination, flags) in [("198.51.100.0/24", 0x400), ("2001:db8::/32", 0x400 | EXCL)] {
+        let meaning = add(&plain(RouteKind::Blackhole, destination, vec![]));
+        assert_eq!(meaning.flags.0 & 0xf00, flags, "{destination}");
+    }
+}
+
+/// netlink:N-56: a request to delete names the ways out, since another route may stand in the same
+/// place; one that may be on any interface, since its own is gone, does not name that. IPv6 has no
+/// other in its place, and would delete several ways one by one.
+#[test]
+fn n_56_a_route_is_deleted_with_its_ways_out() {
+    for route in [first(), multipath()] {
+        let (delete, add) = (delete(&route), add(&route));
+        for kind in [1, 4, 5, 6, 9, 15] {
+            assert_eq!(value(&delete, kind), value(&add, kind), "{kind}");
+        }
+    }
+    let nowhere = Resolved::to_delete(&first(), |_| None).links().to_vec();
+    assert_eq!(nowhere, [None]);
+    let mut octets = Vec::new();
+    let route = first();
+    route::encode_delete(&mut octets, FIRST, &Resolved::added(&route, nowhere)).unwrap();
+    let meaning = meaning(&octets);
+    assert_eq!((value(&meaning, 4), value(&meaning, 5)), (None, Some(&[192, 0, 2, 2][..])));
+    let hops = vec![hop("fe80::2"), hop("fe80::3")];
+    let several = plain(RouteKind::Unicast, "2001:db8::/32", hops);
+    assert_eq!(value(&delete(&several), 9), None);
 }
 
 /// netlink:N-60: so are rules, which say in an attribute (21) that they are ours.

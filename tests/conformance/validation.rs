@@ -135,6 +135,15 @@ fn v_27_length_follows_the_received_version_and_count() {
     let v3 = expectation(Version::V3, Family::V4, &own);
     assert_eq!(verdict("v2-01-noauth-master", &v3), Err(Reject::Version));
     assert_eq!(verdict("neg-05-count-too-big", &v3), Err(Reject::Length));
+    // The message comes after the options of the IP header.
+    let mut frame = load("v3-01-ipv4-master");
+    frame.splice(MESSAGE_V4..MESSAGE_V4, [1, 1, 1, 0]);
+    frame[IP] = 0x46;
+    let total = u16::from_be_bytes([frame[IP + 2], frame[IP + 3]]) + 4;
+    frame[IP + 2..IP + 4].copy_from_slice(&total.to_be_bytes());
+    let router = expectation(Version::V3, Family::V4, &own);
+    assert!(check(&frame, &router).is_ok(), "{:?}", check(&frame, &router));
+    assert_eq!(received(&frame).map(|packet| packet.message.len()), Ok(12));
 }
 
 /// vrrp:V-29
@@ -349,7 +358,7 @@ fn v_39_what_counts_is_told_whole() {
 
 /// vrrp:V-40
 #[test]
-fn v_40_address_list_is_compared_and_never_a_reason_to_discard() {
+fn v_40_another_list_with_an_address_in_common_is_accepted() {
     let five = addresses(["192.0.2.101", "192.0.2.102", "10.1.2.3", "192.0.2.104", "192.0.2.105"]);
     let compared = |own: &[IpAddr]| {
         let router = expectation(Version::V2, Family::V4, own);
@@ -360,12 +369,9 @@ fn v_40_address_list_is_compared_and_never_a_reason_to_discard() {
     other_order.reverse();
     assert_eq!(compared(&other_order), AddressCheck::Match);
     assert_eq!(compared(&five[..4]), AddressCheck::CountDiffers);
-    assert_eq!(compared(&[]), AddressCheck::CountDiffers);
+    assert_eq!(compared(&five[4..]), AddressCheck::CountDiffers);
     let six = [&five[..], &five[..1]].concat();
     assert_eq!(compared(&six), AddressCheck::CountDiffers);
-    let none = addresses(["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"]);
-    assert_eq!(compared(&none), AddressCheck::Foreign);
-    assert_eq!(compared(&none[..2]), AddressCheck::Foreign);
     for at in 0..5 {
         let mut other = five;
         other[at] = "192.0.2.9".parse().unwrap();
@@ -376,17 +382,43 @@ fn v_40_address_list_is_compared_and_never_a_reason_to_discard() {
         (AddressCheck::NotCompared, false),
         (AddressCheck::CountDiffers, true),
         (AddressCheck::Missing, true),
-        (AddressCheck::Foreign, true),
     ] {
         assert_eq!(check.differs(), differs);
     }
+    let router = expectation(Version::V2, Family::V4, &five[..1]);
+    let skip = Expectation { compare_addresses: false, ..router };
+    let name = "v2-07-five-addresses";
+    assert_eq!(verdict(name, &skip).unwrap().addresses, AddressCheck::NotCompared);
+}
+
+/// vrrp:V-40: without an address in common it is another pair, whether lists are compared or not.
+#[test]
+fn v_40_a_list_without_any_of_our_addresses_is_refused() {
+    let none = addresses(["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"]);
+    for own in [&none[..], &none[..2], &[]] {
+        for compare_addresses in [true, false] {
+            let router = expectation(Version::V2, Family::V4, own);
+            let router = Expectation { compare_addresses, ..router };
+            assert_eq!(verdict("v2-07-five-addresses", &router), Err(Reject::ForeignAddresses));
+        }
+    }
+    // An excluded address is one of ours, though we do not announce it.
+    let excluded = addresses(["10.1.2.3", "192.0.2.77"]);
+    let router = expectation(Version::V2, Family::V4, &none);
+    let router = Expectation { excluded: &excluded, ..router };
+    assert_eq!(verdict("v2-07-five-addresses", &router).unwrap().addresses, AddressCheck::Missing);
 
     let own = own_v4();
     let router = expectation(Version::V3, Family::V4, &own);
-    let name = "neg-15-address-mismatch";
-    assert_eq!(verdict(name, &router).unwrap().addresses, AddressCheck::Foreign);
-    let skip = Expectation { compare_addresses: false, ..router };
-    assert_eq!(verdict(name, &skip).unwrap().addresses, AddressCheck::NotCompared);
+    assert_eq!(verdict("neg-15-address-mismatch", &router), Err(Reject::ForeignAddresses));
+    // IPv6: a link-local address in common is one.
+    let [link_local, global] = own_v6();
+    let other = addresses(["2001:db8::7"])[0];
+    let compared =
+        |own: &[IpAddr]| verdict("v3-20-ipv6-master", &expectation(Version::V3, Family::V6, own));
+    assert_eq!(compared(&[link_local, global]).unwrap().addresses, AddressCheck::Match);
+    assert_eq!(compared(&[link_local, other]).unwrap().addresses, AddressCheck::Missing);
+    assert_eq!(compared(&[other]), Err(Reject::ForeignAddresses));
 }
 
 /// vrrp:V-41

@@ -74,6 +74,7 @@ pub fn expectation(version: Version, family: Family, addresses: &[IpAddr]) -> Ex
         owner: false,
         owner_ignore_adverts: false,
         addresses,
+        excluded: &[],
         compare_addresses: true,
         unicast_peers: &[],
         check_unicast_source: false,

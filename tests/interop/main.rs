@@ -19,13 +19,16 @@ mod harness;
 
 mod departures;
 mod ours;
+mod owners;
 mod peers;
 mod scenarios;
 mod scene;
 mod settings;
+mod side_by_side;
 mod speaker;
 
 mod frr;
 mod hand_over;
 mod keepalived;
+mod lists;
 mod peer_alone;

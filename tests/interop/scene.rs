@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 use steadfast::control::request::{Answer, Request};
+use steadfast::control::status::Document;
 use steadfast::units::Family;
 
 use crate::harness::capture::Capture;
@@ -140,10 +141,16 @@ impl Member {
         assert!(matches!(answer, Answer::Ok(_)), "{}: {request:?}: {line}", self.name);
     }
 
+    /// The status of ours.
+    #[track_caller]
+    pub fn status(&self) -> Document {
+        self.speaker.ours().expect("one of ours").status().expect("it runs")
+    }
+
     /// What ours dropped, by reason.
     #[track_caller]
     pub fn rejected(&self) -> BTreeMap<String, u32> {
-        let status = self.speaker.ours().expect("one of ours").status().expect("it runs");
+        let status = self.status();
         let found = find(&status, &self.instance().name).expect("its instance");
         found.routers[0].rejected.clone()
     }

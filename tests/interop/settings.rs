@@ -155,11 +155,13 @@ pub fn keepalived(instances: &[Instance], router_id: &str, fifo: &str) -> String
     for one in instances {
         let Instance { name, vrid, priority, interval, addresses, profile, .. } = one;
         let version = profile.version();
+        // Only as an owner it does not wait.
+        let state = if *priority == 255 { "MASTER" } else { "BACKUP" };
         write!(
             text,
             "vrrp_instance {name} {{\n  \
                interface {INTERFACE}\n  \
-               state BACKUP\n  \
+               state {state}\n  \
                version {version}\n  \
                virtual_router_id {vrid}\n  \
                priority {priority}\n  \

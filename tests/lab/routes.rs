@@ -216,9 +216,11 @@ fn routes_and_rules_come_and_go_and_are_known_again() {
     }
 
     lab.changes.clear();
+    let cache = lab.monitor.cache().clone();
     for route in &routes {
-        assert_eq!(lab.one(Request::DeleteRoute(route)), Outcome::Done(None), "{route:?}");
-        assert_eq!(lab.one(Request::DeleteRoute(route)), Outcome::Unchanged, "{route:?}");
+        let resolved = Resolved::new(route, &cache).unwrap();
+        assert_eq!(lab.one(Request::DeleteRoute(&resolved)), Outcome::Done(None), "{route:?}");
+        assert_eq!(lab.one(Request::DeleteRoute(&resolved)), Outcome::Unchanged, "{route:?}");
     }
     for rule in &rules {
         assert_eq!(lab.one(Request::DeleteRule(rule)), Outcome::Done(None), "{rule:?}");
@@ -255,15 +257,90 @@ fn foreign_removal_of_routes_and_rules_is_heard() {
             && !monitor.watch().has_rule(&rules[0])
     });
     assert_eq!(reported(&lab), [(Origin::Other, false); 4]);
-    // Another route stands there: it is not ours to delete.
+    // Another route stands there: it is not ours to delete. IPv4 goes in front of it.
     let cache = lab.monitor.cache().clone();
-    for route in &routes[1..] {
+    for (route, done) in routes[1..].iter().zip([Outcome::Done(None), Outcome::Unchanged]) {
         let resolved = Resolved::new(route, &cache).unwrap();
-        assert_eq!(lab.one(Request::AddRoute(&resolved)), Outcome::Unchanged);
-        assert_eq!(lab.one(Request::DeleteRoute(route)), Outcome::Unchanged);
+        assert_eq!(lab.one(Request::AddRoute(&resolved)), done);
+        assert_eq!(lab.one(Request::DeleteRoute(&resolved)), done);
     }
     let shown = lab.namespace.try_ip("route show 203.0.113.0/24").unwrap();
     assert!(shown.contains("192.0.2.9"), "{shown}");
+}
+
+/// netlink:N-56: an IPv4 route stands in front of others in its place, in any table, and only it is
+/// deleted: by its ways out, even among our own.
+#[test]
+fn an_ipv4_route_stands_beside_others() {
+    let mut lab = lab(monitor::ROOM);
+    let net = &lab.namespace;
+    let first = |lab: &Lab, table: &str| {
+        let shown = lab.namespace.try_ip(&format!("route show default table {table}")).unwrap();
+        let first = shown.lines().next().unwrap_or_default().to_owned();
+        (first.split(" dev ").next().unwrap_or_default().to_owned(), shown.lines().count())
+    };
+    for table in ["main", "100"] {
+        net.ip(&format!("route add default via 192.0.2.9 table {table} proto dhcp"));
+    }
+    let default = |via: &str, table| {
+        route(RouteKind::Unicast, "0.0.0.0/0", table, vec![hop(via, Some("eth0"))])
+    };
+    for (number, table) in [(254, "main"), (100, "100")] {
+        let several = Route {
+            next_hops: vec![hop("192.0.2.4", Some("eth0")), hop("192.0.2.3", Some("eth0"))],
+            ..default("192.0.2.2", number)
+        };
+        // The last one is what the other program has.
+        let all = [
+            default("192.0.2.2", number),
+            default("192.0.2.3", number),
+            several,
+            default("192.0.2.9", number),
+        ];
+        lab.monitor.set_watch(&all, &[]).unwrap();
+        add(&mut lab, &all);
+        lab.until_known("all are there", |monitor| {
+            all.iter().all(|route| monitor.watch().has_route(route))
+        });
+        assert_eq!(first(&lab, table).0, "default via 192.0.2.9");
+        let cache = lab.monitor.cache().clone();
+        for (left, route) in (0..all.len()).rev().zip(&all) {
+            let resolved = Resolved::new(route, &cache).unwrap();
+            assert_eq!(lab.one(Request::DeleteRoute(&resolved)), Outcome::Done(None));
+            assert_eq!(lab.one(Request::DeleteRoute(&resolved)), Outcome::Unchanged);
+            lab.until_known("the others are there", |monitor| {
+                all.iter().filter(|route| monitor.watch().has_route(route)).count() == left
+            });
+        }
+        assert_eq!(first(&lab, table), ("default via 192.0.2.9".to_owned(), 1));
+    }
+}
+
+/// netlink:N-56: what stands in the place of an IPv6 route is found.
+#[test]
+fn what_is_in_the_place_of_an_ipv6_route_is_found() {
+    let mut lab = lab(monitor::ROOM);
+    lab.namespace.ip("-6 route add default via 2001:db8::9 dev eth0 proto ra");
+    lab.namespace.ip("-6 route add 2001:db8:1::/48 via 2001:db8::9 dev eth0 proto static");
+    let cache = lab.monitor.cache().clone();
+    let mut find = |route: &Route| match lab.one(Request::FindRoute(route)) {
+        Outcome::Found(Some(found)) => found,
+        other => panic!("{other:?}"),
+    };
+    for (destination, words) in [
+        ("::/0", "default via 2001:db8::9 dev eth0 proto ra metric 1024"),
+        ("2001:db8:1::/48", "2001:db8:1::/48 via 2001:db8::9 dev eth0 proto static metric 1024"),
+    ] {
+        let same = unicast(destination, "2001:db8::9");
+        let found = find(&same);
+        assert_eq!(found.words(&cache), words);
+        assert!(found.does_the_same(&same, &cache));
+        assert!(!found.does_the_same(&unicast(destination, "2001:db8::8"), &cache));
+        let lower = Route { metric: Some(5), ..same };
+        assert!(!found.is_in_place_of(&lower));
+    }
+    let nothing = route(RouteKind::Unicast, "2001:db8:2::/48", 254, vec![hop("2001:db8::9", None)]);
+    assert!(!find(&nothing).is_in_place_of(&nothing));
 }
 
 /// netlink:N-58: the kernel does not say that routes went with their link or source address.

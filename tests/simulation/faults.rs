@@ -28,6 +28,7 @@ pub enum Undo {
 
 /// Names of all faults; a long run has to have had each.
 pub const ALL: &[&str] = &[
+    "adverts of another pair",
     "adverts refused",
     "announcement asked for",
     "carrier lost",
@@ -144,7 +145,7 @@ impl World {
     fn network_fault(&mut self, segment: usize, n: usize, length: Duration) {
         let nodes = self.nodes.len();
         let other = (n + 1 + self.chance.faults.index(nodes - 1)) % nodes;
-        let kind = self.chance.faults.below(12);
+        let kind = self.chance.faults.below(13);
         match kind {
             0..=3 => {
                 let faults = &mut self.chance.faults;
@@ -212,6 +213,7 @@ impl World {
                 self.nodes[n].mute = true;
                 self.later(length, Happening::Undo(Undo::Mute { node: n }));
             }
+            10 => self.other_pair(segment, length),
             _ => self.partition(segment, length),
         }
     }

@@ -220,6 +220,17 @@ impl World {
         let Some(process) = &self.nodes[n].process else { return };
         let Some(interface) = process.engine.interface(&name) else { return };
         note!(self, node n, "hears {}", self.describe_packet(packet));
+        if packet.of_another_pair {
+            let before = self.election(n);
+            self.feed(n, Event::Received(packet.received(interface)));
+            let after = self.election(n);
+            self.coverage.check("another pair changes nothing");
+            if before != after {
+                let packet = self.describe_packet(packet);
+                self.violated(format!("n{n} hears {packet} of another pair\n{before}\n{after}"));
+            }
+            return;
+        }
         let expectation = self.before_packet(n, packet);
         self.feed(n, Event::Received(packet.received(interface)));
         self.after_packet(n, packet, expectation);

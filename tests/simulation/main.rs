@@ -25,6 +25,7 @@ mod kernel;
 mod life;
 mod network;
 mod node;
+mod other_pair;
 mod packet;
 mod plan;
 mod random_plan;

@@ -247,6 +247,8 @@ impl World {
         InterfaceState {
             present: true,
             up: interface.up,
+            port: false,
+            mac: Some(mac(index, node)),
             ipv4: interface.ipv4.then(|| host.ipv4(index)),
             ipv6: interface.ipv6.then(|| host.ipv6()),
         }

@@ -20,6 +20,8 @@ pub struct Packet {
     pub interval: Centiseconds,
     pub version: Version,
     pub vrid: Vrid,
+    /// The sender is no router of the plan, and announces none of its addresses.
+    pub of_another_pair: bool,
     message: Vec<u8>,
 }
 
@@ -79,6 +81,7 @@ impl Packet {
             interval,
             version: settings.version,
             vrid: settings.vrid,
+            of_another_pair: false,
             message,
         }
     }

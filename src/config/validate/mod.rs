@@ -14,6 +14,7 @@ use super::machine::Machine;
 use super::model::{Instance, Model, Tracking};
 use super::read::Reading;
 use super::reader::join;
+use super::routes::{Prefix, TableId};
 use crate::units::Family;
 
 /// Looks at a model and adds what it finds.
@@ -41,7 +42,9 @@ pub fn validate(
     checker.identifiers(&reading.incomplete);
     addresses::shared(&mut checker);
     groups::check(&mut checker);
+    checker.routes();
     checker.interfaces();
+    checker.characters();
 }
 
 /// What the checks share.
@@ -125,6 +128,85 @@ impl<'a> Checker<'a> {
                 );
                 break;
             }
+        }
+    }
+
+    /// Two routes in one place: which of them is used depends on which comes last, and IPv6 has but
+    /// one of them (`netlink:N-56`).
+    fn routes(&mut self) {
+        let mut first: HashMap<(TableId, Prefix, u8, u32), (&Instance, usize)> = HashMap::new();
+        for instance in &self.model.instances {
+            for (index, route) in instance.routes.iter().enumerate() {
+                // netlink:N-57
+                let (metric, more) = match (route.metric.unwrap_or(0), route.destination.family()) {
+                    (0, Family::V6) => (1024, 1024),
+                    (metric, Family::V4 | Family::V6) => (metric, 100),
+                };
+                let key = (route.table, route.destination, route.tos, metric);
+                let Some((other, place)) = first.insert(key, (instance, index)) else { continue };
+                let key = "virtual_routes";
+                let what = match route.destination.family() {
+                    Family::V4 => "the one that is added last is used",
+                    Family::V6 => "the kernel takes only one of them",
+                };
+                let to = match route.destination {
+                    Prefix { len: 0, .. } => "default".to_owned(),
+                    prefix => prefix.to_string(),
+                };
+                let message = format!(
+                    "{}: there is another route to {to} with this metric: {what}",
+                    name_of(instance, key)
+                );
+                let here = self.place(instance, &[Step::Key(key), Step::Index(index)]);
+                let there = self.place(other, &[Step::Key(key), Step::Index(place)]);
+                let metric = metric.saturating_add(more);
+                self.found.push(
+                    Diagnostic::warning(here, message)
+                        .related(there, format!("in {}", other.name))
+                        .help(format!("add \"metric {metric}\" to the one that is to be second")),
+                );
+            }
+        }
+    }
+
+    /// Interfaces that no virtual router can be on, or not as it is meant.
+    fn characters(&mut self) {
+        let Some(machine) = self.machine else { return };
+        let mut seen = HashSet::new();
+        for instance in &self.model.instances {
+            let name = &*instance.interface;
+            if name.is_empty() || !seen.insert(name) {
+                continue;
+            }
+            let Some(character) = machine.character(name) else { continue };
+            let (what, help) = if let Some(master) = &character.port_of {
+                (
+                    format!("{name} is a port of {master}, which gets all adverts in its place"),
+                    format!("write interface = \"{master}\""),
+                )
+            } else if character.loopback {
+                (
+                    format!("{name} leads back to this machine: no other router is on it"),
+                    "write the interface by which the routers reach each other; an address on \
+                     another one has \"dev\""
+                        .to_owned(),
+                )
+            } else if !character.multicast {
+                (
+                    format!("{name} takes no multicast packets, and adverts are such"),
+                    format!("set it up with: ip link set {name} multicast on"),
+                )
+            } else if !character.resolves {
+                (
+                    format!("{name} has no ARP: no host is told that an address has moved"),
+                    format!(
+                        "set it up with: ip link set {name} arp on; or ignore this on a tunnel"
+                    ),
+                )
+            } else {
+                continue;
+            };
+            self.warning(instance, "interface", &what, &help);
         }
     }
 

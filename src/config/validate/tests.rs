@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use super::addresses::packet_capacity;
 use crate::config::diagnostic::Severity;
-use crate::config::machine::Machine;
+use crate::config::machine::{Character, Machine};
 use crate::config::parse;
 use crate::units::{Family, Version};
 
@@ -243,5 +243,61 @@ fn a_host_has_an_address_of_a_host() {
     only(&one("255.255.255.255"), Severity::Error, "cannot be the address of a host");
     for address in ["10.0.0.1/31", "10.0.0.0/31", "10.0.0.255/23", "10.0.0.255", "fe80::ff/120"] {
         assert_eq!(found(&one(address), None), Vec::<String>::new(), "{address}");
+    }
+}
+
+#[test]
+fn interfaces_without_use_are_named_with_what_to_write() {
+    fn of(name: &str) -> Option<Character> {
+        let ethernet =
+            Character { port_of: None, loopback: false, multicast: true, resolves: true };
+        Some(match name {
+            "lo" => Character { loopback: true, multicast: false, ..ethernet },
+            "port" => Character { port_of: Some("br0".into()), ..ethernet },
+            "wg0" => Character { multicast: false, resolves: false, ..ethernet },
+            "noarp" => Character { resolves: false, ..ethernet },
+            _ => ethernet,
+        })
+    }
+    let names = ["lo", "port", "wg0", "noarp", "eth0"];
+    let machine = Machine::of(names.map(Into::into).to_vec(), vec![]).with(of);
+    let found = |name: &str| {
+        let text = format!(
+            "[vrrp.instance.a]\ninterface = \"{name}\"\nvirtual_router_id = 7\n\
+             virtual_addresses = [\"10.0.0.1/24\"]\n"
+        );
+        let found = parse(&text, Some(&machine)).diagnostics;
+        assert!(found.iter().all(|found| found.severity == Severity::Warning), "{found:#?}");
+        found.into_iter().map(|found| (found.message, found.help)).collect::<Vec<_>>()
+    };
+    for (name, message, help) in [
+        ("lo", "lo leads back to this machine", "write the interface by which"),
+        ("port", "port is a port of br0", "write interface = \"br0\""),
+        ("wg0", "wg0 takes no multicast packets", "ip link set wg0 multicast on"),
+        ("noarp", "noarp has no ARP", "ip link set noarp arp on"),
+    ] {
+        let found = found(name);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].0.starts_with(&format!("vrrp.instance.a.interface: {message}")));
+        assert!(found[0].1.as_ref().unwrap().contains(help), "{found:#?}");
+    }
+    assert_eq!(found("eth0"), []);
+}
+
+#[test]
+fn routes_in_one_place_need_a_metric() {
+    let of = |routes: &str| found(&format!("{ONE}virtual_routes = [{routes}]"), None);
+    let v4 = "\"default via 10.0.0.8\", \"default via 10.0.0.9\"";
+    let said = of(v4);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("there is another route to default with this metric: the one that"));
+    let said = of("\"2001:db8::/32 via fe80::8 dev eth0\", \"2001:db8::/32 via fe80::9 dev eth0\"");
+    assert!(said[0].contains("the kernel takes only one of them"), "{said:#?}");
+    for apart in [
+        "\"default via 10.0.0.8\", \"default via 10.0.0.9 metric 100\"",
+        "\"default via 10.0.0.8\", \"default via 10.0.0.9 table 100\"",
+        "\"default via 10.0.0.8\", \"10.1.0.0/16 via 10.0.0.9\"",
+    ] {
+        assert_eq!(of(apart), Vec::<String>::new());
     }
 }

@@ -1,6 +1,6 @@
 //! Every way in which a verdict comes about.
 
-use super::super::status::{Hold, MasterStatus, Refused};
+use super::super::status::{Crash, Hold, MasterStatus, Refused};
 use super::*;
 
 /// Master of two instances, and backup of one.
@@ -35,6 +35,7 @@ fn master(address: &str, age: f64) -> Option<MasterStatus> {
         address: address.parse().unwrap(),
         priority: 100,
         advertisement_interval: 1.0,
+        addresses_differ: false,
         heard_age: age,
     })
 }
@@ -98,6 +99,38 @@ fn another_master_that_was_heard_within_its_down_interval_is_a_split_brain() {
         i.routers[0].rival.as_mut().unwrap().advertisement_interval = 2.0;
     };
     says(State::Master, slow, &split("3.7 s"));
+}
+
+#[test]
+fn a_master_that_discards_another_list_is_no_matter_of_the_network() {
+    let rival = |priority| {
+        move |i: &mut InstanceStatus| {
+            i.routers[0].rival = master("192.168.1.3", 0.4);
+            let rival = i.routers[0].rival.as_mut().unwrap();
+            (rival.priority, rival.addresses_differ) = (priority, true);
+        }
+    };
+    let too = |priority| {
+        format!(
+            "SPLIT: lan: 192.168.1.3 is MASTER too (priority {priority}, ours 150), heard 0.4 s ago"
+        )
+    };
+    let text = "SPLIT: lan: 192.168.1.3 is MASTER too: it discards our adverts, its list differs";
+    for priority in [100, 150] {
+        says(State::Master, rival(priority), text);
+    }
+    // To that one we give way.
+    says(State::Master, rival(151), &too(151));
+    let mut document = base(State::Master);
+    rival(100)(&mut document.instances.as_mut().unwrap()[0]);
+    document.conclude();
+    let warning = document.warnings.iter().find(|w| w.kind == WarningKind::SplitBrain).unwrap();
+    assert_eq!(
+        warning.text,
+        "lan: 192.168.1.3 is MASTER too (priority 100, ours 150), heard 0.4 s ago; 192.168.1.3 \
+         discards our adverts since its list differs (keepalived before 2.3.3 does): give both \
+         the same list (virtual_addresses)"
+    );
 }
 
 #[test]
@@ -215,12 +248,12 @@ fn a_hold_and_a_lowered_priority() {
     says(
         State::Backup,
         held(None),
-        "DEGRADED: lan: an operator holds it as backup until \"steadfast release lan\"; BACKUP of 1/1",
+        "DEGRADED: lan: it is held as backup until \"steadfast release lan\"; BACKUP of 1/1",
     );
     says(
         State::Backup,
         held(Some(61.0)),
-        "DEGRADED: lan: an operator holds it as backup for 1 min 1 s more; BACKUP of 1/1",
+        "DEGRADED: lan: it is held as backup for 1 min 1 s more; BACKUP of 1/1",
     );
     let lowered = |i: &mut InstanceStatus| i.effective_priority = 60;
     says(
@@ -288,14 +321,45 @@ fn nothing_configured_and_a_process_started_again() {
     let mut document = base(State::Master);
     document.daemon.vrrp_restarts = 1;
     document.daemon.vrrp.as_mut().unwrap().uptime = 2.0;
+    // The process is new for another reason: an upgrade.
+    concludes(document.clone(), MASTER);
+    let crash = |age, in_a_minute, handed_over| {
+        let end = "vrrp process 77 was killed by SIGSEGV".to_owned();
+        let (ran, loop_stood, loop_late_max) = (None, None, None);
+        let last_lines = Vec::new();
+        Some(Crash {
+            age,
+            end,
+            in_a_minute,
+            handed_over,
+            ran,
+            loop_stood,
+            loop_late_max,
+            last_lines,
+        })
+    };
+    let killed = "vrrp process 77 was killed by SIGSEGV";
+    let degraded = |rest: &str| format!("DEGRADED: {rest}; MASTER of 2/2");
+    // The rest is among the warnings.
+    let times =
+        |times| degraded(&format!("the vrrp process crashed {times} times within a minute"));
+    document.daemon.vrrp_crash = crash(2.0, 1, false);
+    concludes(document.clone(), &degraded(&format!("{killed}; started again")));
+    // Whatever else there is to say about the processes.
+    document.warnings.push(ended(WarningKind::Process, 70.0));
+    document.daemon.vrrp_crash = crash(2.0, 3, false);
+    concludes(document.clone(), &times(3));
+    document.daemon.vrrp_crash = crash(2.0, 5, true);
+    concludes(document.clone(), &times(5));
+    document.daemon.vrrp_crash = crash(61.0, 5, true);
+    let past = "OK: MASTER of 2/2 (2 warnings ended, the last 1 min 1 s ago)";
+    concludes(document.clone(), past);
+    document.instances = None;
+    document.daemon.vrrp_starts_in = Some(7.9);
     concludes(
-        document.clone(),
-        "DEGRADED: the vrrp process had to be started again 1 time: see the log; MASTER of 2/2",
+        document,
+        "DEAD: the vrrp process crashed 5 times within a minute, and is started again in 7.9 s",
     );
-    document.daemon.vrrp.as_mut().unwrap().uptime = 61.0;
-    concludes(document.clone(), "OK: MASTER of 2/2 (1 warning ended 1 min 1 s ago)");
-    document.daemon.vrrp.as_mut().unwrap().uptime = 301.0;
-    concludes(document, MASTER);
 }
 
 #[test]

@@ -100,8 +100,8 @@ fn the_state_that_was_asked_for_is_no_error() {
         (replace, Errno::EEXIST, false),
         (Request::AddRoute(&resolved), Errno::EEXIST, true),
         (Request::AddRoute(&resolved), Errno::ENETUNREACH, false),
-        (Request::DeleteRoute(&route), Errno::ESRCH, true),
-        (Request::DeleteRoute(&route), Errno::ENOENT, false),
+        (Request::DeleteRoute(&resolved), Errno::ESRCH, true),
+        (Request::DeleteRoute(&resolved), Errno::ENOENT, false),
         (Request::AddRule(&rule), Errno::EEXIST, true),
         (Request::DeleteRule(&rule), Errno::ENOENT, true),
         (Request::DeleteRule(&rule), Errno::ESRCH, false),
@@ -116,7 +116,7 @@ fn the_state_that_was_asked_for_is_no_error() {
                 assert!(!satisfied, "{request:?} {errno}");
                 assert_eq!(error.errno, errno);
             }
-            other @ (Outcome::Done(_) | Outcome::Lost) => panic!("{other:?}"),
+            other @ (Outcome::Done(_) | Outcome::Found(_) | Outcome::Lost) => panic!("{other:?}"),
         }
     }
 }

@@ -196,3 +196,28 @@ fn a_new_picture_is_compared_with_the_old() {
     old.replace(new, &mut changes);
     assert_eq!(changes, []);
 }
+
+#[test]
+fn ports_of_what_takes_all_packets_are_known() {
+    for (kind, takes_all) in [
+        ("bridge", true),
+        ("bond", true),
+        ("team", true),
+        ("openvswitch", true),
+        ("vrf", false),
+        ("macvlan", false),
+    ] {
+        let mut cache = Cache::new();
+        let port = Link { master: Some(LinkIndex(2)), ..link(1, "a") };
+        apply(&mut cache, Event::Link(port));
+        // Its master is not known yet.
+        assert!(!cache.interface("a", |_| false).unwrap().port);
+        apply(&mut cache, Event::Link(Link { kind: Some(kind.into()), ..link(2, "m") }));
+        assert_eq!(cache.interface("a", |_| false).unwrap().port, takes_all, "{kind}");
+        let master = cache.taken_by(cache.link_named("a").unwrap());
+        assert_eq!(master.map(|link| &*link.name), takes_all.then_some("m"), "{kind}");
+        assert!(!cache.interface("m", |_| false).unwrap().port);
+        apply(&mut cache, Event::Link(link(1, "a")));
+        assert!(!cache.interface("a", |_| false).unwrap().port);
+    }
+}

@@ -23,6 +23,8 @@ impl Shell {
         let mut refused = false;
         while let Some(action) = self.engine.poll_urgent() {
             if action == Action::DrainSockets {
+                // What is owed does not wait for that.
+                refused |= self.transmit(now);
                 self.drain();
             }
             let Action::SendAdvert { router, priority, interval } = action else { continue };
@@ -86,18 +88,30 @@ impl Shell {
         refused
     }
 
-    /// Reads all packets that wait, since the process stood still; not longer than the engine
-    /// allows.
+    /// Reads all packets that wait, since the process stood still or a master seems to be gone; not
+    /// longer than the engine allows.
     fn drain(&mut self) {
         let until = self.engine.next_deadline();
-        for (interface, family) in self.links.sockets() {
+        let mut sockets = std::mem::take(&mut self.to_drain);
+        sockets.clear();
+        if self.engine.sockets_to_drain(|interface, family| sockets.push((interface, family))) {
+            sockets.sort_unstable();
+            sockets.dedup();
+        } else {
+            sockets.extend(self.links.sockets());
+        }
+        let broken_off = sockets.iter().any(|&(interface, family)| {
             while self.receive(interface, family) {
                 if until.is_some_and(|until| clock::now() >= until) {
-                    return;
+                    return true;
                 }
             }
+            false
+        });
+        self.to_drain = sockets;
+        if !broken_off {
+            self.engine.handle(Event::SocketsDrained, clock::now());
         }
-        self.engine.handle(Event::SocketsDrained, clock::now());
     }
 
     /// Reads packets of one socket; `true`: perhaps there are more.

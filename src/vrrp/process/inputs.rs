@@ -96,10 +96,16 @@ impl Shell {
 
     /// Sees what an interface is now, and tells the engine.
     pub(super) fn sync_link(&mut self, id: InterfaceId, name: &str) {
+        let now = clock::now();
+        let cache = self.kernel.monitor.cache();
+        let index = cache.link_named(name).map(|link| link.index);
+        if let Some(state) = self.links.renamed(id, index, cache) {
+            self.engine.handle(Event::Interface { interface: id, state }, now);
+            self.send_adverts(now);
+        }
         let kernel = &self.kernel;
         let found = kernel.monitor.cache().interface(name, |address| kernel.moves(address));
         let (reports, trouble) = self.links.sync(id, found.as_ref());
-        let now = clock::now();
         for state in reports {
             self.engine.handle(Event::Interface { interface: id, state }, now);
         }

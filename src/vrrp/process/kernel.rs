@@ -21,7 +21,7 @@ use crate::netlink::cache::{Change, What};
 use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
-use crate::netlink::route::Resolved;
+use crate::netlink::route::{Resolved, Standing};
 use crate::system::clock;
 use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
@@ -36,6 +36,18 @@ struct Token {
     route: bool,
     /// It asks whether the address, which is there, is open.
     asks: bool,
+    /// It asks which route is in the place of one that could not be added.
+    finds: bool,
+}
+
+/// A request whose answer does not say enough.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Doubt {
+    /// What to say when it is not as asked for.
+    Unless(Errno),
+    /// Another route may be in the place of one that was to be added: this one, if it could be
+    /// found.
+    InTheWay(Option<Standing>),
 }
 
 /// The answer to a request: what [`Event::Acknowledged`](crate::vrrp::Event::Acknowledged) wants.
@@ -64,6 +76,8 @@ pub struct Kernel {
     in_flight: BTreeMap<ObjectId, u32>,
     /// The link that an address was put on: that may have another name when it is removed.
     places: BTreeMap<ObjectId, LinkIndex>,
+    /// The same of each next hop of a route.
+    ways: BTreeMap<ObjectId, Vec<Option<LinkIndex>>>,
     opening: Opening,
     /// Since an address opened, or was given up, nobody looked at what there is.
     opened: bool,
@@ -71,9 +85,8 @@ pub struct Kernel {
     dirty: BTreeSet<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
     unheard: BTreeSet<ObjectId>,
-    /// Requests whose answer is lost, or does not say enough: the cache has to tell. With what to
-    /// say when it is not as asked for.
-    lost: Vec<(Token, Errno)>,
+    /// Requests whose answer is lost, or does not say enough: the cache has to tell.
+    lost: Vec<(Token, Doubt)>,
     /// Addresses that were to be added and were there already.
     there: Vec<ObjectId>,
     /// Links that were deleted. One of the same number that comes later is another one.
@@ -98,6 +111,7 @@ impl Kernel {
             watched: Vec::new(),
             in_flight: BTreeMap::new(),
             places: BTreeMap::new(),
+            ways: BTreeMap::new(),
             opening: Opening::default(),
             opened: false,
             dirty: BTreeSet::new(),
@@ -155,6 +169,7 @@ impl Kernel {
         }
         self.unheard.retain(|object| engine.object(*object).is_some());
         self.places.retain(|object, _| engine.object(*object).is_some());
+        self.ways.retain(|object, _| engine.object(*object).is_some());
         self.monitor.set_watch(&routes, &rules)
     }
 
@@ -195,7 +210,7 @@ impl Kernel {
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
         let route = matches!(engine.object(object), Some(Object::Route(_)));
-        let token = Token { object, present, route, asks: false };
+        let token = Token { object, present, route, asks: false, finds: false };
         if self.opening.forget(object) {
             self.finish(Token { present: true, ..token }, Ok(()), None);
         }
@@ -217,11 +232,25 @@ impl Kernel {
             (Some(Object::Route(route)), _) if present => match Resolved::new(route, cache) {
                 Ok(route) => {
                     resolved = route;
+                    self.ways.insert(object, resolved.links().into());
                     Ok(Request::AddRoute(&resolved))
                 }
                 Err(missing) => Err((Errno::ENODEV, Some(missing.to_string().into()))),
             },
-            (Some(Object::Route(route)), _) => Ok(Request::DeleteRoute(route)),
+            (Some(Object::Route(route)), _) if self.monitor.watch().is_lent(route) => {
+                // It stays with whom it belongs to.
+                self.monitor.lend(route, false);
+                return self.finish(token, Ok(()), None);
+            }
+            (Some(Object::Route(route)), _) => {
+                // The interfaces may have other names by now.
+                let index = |name: &str| cache.link_named(name).map(|link| link.index);
+                resolved = match self.ways.remove(&object) {
+                    Some(links) => Resolved::added(route, links),
+                    None => Resolved::to_delete(route, index),
+                };
+                Ok(Request::DeleteRoute(&resolved))
+            }
             (Some(Object::Rule(rule)), _) => {
                 Ok(if present { Request::AddRule(rule) } else { Request::DeleteRule(rule) })
             }
@@ -307,6 +336,11 @@ impl Kernel {
         !self.lost.is_empty()
     }
 
+    /// Whether [`Kernel::send`] has something to send.
+    pub fn has_unsent(&self) -> bool {
+        self.commands.has_unsent()
+    }
+
     /// The links that were deleted since this was asked last.
     pub fn take_gone(&mut self) -> BTreeSet<LinkIndex> {
         std::mem::take(&mut self.gone)
@@ -327,7 +361,7 @@ impl Kernel {
         // Not all of thousands at once.
         for _ in 0..BATCH {
             let Some((object, link, address)) = self.opening.take_due(now) else { return };
-            let token = Token { object, present: true, route: false, asks: true };
+            let token = Token { object, present: true, route: false, asks: true, finds: false };
             match self.commands.push(Request::Ask(link, address), token) {
                 Ok(()) => *self.in_flight.entry(object).or_default() += 1,
                 // Too much to do: later.
@@ -355,16 +389,25 @@ impl Kernel {
         if !token.asks && !matches!(answer.outcome, Outcome::Done(_)) {
             self.unheard.remove(&token.object);
         }
+        if token.finds {
+            let found = match answer.outcome {
+                Outcome::Found(found) => found,
+                Outcome::Done(_) | Outcome::Unchanged | Outcome::Refused(_) | Outcome::Lost => None,
+            };
+            return self.lost.push((token, Doubt::InTheWay(found)));
+        }
         match answer.outcome {
             Outcome::Done(_) if token.asks => self.open_or_not(token, true, now),
-            Outcome::Unchanged | Outcome::Refused(_) | Outcome::Lost if token.asks => {
+            Outcome::Unchanged | Outcome::Found(_) | Outcome::Refused(_) | Outcome::Lost
+                if token.asks =>
+            {
                 self.open_or_not(token, false, now);
             }
             // What the mirror does not know as ours is somebody else's.
             Outcome::Unchanged if token.route && token.present => {
-                self.lost.push((token, Errno::EEXIST));
+                self.lost.push((token, Doubt::InTheWay(None)));
             }
-            Outcome::Done(_) | Outcome::Unchanged => {
+            Outcome::Done(_) | Outcome::Unchanged | Outcome::Found(_) => {
                 if token.present && answer.outcome == Outcome::Unchanged {
                     self.there.push(token.object);
                 }
@@ -381,7 +424,7 @@ impl Kernel {
             }
             Outcome::Lost => {
                 self.opening.forget(token.object);
-                self.lost.push((token, Errno::EAGAIN));
+                self.lost.push((token, Doubt::Unless(Errno::EAGAIN)));
             }
         }
     }

@@ -8,7 +8,7 @@ use std::io;
 use super::receive::{Datagram, Receiver};
 use super::shell::Shell;
 use super::watches::{Spawner, Watch};
-use crate::netlink::cache::Interface;
+use crate::netlink::cache::{Cache, Interface};
 use crate::netlink::link::LinkIndex;
 use crate::system::clock;
 use crate::units::Family;
@@ -99,8 +99,8 @@ impl Links {
     }
 
     /// All sockets.
-    pub fn sockets(&self) -> Vec<(InterfaceId, Family)> {
-        self.sockets.keys().copied().collect()
+    pub fn sockets(&self) -> impl Iterator<Item = (InterfaceId, Family)> {
+        self.sockets.keys().copied()
     }
 
     /// Whether some socket could not be opened, so that it has to be tried again.
@@ -116,6 +116,21 @@ impl Links {
         known.index = None;
         let was_present = known.state.is_some_and(|state| state.present);
         was_present.then(|| (id, *known.state.insert(InterfaceState::default())))
+    }
+
+    /// What the engine has to know before [`Links::sync`] when the link of an interface has another
+    /// name now and is up: priority 0 can still leave by it. `found`: the link that has the name.
+    pub fn renamed(
+        &self,
+        id: InterfaceId,
+        found: Option<LinkIndex>,
+        cache: &Cache,
+    ) -> Option<InterfaceState> {
+        let known = self.known.get(&id)?;
+        let index = known.index.filter(|index| Some(*index) != found)?;
+        let state = known.state.filter(|state| state.present)?;
+        let up = cache.link(index)?.flags.up();
+        up.then_some(InterfaceState { present: false, up, ..state })
     }
 
     /// Sees what an interface is now, opens and closes its sockets, and says what the engine has
@@ -168,6 +183,8 @@ impl Links {
         let state = found.map_or_else(InterfaceState::default, |found| InterfaceState {
             present: true,
             up: found.link.flags.up(),
+            port: found.port,
+            mac: found.link.mac,
             // A router that can not hear others must not become master; those of the other family
             // can.
             ipv4: found.ipv4.filter(|_| !known.deaf.contains(&Family::V4)),
@@ -242,7 +259,7 @@ mod tests {
     }
 
     fn sync(links: &mut Links, id: InterfaceId, link: &Link) -> Vec<(bool, bool)> {
-        let found = Interface { link, ipv4: None, ipv6: None };
+        let found = Interface { link, ipv4: None, ipv6: None, port: false };
         let (reports, trouble) = links.sync(id, Some(&found));
         assert_eq!(trouble, None);
         reports.iter().map(|state| (state.present, state.up)).collect()

@@ -112,6 +112,7 @@ fn master(heard: &Heard, now: Instant) -> MasterStatus {
         address: heard.address,
         priority: heard.priority.0,
         advertisement_interval: interval(heard.interval),
+        addresses_differ: heard.addresses_differ,
         heard_age: age(heard.at, now),
     }
 }

@@ -21,16 +21,16 @@ use super::saved::Saved;
 use super::silence::Silence;
 use super::transmit::Transmitter;
 use super::warnings::Warnings;
-use super::watches::Spawner;
+use super::watches::{Spawner, Watch};
 use crate::control::link::Ticket;
 use crate::control::record::{Kind, Level};
 use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::system::timer::Timer;
-use crate::units::Instant;
+use crate::units::{Family, Instant};
 use crate::vrrp::change::Change;
 use crate::vrrp::settings::Settings;
-use crate::vrrp::{Action, Engine, Event, InstanceId, ObjectId, Probed, RouterId};
+use crate::vrrp::{Action, Engine, Event, InstanceId, InterfaceId, ObjectId, Probed, RouterId};
 use nix::errno::Errno;
 
 /// Requests to the kernel in one slice of work. It takes some 30 us for each, and adverts that
@@ -81,6 +81,8 @@ pub struct Shell {
     /// Adverts that could not be sent and were not told of yet.
     pub(super) failed: BTreeMap<RouterId, (Errno, u32)>,
     pub(super) buffer: Buffer,
+    /// Sockets to be read before masters count as gone; kept for its memory.
+    pub(super) to_drain: Vec<(InterfaceId, Family)>,
     /// Packets came since it waited last.
     pub(super) heard: bool,
     /// Nothing but packets came since the last turn.
@@ -102,10 +104,14 @@ pub struct Shell {
     pub(super) kernel_words: BTreeMap<ObjectId, Box<str>>,
     pub(super) started_at: Instant,
     pub(super) stopping: bool,
+    /// It is to hand over and be held for so long, once it has started.
+    pub(super) stand_back: Option<Duration>,
     pub(super) end: Option<End>,
     /// The end is told.
     over: bool,
-    spawner: Option<Spawner>,
+    pub(super) spawner: Option<Spawner>,
+    /// The supervisor is gone, and another one may come.
+    pub(super) orphan: Option<Watch>,
     /// It is waited for that the channel, or the log, is writable.
     blocked: [bool; 2],
 }
@@ -157,6 +163,7 @@ impl Shell {
             forwarding: Forwarding::default(),
             failed: BTreeMap::new(),
             buffer: Buffer::default(),
+            to_drain: Vec::new(),
             heard: false,
             only_heard: false,
             more: true,
@@ -172,9 +179,11 @@ impl Shell {
             kernel_words: BTreeMap::new(),
             started_at: clock::now(),
             stopping: false,
+            stand_back: None,
             end: None,
             over: false,
             spawner: None,
+            orphan: None,
             blocked: [false; 2],
         };
         if let Some(error) = missing {
@@ -339,7 +348,7 @@ impl Shell {
         if self.kernel.take_opened() || self.kernel.has_doubts() {
             more |= self.read_netlink();
         }
-        more
+        more | self.kernel.has_unsent()
     }
 
     fn silence(&mut self, instance: InstanceId, silent: bool) {

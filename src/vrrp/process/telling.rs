@@ -38,11 +38,11 @@ impl Shell {
         let mut transition = None;
         if let Notice::Transition { instance, from, to, cause } = notice {
             self.saved.state(&self.engine, *instance);
-            let cause = words::cause(&self.engine, links, *instance, cause);
+            let why = words::cause(&self.engine, links, *instance, cause);
             let warnings = self.warnings.entry(*instance).or_default();
-            warnings.changed(*from, *to, &cause, now);
-            let (from, to) = (words::state(*from), words::state(*to));
-            transition = Some(Transition { from, to, cause });
+            warnings.changed(*from, *to, &why, now);
+            let (from, to) = (words::from_state(*from, cause), words::state(*to));
+            transition = Some(Transition { from, to, cause: why });
         }
         if let Notice::FaultChanged { instance, reason } = notice {
             let why = words::fault(&self.engine, links, *instance, *reason);

@@ -11,6 +11,7 @@ use super::words::{Concern, Settled};
 use crate::control::status::{self, WarningKind};
 use crate::control::words::length;
 use crate::units::Instant;
+use crate::vrrp::validation::Reject;
 use crate::vrrp::{Engine, Heard, InstanceId, RouterId, State};
 
 /// The most warnings of one instance; the one that ended first, or the oldest, makes room.
@@ -314,10 +315,12 @@ fn counter(engine: &Engine, concern: &Concern) -> u32 {
         return 0;
     };
     match concern.kind {
-        WarningKind::BadPackets => {
+        WarningKind::BadPackets | WarningKind::VridConflict => {
             concern.reject.map_or(0, |reject| statistics.rejected.get(reject))
         }
-        WarningKind::AddressesDiffer | WarningKind::VridConflict => statistics.address_list_errors,
+        WarningKind::AddressesDiffer => statistics
+            .address_list_errors
+            .wrapping_sub(statistics.rejected.get(Reject::ForeignAddresses)),
         WarningKind::IntervalDiffers => statistics.interval_differs,
         WarningKind::SplitBrain
         | WarningKind::Process

@@ -50,13 +50,19 @@ fn interval(interval: Centiseconds) -> String {
     format!("{} s", f64::from(interval.0) / 100.0)
 }
 
+/// What an instance was before: for others, one that resumes was master all the time.
+pub const fn from_state(from: State, cause: &Cause) -> status::State {
+    if matches!(cause, Cause::Resumed { .. }) { status::State::Master } else { state(from) }
+}
+
 /// Why an instance changed its state.
 pub fn cause(engine: &Engine, links: &Cache, instance: InstanceId, cause: &Cause) -> String {
     match cause {
         Cause::Started => "started".into(),
         Cause::Owner => "priority 255: it owns the addresses".into(),
         Cause::Resumed { gap } => {
-            format!("resumed after a restart, {} after the last advert", seconds(*gap))
+            let gap = seconds(*gap);
+            format!("resumed after a restart of the vrrp process, {gap} after the last advert")
         }
         Cause::NoAdvert { master: Some(master), silence } => {
             format!("no advert from {master} for {}", seconds(*silence))
@@ -122,6 +128,17 @@ pub fn fault(engine: &Engine, links: &Cache, instance: InstanceId, reason: Fault
         FaultReason::InterfaceDown(id) => {
             format!("interface \"{}\" is down", interface(engine, id))
         }
+        FaultReason::InterfaceIsPort(id) => {
+            let own = interface(engine, id);
+            let link = links.link_named(own);
+            match link.and_then(|link| links.taken_by(link)) {
+                Some(master) => format!(
+                    "{own} is a port of {0}, so it hears no adverts: write interface = \"{0}\"",
+                    master.name
+                ),
+                None => format!("{own} was a port of another interface"),
+            }
+        }
         FaultReason::NoSourceAddress(family) => {
             let kind = match family {
                 Family::V4 => "IPv4 address",
@@ -134,8 +151,17 @@ pub fn fault(engine: &Engine, links: &Cache, instance: InstanceId, reason: Fault
             format!("interface \"{on}\" has no {kind} to send from")
         }
         FaultReason::Tracked(index) => match engine.tracked(instance).nth(usize::from(index)) {
+            Some(tracked) if tracked.in_use => {
+                let user = engine.objects(instance).find(|(_, object)| {
+                    object.tracked() && object.interfaces().any(|name| name == tracked.name)
+                });
+                let what = user.map_or_else(|| "it".into(), |(_, object)| object_words(object));
+                let is = interface_is(links, tracked.name);
+                format!("{what} needs interface \"{}\", which {is}", tracked.name)
+            }
             Some(tracked) if tracked.interface => {
-                format!("tracked interface \"{}\" is down", tracked.name)
+                let is = interface_is(links, tracked.name);
+                format!("tracked interface \"{}\" {is}", tracked.name)
             }
             Some(tracked) => format!("tracked {} is down", tracked.name),
             None => "something tracked is down".into(),
@@ -155,16 +181,12 @@ fn has_source(engine: &Engine, links: &Cache, interface: &str, family: Family) -
     })
 }
 
-/// The interface that an address was on, when that does not exist any more.
-fn missing_interface<'a>(engine: &'a Engine, links: &Cache, id: ObjectId) -> Option<&'a str> {
-    let own = &engine.settings(id.instance)?.interface;
-    let on = match engine.object(id)? {
-        Object::Address(address) | Object::Excluded(address) => {
-            address.interface.as_deref().unwrap_or(own)
-        }
-        Object::Filter | Object::Route(_) | Object::Rule(_) => return None,
-    };
-    links.link_named(on).is_none().then_some(on)
+/// What is wrong with an interface that is not up.
+fn interface_is(links: &Cache, name: &str) -> String {
+    match links.link_named(name) {
+        Some(_) => "is down".into(),
+        None => format!("does not exist (have: {})", have(links)),
+    }
 }
 
 /// The interfaces that there are; not more than fit on a line.
@@ -313,9 +335,13 @@ impl Told {
 pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&str>) -> Told {
     match notice {
         Notice::Transition { instance, from, to, cause: why } => {
-            let (from, to) = (state(*from), state(*to));
+            let (from, to) = (from_state(*from, why), state(*to));
             let why = cause(engine, links, *instance, why);
-            Told::new(Level::Notice, Kind::Transition, *instance, format!("{from} to {to}: {why}"))
+            let text = match from == to {
+                true => format!("stays {to}: {why}"),
+                false => format!("{from} to {to}: {why}"),
+            };
+            Told::new(Level::Notice, Kind::Transition, *instance, text)
         }
         Notice::PriorityChanged { instance, from, to } => {
             let text = format!("effective priority {from} to {to}");
@@ -365,19 +391,25 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             );
             Told::of_router(WarningKind::IntervalDiffers, *router, *from, text)
         }
-        Notice::AddressesDiffer { router, from, foreign: false } => {
+        Notice::AddressesDiffer { router, from } => {
             let text = format!(
                 "{from} announces other addresses with this virtual_router_id: set the same \
                  virtual_addresses on all routers"
             );
             Told::of_router(WarningKind::AddressesDiffer, *router, *from, text)
         }
-        Notice::AddressesDiffer { router, from, foreign: true } => {
+        Notice::VridConflict { router, from, theirs } => {
+            let vrid = engine.settings(router.instance).map_or(0, |s| s.vrid.get());
             let text = format!(
-                "{from} uses this virtual_router_id for addresses of which none is ours: if it \
-                 belongs to another pair of routers, give one pair another virtual_router_id"
+                "{from} (priority {theirs}) uses virtual_router_id {vrid} for other addresses \
+                 and is ignored: give one of the two pairs of routers another \
+                 virtual_router_id, or, if it is a peer, give both the same addresses"
             );
-            Told::of_router(WarningKind::VridConflict, *router, *from, text)
+            let mut told = Told::of_router(WarningKind::VridConflict, *router, *from, text);
+            if let Some(concern) = &mut told.concern {
+                concern.reject = Some(Reject::ForeignAddresses);
+            }
+            told
         }
         Notice::LowerPriority { router, from, theirs } => {
             let ours = engine.effective_priority(router.instance).unwrap_or(*theirs);
@@ -424,18 +456,23 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
                 Some(wait) => (format!("it is put back in {}", seconds(*wait)), "it was put back"),
                 None => ("this router steps down".to_owned(), "this router stepped down"),
             };
-            let gone = missing_interface(engine, links, *removed);
-            let text = |then: &str| match gone {
-                Some(gone) => {
-                    format!("interface \"{gone}\" is gone, and {what} with it; {then}")
-                }
-                None => format!(
+            let text = |then: &str| {
+                format!(
                     "somebody else removed {what}; {then}: look for another program that manages \
                      this interface"
-                ),
+                )
             };
             let (text, settled) = (text(&then), text(settled));
             Told::of_object(WarningKind::ForeignRemoval, *removed, text, settled)
+        }
+        Notice::GoneWithInterface { object: gone, interface: id } => {
+            let (what, on) = (object(engine, *gone), interface(engine, *id));
+            let is = interface_is(links, on);
+            let text = format!(
+                "interface \"{on}\" {is}, and {what} is gone with it; it is put back when the \
+                 interface is up"
+            );
+            Told::new(Level::Warning, Kind::Kernel, gone.instance, text)
         }
         Notice::KernelRefused { object: refused, present, error, retry_in } => {
             let what = object(engine, *refused);

@@ -43,6 +43,8 @@ pub enum Reject {
     Ipv4Destination,
     /// We own the addresses and `owner_ignore_adverts` is on (`vrrp:V-38`).
     OwnerIgnored,
+    /// None of the addresses is ours: another pair of routers has the same VRID (`vrrp:V-40`).
+    ForeignAddresses,
     /// Unicast: the sender is not a configured peer (`vrrp:V-41`).
     NotAPeer,
 }
@@ -68,6 +70,7 @@ impl Reject {
         Self::Checksum,
         Self::Ipv4Destination,
         Self::OwnerIgnored,
+        Self::ForeignAddresses,
         Self::NotAPeer,
     ];
 
@@ -100,6 +103,7 @@ impl Reject {
             Self::Checksum => "checksum",
             Self::Ipv4Destination => "ipv4_destination",
             Self::OwnerIgnored => "owner_ignored",
+            Self::ForeignAddresses => "foreign_addresses",
             Self::NotAPeer => "not_a_peer",
         }
     }
@@ -171,6 +175,10 @@ impl fmt::Display for Reject {
             Self::OwnerIgnored => {
                 "we own the addresses and owner_ignore_adverts is set: another router is master \
                  for them"
+            }
+            Self::ForeignAddresses => {
+                "none of its addresses is ours: another pair of routers uses the same \
+                 virtual_router_id on this network"
             }
             Self::NotAPeer => {
                 "the sender is not a configured unicast peer: add it to the peers, or find out \

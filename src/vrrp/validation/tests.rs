@@ -49,6 +49,7 @@ impl Case {
                 owner: false,
                 owner_ignore_adverts: false,
                 addresses: &[],
+                excluded: &[],
                 compare_addresses: true,
                 unicast_peers: &PEERS,
                 check_unicast_source: true,
@@ -146,6 +147,7 @@ impl Case {
                 self.expectation.owner = true;
                 self.expectation.owner_ignore_adverts = true;
             }
+            Reject::ForeignAddresses => self.expectation.addresses = &[OWN_V4, OWN_V6],
             Reject::NotAPeer if unicast => self.expectation.unicast_peers = &[OWN_V4],
             Reject::UnknownVrid
             | Reject::NotRunning

@@ -36,6 +36,20 @@ fn g_5_two_bursts() {
     }
 }
 
+/// vrrp:G-5: a shorter burst does not end a longer one that is spaced out.
+#[test]
+fn g_5_a_short_burst_within_a_long_one() {
+    let mut d = Driver::one(with(AnnounceSettings {
+        repeat: 5,
+        refresh: ms(3_000),
+        refresh_repeat: 1,
+        garp_interval: ms(1_000),
+        ..plain()
+    }));
+    d.run_for(us(3_609_375) + ms(9_000));
+    assert_eq!(times(&d, 100)[..5], [0, 2, 4, 6, 8].map(|n| ms(n * 1_000)));
+}
+
 /// vrrp:G-5: rounds: no address waits for all announcements of another.
 #[test]
 fn g_5_rounds() {
@@ -191,7 +205,7 @@ fn g_5_spacing_over_instances() {
     d.reload(&settings(vec![one("a", 51), one("b", 52), one("c", 53)]));
     d.run_for(us(3_609_375));
     // "b" loses before its turn.
-    let winner = Peer { vrid: 52, ..peer(20, 200) };
+    let winner = Peer { vrid: 52, ..peer(20, 200) }.addresses(&[v4(52)]);
     d.hear(&winner);
     d.run_for(ms(100));
     let at = d.announced(v4(51))[0];

@@ -17,7 +17,7 @@ fn changing_masters_do_not_flood_the_log() {
     d.clear();
     for round in 0..500_u16 {
         let last = 20 + (round % 2) as u8;
-        d.hear(&peer(last, 200).every(50).addresses(&[v4(7)]));
+        d.hear(&peer(last, 200).every(50).addresses(&[v4(100), v4(7)]));
         d.hear(&Peer { hop_limit: 1, ..peer(last, 200) });
         d.run_for(ms(10));
     }
@@ -25,7 +25,7 @@ fn changing_masters_do_not_flood_the_log() {
     d.run_for(ms(60_000));
     d.hear_for(&peer(30, 200), ms(20_000));
     d.clear();
-    d.hear(&peer(31, 200).addresses(&[v4(7)]));
+    d.hear(&peer(31, 200).addresses(&[v4(100), v4(7)]));
     assert_eq!(d.notices().len(), 1, "a new master is remarked");
 }
 

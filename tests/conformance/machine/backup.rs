@@ -104,6 +104,28 @@ fn s_13_priority_0() {
     }
 }
 
+/// vrrp:S-13: also when that is later than the DownTimer would have ended.
+#[test]
+fn s_13_priority_0_shortly_before_the_end() {
+    let mut d = Driver::one(instance("a"));
+    d.hear(&peer(20, 254));
+    d.run_for(us(3_609_375) - ms(100));
+    d.hear(&peer(20, 0));
+    assert_eq!(d.down(), Some(us(609_375)));
+}
+
+/// vrrp:S-13, S-14: another master after one that gave up: it is its silence that counts.
+#[test]
+fn s_14_a_master_after_one_that_gave_up() {
+    let mut d = Driver::one(instance("a"));
+    d.hear(&peer(20, 254));
+    d.hear(&peer(20, 0));
+    d.hear(&peer(30, 200));
+    d.run_for(us(3_609_375));
+    let silence = us(3_609_375);
+    assert_eq!(d.cause(), Cause::NoAdvert { master: Some(v4(30)), silence });
+}
+
 /// vrrp:S-13: the interval in it is not learned; the skew comes from the one that was.
 #[test]
 fn s_13_does_not_learn() {
@@ -287,10 +309,19 @@ fn v3_5_interval_zero() {
     assert_eq!(d.down(), Some(FULL - ms(1_000)));
     let statistics = d.engine.statistics(d.router(Family::V4)).unwrap();
     assert_eq!(statistics.rejected.get(Reject::IntervalZero), 1);
+    // Of a master that gives up, too: the whole advert is discarded.
+    octets[2] = 0;
+    let sum = u16::from_be_bytes([octets[6], octets[7]]);
+    let (sum, carry) = sum.overflowing_add(200 << 8);
+    octets[6..8].copy_from_slice(&(sum + u16::from(carry)).to_be_bytes());
+    d.hear_octets(&peer(20, 200), &octets);
+    assert_eq!(d.down(), Some(FULL - ms(1_000)));
+    let statistics = d.engine.statistics(d.router(Family::V4)).unwrap();
+    assert_eq!(statistics.rejected.get(Reject::IntervalZero), 2);
 }
 
-/// vrrp:V3-4: adverts without addresses: fine when we have none either, otherwise remarked and
-/// followed.
+/// vrrp:V3-4: adverts without addresses: fine when we have none either, otherwise of another
+/// pair (`V-40`).
 #[test]
 fn v3_4_no_addresses() {
     let mut d = Driver::one(InstanceSettings { objects: vec![excluded(101)], ..instance("a") });
@@ -306,12 +337,9 @@ fn v3_4_no_addresses() {
     d.run_for(ms(500));
     d.hear(&peer(20, 200).addresses(&[]));
     let router = d.router(Family::V4);
-    assert!(d.notices().contains(&Notice::AddressesDiffer {
-        router,
-        from: v4(20),
-        foreign: false
-    }));
-    assert_eq!(d.down(), Some(FULL));
+    let theirs = Priority(200);
+    assert!(d.notices().contains(&Notice::VridConflict { router, from: v4(20), theirs }));
+    assert_eq!(d.down(), Some(FULL - ms(500)));
     assert_eq!(d.engine.statistics(router).unwrap().address_list_errors, 1);
 }
 

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use steadfast::units::{Family, Instant};
+use steadfast::units::{Family, Instant, Mac};
 use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::{InstanceSettings, Object, Settings};
 use steadfast::vrrp::timers::Timer;
@@ -65,6 +65,8 @@ pub fn up() -> InterfaceState {
     InterfaceState {
         present: true,
         up: true,
+        port: false,
+        mac: Some(Mac([2, 0, 0, 0, 0, OWN])),
         ipv4: Some(Ipv4Addr::new(192, 0, 2, OWN)),
         ipv6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(OWN))),
     }
@@ -191,6 +193,11 @@ impl Driver {
                 let master = self.engine.state(router.instance) == Some(State::Master);
                 assert!(master || last || priority.is_stop(), "{router:?} sends as no master");
             }
+            if action == Action::DrainSockets && self.drains {
+                // The sockets are empty.
+                self.engine.handle(Event::SocketsDrained, self.now);
+                continue;
+            }
             self.log.push((self.elapsed(), action));
             self.words.extend(self.deed(&action));
             if let Action::Announce(id) = action {
@@ -200,9 +207,6 @@ impl Driver {
             match action {
                 Action::Install(object) => self.request(object, true),
                 Action::Remove(object) => self.request(object, false),
-                Action::DrainSockets if self.drains => {
-                    self.engine.handle(Event::SocketsDrained, self.now);
-                }
                 Action::SendAdvert { router, .. } => self.refuse(router),
                 Action::DrainSockets
                 | Action::Mute(_)
@@ -335,7 +339,7 @@ impl Driver {
 
     pub fn hear_announcement_on(&mut self, interface: &str, address: IpAddr) {
         let interface = self.engine.interface(interface).unwrap();
-        let mac = steadfast::units::Mac([2, 0, 0, 0, 0, 2]);
+        let mac = Mac([2, 0, 0, 0, 0, 2]);
         self.event(Event::Announced { interface, address, mac });
     }
 

@@ -30,9 +30,11 @@ fn s_40_reasons() {
         d.run_for(ms(4_000));
         let eth0 = d.engine.interface("eth0").unwrap();
         let bare = InterfaceState { ipv4: None, ipv6: None, ..up() };
+        let port = InterfaceState { port: true, ..up() };
         for (state, reason) in [
             (gone, FaultReason::InterfaceMissing(eth0)),
             (down, FaultReason::InterfaceDown(eth0)),
+            (port, FaultReason::InterfaceIsPort(eth0)),
             (bare, FaultReason::NoSourceAddress(family)),
         ] {
             d.interface("eth0", state);
@@ -49,6 +51,19 @@ fn s_40_reasons() {
         d.interface("wan", up());
         assert_eq!(d.state(), State::Backup);
     }
+}
+
+/// vrrp:S-40, S-30: an interface that has another name now can still say that its master leaves.
+#[test]
+fn s_40_renamed_interface() {
+    let mut d = Driver::master(instance("a"));
+    d.clear();
+    d.interface("eth0", InterfaceState { present: false, ..up() });
+    let eth0 = d.engine.interface("eth0").unwrap();
+    assert_eq!(d.cause(), Cause::Fault(FaultReason::InterfaceMissing(eth0)));
+    assert_eq!(d.deeds(), ["send a IPv4 0"]);
+    d.interface("eth0", InterfaceState::default());
+    assert_eq!(d.deeds(), ["send a IPv4 0"]);
 }
 
 /// vrrp:S-40: from Master priority 0, then everything is withdrawn.
@@ -70,6 +85,32 @@ fn s_40_entering() {
     d.tracker("x", TrackerState::Down);
     assert_eq!(d.deeds(), [""; 0]);
     assert_eq!(d.timer(Timer::Down(Family::V4)), None);
+}
+
+/// vrrp:S-40: a port of a bridge hears nothing, but priority 0 still leaves by it; with
+/// `dont_track_primary` as well.
+#[test]
+fn s_40_a_port_of_a_bridge() {
+    for dont_track_primary in [false, true] {
+        let mut d = Driver::master(InstanceSettings { dont_track_primary, ..instance("a") });
+        d.clear();
+        d.interface("eth0", InterfaceState { port: true, ..up() });
+        assert_eq!(d.state(), State::Fault);
+        assert_eq!(d.deeds(), ["send a IPv4 0", "remove 192.0.2.100"]);
+        d.run_for(ms(60_000));
+        assert_eq!(d.state(), State::Fault);
+        d.interface("eth0", up());
+        assert_eq!((d.state(), d.cause()), (State::Backup, Cause::Recovered));
+    }
+}
+
+/// A tracked interface may be a port: that it hears no adverts does not matter.
+#[test]
+fn a_tracked_interface_may_be_a_port() {
+    let wan = Track { tracker: Tracker::Interface("wan".into()), weight: 0, reverse: false };
+    let mut d = Driver::master(tracking(wan));
+    d.interface("wan", InterfaceState { port: true, ..up() });
+    assert_eq!(d.state(), State::Master);
 }
 
 /// vrrp:S-40: a whole Master_Down_Interval after it; an owner waits its interval and the skew.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use steadfast::config::objects::VirtualAddress;
-use steadfast::units::Version;
+use steadfast::units::{Mac, Version};
 use steadfast::vrrp::settings::{InstanceSettings, Object, OnForeignRemoval, Track, Tracker};
 use steadfast::vrrp::{Action, Cause, Event, InterfaceState, KernelError, Notice, State};
 
@@ -273,4 +273,69 @@ fn a_master_of_version_2_gives_way_when_it_heard_another_router() {
     d.hear(&peer(20, 90).version(Version::V2));
     remove_again_and_again(&mut d, ms(1_500));
     assert_eq!((d.state(), losses_as_cause(&d)), (State::Backup, true));
+}
+
+/// An address on `wan`, which counts for 10 points or not at all.
+fn on_wan(track: bool) -> InstanceSettings {
+    let wan =
+        VirtualAddress { interface: Some("wan".into()), track, ..VirtualAddress::new(v4(200), 24) };
+    let weighted = Track { tracker: Tracker::Interface("wan".into()), weight: -10, reverse: false };
+    InstanceSettings {
+        objects: vec![address(100), Object::Address(wan)],
+        track: if track { vec![weighted] } else { vec![] },
+        on_foreign_removal: OnForeignRemoval::Backup,
+        ..instance("a")
+    }
+}
+
+/// What goes with an interface that is down was not removed by anybody, and is put back when that is
+/// up; also what is not tracked, of which nothing is told.
+#[test]
+fn what_goes_with_its_interface_comes_back_with_it() {
+    for track in [true, false] {
+        let mut d = Driver::master(on_wan(track));
+        let (object, wan) = (d.objects()[1], d.engine.interface("wan").unwrap());
+        for state in [InterfaceState { up: false, ..up() }, InterfaceState::default()] {
+            d.interface("wan", state);
+            d.clear();
+            steal(&mut d, 1);
+            let told = Notice::GoneWithInterface { object, interface: wan };
+            assert_eq!(d.notices().contains(&told), track);
+            assert!(!d.notices().iter().any(|n| matches!(n, Notice::ForeignRemoval { .. })));
+            d.run_for(ms(10_000));
+            assert_eq!(d.state(), State::Master);
+            assert!(!d.engine.object_present(object));
+            d.clear();
+            d.interface("wan", up());
+            assert!(d.deeds().contains(&"install 192.0.2.200".to_owned()), "{:?}", d.deeds());
+            assert!(d.engine.object_present(object));
+        }
+        // With the interface up it was somebody else.
+        d.clear();
+        steal(&mut d, 1);
+        assert_eq!(d.state(), if track { State::Backup } else { State::Master });
+    }
+}
+
+/// Of another Ethernet address hosts are told at once: for what is on that interface, as a master.
+#[test]
+fn another_ethernet_address_is_announced() {
+    let other = |last| Some(Mac([2, 0, 0, 0, 1, last]));
+    let rounds = usize::from(instance("a").announce.repeat);
+    let mut d = Driver::master(on_wan(false));
+    d.clear();
+    d.interface("eth0", InterfaceState { mac: other(1), ..up() });
+    assert_eq!((d.announced(v4(100)).len(), d.announced(v4(200)).len()), (rounds, 0));
+    d.clear();
+    d.interface("wan", InterfaceState { mac: other(2), ..up() });
+    assert_eq!((d.announced(v4(100)).len(), d.announced(v4(200)).len()), (0, rounds));
+    d.clear();
+    // The same once more, and one that is not known.
+    d.interface("wan", InterfaceState { mac: other(2), ipv6: None, ..up() });
+    d.interface("wan", InterfaceState { mac: None, ..up() });
+    assert_eq!((d.announced(v4(100)).len(), d.announced(v4(200)).len()), (0, 0));
+    let mut d = Driver::one(instance("a"));
+    d.hear_for(&peer(20, 200), ms(5_000));
+    d.interface("eth0", InterfaceState { mac: other(1), ..up() });
+    assert_eq!((d.state(), d.announced(v4(100)).len()), (State::Backup, 0));
 }

@@ -7,6 +7,7 @@ mod backup;
 mod chance;
 mod driver;
 mod fault;
+mod foreign;
 mod given;
 mod group;
 mod hand_over;

@@ -31,13 +31,15 @@ fn s_31_the_owner() {
     assert_eq!(d.cause(), Cause::Preempted { master: v4(20), theirs: Priority(254) });
 }
 
-/// vrrp:S-32: the owner with the lower address gives way by S-25.
+/// vrrp:S-32: the owner with the lower address gives way by S-25, without a last advert, for which the
+/// other one would lower itself.
 #[test]
 fn s_32_lower_address_gives_way() {
-    let mut d = Driver::one(owner());
+    let mut d = Driver::one(InstanceSettings { higher_prio_send_advert: true, ..owner() });
     d.clear();
     d.hear(&peer(OWN + 1, 255));
     assert_eq!(d.state(), State::Backup);
+    assert!(d.adverts().is_empty());
     assert_eq!(d.cause(), Cause::HigherAddress { master: v4(OWN + 1) });
     let router = d.router(Family::V4);
     let notice = Notice::SecondOwner { router, from: v4(OWN + 1), yielding: true };
@@ -188,7 +190,7 @@ fn s_32_a_conflict_before_a_failed_hand_over() {
 fn v_40_another_owner() {
     let mut d = Driver::one(InstanceSettings { skip_check_adv_addr: true, ..owner() });
     for _ in 0..3 {
-        d.hear(&peer(1, 255).addresses(&[v4(7)]));
+        d.hear(&peer(1, 255).addresses(&[v4(100), v4(7)]));
     }
     let statistics = d.engine.statistics(d.router(Family::V4)).unwrap();
     assert_eq!(statistics.address_list_errors, 3);

@@ -112,7 +112,8 @@ fn accepted(model: &Model) {
     let interfaces: Vec<_> = engine.interfaces().map(|(id, _)| id).collect();
     for interface in interfaces {
         let (ipv4, ipv6) = (Some([192, 0, 2, 200].into()), "fe80::200".parse().ok());
-        let state = InterfaceState { present: true, up: true, ipv4, ipv6 };
+        let state =
+            InterfaceState { present: true, up: true, ipv4, ipv6, ..InterfaceState::default() };
         engine.handle(Event::Interface { interface, state }, now);
     }
     engine.handle(Event::Start, now);

@@ -113,6 +113,8 @@ fn interface_state(input: &mut Input<'_>) -> InterfaceState {
     InterfaceState {
         present: bits & 1 == 0,
         up: bits & 3 == 0,
+        port: bits & 0x33 == 0x30,
+        mac: Some(Mac([2, 0, 0, 0, 0, bits >> 5])),
         ipv4: ipv4.filter(|_| bits & 4 == 0),
         ipv6: ipv6.filter(|_| bits & 8 == 0),
     }

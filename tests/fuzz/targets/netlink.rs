@@ -130,7 +130,7 @@ pub fn objects(objects: &[Object]) {
                 let seen = seen.expect("it is ours");
                 assert_eq!(seen.is(configured, &cache), Ok(true), "{configured:?} {seen:?}");
                 octets.clear();
-                let written = route::encode_delete(&mut octets, Sequence(1), configured);
+                let written = route::encode_delete(&mut octets, Sequence(1), &resolved);
                 assert!(written.is_ok(), "{configured:?} cannot be deleted");
             }
             Object::Rule(configured) => {
@@ -153,7 +153,10 @@ pub fn removals(objects: &[Object]) {
             Object::Address(held) | Object::Excluded(held) => {
                 address::encode_delete(&mut octets, Sequence(1), LinkIndex(7), held)
             }
-            Object::Route(held) => route::encode_delete(&mut octets, Sequence(1), held),
+            Object::Route(held) => {
+                let resolved = Resolved::to_delete(held, |_| None);
+                route::encode_delete(&mut octets, Sequence(1), &resolved)
+            }
             Object::Rule(held) => rule::encode_delete(&mut octets, Sequence(1), held),
         };
         if written.is_ok() {

@@ -41,6 +41,11 @@ struct Said {
 impl Keepalived {
     /// Ready to be started.
     pub fn new(host: Host, instances: &[Instance]) -> Self {
+        Self::with(host, instances, "")
+    }
+
+    /// The same with further lines in the last instance.
+    pub fn with(host: Host, instances: &[Instance], lines: &str) -> Self {
         let files = Scratch::new();
         let fifo = files.path().join("fifo");
         mkfifo(&fifo, Mode::S_IRUSR | Mode::S_IWUSR).expect("a FIFO");
@@ -49,6 +54,8 @@ impl Keepalived {
         options.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits());
         let fifo = options.open(fifo).expect("the FIFO");
         let text = settings::keepalived(instances, &host.name, "/tmp/fifo");
+        let text = text.strip_suffix("}\n").map(|text| format!("{text}{lines}\n}}\n"));
+        let text = text.expect("an instance at the end");
         fs::write(files.path().join("keepalived.conf"), text).expect("its configuration");
         let said = Said { fifo, rest: String::new(), roles: BTreeMap::new() };
         Self { process: None, said: RefCell::new(said), files, host }
@@ -68,6 +75,11 @@ impl Keepalived {
         let said = self.said.get_mut();
         said.read();
         said.roles.clear();
+    }
+
+    /// All that it wrote to its log.
+    pub fn words(&mut self) -> String {
+        self.process.as_mut().expect("it runs").words()
     }
 
     /// What it dumps about itself. It has no other way to tell what it learned.

@@ -93,9 +93,12 @@ fn renamed_away_and_back() {
         if all_at_once {
             kill(child, Signal::SIGSTOP).unwrap();
         }
+        pair.capture.mark();
         pair.a.host.net.ip_batch("link set eth0 down\nlink set eth0 name wan0\nlink set wan0 up\n");
         if all_at_once {
             kill(child, Signal::SIGCONT).unwrap();
+            // It is up, whatever its name is.
+            pair.capture.wait_for("priority 0 of gw-a", |p| p.is_stop("gw-a"));
         }
         is_out(&mut pair, "interface \"eth0\" does not exist");
         // What has another name now is not ours, so nothing of ours is on it.
@@ -191,6 +194,37 @@ fn ports_of_a_bridge_come_and_go() {
     is_back(&mut pair);
 }
 
+/// A port hears no advert: the bridge takes them. It says priority 0, which still leaves by it.
+#[test]
+fn the_interface_becomes_a_port_of_a_bridge() {
+    let mut pair = Pair::running(&VIRTUAL);
+    let net = &pair.a.host.net;
+    net.ip("link add br-lan type bridge forward_delay 0 mcast_snooping 0");
+    net.ip("link set br-lan up");
+    pair.capture.mark();
+    net.ip("link set eth0 master br-lan");
+    pair.capture.wait_for("priority 0 of gw-a", |p| p.is_stop("gw-a"));
+    is_out(
+        &mut pair,
+        "eth0 is a port of br-lan, so it hears no adverts: write interface = \"br-lan\"",
+    );
+    let shown = String::from_utf8(pair.a.command(&["status"]).stdout).unwrap();
+    println!("{shown}");
+    assert!(shown.contains("eth0 is a port of br-lan"), "{shown}");
+    pair.watch_a().until_address("eth0", VIRTUAL_4, false);
+    // It stays out for longer than a backup waits, and also when it starts like this.
+    pair.capture.mark();
+    pair.capture.wait_for_many(5, "adverts of gw-b", |p| p.is_of_master("gw-b"));
+    pair.a.stop();
+    pair.a.start();
+    is_out(&mut pair, "eth0 is a port of br-lan");
+    pair.capture.mark();
+    pair.capture.wait_for_many(5, "adverts of gw-b", |p| p.is_of_master("gw-b"));
+    assert!(!pair.capture.packets().iter().any(|p| p.is_of_master("gw-a")));
+    pair.a.host.net.ip("link set eth0 nomaster");
+    is_back(&mut pair);
+}
+
 #[test]
 fn the_own_address_is_lost_and_back() {
     let mut pair = Pair::running(&VIRTUAL);
@@ -259,4 +293,126 @@ fn where_there_is_no_arp_nothing_is_announced() {
     pair.capture.wait_for_many(5, "adverts of gw-a", |p| p.is_of_master("gw-a"));
     let packets = pair.capture.packets();
     assert!(!packets.iter().any(|p| p.host == "gw-a" && p.announces().is_some()), "{packets:#?}");
+}
+
+/// `lan` with one address on `wan`; the second router has no `lan` fault of its own.
+fn pair_with_wan(more: &str) -> (Pair, Lan) {
+    let mut pair = Pair::new();
+    let wan = pair.second_link("wan");
+    let addresses = [
+        "192.0.2.1/24",
+        "fe80::1:1/64",
+        "2001:db8::1/64",
+        "203.0.113.1/24 dev wan",
+        "2001:db8:7::1/64 dev wan",
+    ];
+    for (router, priority) in [(&mut pair.a, 150), (&mut pair.b, 100)] {
+        let lan = Instance::lan(priority, &addresses).with(more);
+        router.configure(&lan.to_string());
+        router.start();
+    }
+    pair.settle();
+    (pair, wan)
+}
+
+const WAN_ROUTE: &str = "virtual_routes = [\"198.18.0.0/15 via 203.0.113.254 dev wan\"]";
+
+/// An interface that only addresses and routes name counts: its carrier, its administrative state,
+/// and its existence.
+#[test]
+fn an_interface_that_only_an_address_names_is_tracked() {
+    let (mut pair, wan) = pair_with_wan(WAN_ROUTE);
+    pair.watch_a().until_address("wan", "203.0.113.1", true);
+    wan.cable(&pair.a.host, false);
+    is_out(&mut pair, "203.0.113.1/24 needs interface \"wan\", which is down");
+    pair.watch_a().until_address("wan", "203.0.113.1", false);
+    pair.watch_b().until_address("wan", "203.0.113.1", true);
+    wan.cable(&pair.a.host, true);
+    is_back(&mut pair);
+    pair.a.host.net.ip("link set wan down");
+    is_out(&mut pair, "203.0.113.1/24 needs interface \"wan\", which is down");
+    pair.a.host.net.ip("link set wan up");
+    is_back(&mut pair);
+    pair.a.host.net.ip("link del wan");
+    is_out(
+        &mut pair,
+        "203.0.113.1/24 needs interface \"wan\", which does not exist (have: lo, eth0)",
+    );
+    println!("{}", String::from_utf8(pair.a.command(&["status"]).stdout).unwrap());
+    wan.attach_with(&pair.a.host, "wan", "02:00:00:00:00:01", &["198.51.100.2/24"]);
+    is_back(&mut pair);
+    let words = pair.a.words();
+    assert!(!words.contains("somebody else") && !words.contains("refused"), "{words}");
+}
+
+/// With a weight, or with `no_track`, the router goes on. What the kernel takes from an interface that
+/// is set down comes back with it, and nobody is accused.
+#[test]
+fn an_interface_in_use_may_count_less() {
+    let (mut pair, _wan) =
+        pair_with_wan(&format!("{WAN_ROUTE}\ntrack_interfaces = {{ wan = -10 }}"));
+    let mut watch = pair.watch_a();
+    watch.until_address("wan", "2001:db8:7::1", true);
+    pair.a.host.net.ip("link set wan down");
+    watch.until_address("wan", "2001:db8:7::1", false);
+    pair.a.until("what is gone is told", |document| {
+        find(document, "lan").is_some_and(|lan| {
+            lan.state == State::Master && lan.objects.iter().any(|object| !object.present)
+        })
+    });
+    pair.a.host.net.ip("link set wan up");
+    watch.until_address("wan", "2001:db8:7::1", true);
+    pair.a.until("all is there", |document| {
+        find(document, "lan").is_some_and(|lan| {
+            lan.state == State::Master && lan.objects.iter().all(|object| object.present)
+        })
+    });
+    let words = pair.a.words();
+    assert!(!words.contains("somebody else"), "{words}");
+    assert!(words.contains("is gone with it; it is put back when the interface is up"), "{words}");
+}
+
+/// Hosts send to the old Ethernet address until they are told of the new one.
+#[test]
+fn another_ethernet_address_is_announced_at_once() {
+    let announced = |pair: &mut Pair, mac: &str, addresses: &[&str]| {
+        let mac: Vec<u8> = mac.split(':').map(|o| u8::from_str_radix(o, 16).unwrap()).collect();
+        for address in addresses {
+            pair.capture.wait_for(&format!("{address} at its new place"), |p| {
+                p.announces() == Some(address.parse().unwrap()) && p.mac.0[..] == mac[..]
+            });
+        }
+    };
+    let mut pair = Pair::running(&VIRTUAL);
+    pair.capture.mark();
+    pair.a.host.net.ip("link set eth0 address 02:00:00:00:aa:01");
+    announced(&mut pair, "02:00:00:00:aa:01", &[VIRTUAL_4, VIRTUAL_6]);
+    assert_eq!(find(&pair.a.status().unwrap(), "lan").unwrap().state, State::Master);
+}
+
+/// A bridge without an address of its own has the lowest one of its ports.
+#[test]
+fn a_bridge_that_takes_over_the_address_of_a_port_announces_it() {
+    let mut pair = Pair::new();
+    let net = &pair.a.host.net;
+    net.ip("link set eth0 name port0");
+    net.ip("address flush dev port0");
+    net.ip("link add eth0 type bridge forward_delay 0 mcast_snooping 0");
+    net.ip("link set port0 master eth0");
+    net.ip_batch("link set eth0 up\nlink set port0 up\n");
+    for address in A {
+        net.ip(&format!("address add {address} dev eth0"));
+    }
+    for (router, priority) in [(&mut pair.a, 150), (&mut pair.b, 100)] {
+        router.configure(&Instance::lan(priority, &["192.0.2.1/24"]).to_string());
+        router.start();
+    }
+    pair.settle();
+    pair.watch_a().until_address("eth0", VIRTUAL_4, true);
+    pair.capture.mark();
+    let net = &pair.a.host.net;
+    net.ip("link add low address 00:00:5e:00:53:01 up master eth0 type veth peer name low1");
+    pair.capture.wait_for("the address of the port is announced", |p| {
+        p.announces() == Some(VIRTUAL_4.parse().unwrap()) && p.mac.0 == [0, 0, 0x5e, 0, 0x53, 1]
+    });
 }

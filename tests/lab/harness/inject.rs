@@ -1,12 +1,20 @@
 //! A host that sends what it should not.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use steadfast::netlink::link::LinkIndex;
 use steadfast::units::{Centiseconds, Family, Priority, Vrid};
+use steadfast::vrrp::process::transmit::{Advert, Transmitter};
 use steadfast::wire::checksum::PseudoHeader;
 use steadfast::wire::ip::{IPV4_HEADER_LEN, Ipv4Repr};
-use steadfast::wire::vrrp::{Addresses, Format, GROUP_V4, HOP_LIMIT, PROTOCOL, Repr};
+use steadfast::wire::vrrp::{
+    Addresses, Authentication, Format, GROUP_V4, HOP_LIMIT, PROTOCOL, Repr, Template, group,
+};
 
 use super::namespace::Namespace;
 
@@ -69,4 +77,100 @@ pub fn advert(source: &str, vrid: u8, priority: u8, addresses: &[&str]) -> Vec<u
     let length = header.emit(&mut packet).expect("room") + payload_len;
     packet.truncate(length);
     packet
+}
+
+/// What a master of another pair says.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Version 2 or 3.
+    pub version: u8,
+    /// The identifier.
+    pub vrid: u8,
+    /// The priority.
+    pub priority: u8,
+    /// The interval in the packet.
+    pub interval: Centiseconds,
+    /// The addresses, of one family.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Claim {
+    /// The packet, from this address.
+    #[track_caller]
+    pub fn packet(&self, source: IpAddr) -> Template {
+        let family = Family::of(source);
+        let (format, pseudo_header) = match self.version {
+            2 => (Format::V2(Authentication::None), None),
+            _ => (Format::V3, PseudoHeader::new(source, group(family))),
+        };
+        let repr = Repr {
+            format,
+            vrid: Vrid::new(self.vrid).expect("not 0"),
+            priority: Priority(self.priority),
+            interval: self.interval,
+            addresses: Addresses::of_family(family, &self.addresses),
+        };
+        Template::new(&repr, source, group(family), HOP_LIMIT, pseudo_header).expect("a packet")
+    }
+}
+
+/// A host that goes on claiming things in turn, until it is dropped.
+#[derive(Debug)]
+pub struct Impostor {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Impostor {
+    /// Starts to send by `interface` of a namespace, each claim from an address there.
+    #[track_caller]
+    pub fn start(
+        net: &Namespace,
+        interface: &str,
+        every: Duration,
+        claims: &[(&str, Claim)],
+    ) -> Self {
+        let packets: Vec<(IpAddr, Template)> = claims
+            .iter()
+            .map(|(source, claim)| {
+                let source = source.parse().expect("an address");
+                (source, claim.packet(source))
+            })
+            .collect();
+        let (mut transmitter, link) = net.run(|| {
+            let mut transmitter = Transmitter::new();
+            Family::ALL.into_iter().for_each(|family| transmitter.prepare(family));
+            (transmitter, nix::net::if_::if_nametoindex(interface).expect("an interface"))
+        });
+        let (stop, sent) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&sent));
+        let work = move || {
+            for (source, template) in packets.iter().cycle() {
+                if stopped.load(Ordering::Relaxed) {
+                    break;
+                }
+                let advert = Advert { link: LinkIndex(link), source: *source, template };
+                transmitter.send([advert], |_, error| panic!("cannot send: {error}"));
+                count.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(every);
+            }
+        };
+        let thread = thread::Builder::new().name("impostor".into()).spawn(work);
+        Self { stop, sent, thread: Some(thread.expect("a thread")) }
+    }
+
+    /// How many it sent.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Impostor {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }

@@ -4,16 +4,30 @@ use std::net::IpAddr;
 
 use nix::errno::Errno;
 
-use super::Kernel;
+use super::{Doubt, Kernel, Token};
 use crate::config::objects::VirtualAddress;
+use crate::config::routes::Route;
 use crate::netlink::address::Address;
+use crate::netlink::batch::Request;
+use crate::netlink::cache::Cache;
 use crate::netlink::link::LinkIndex;
+use crate::netlink::route::{Place, Standing};
+use crate::units::Family;
 use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, ObjectId};
 
-/// Why a route can not be added.
-pub(super) const IN_THE_WAY: &str =
-    "another route with this destination and metric is in its place";
+/// Why a route cannot be added, and what to do.
+fn in_the_way(route: &Route, found: Option<Standing>, cache: &Cache) -> Box<str> {
+    let there = match found.filter(|found| found.is_in_place_of(route)) {
+        Some(found) => format!("{} is in its place", found.words(cache)),
+        None => "another route with this destination and metric is in its place".into(),
+    };
+    match Place::of(route).metric.saturating_sub(1) {
+        0 => format!("{there}: write another metric"),
+        lower => format!("{there}: write a lower metric, such as \"metric {lower}\""),
+    }
+    .into()
+}
 
 impl Kernel {
     /// The objects whose presence is known now: each with whether it is there. To be called when
@@ -23,11 +37,8 @@ impl Kernel {
         if !self.monitor.is_current() {
             return Vec::new();
         }
-        for (token, errno) in std::mem::take(&mut self.lost) {
-            let held = self.holds(engine, token.object);
-            let result = if held == token.present { Ok(()) } else { Err(errno) };
-            let in_the_way = result == Err(Errno::EEXIST);
-            self.finish(token, result, in_the_way.then(|| IN_THE_WAY.into()));
+        for (token, doubt) in std::mem::take(&mut self.lost) {
+            self.clear_up(engine, token, doubt);
         }
         let ready = |object: &ObjectId| {
             !self.in_flight.contains_key(object) && !self.opening.contains(*object)
@@ -48,6 +59,35 @@ impl Kernel {
             }
         }
         seen
+    }
+
+    /// Answers a request by what the cache has.
+    fn clear_up(&mut self, engine: &Engine, token: Token, doubt: Doubt) {
+        if self.holds(engine, token.object) == token.present {
+            return self.finish(token, Ok(()), None);
+        }
+        let found = match doubt {
+            Doubt::Unless(errno) => return self.finish(token, Err(errno), None),
+            Doubt::InTheWay(found) => found,
+        };
+        let Some(Object::Route(route)) = engine.object(token.object) else {
+            return self.finish(token, Err(Errno::EEXIST), None);
+        };
+        let is_v6 = route.destination.family() == Family::V6;
+        if is_v6 && !token.finds {
+            let finds = Token { finds: true, ..token };
+            if self.commands.push(Request::FindRoute(route), finds).is_ok() {
+                *self.in_flight.entry(token.object).or_default() += 1;
+                return;
+            }
+        }
+        let cache = self.monitor.cache();
+        if found.is_some_and(|found| found.does_the_same(route, cache)) {
+            self.monitor.lend(route, true);
+            return self.finish(token, Ok(()), None);
+        }
+        let words = in_the_way(route, found, cache);
+        self.finish(token, Err(Errno::EEXIST), Some(words));
     }
 
     /// Whether the cache can tell of an object.

@@ -24,7 +24,7 @@ fn scene() -> (Engine, Kernel, ObjectId, ObjectId) {
 }
 
 fn answer(kernel: &mut Kernel, object: ObjectId, route: bool, outcome: Outcome) -> Vec<Done> {
-    let token = Token { object, present: true, route, asks: false };
+    let token = Token { object, present: true, route, asks: false, finds: false };
     kernel.answered(Answer { token, outcome }, Instant::ORIGIN);
     kernel.take_done()
 }
@@ -44,7 +44,12 @@ fn a_route_that_exists_already_may_be_somebody_else_s() {
     kernel.observe(&engine);
     let done = kernel.take_done();
     assert_eq!(errno(&done), [Some(Errno::EEXIST as i32)]);
-    assert_eq!(done[0].words.as_deref(), Some(presence::IN_THE_WAY));
+    assert_eq!(
+        done[0].words.as_deref(),
+        Some(
+            "another route with this destination and metric is in its place: write another metric"
+        )
+    );
     assert!(!kernel.has_doubts());
 }
 

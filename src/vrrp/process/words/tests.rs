@@ -36,15 +36,23 @@ fn links(names: &[&str]) -> Cache {
 fn nobody_is_accused_when_the_interface_is_gone() {
     let (engine, _, object) = engine();
     let taken = Notice::ForeignRemoval { object, restore_in: Some(Duration::ZERO) };
-    let told = |links: &Cache| notice(&engine, links, &taken, None).text;
+    let interface = engine.interface("eth0").unwrap();
+    let gone = Notice::GoneWithInterface { object, interface };
+    let told = |what: &Notice, links: &Cache| notice(&engine, links, what, None).text;
     assert_eq!(
-        told(&links(&["lo", "eth0"])),
+        told(&taken, &links(&["lo", "eth0"])),
         "somebody else removed 192.0.2.1/24; it is put back: look for another program that \
          manages this interface"
     );
     assert_eq!(
-        told(&links(&["lo"])),
-        "interface \"eth0\" is gone, and 192.0.2.1/24 with it; it is put back"
+        told(&gone, &links(&["lo", "eth0"])),
+        "interface \"eth0\" is down, and 192.0.2.1/24 is gone with it; it is put back when the \
+         interface is up"
+    );
+    assert_eq!(
+        told(&gone, &links(&["lo"])),
+        "interface \"eth0\" does not exist (have: lo), and 192.0.2.1/24 is gone with it; it is \
+         put back when the interface is up"
     );
 }
 
@@ -56,6 +64,45 @@ fn a_missing_interface_is_named_with_some_that_there_are() {
     assert_eq!(told(&["lo"]), "interface \"eth0\" does not exist (have: lo)");
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     assert!(told(&names).ends_with("(have: a, b, c, d, e, f, g, h, ...)"), "{}", told(&names));
+}
+
+#[test]
+fn an_interface_in_use_is_named_with_what_needs_it() {
+    let text = "[vrrp.instance.lan]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
+                virtual_addresses = [\"192.0.2.1/24\", \"203.0.113.2/24 dev wan no_track\", \
+                \"203.0.113.1/24 dev wan\"]\nvirtual_routes = [\"default via 198.51.100.9 dev up\"]\n\
+                track_interfaces = [\"dmz\"]\n";
+    let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
+    let engine = Engine::new(&settings);
+    let id = engine.instance("lan").unwrap();
+    let told =
+        |index, names: &[&str]| fault(&engine, &links(names), id, FaultReason::Tracked(index));
+    let all = ["eth0", "wan", "dmz"];
+    assert_eq!(told(0, &all), "tracked interface \"dmz\" is down");
+    assert_eq!(told(1, &all), "203.0.113.1/24 needs interface \"wan\", which is down");
+    assert_eq!(
+        told(2, &all),
+        "route default via 198.51.100.9 dev up needs interface \"up\", which does not exist (have: \
+         eth0, wan, dmz)"
+    );
+    assert_eq!(told(0, &["wan"]), "tracked interface \"dmz\" does not exist (have: wan)");
+}
+
+#[test]
+fn a_port_is_told_what_to_write() {
+    let (engine, id, _) = engine();
+    let mut links = links(&["lo", "eth0", "br0"]);
+    let (eth0, br0) = (links.link_named("eth0").unwrap(), links.link_named("br0").unwrap());
+    let port = Link { master: Some(br0.index), ..eth0.clone() };
+    let bridge = Link { kind: Some("bridge".into()), ..br0.clone() };
+    for link in [port, bridge] {
+        links.apply(Event::Link(link), crate::netlink::cache::Origin::Other, &mut Vec::new());
+    }
+    let reason = FaultReason::InterfaceIsPort(engine.interface("eth0").unwrap());
+    assert_eq!(
+        fault(&engine, &links, id, reason),
+        "eth0 is a port of br0, so it hears no adverts: write interface = \"br0\""
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use steadfast::units::Instant;
 use steadfast::vrrp::change::Change;
 use steadfast::vrrp::process::words;
 use steadfast::vrrp::settings::Settings;
+use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::{
     Action, Engine, Event, InstanceId, InterfaceId, InterfaceState, KernelError, Notice, ObjectId,
     RouterId, State,
@@ -103,6 +104,8 @@ impl Driver {
             let state = InterfaceState {
                 present: true,
                 up: true,
+                port: false,
+                mac: None,
                 ipv4: match address(3) {
                     std::net::IpAddr::V4(own) => Some(own),
                     std::net::IpAddr::V6(_) => None,
@@ -345,6 +348,23 @@ impl Driver {
             statistics.adverts_received.wrapping_add(rejected)
         };
         self.routers().iter().map(of).fold(self.engine.too_short(), u32::wrapping_add)
+    }
+
+    /// All that an advert could change, in words.
+    pub fn election(&self) -> String {
+        let engine = &self.engine;
+        let of_instance = |id| {
+            let timers = Timer::ALL.map(|timer| engine.timer(id, timer));
+            let role = (engine.state(id), engine.since(id), engine.handing_over(id));
+            let priority = engine.effective_priority(id);
+            let heard = |router| {
+                let last = engine.statistics(router).and_then(|s| s.last_received);
+                (engine.master(router), last)
+            };
+            let routers: Vec<_> = engine.routers(id).map(heard).collect();
+            format!("{role:?} {priority:?} {timers:?} {routers:?}")
+        };
+        engine.instances().map(of_instance).collect()
     }
 
     fn audit(&self) {

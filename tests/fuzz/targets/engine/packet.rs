@@ -13,6 +13,9 @@ use super::super::input::Input;
 use super::driver::Driver;
 use super::settings::{FIRST_VRID, address};
 
+/// The first address of another pair of routers, below those of the instances.
+const OF_ANOTHER_PAIR: u8 = 4;
+
 /// Octets as they are.
 pub fn raw(driver: &mut Driver, input: &mut Input<'_>) {
     let interface = driver.interface(input);
@@ -51,7 +54,10 @@ pub fn made(driver: &mut Driver, input: &mut Input<'_>) {
     };
     let own = 32 * (number % 4 + 1);
     let count = 1 + ((number >> 2) & 3);
-    let list: Vec<IpAddr> = (0..count).map(|host| address(high | (own + host))).collect();
+    // Sometimes those of another pair of routers.
+    let foreign = number >> 4 == 15;
+    let first = if foreign { OF_ANOTHER_PAIR } else { own };
+    let list: Vec<IpAddr> = (0..count).map(|host| address(high | (first + host))).collect();
     let repr = Repr {
         format,
         vrid: Vrid::new(FIRST_VRID + number % 4).expect("not 0"),
@@ -89,16 +95,31 @@ pub fn made(driver: &mut Driver, input: &mut Input<'_>) {
             header.emit(&mut octets).expect("it fits");
             octets.extend(message);
             let len = octets.len();
-            hand_over(driver, interface, &Datagram::V4 { octets: &octets, len });
+            let datagram = Datagram::V4 { octets: &octets, len };
+            hand_over_of(driver, interface, &datagram, foreign);
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             let (octets, len) = (&message[..], message.len());
             let datagram = Datagram::V6 { octets, len, source, destination, hop_limit };
-            hand_over(driver, interface, &datagram);
+            hand_over_of(driver, interface, &datagram, foreign);
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
             panic!("both are of one family")
         }
+    }
+}
+
+/// An advert without any of our addresses changes nothing (`vrrp:V-40`).
+fn hand_over_of(
+    driver: &mut Driver,
+    interface: InterfaceId,
+    datagram: &Datagram<'_>,
+    foreign: bool,
+) {
+    let before = foreign.then(|| driver.election());
+    hand_over(driver, interface, datagram);
+    if let Some(before) = before {
+        assert_eq!(before, driver.election(), "an advert of another pair of routers");
     }
 }
 
