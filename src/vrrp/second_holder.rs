@@ -198,10 +198,11 @@ impl Instance {
             return;
         }
         known.next = now + ANSWERED;
-        // An answer by IPv6 goes to all, and they believe it. Once for each probe of ours, so that
-        // two masters do not drive each other on.
-        if let (IpAddr::V6(_), Probed::Object(object)) = (address, probed) {
-            self.announce_one(object.slot, 1, context);
+        // It may be an announcement that happened to come now, and an answer by IPv6 goes to all, who
+        // believe it. Once for each probe of ours, so that two masters do not drive each other on.
+        let rounds = self.settings.announce.lower_prio_repeat.min(1);
+        if let Probed::Object(object) = probed {
+            self.announce_one(object.slot, rounds, context);
         }
     }
 

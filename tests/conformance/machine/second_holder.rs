@@ -81,6 +81,20 @@ fn a_second_holder_is_one_until_it_does_not_answer() {
     assert_eq!(d.notices().iter().filter(|n| taken(n)).count(), 0, "told once");
 }
 
+/// What comes while a probe has no answer may be an announcement as well, so ours follows, once.
+#[test]
+fn whoever_answers_is_answered_once() {
+    let announce = AnnounceSettings { lower_prio_repeat: 2, ..probing().announce };
+    let mut d = Driver::master(InstanceSettings { announce, ..probing() });
+    d.hear_announcement(v4(100));
+    d.run_until(d.timer(Timer::Probe).unwrap());
+    d.clear();
+    for _ in 0..3 {
+        d.hear_announcement(v4(100));
+    }
+    assert_eq!(d.announced(v4(100)).len(), 1);
+}
+
 /// The address that the adverts come from: then neither hears the other.
 #[test]
 fn the_source_of_the_adverts_is_watched_as_well() {
