@@ -109,7 +109,7 @@ fn crashed(document: &Document) -> Option<Warning> {
         (false, None) => "started again",
         (false, Some(_)) => "not running",
         (true, None) => "it hands over and stays backup: see the log",
-        (true, Some(_)) => "its addresses are given up: see the log",
+        (true, Some(_)) => "it is not running: see the log",
     };
     let text = match crash.in_a_minute {
         0 | 1 => format!("{}; {state}", crash.end),

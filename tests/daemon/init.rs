@@ -68,7 +68,7 @@ fn procd_starts_what_can_be_started_and_reloads_it() {
     let words = String::from_utf8(started.stdout).unwrap();
     let lines: Vec<&str> = words.lines().collect();
     assert_eq!((lines[0], *lines.last().unwrap()), ("open_instance", "close_instance"));
-    for line in ["set_param respawn 3600 5 0", "set_param term_timeout 60"] {
+    for line in ["set_param respawn 3600 1 0", "set_param term_timeout 60"] {
         assert!(lines.contains(&line), "{words}");
     }
     let command = lines.iter().find_map(|line| line.strip_prefix("set_param command ")).unwrap();
