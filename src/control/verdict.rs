@@ -16,7 +16,9 @@ use super::status::{
     Document, InstanceStatus, MasterStatus, Seconds, State, Verdict, VerdictLevel, Warning,
     WarningKind,
 };
-use super::warnings::{first_line, masterless, missing, out_of_service, rivals, too, warnings};
+use super::warnings::{
+    first_line, is_duplicate, masterless, missing, out_of_service, rivals, too, warnings,
+};
 use super::words::{length, plural, some};
 
 /// Warnings of something that happened longer ago do not count any more.
@@ -190,6 +192,9 @@ fn lacking(instances: &[InstanceStatus]) -> Option<String> {
     let also = Some(some(also)).filter(|also| !also.is_empty());
     let also = also.map(|also| format!("; also {also}")).unwrap_or_default();
     let kind = match objects.len() {
+        1 if objects.iter().all(|object| is_duplicate(object)) => {
+            format!("{kind} that another host uses")
+        }
         1 => format!("{kind} that the kernel does not hold"),
         several => format!("{several} objects that the kernel does not hold"),
     };

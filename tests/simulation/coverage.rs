@@ -59,6 +59,7 @@ pub fn notice_name(notice: &Notice) -> &'static str {
         Notice::SameSender { .. } => "SameSender",
         Notice::OldChecksum { .. } => "OldChecksum",
         Notice::ForeignRemoval { .. } => "ForeignRemoval",
+        Notice::Duplicate { .. } => "Duplicate",
         Notice::AddressTaken { .. } => "AddressTaken",
         Notice::KernelRefused { .. } => "KernelRefused",
         Notice::HandOverStarted { .. } => "HandOverStarted",

@@ -14,6 +14,7 @@ fn link(index: u32, name: &str) -> Link {
         mtu: Some(1500),
         master: None,
         kind: None,
+        promotes: None,
     }
 }
 

@@ -238,6 +238,7 @@ mod tests {
             mtu: None,
             master: None,
             kind: None,
+            promotes: None,
         }
     }
 

@@ -267,6 +267,7 @@ impl Shell {
             | Notice::OldChecksum { .. }
             | Notice::ForeignRemoval { .. }
             | Notice::KernelRefused { .. }
+            | Notice::Duplicate { .. }
             | Notice::AddressTaken { .. }
             | Notice::HandOverStarted { .. }
             | Notice::Hold { .. }
@@ -333,14 +334,14 @@ impl Shell {
         let more = ids.len() == REPORTS;
         for id in ids {
             told += 1;
-            let present = |object| self.engine.object_present(object);
+            let flags = |object| self.kernel.flags(&self.engine, object);
             let warnings = self.warnings.get(&id);
             if let Some(status) = report::instance(
                 &self.engine,
                 self.kernel.monitor.cache(),
                 id,
                 warnings,
-                present,
+                flags,
                 now,
             ) {
                 self.send(&FromChild::Instance { ticket, status: Box::new(status) });

@@ -121,6 +121,9 @@ pub fn fault(engine: &Engine, links: &Cache, instance: InstanceId, reason: Fault
             if has_source(engine, links, on, family) {
                 return format!("cannot listen for {family} adverts on interface \"{on}\"");
             }
+            if let Some(why) = unusable_source(engine, links, instance, family) {
+                return why;
+            }
             format!("interface \"{on}\" has no {kind} to send from")
         }
         FaultReason::Tracked(index) => match engine.tracked(instance).nth(usize::from(index)) {
@@ -143,6 +146,42 @@ fn has_source(engine: &Engine, links: &Cache, interface: &str, family: Family) -
         Family::V4 => found.ipv4.is_some(),
         Family::V6 => found.ipv6.is_some(),
     })
+}
+
+/// The address that adverts of an instance would come from, if it were not for something that can be
+/// mended.
+fn unusable_source(
+    engine: &Engine,
+    links: &Cache,
+    instance: InstanceId,
+    family: Family,
+) -> Option<String> {
+    let on = &engine.settings(instance)?.interface;
+    let is_source = |address: IpAddr| match address {
+        IpAddr::V4(_) => family == Family::V4,
+        IpAddr::V6(own) => family == Family::V6 && own.is_unicast_link_local(),
+    };
+    let mut all = links.addresses(links.link_named(on)?.index);
+    let held = all.find(|held| is_source(held.address) && !held.is_own)?;
+    let address = held.address;
+    if held.flags.is_duplicate() {
+        return Some(format!(
+            "link-local address {address} of \"{on}\" failed duplicate address detection: another \
+             host uses it; give one of them another address"
+        ));
+    }
+    if held.flags.is_tentative() {
+        return Some(format!(
+            "link-local address {address} of \"{on}\" waits for duplicate address detection"
+        ));
+    }
+    let mut objects =
+        engine.objects(instance).filter(|(_, what)| what.announced() == Some(address));
+    objects.next()?;
+    Some(format!(
+        "{address} is the router's own address, and the only one that \"{on}\" can send from: use \
+         priority 255, or another virtual address"
+    ))
 }
 
 /// The interface that an address was on, when that does not exist any more.
@@ -397,6 +436,15 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
                 seconds(*retry_in)
             );
             Told::of_instance(WarningKind::KernelRefused, refused.instance, text)
+        }
+        Notice::Duplicate { object: id, retry_in } => {
+            let text = format!(
+                "{} failed duplicate address detection: another host uses it; remove it there; it \
+                 is tried again in {}",
+                object(engine, *id),
+                seconds(*retry_in)
+            );
+            Told::new(Level::Warning, Kind::Kernel, id.instance, text)
         }
         Notice::AddressTaken { instance, address, mac } => {
             let text = format!(

@@ -1,6 +1,7 @@
 //! `steadfast run` on real interfaces.
 
 mod bad_input;
+mod consequences;
 mod endings;
 mod failover;
 mod firewall;
@@ -9,3 +10,4 @@ mod interfaces;
 mod overrun;
 mod reload;
 mod strangers;
+mod subnets;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::netlink::batch::Outcome;
 use crate::vrrp::settings::Settings;
 
 /// An engine that wants an address and a route, and what there is of them: nothing.
@@ -23,8 +24,8 @@ fn scene() -> (Engine, Kernel, ObjectId, ObjectId) {
     (engine, kernel, address, route)
 }
 
-fn answer(kernel: &mut Kernel, object: ObjectId, route: bool, outcome: Outcome) -> Vec<Done> {
-    let token = Token { object, present: true, route, asks: false };
+fn answer(kernel: &mut Kernel, object: ObjectId, unsure: bool, outcome: Outcome) -> Vec<Done> {
+    let token = Token::Asked(Asked { object, present: true, unsure, again: false });
     kernel.answered(Answer { token, outcome }, Instant::ORIGIN);
     kernel.take_done()
 }
@@ -57,7 +58,7 @@ fn what_is_missing_was_removed_unless_something_is_still_to_come() {
         kernel.dirty.insert(address);
         kernel.observe(&engine)
     };
-    assert_eq!(look(&mut kernel), [(address, false)]);
+    assert_eq!(look(&mut kernel), [(address, Seen::Removed)]);
     assert_eq!(kernel.observe(&engine), [], "nothing happened since");
     kernel.in_flight.insert(address, 1);
     assert_eq!(look(&mut kernel), [], "the answer is not here yet");
@@ -68,7 +69,7 @@ fn what_is_missing_was_removed_unless_something_is_still_to_come() {
     kernel.opening.expect(address, LinkIndex(1), Ipv6Addr::LOCALHOST);
     assert_eq!(look(&mut kernel), [], "it is not open yet");
     kernel.opening.forget(address);
-    assert_eq!(kernel.observe(&engine), [(address, false)], "it was not forgotten");
+    assert_eq!(kernel.observe(&engine), [(address, Seen::Removed)], "it was not forgotten");
 }
 
 #[test]
