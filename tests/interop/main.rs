@@ -29,3 +29,4 @@ mod frr;
 mod hand_over;
 mod keepalived;
 mod peer_alone;
+mod subnet;

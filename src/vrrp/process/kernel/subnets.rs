@@ -11,8 +11,8 @@
 //!   killed harms nobody, and the one after it takes it for the administrator's.
 //! - a virtual address that is primary while an address of the router's own is secondary is removed
 //!   and added again in one batch, which puts it behind the others. That comes of a lease that
-//!   changes, or of an own address that comes after the virtual one. It is done at once, because the
-//!   kernel drops routes with a preferred source that becomes primary.
+//!   changes, or of an own address that comes after the virtual one. Routes with the own one as
+//!   preferred source stay: the kernel does not let go of an address that it promotes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
