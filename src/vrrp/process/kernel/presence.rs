@@ -78,7 +78,9 @@ impl Kernel {
     /// What became of a request whose answer does not say it.
     fn settle(&mut self, engine: &Engine, asked: Asked, errno: Errno) {
         let Asked { object, present, again, .. } = asked;
-        if self.look_at(engine, object).is_some() == present {
+        // What is left of one that is no longer configured may be another one's by now.
+        let inherited = !present && self.heir(engine, object).is_some();
+        if inherited || self.look_at(engine, object).is_some() == present {
             if present {
                 self.there.push(object);
             }

@@ -159,3 +159,62 @@ fn an_address_that_was_a_virtual_one_is_a_real_one_at_the_next_reload() {
         before = after;
     }
 }
+
+/// netlink:N-43: the same IPv6 address with another prefix length is not ours.
+#[test]
+fn what_exists_otherwise_is_asked_for_once_more() {
+    let (engine, mut kernel, address, _) = scene();
+    assert_eq!(errno(&answer(&mut kernel, address, true, Outcome::Unchanged)), []);
+    kernel.observe(&engine);
+    assert_eq!(errno(&kernel.take_done()), [], "it is asked for again");
+    assert_eq!(kernel.in_flight.get(&address), Some(&1));
+    let asked = Asked { object: address, present: true, unsure: true, again: true };
+    let outcome = Outcome::Unchanged;
+    kernel.answered(Answer { token: Token::Asked(asked), outcome }, Instant::ORIGIN);
+    kernel.observe(&engine);
+    assert_eq!(errno(&kernel.take_done()), [Some(Errno::EEXIST as i32)], "not for ever");
+}
+
+/// netlink:N-44
+#[test]
+fn a_setting_that_is_refused_is_told_once() {
+    let (engine, mut kernel, address, _) = scene();
+    let lo = kernel.link("lo").unwrap().index;
+    let refused = |kernel: &mut Kernel| {
+        let Some(Object::Address(one)) = engine.object(address) else { panic!("an address") };
+        kernel.promote(address, lo, one, false);
+        let error =
+            crate::netlink::error::KernelError { errno: Errno::EPERM, text: None, offset: None };
+        let token = Token::Promotion(address, lo);
+        let outcome = Outcome::Refused(error);
+        kernel.answered(Answer { token, outcome }, Instant::ORIGIN);
+        kernel.take_notes()
+    };
+    let notes = refused(&mut kernel);
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].lasts && notes[0].object == address);
+    let text = &notes[0].text;
+    assert!(text.starts_with("promote_secondaries of lo cannot be set: Operation not p"), "{text}");
+    assert!(text.ends_with("sysctl net.ipv4.conf.lo.promote_secondaries=1"), "{text}");
+    assert_eq!(refused(&mut kernel), []);
+    // Then the kernel may take others along.
+    let lost = |flags, is_own| Address {
+        link: lo,
+        address: [192, 0, 2, 9].into(),
+        prefix_len: 24,
+        peer: None,
+        broadcast: None,
+        label: None,
+        scope: crate::netlink::address::ScopeNumber(0),
+        flags: crate::netlink::address::AddressFlags(flags),
+        is_own,
+    };
+    for (flags, is_own, ours, told) in
+        [(1, false, true, 1), (1, false, false, 0), (0, false, true, 0), (1, true, true, 0)]
+    {
+        kernel.address_changed(Some(&lost(flags, is_own)), None, ours);
+        let notes = kernel.take_notes();
+        assert_eq!(notes.len(), told, "{notes:?}");
+        assert!(notes.iter().all(|note| note.text.starts_with("192.0.2.9/24 on lo went with")));
+    }
+}

@@ -20,8 +20,8 @@ impl Kernel {
     ) -> impl Iterator<Item = &'a Address> + use<'a> {
         let place = self.place(engine, object);
         let address = engine.object(object).and_then(Object::announced);
-        let on_link = place.into_iter().flat_map(|link| self.monitor.cache().addresses(link));
-        on_link.filter(move |known| Some(known.address) == address)
+        let key = place.zip(address).into_iter();
+        key.flat_map(|(link, address)| self.monitor.cache().variants(link, address))
     }
 
     /// Whether a link has this very address.
@@ -99,10 +99,7 @@ impl Kernel {
         }
         let ours = self.places.contains_key(&object);
         let mut way = Vec::new();
-        for found in self.monitor.cache().addresses(link) {
-            if found.address != wanted.address {
-                continue;
-            }
+        for found in self.monitor.cache().variants(link, wanted.address) {
             let exact = is_exact(found);
             if !found.is_own && !(exact && (ours || present)) {
                 self.notes.push(Note {
