@@ -173,6 +173,10 @@ impl Objects {
                 slot.abandoned &= !object.tracked();
             }
         }
+        // What somebody else has put there and is listed no more is that one's alone.
+        for slot in self.slots.iter_mut().filter(|slot| !slot.listed && slot.kept()) {
+            (slot.found, slot.present) = (false, false);
+        }
         let mut order = Vec::with_capacity(list.len());
         for (object, place) in list.iter().zip(places) {
             let place = place.unwrap_or_else(|| self.add(object));
@@ -188,9 +192,7 @@ impl Objects {
     /// Says whether it is the owner of the addresses.
     pub fn set_owner(&mut self, is_owner: bool) {
         if self.is_owner && !is_owner {
-            // What the configuration of an owner had and this one has not stays, and is not ours.
-            // What both have is looked at anew: it is no longer the interface's because of the
-            // priority.
+            // They are looked at anew: none is the interface's because of the priority any more.
             for slot in self.slots.iter_mut().filter(|slot| slot.found) {
                 (slot.found, slot.present) = (false, false);
             }

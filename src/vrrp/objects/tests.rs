@@ -164,12 +164,28 @@ fn what_an_owner_found_and_lists_no_more_is_not_ours() {
         o.found(0);
         o.configure(&[address(2)]);
         o.set_owner(stays_owner);
-        assert_eq!(o.get(0).unwrap().present(), stays_owner);
+        assert!(!o.get(0).unwrap().present());
         assert_eq!(requests(&mut o), [], "{stays_owner}");
         o.want(false);
         assert_eq!(requests(&mut o), [(1, false)], "{stays_owner}");
         o.acknowledge(1, false, true, at(0));
         assert!(o.none_left(), "{stays_owner}");
+    }
+}
+
+#[test]
+fn what_an_owner_found_is_looked_at_anew_when_it_is_none_any_more() {
+    for stays_owner in [true, false] {
+        let mut o = objects(&[address(1)]);
+        o.set_owner(true);
+        o.observe(0, true);
+        o.found(0);
+        o.configure(&[address(1)]);
+        o.set_owner(stays_owner);
+        assert_eq!(o.get(0).unwrap().kept(), stays_owner);
+        assert_eq!(o.get(0).unwrap().present(), stays_owner);
+        o.observe(0, true);
+        assert_eq!(requests(&mut o), [(0, false)], "unless it is found again");
     }
 }
 

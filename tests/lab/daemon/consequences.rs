@@ -294,3 +294,29 @@ fn the_only_address_of_the_router_is_not_taken_away() {
         "{words}"
     );
 }
+
+/// The same by a reload: of an owner that becomes none, and of a list that takes it in.
+#[test]
+fn no_reload_takes_the_only_address_of_the_router_away() {
+    for before in [Instance::lan(255, &["192.0.2.2/24"]), Instance::lan(150, &["192.0.2.1/24"])] {
+        let mut pair = Pair::new();
+        pair.a.configure(&before.to_string());
+        pair.a.start();
+        pair.a.until_state("lan", State::Master);
+        let mut watch = pair.watch_a();
+        reload(&pair.a, &Instance::lan(150, &["192.0.2.2/24", "192.0.2.1/24"]));
+        let fault = pair.a.until_state("lan", State::Fault).fault.unwrap();
+        assert!(fault.contains("192.0.2.2 is the router's own address"), "{fault}");
+        pair.a.until("nothing else is left", |document| {
+            find(document, "lan").is_some_and(|lan| {
+                let mut objects = lan.objects.iter();
+                objects.all(|object| object.present == object.what.starts_with("192.0.2.2/"))
+            })
+        });
+        reload(&pair.a, &Instance::lan(150, &["192.0.2.1/24"]));
+        pair.a.until_state("lan", State::Master);
+        let own: std::net::IpAddr = "192.0.2.2".parse().unwrap();
+        assert!(!watch.removed().contains(&own), "{}", pair.a.words());
+        assert!(watch.has("eth0", "192.0.2.2"));
+    }
+}
