@@ -284,6 +284,9 @@ impl Kernel {
                 self.clear_way(engine, object, link, one, present);
             }
         }
+        if let Some(Object::Route(route)) = engine.object(object).filter(|_| present) {
+            self.clear_rest(object, route);
+        }
         let resolved;
         let request = match (engine.object(object), link) {
             (Some(Object::Address(address) | Object::Excluded(address)), Some(link)) => {

@@ -320,3 +320,26 @@ fn no_reload_takes_the_only_address_of_the_router_away() {
         assert!(watch.has("eth0", "192.0.2.2"));
     }
 }
+
+/// IPv6 routes stay when their preferred source goes, without it.
+#[test]
+fn an_ipv6_route_has_its_source_again() {
+    let text = |length: u8| {
+        let address = format!("2001:db8::1/{length}");
+        Instance::lan(150, &["fe80::1:1/64", &address])
+            .with("on_foreign_removal = \"backup\"")
+            .with("preempt = false")
+            .with("virtual_routes = [\"2001:db8:1::/48 via 2001:db8::99 src 2001:db8::1\"]")
+    };
+    let (mut pair, transitions) = running(|_| text(64));
+    for length in [80, 64] {
+        reload(&pair.a, &text(length));
+        nothing_happened(&mut pair, transitions);
+        until("the route has its source", || {
+            let routes = pair.a.host.net.try_ip("-6 route").unwrap();
+            let mut lines = routes.lines().filter(|line| line.starts_with("2001:db8:1::/48"));
+            lines.next().filter(|line| line.contains("src 2001:db8::1 ")).map(drop)
+        });
+        nothing_happened(&mut pair, transitions);
+    }
+}

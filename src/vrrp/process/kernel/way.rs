@@ -5,6 +5,7 @@
 
 use super::{Kernel, Note, Token, presence};
 use crate::config::objects::VirtualAddress;
+use crate::config::routes::Route;
 use crate::netlink::address::{Address, can_replace};
 use crate::netlink::batch::Request;
 use crate::netlink::link::LinkIndex;
@@ -117,6 +118,18 @@ impl Kernel {
             if self.commands.push(Request::Delete(link, &other), Token::Way(object)).is_ok() {
                 *self.in_flight.entry(object).or_default() += 1;
             }
+        }
+    }
+
+    /// IPv6 routes stay when their preferred source goes, without it, and then they are in the way of
+    /// what they were.
+    pub(super) fn clear_rest(&mut self, object: ObjectId, route: &Route) {
+        let is_v6 = route.source.is_some_and(|source| source.is_ipv6());
+        if is_v6
+            && self.monitor.watch().went_along(route)
+            && self.commands.push(Request::DeleteRoute(route), Token::Way(object)).is_ok()
+        {
+            *self.in_flight.entry(object).or_default() += 1;
         }
     }
 
