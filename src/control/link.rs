@@ -6,11 +6,19 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::record::Level;
+use super::shared::MAGIC;
 use super::status::{Heap, InstanceStatus, VrrpProcess};
 
 /// Of the messages here: another number whenever one of them means something else, so that a program
 /// does not take over the child of one that it does not understand.
 pub const VERSION: u32 = 2;
+
+/// The abstract name of the socket at which a vrrp process without a supervisor waits for the next
+/// one, of the same layout of the shared memory: it sends that memory, and leaves everything as it
+/// is.
+pub fn orphan_name(pid: u32) -> String {
+    format!("steadfast-vrrp-{MAGIC:08x}-{pid}")
+}
 
 /// Matches an answer to its question.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -61,6 +69,12 @@ pub enum ToChild {
     LogLevel(Level),
     /// Hand everything over and end; [`FromChild::Stopped`] comes when it is done.
     Stop,
+    /// Hand everything over, as far as somebody takes it, and stay backup for so long, since this
+    /// process has ended again and again. Instances that are held already are left alone.
+    StandBack {
+        /// For how long.
+        hold_for: Duration,
+    },
     /// End and leave everything as it is, since another process resumes at once.
     Leave,
     /// Keep all memory in RAM, or not any more. Answered with how it went.

@@ -35,6 +35,7 @@ pub fn document(document: &Document, colour: bool) -> String {
                 details::instance(instance, &mut page);
             }
             details::legend(instances, &mut page);
+            counted(document, &mut page);
         } else {
             page.item(Paint::Plain, "", 0, "All about one: steadfast status NAME");
         }
@@ -246,6 +247,19 @@ fn memory(processes: &[ProcessMemory], page: &mut Page) {
     }
 }
 
+/// Since when is counted, if that is not since the daemon was started.
+fn counted(document: &Document, page: &mut Page) {
+    let daemon = &document.daemon;
+    let Some(process) = daemon.vrrp.as_ref() else { return };
+    if daemon.vrrp_restarts > 0 || daemon.upgraded.is_some() {
+        let text = format!(
+            "Adverts and changes are counted since the vrrp process was started, {} ago.",
+            length(process.uptime)
+        );
+        page.item(Paint::Plain, "", 0, &text);
+    }
+}
+
 fn crash(crash: &Crash, page: &mut Page) {
     let mut text = format!("{} ago: {}", length(crash.age), crash.end);
     if let (Some(ran), Some(stood), Some(late)) = (crash.ran, crash.loop_stood, crash.loop_late_max)
@@ -256,6 +270,9 @@ fn crash(crash: &Crash, page: &mut Page) {
              ms at worst",
             length(ran)
         );
+    }
+    if crash.in_a_minute > 1 {
+        text += &format!("; the crash number {} within a minute", crash.in_a_minute);
     }
     page.item(Paint::Odd, "  crashed", 13, &text);
     for line in &crash.last_lines {

@@ -236,6 +236,19 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         }
     }
 
+    /// The memory itself.
+    pub const fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// Takes over all that is in another memory of this layout, which nobody writes any more.
+    pub fn take_over<N: AsRef<[AtomicU32]>>(&self, other: &Shared<N>) {
+        let words = other.memory.as_ref().iter().take(HEADER + other.used() * SLOT);
+        for (to, from) in self.memory.as_ref().iter().zip(words) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
     fn over(memory: M) -> Result<Self, Unusable> {
         if memory.as_ref().len() < WORDS { Err(Unusable::TooShort) } else { Ok(Self { memory }) }
     }
@@ -434,6 +447,11 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
 }
 
 impl Saved {
+    /// Whether its process is, or was to the last, master and does not give that up.
+    pub fn stays_master(&self) -> bool {
+        self.state == SavedState::Master && !self.handing_over
+    }
+
     const NOTHING: Self = Self {
         state: SavedState::Initialize,
         last_advert: Instant::ORIGIN,

@@ -188,6 +188,13 @@ pub struct Crash {
     pub age: Seconds,
     /// How: `vrrp process 77 was killed by SIGSEGV`.
     pub end: String,
+    /// How often one has ended within a minute.
+    #[serde(default)]
+    pub in_a_minute: u64,
+    /// That was so often that the next one handed over what the former had, and stayed backup for
+    /// some minutes.
+    #[serde(default)]
+    pub handed_over: bool,
     /// How long it had run; `null`: it could not be started.
     pub ran: Option<Seconds>,
     /// For how long its loop had not turned: much more than the time between two events when it
@@ -274,7 +281,7 @@ pub struct InstanceStatus {
     pub handing_over: bool,
     /// An operator holds it as backup.
     pub hold: Option<Hold>,
-    /// Times it became master or stopped being it.
+    /// Times it became master or stopped being it, since the vrrp process was started.
     pub transitions: u32,
     /// For each address family that it has addresses of.
     pub routers: Vec<RouterStatus>,
@@ -308,7 +315,7 @@ pub struct RouterStatus {
     /// this one is master and is not handing over. It stays here after it fell silent: its age
     /// says whether it still is one.
     pub rival: Option<MasterStatus>,
-    /// Adverts sent.
+    /// Adverts sent. This and what follows is counted since the vrrp process was started.
     pub adverts_sent: u32,
     /// Since the last one was sent.
     pub last_sent_age: Option<Seconds>,
@@ -473,7 +480,7 @@ pub struct Event {
     pub kind: Kind,
     /// The instance, if it is about one.
     pub instance: Option<String>,
-    /// Of a transition: from.
+    /// Of a transition: from. The same as `to` when another vrrp process went on as master.
     pub from: Option<State>,
     /// Of a transition: to.
     pub to: Option<State>,

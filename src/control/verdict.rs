@@ -78,13 +78,24 @@ fn from_warnings(document: &Document, warnings: &[Warning]) -> Verdict {
 
 fn dead(document: &Document) -> String {
     let process = "the process that runs the virtual routers";
-    let mut text = match document.daemon.vrrp_starts_in {
+    let daemon = &document.daemon;
+    let looping = daemon.vrrp_crash.as_ref().filter(|crash| crash.handed_over);
+    let mut text = match (daemon.vrrp_starts_in, looping) {
         // Its end is among the warnings.
-        Some(time) => format!("{process} has ended, and is started again in {}", length(time)),
-        None => format!("{process} does not answer"),
+        (Some(time), Some(crash)) => {
+            let (times, time) = (crash.in_a_minute, length(time));
+            return format!(
+                "{process} crashed {times} times within a minute, and is started again in {time}: \
+                 see the log"
+            );
+        }
+        (Some(time), None) => {
+            format!("{process} has ended, and is started again in {}", length(time))
+        }
+        (None, _) => format!("{process} does not answer"),
     };
-    if document.daemon.vrrp_restarts > 0 {
-        let times = plural(document.daemon.vrrp_restarts as usize, "time");
+    if daemon.vrrp_restarts > 0 {
+        let times = plural(daemon.vrrp_restarts as usize, "time");
         text.push_str(&format!("; it was started again {times} before"));
     }
     text

@@ -7,7 +7,7 @@ use super::status::{
     Document, InstanceStatus, MasterStatus, ObjectStatus, Refused, RouterStatus, Seconds, State,
     TrackerStatus, Warning, WarningKind,
 };
-use super::words::{length, plural, some};
+use super::words::{length, some};
 
 /// All warnings of a document, most severe first; the same when it holds them already.
 pub fn warnings(document: &Document) -> Vec<Warning> {
@@ -25,6 +25,9 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
         }
     }
     all.extend(derived(document).into_iter().filter(|warning| !known.contains(&key(warning))));
+    // Beside whatever else is said about the processes.
+    let crashed = crashed(document);
+    all.extend(crashed.filter(|crash| !texts.contains(&(key(crash), crash.text.clone()))));
     all.sort_by_key(|warning| warning.kind);
     all
 }
@@ -72,20 +75,6 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
         )),
         Some(_) => {}
     }
-    if let Some(process) = &daemon.vrrp
-        && daemon.vrrp_restarts > 0
-    {
-        let times = plural(daemon.vrrp_restarts as usize, "time");
-        let text = format!(
-            "the process that runs the virtual routers had to be started again {times}: \
-             see the log"
-        );
-        found.push(Warning {
-            count: u64::from(daemon.vrrp_restarts),
-            last_age: process.uptime,
-            ..standing(WarningKind::Process, None, text)
-        });
-    }
     if let Some(refused) = &daemon.configuration.refused {
         let text = format!(
             "the last reload was refused: {}; the former configuration stays, \
@@ -103,6 +92,27 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
         found.push(Warning { count: lost, last_age, ..warning });
     }
     found
+}
+
+/// How the vrrp process ended, when nobody had asked it to.
+fn crashed(document: &Document) -> Option<Warning> {
+    let daemon = &document.daemon;
+    let crash = daemon.vrrp_crash.as_ref()?;
+    let state = match (crash.handed_over, daemon.vrrp_starts_in) {
+        (false, None) => "started again",
+        (false, Some(_)) => "not running",
+        (true, None) => "it hands over and stays backup: see the log",
+        (true, Some(_)) => "its addresses are given up: see the log",
+    };
+    let text = match crash.in_a_minute {
+        0 | 1 => format!("{}; {state}", crash.end),
+        times => format!(
+            "the vrrp process crashed {times} times within a minute, at last {}; {state}",
+            crash.end
+        ),
+    };
+    let (count, last_age) = (u64::from(daemon.vrrp_restarts).max(1), crash.age);
+    Some(Warning { count, last_age, ..standing(WarningKind::Process, None, text) })
 }
 
 /// The first line of the diagnostics.
@@ -250,10 +260,12 @@ fn left_behind(instance: &InstanceStatus) -> impl Iterator<Item = &ObjectStatus>
 
 fn held(instance: &InstanceStatus) -> String {
     match instance.hold.as_ref().and_then(|hold| hold.ends_in) {
-        Some(ends_in) => format!("an operator holds it as backup for {} more", length(ends_in)),
-        None => {
-            format!("an operator holds it as backup until \"steadfast release {}\"", instance.name)
-        }
+        Some(ends_in) => format!(
+            "it is held as backup for {} more, or until \"steadfast release {}\"",
+            length(ends_in),
+            instance.name
+        ),
+        None => format!("it is held as backup until \"steadfast release {}\"", instance.name),
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::control::record::{Level, Record};
 use crate::control::shared::{Process, Shared};
 use crate::control::status;
@@ -14,19 +16,23 @@ use crate::units::Instant;
 const LINES: usize = 5;
 
 /// The end of a process.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Crash {
     /// When it was seen.
     pub at: Instant,
     /// How it ended: "vrrp process 77 was killed by SIGSEGV".
     pub end: String,
+    /// How often one has ended within a minute.
+    pub ends: usize,
+    /// That is so often that the next one hands over what it resumes.
+    pub handed_over: bool,
     /// How long it had run; `None`: it was not even started.
     ran: Option<Ran>,
     /// What it had said last, oldest first.
     lines: Vec<(Level, String)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Ran {
     ran: Duration,
     stood: Duration,
@@ -60,7 +66,7 @@ impl LastLines {
 impl Crash {
     /// Of a process that could not be started.
     pub fn not_started(at: Instant, end: String) -> Self {
-        Self { at, end, ran: None, lines: Vec::new() }
+        Self { at, end, ends: 1, handed_over: false, ran: None, lines: Vec::new() }
     }
 
     /// Of a process that ran since `began`.
@@ -77,7 +83,8 @@ impl Crash {
             stood: shared.since_beat(Process::Vrrp, at).min(at.since(began)),
             late: shared.worst_late(Process::Vrrp),
         });
-        Self { at, end, ran, lines: lines.0.iter().cloned().collect() }
+        let lines = lines.0.iter().cloned().collect();
+        Self { at, end, ends: 1, handed_over: false, ran, lines }
     }
 
     /// The lines that matter less than what is logged, and so are in no log yet.
@@ -91,6 +98,8 @@ impl Crash {
         status::Crash {
             age: now.since(self.at).as_secs_f64(),
             end: self.end.clone(),
+            in_a_minute: self.ends as u64,
+            handed_over: self.handed_over,
             ran: seconds(|ran| ran.ran),
             loop_stood: seconds(|ran| ran.stood),
             loop_late_max: seconds(|ran| ran.late),

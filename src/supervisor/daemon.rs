@@ -10,6 +10,7 @@ use std::time::Duration;
 use smol::channel::{Receiver, Sender, bounded};
 
 use super::child::{Child, Strangers};
+use super::claims::Claims;
 use super::crash::{Crash, LastLines};
 use super::hardware::Hardware;
 use super::installed::Held;
@@ -68,6 +69,8 @@ pub struct Daemon {
     pub not_written: RefCell<Option<String>>,
     /// The control socket.
     pub listener: Option<OwnedFd>,
+    /// The virtual routers that no other daemon may have.
+    pub claims: RefCell<Claims>,
     /// The vrrp process of the program before this one.
     pub former: RefCell<Option<Child>>,
     /// The program that is to take the place of this one.
@@ -114,6 +117,8 @@ pub struct Parts {
     pub strangers: Strangers,
     /// See [`Daemon::listener`].
     pub listener: Option<OwnedFd>,
+    /// See [`Daemon::claims`].
+    pub claims: Claims,
 }
 
 /// The configuration in effect.
@@ -222,7 +227,7 @@ impl Current {
 impl Daemon {
     /// Before any task runs.
     pub fn new(parts: Parts) -> Self {
-        let Parts { log, dir, file, current, memory, strangers, listener } = parts;
+        let Parts { log, dir, file, current, memory, strangers, listener, claims } = parts;
         let (begin, begins) = bounded(1);
         Self {
             log,
@@ -242,6 +247,7 @@ impl Daemon {
             remainder: RefCell::default(),
             not_written: RefCell::default(),
             listener,
+            claims: RefCell::new(claims),
             former: RefCell::default(),
             upgrade: RefCell::default(),
             upgrade_asked: Bell::new(),

@@ -11,13 +11,15 @@ use nix::fcntl::{F_SETFD, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
+use super::claims::FormerClaim;
+use super::crash::Crash;
 use super::installed::Held;
 use crate::control::record::{Level, Record};
 use crate::system::inherited::take;
 use crate::units::Instant;
 
 /// The format of the document: another number when a field gets another meaning.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The longest document, in octets.
 const LONGEST: u64 = 256 * 1024 * 1024;
 
@@ -40,6 +42,8 @@ pub struct Former {
     pub generation: u32,
     /// How often the vrrp process had to be started again.
     pub restarts: u32,
+    /// How it ended the last time that nobody had asked it to.
+    pub crash: Option<Crash>,
     /// The last changes of state.
     pub transitions: Vec<Record>,
     /// What is in the kernel.
@@ -48,6 +52,8 @@ pub struct Former {
     pub lock: Option<(RawFd, bool)>,
     /// The control socket.
     pub listener: Option<RawFd>,
+    /// The claims of its virtual routers.
+    pub claims: Vec<FormerClaim>,
     /// The shared memory.
     pub memory: RawFd,
     /// The vrrp process; `None`: it has handed over and ended.
@@ -116,6 +122,7 @@ mod tests {
     use std::os::fd::IntoRawFd;
 
     use super::*;
+    use crate::units::Vrid;
 
     #[test]
     fn what_is_left_is_found() {
@@ -128,10 +135,12 @@ mod tests {
             started: Instant::from_nanos(7),
             generation: 3,
             restarts: 1,
+            crash: Some(Crash::not_started(Instant::from_nanos(9), "no".to_owned())),
             transitions: Vec::new(),
             installed: Vec::new(),
             lock: Some((9, true)),
             listener: None,
+            claims: vec![("eth0".into(), Vrid::new(51).unwrap(), 12)],
             memory: 11,
             child: Some(FormerChild { pid: 4, link: 5, records: 6, stderr: 7 }),
             strangers: vec![3],

@@ -58,7 +58,7 @@ impl Held {
 
     /// When it has to be gone, should nobody resume.
     fn due(&self, saved: &Saved) -> Instant {
-        if saved.state != SavedState::Master || saved.handing_over {
+        if !saved.stays_master() {
             return Instant::ORIGIN;
         }
         // Whoever decides at the last moment has half an interval to say so.
@@ -241,13 +241,23 @@ pub fn due(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
     held.iter().map(|one| saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| one.due(slot))).min()
 }
 
+/// Whether a process that starts now goes on as master somewhere.
+pub fn is_resumable(daemon: &Daemon, now: Instant) -> bool {
+    let saved = saved(daemon);
+    let held = daemon.installed.borrow();
+    held.iter().any(|one| {
+        let slot = saved.get(&one.key()).filter(|slot| slot.stays_master());
+        slot.is_some_and(|slot| now.since(slot.last_advert) <= one.resume_within)
+    })
+}
+
 /// When an advert is so late that its process must be hanging: by half an interval, and by more
 /// than a slow machine may take.
 pub fn overdue(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
     let adverts = held.iter().filter_map(|one| {
         let slot = saved.get(&one.key())?;
-        let sends = slot.state == SavedState::Master && !slot.handing_over;
-        sends.then_some(slot.last_advert + one.interval + (one.interval / 2).max(LEAST))
+        slot.stays_master()
+            .then_some(slot.last_advert + one.interval + (one.interval / 2).max(LEAST))
     });
     adverts.min()
 }

@@ -16,7 +16,7 @@ use smol::channel::{Receiver, bounded};
 use smol::future::{or, pending, yield_now, zip};
 use smol::io::AsyncReadExt;
 
-use super::backoff::BackOff;
+use super::backoff::{BackOff, Next};
 use super::child::Child;
 use super::crash::Crash;
 use super::daemon::Daemon;
@@ -44,6 +44,8 @@ const LOOK: Duration = Duration::from_millis(50);
 const RECORD: usize = 16 * 1024;
 /// Records that are taken before others have their turn.
 const TURN: usize = 64;
+/// How long a process that ends again and again stays backup: long enough to look at it.
+const STANDS_BACK: Duration = Duration::from_secs(300);
 /// Octets of a line on a child's standard error that are logged.
 const LINE: usize = 1_024;
 
@@ -63,11 +65,17 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
     let mut back_off = BackOff::default();
     let mut cleaned = false;
     let mut former = daemon.take_former();
+    let mut stand_back = false;
     loop {
         let began = clock::now();
-        let crash = run(&daemon, former.take(), &first).await;
+        let mut crash = run(&daemon, former.take(), stand_back, &first).await;
         first(Err(crash.end.clone()));
         installed::update(&daemon);
+        let now = clock::now();
+        let resumable = installed::is_resumable(&daemon, now);
+        let Next { wait, ends, hand_over } = back_off.after(now, now.since(began), resumable);
+        (crash.ends, crash.handed_over) = (ends, hand_over);
+        stand_back = hand_over;
         {
             let mut vrrp = daemon.vrrp.borrow_mut();
             if let Some(link) = vrrp.forget_child()
@@ -85,12 +93,19 @@ pub async fn keep(daemon: Rc<Daemon>, first: impl Fn(Result<(), String>)) {
             }
             return;
         }
-        let wait = back_off.wait(clock::now().since(began));
         let when = match wait.as_secs() {
             0 => "at once".to_owned(),
             seconds => format!("in {seconds} s"),
         };
         daemon.note(Level::Error, format!("{crash}; it is started again {when}"));
+        if hand_over {
+            let text = format!(
+                "the vrrp process ended {ends} times within a minute: its addresses are handed \
+                 over, and it stays backup for {} s after its start",
+                STANDS_BACK.as_secs()
+            );
+            daemon.note(Level::Error, text);
+        }
         for line in crash.unlogged(daemon.log.level()) {
             daemon.note(Level::Error, format!("it had said: {line}"));
         }
@@ -148,10 +163,11 @@ async fn make_room(daemon: &Daemon, former: Child, successor: Option<(&Link, &Re
 }
 
 /// One life of the process; how it ended. `former`: the process that has the addresses, and leaves
-/// when this one can take its place.
+/// when this one can take its place. `stand_back`: it hands over what it resumes, and stays backup.
 async fn run(
     daemon: &Daemon,
     mut former: Option<Child>,
+    stand_back: bool,
     first: &impl Fn(Result<(), String>),
 ) -> Crash {
     let cannot = |why: String| {
@@ -203,7 +219,7 @@ async fn run(
     }
     let (over, ended) = bounded::<()>(1);
     let live = async {
-        let end = match introduce(daemon, &link) {
+        let end = match introduce(daemon, &link, stand_back) {
             Ok(applied) => {
                 let confirmed = async {
                     if applied.recv().await.is_err() {
@@ -330,7 +346,7 @@ async fn keep_account(daemon: &Daemon, link: &Link) -> io::Result<()> {
 }
 
 /// What a child has to be told first.
-fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
+fn introduce(daemon: &Daemon, link: &Link, stand_back: bool) -> Result<Receiver<()>, String> {
     let current = daemon.current.borrow();
     let body = current.for_vrrp(None).map_err(|error| error.to_string())?;
     let busy = |_| "the queue is full".to_owned();
@@ -338,6 +354,8 @@ fn introduce(daemon: &Daemon, link: &Link) -> Result<Receiver<()>, String> {
     let applied = link.configure(current.generation, None, body).map_err(busy)?;
     if daemon.is_stopping() {
         link.say(ToChild::Stop).map_err(busy)?;
+    } else if stand_back {
+        link.say(ToChild::StandBack { hold_for: STANDS_BACK }).map_err(busy)?;
     }
     Ok(applied)
 }

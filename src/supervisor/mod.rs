@@ -7,9 +7,12 @@
 //! | module | for |
 //! |---|---|
 //! | [`state_dir`] | who runs here: lock, process id, control socket |
+//! | `claims` | one daemon for each virtual router |
 //! | [`configuration`], `reload` | reading a configuration, and taking another one over |
 //! | `child`, `keeper`, `backoff`, `hello` | starting the child, watching it, starting it again |
+//! | `trust` | who else may write where we do |
 //! | `role_lock` | one vrrp process at a time |
+//! | `succession` | going on with what a killed supervisor has left |
 //! | [`installed`], `withdraw`, `sweep` | what it has in the kernel, and the removal when it is gone |
 //! | `crash` | how it ended |
 //! | `link` | what is said to it, and its answers |
@@ -21,6 +24,7 @@
 
 mod backoff;
 mod child;
+mod claims;
 mod commands;
 pub mod configuration;
 mod crash;
@@ -43,8 +47,10 @@ mod service;
 mod signals;
 pub mod state_dir;
 mod status;
+mod succession;
 mod sweep;
 mod time;
+mod trust;
 pub mod upgrade;
 mod usage;
 mod withdraw;
@@ -69,6 +75,7 @@ use crate::system::shared::Region;
 use crate::system::{clock, limits, memory, privileges, threads};
 use child::{Child, Strangers};
 pub use child::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS, VRRP_COMMAND};
+use claims::{Claims, Taken};
 use configuration::Accepted;
 use daemon::{Current, Daemon, Parts};
 use detach::Detached;
@@ -155,10 +162,21 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
     let (daemon, detached) = match origin {
         Origin::New(detached) => {
             let mut dir = StateDir::open(&options.state_dir)?;
-            let listener = dir.bind()?.map(OwnedFd::from);
+            let mut claims = Claims::default();
+            let refused = |Taken { what, help }| Failure::new(what, help);
+            let claimed = claims.add(&accepted.model).map_err(refused);
+            // What is ours there goes, since nobody begins to work there.
+            let bound = claimed.and_then(|()| dir.bind());
+            let listener = match bound {
+                Ok(listener) => listener.map(OwnedFd::from),
+                Err(failure) => {
+                    dir.leave();
+                    return Err(failure);
+                }
+            };
             let current = Current::new(accepted.model, 1, clock::now());
             let (log, memory, file) = (start_log()?, shared_memory()?, options.file);
-            let parts = Parts { log, dir, file, current, memory, strangers, listener };
+            let parts = Parts { log, dir, file, current, memory, strangers, listener, claims };
             (Daemon::new(parts), detached)
         }
         Origin::Former(former) => {
@@ -226,10 +244,21 @@ fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Re
     log.go_on(former.transitions);
     let current = Current::new(model, former.generation.wrapping_add(1), clock::now());
     let file = former.file;
-    let mut daemon = Daemon::new(Parts { log, dir, file, current, memory, strangers, listener });
+    let mut claims = Claims::adopt(former.claims);
+    // Another daemon may have what the file has since; both know that already from the wire.
+    let taken = claims.add(&current.model).err();
+    claims.give_back(&current.model);
+    if let Some(Taken { what, .. }) = taken {
+        log.note(Level::Warning, Kind::Process, what);
+    }
+    let parts = Parts { log, dir, file, current, memory, strangers, listener, claims };
+    let mut daemon = Daemon::new(parts);
     daemon.started = former.started;
     daemon.upgraded = Some((former.version, clock::now()));
-    daemon.vrrp.borrow_mut().restarts = former.restarts;
+    {
+        let mut vrrp = daemon.vrrp.borrow_mut();
+        (vrrp.restarts, vrrp.crash) = (former.restarts, former.crash);
+    }
     *daemon.installed.borrow_mut() = former.installed;
     daemon.begun.set(true);
     *daemon.former.borrow_mut() = former.child.map(Child::adopt).transpose()?;

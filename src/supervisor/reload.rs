@@ -5,6 +5,7 @@ use std::time::Duration;
 use smol::channel::Receiver;
 use smol::future::yield_now;
 
+use super::claims::Taken;
 use super::configuration::{self, Accepted};
 use super::daemon::{Current, Daemon};
 use super::link::{Busy, Link};
@@ -50,6 +51,13 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
         note(Level::Notice, text.clone());
         return Ok(text);
     }
+    let claimed = daemon.claims.borrow_mut().add(&accepted.model);
+    if let Err(Taken { what, help }) = claimed {
+        note(Level::Error, format!("{file} is refused, the configuration before stays: {what}"));
+        *daemon.refused.borrow_mut() = Some((clock::now(), what.clone()));
+        return Err(format!("{what}\n  = help: {help}"));
+    }
+    daemon.claims.borrow_mut().give_back(&accepted.model);
     let changes = changes.to_string();
     let say = || {
         note(Level::Notice, format!("{file} is loaded again:"));

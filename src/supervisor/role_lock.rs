@@ -13,11 +13,13 @@ use smol::Timer;
 
 use super::daemon::Daemon;
 use super::state_dir::StateDir;
+use super::succession;
 use crate::control::record::Level;
+use crate::control::shared::Shared;
 use crate::system::{clock, limits, lock, pidfd};
 
 /// The file: its lock is the one of the process, and the process's number is in it.
-const FILE: &str = "vrrp.lock";
+pub const FILE: &str = "vrrp.lock";
 /// How long a process of a former supervisor may take to hand over.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a killed one may take to end.
@@ -132,6 +134,20 @@ pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
         Some(Holder { pid, .. }) => format!("vrrp process {pid} of a former supervisor"),
         None => format!("another program that has locked {path}"),
     };
+    let inherited = match holder {
+        Some(Holder { pid, .. }) => succession::take_over(pid).await,
+        None => None,
+    };
+    if let Some(memory) = inherited {
+        let text = format!("{who} has found no successor: this one goes on with its addresses");
+        daemon.note(Level::Notice, text);
+        if wait(&file, PATIENCE).await.map_err(wrong)? {
+            if let Ok(own) = Shared::open(&daemon.memory) {
+                own.take_over(&memory);
+            }
+            return Ok(Some(RoleLock(file)));
+        }
+    }
     let seconds = PATIENCE.as_secs();
     let text = match holder {
         Some(_) => format!("{who} still hands over; it has {seconds} s for that"),

@@ -8,11 +8,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Group, chown, geteuid};
+use nix::unistd::{Group, Pid, fchownat, geteuid};
 
 use super::Failure;
+use super::claims::process;
+use super::trust::{self, Distrust};
 use crate::system::lock;
 
 /// Where it is when nothing else is said.
@@ -67,6 +69,7 @@ impl StateDir {
     /// Another process has the directory, or it can never work.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         fits(path)?;
+        trusted(path)?;
         let mut dir = Self {
             path: path.to_owned(),
             lock: None,
@@ -75,6 +78,11 @@ impl StateDir {
             losses: Vec::new(),
         };
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
+        // What is new since is looked at as well.
+        trusted(path)?;
+        for name in [PID_FILE, super::role_lock::FILE] {
+            no_link(&path.join(name))?;
+        }
         match made.and_then(|()| dir.open_lock_file()) {
             Err(error) => {
                 dir.tolerable(&error)?;
@@ -115,10 +123,9 @@ impl StateDir {
     /// The file whose lock is the directory's. One that cannot be written can still be locked.
     fn open_lock_file(&self) -> io::Result<File> {
         let path = self.path.join(PID_FILE);
-        let mut options = OpenOptions::new();
-        // Whoever could read it could lock it, and nobody could start any more.
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        options.open(&path).or_else(|error| File::open(&path).map_err(|_| error))
+        let mut readable = OpenOptions::new();
+        readable.read(true).custom_flags(OFlag::O_NOFOLLOW.bits());
+        self.open_file(PID_FILE).or_else(|error| readable.open(&path).map_err(|_| error))
     }
 
     /// Writes the process id.
@@ -149,18 +156,12 @@ impl StateDir {
     /// Who holds the lock.
     fn holder(&self, mut file: File) -> String {
         let mut text = String::new();
-        let pid: Option<u32> =
+        let pid: Option<i32> =
             file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+        let pid = pid.map(Pid::from_raw);
         let who = match pid {
             None => "another process".to_owned(),
-            Some(pid) => {
-                let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                let words = String::from_utf8_lossy(&words).replace('\0', " ");
-                match words.trim_end() {
-                    "" => format!("process {pid}"),
-                    words => format!("process {pid} (\"{words}\")"),
-                }
-            }
+            Some(pid) => process(pid),
         };
         format!("{} is in use by {who}, stop it or give --state-dir DIR", self.path.display())
     }
@@ -262,7 +263,8 @@ impl StateDir {
                 }
             },
         };
-        chown(&path, None, Some(gid)).map_err(refused)
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        fchownat(AT_FDCWD, &path, None, Some(gid), flags).map_err(refused)
     }
 
     /// Writes a file, whole or not at all.
@@ -271,7 +273,13 @@ impl StateDir {
     /// What the system says.
     pub fn write(&self, name: &str, octets: &[u8]) -> io::Result<PathBuf> {
         let (path, new) = (self.path.join(name), self.path.join(format!("{name}.new")));
-        let written = fs::write(&new, octets).and_then(|()| fs::rename(&new, &path));
+        // What was not finished before, or a link that somebody put there.
+        let _ = fs::remove_file(&new);
+        let mut options = OpenOptions::new();
+        // Fails for whatever has come there since, links included.
+        options.write(true).create_new(true).mode(0o644);
+        let written = options.open(&new).and_then(|mut file| file.write_all(octets));
+        let written = written.and_then(|()| fs::rename(&new, &path));
         if written.is_err() {
             // It may not even be there.
             let _ = fs::remove_file(&new);
@@ -279,14 +287,19 @@ impl StateDir {
         written.map(|()| path)
     }
 
-    /// Opens a file whose lock means something (`system::lock`), and makes it if need be.
+    /// Opens a file whose lock means something (`system::lock`), and makes it if need be. Nobody
+    /// else may read it: whoever could could lock it, and nobody could start any more.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; that it is a link, or somebody else's.
     pub fn open_file(&self, name: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        options.open(self.path.join(name))
+        let file = options.custom_flags(OFlag::O_NOFOLLOW.bits()).open(self.path.join(name))?;
+        match trust::ours(&file.metadata()?) {
+            true => Ok(file),
+            false => Err(io::Error::other(format!("{name} is none of ours"))),
+        }
     }
 
     /// Reads a file of ours; `None` when there is none.
@@ -303,7 +316,7 @@ impl StateDir {
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        if !metadata.is_file() || metadata.len() > LONGEST_FILE {
+        if !trust::ours(&metadata) || metadata.len() > LONGEST_FILE {
             return Err(io::Error::other("it is none of ours"));
         }
         let mut octets = Vec::new();
@@ -332,6 +345,25 @@ impl StateDir {
             }
         }
     }
+}
+
+/// Whether nobody else decides what is written to.
+fn trusted(path: &Path) -> Result<(), Failure> {
+    let refuse = |Distrust { what, help }: Distrust| {
+        let path = path.display();
+        Failure::new(format!("{path} cannot be the state directory: {what}"), help)
+    };
+    trust::look(path).map_err(refuse)
+}
+
+/// Whether what is written to is not another file.
+fn no_link(path: &Path) -> Result<(), Failure> {
+    let Ok(target) = fs::read_link(path) else { return Ok(()) };
+    let (path, target) = (path.display(), target.display());
+    Err(Failure::new(
+        format!("{path} is a link to {target}, which would be written over"),
+        format!("rm {path}"),
+    ))
 }
 
 /// Another process has it.
@@ -464,6 +496,48 @@ mod tests {
         for name in ["fifo", "link", "directory", "long"] {
             assert!(dir.read(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let scratch = Scratch::new("links");
+        let other = Scratch::new("links-other");
+        fs::create_dir(&scratch.0).unwrap();
+        fs::write(&other.0, "precious").unwrap();
+        for name in [PID_FILE, super::super::role_lock::FILE] {
+            let path = scratch.0.join(name);
+            symlink(&other.0, &path).unwrap();
+            let told = StateDir::open(&scratch.0).unwrap_err();
+            let (path, target) = (path.display(), other.0.display());
+            let what = format!("{path} is a link to {target}, which would be written over");
+            assert_eq!((told.what, told.help), (what, format!("rm {path}")));
+            fs::remove_file(scratch.0.join(name)).unwrap();
+        }
+        let mut dir = StateDir::open(&scratch.0).unwrap();
+        for name in [DUMP, "status.json.new", "later"] {
+            symlink(&other.0, scratch.0.join(name)).unwrap();
+        }
+        dir.write(DUMP, b"1").unwrap();
+        assert_eq!(fs::read(scratch.0.join(DUMP)).unwrap(), b"1");
+        assert!(!fs::symlink_metadata(scratch.0.join(DUMP)).unwrap().is_symlink());
+        assert!(dir.open_file("later").is_err());
+        // A link at the place of the socket is none.
+        symlink(&other.0, scratch.0.join(SOCKET)).unwrap();
+        assert!(dir.bind().unwrap().is_none());
+        assert_eq!(fs::read_to_string(&other.0).unwrap(), "precious");
+        fs::remove_file(&other.0).unwrap();
+    }
+
+    #[test]
+    fn a_directory_of_others_is_refused() {
+        let scratch = Scratch::new("others");
+        fs::create_dir(&scratch.0).unwrap();
+        fs::set_permissions(&scratch.0, fs::Permissions::from_mode(0o777)).unwrap();
+        let told = StateDir::open(&scratch.0).unwrap_err();
+        assert!(told.what.contains("others may write to "), "{}", told.what);
+        assert!(told.help.starts_with("chmod go-w "), "{}", told.help);
+        assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 0, "nothing is written");
     }
 
     #[test]

@@ -157,12 +157,6 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         let text = format!("the vrrp process has not answered for {silent:.1} s");
         warnings.push(warning(WarningKind::Process, text, 0.0));
     }
-    if let Some(crash) = &vrrp.crash {
-        let state = if vrrp.link.is_some() { "started again" } else { "not running" };
-        let text = format!("{}; {state}", crash.end);
-        let warning = warning(WarningKind::Process, text, age(crash.at, now));
-        warnings.push(Warning { count: u64::from(vrrp.restarts).max(1), ..warning });
-    }
     warnings
 }
 

@@ -202,6 +202,10 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
     });
     let lock = daemon.dir.lock().map(|(lock, marked)| io::Result::Ok((keep(lock)?, marked)));
     let listener = daemon.listener.as_ref().map(|listener| keep(listener));
+    let (claims, claimed) = match seamless {
+        true => daemon.claims.take().leave()?,
+        false => Default::default(),
+    };
     let former = Former {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         file: daemon.file.clone(),
@@ -211,14 +215,17 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
         started: daemon.started,
         generation: daemon.current.borrow().generation,
         restarts: vrrp.restarts,
+        crash: vrrp.crash.take(),
         transitions: daemon.log.last_transitions(),
         installed: installed::all(daemon),
         lock: lock.transpose()?,
         listener: listener.transpose()?,
+        claims,
         memory: keep(&daemon.memory)?,
         child: child.transpose()?,
         strangers: daemon.strangers.numbers().to_vec(),
     };
+    kept.extend(claimed);
     Ok(Legacy { plan, former, _kept: kept })
 }
 

@@ -15,12 +15,20 @@ pub fn raise_descriptors() -> io::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
 }
 
+/// How many descriptors there may be at most.
+///
+/// # Errors
+/// What the system says.
+pub fn most_descriptors() -> io::Result<rlim_t> {
+    Ok(getrlimit(Resource::RLIMIT_NOFILE)?.1)
+}
+
 /// How many descriptors there may be at most, when that is less than `wanted`.
 ///
 /// # Errors
 /// What the system says.
 pub fn descriptors_below(wanted: u16) -> io::Result<Option<rlim_t>> {
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let most = most_descriptors()?;
     Ok((most < rlim_t::from(wanted)).then_some(most))
 }
 

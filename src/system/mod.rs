@@ -7,6 +7,7 @@
 //! | [`timer`] | waking up at a moment |
 //! | [`shared`] | memory that outlives a process |
 //! | [`inherited`] | descriptors that the parent process left open for us |
+//! | [`passing`] | descriptors that one process sends to another |
 //! | [`options`] | options of sockets that nix and socket2 do not have |
 //! | [`filter`] | which packets the kernel should not even hand over |
 //! | [`poller`] | waiting for many descriptors |
@@ -32,6 +33,7 @@ pub mod limits;
 pub mod lock;
 pub mod memory;
 pub mod options;
+pub mod passing;
 pub mod pidfd;
 pub mod poller;
 pub mod privileges;

@@ -143,6 +143,7 @@ impl Engine {
             Event::Refused { router, error } => self.refused(router, error),
             Event::Command(command) => self.command(command),
             Event::Shutdown => self.shutdown(),
+            Event::GoOn => self.go_on(),
         }
     }
 

@@ -105,6 +105,9 @@ pub enum Event<'a> {
     Reload(&'a Change),
     /// An operator's command.
     Command(Command),
+    /// Takes [`Event::Shutdown`] back where a hand-over was begun and nobody has taken it: these
+    /// instances send again as master. For a process that another one succeeds at once.
+    GoOn,
     /// Stop all instances, with a planned hand-over where that is possible (`vrrp:S-11`, `S-21`).
     Shutdown,
 }

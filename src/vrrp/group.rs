@@ -288,6 +288,23 @@ impl Engine {
         }
     }
 
+    /// The first members of the units whose stop nobody has heard yet, as far as that is known.
+    fn untaken(&self) -> impl Iterator<Item = InstanceId> + '_ {
+        let firsts = self.instances().filter(|id| self.member(*id, 0) == Some(*id));
+        firsts.filter(|id| self.unit(*id).all(Instance::is_untaken))
+    }
+
+    /// Whether [`Event::GoOn`](super::Event::GoOn) makes some instance master again.
+    pub fn can_go_on(&self) -> bool {
+        self.untaken().next().is_some()
+    }
+
+    pub(super) fn go_on(&mut self) {
+        for id in self.untaken().collect::<Vec<_>>() {
+            self.each(id, |member, context| member.resume_after_hand_over(context));
+        }
+    }
+
     /// `vrrp:S-11`, `S-21` for all.
     pub(super) fn shutdown(&mut self) {
         if std::mem::replace(&mut self.stopping, true) {

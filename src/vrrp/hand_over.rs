@@ -218,6 +218,12 @@ impl Instance {
         }
     }
 
+    /// Whether a hand-over is under way whose successor was not heard in any family.
+    pub fn is_untaken(&self) -> bool {
+        self.hand_over
+            .is_some_and(|h| h.outcome.is_none() && !h.released && h.successor().is_none())
+    }
+
     fn all_succeeded(&self) -> bool {
         let Some(hand_over) = self.hand_over else { return false };
         self.families().all(|family| match family {

@@ -20,6 +20,7 @@
 //! | `packets` | the packet of each virtual router |
 //! | `saved` | what the next process has to know |
 //! | `role` | who of two processes is the one |
+//! | `orphan` | what becomes of it without a supervisor |
 //! | `records`, `limit`, `log`, `words` | the log |
 //! | `report`, `warnings` | the status |
 //! | `outlet` | octets that wait for a socket |
@@ -38,6 +39,7 @@ mod links;
 mod log;
 mod opening;
 mod orders;
+mod orphan;
 mod outlet;
 mod pace;
 mod packets;

@@ -1,13 +1,16 @@
 //! State directories that are in use, read-only, full; missing rights.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 use std::path::Path;
 
 use nix::sys::signal::Signal;
 use steadfast::control::status::{State, WarningKind};
 
-use crate::scene::{Alone, Client, said, until_said};
+use crate::harness::config::Instance;
+use crate::harness::process::Process;
+use crate::harness::router::program;
+use crate::scene::{Alone, Client, VIRTUAL, said, until_said};
 
 #[test]
 fn a_second_instance_is_told_about_the_first() {
@@ -111,6 +114,121 @@ fn a_directory_that_can_never_work_is_refused() {
     assert!(!long.exists() && !alone.holds_address());
 }
 
+/// With other state directories they would not know of each other, and fight.
+#[test]
+fn two_daemons_never_run_the_same_virtual_router() {
+    let mut alone = Alone::master();
+    let (first, other) = (alone.router.daemon().id(), alone.scratch.path().join("other"));
+    let refused = |alone: &Alone| {
+        let ran = alone.run_through(&["timeout", "10"], &other, &[]);
+        let told = said(&ran);
+        let what = format!("another steadfast, process {first} (\"");
+        assert_eq!(ran.status.code(), Some(1), "{told}");
+        assert!(told.contains(&what) && told.contains(&alone.router.state().display().to_string()));
+        assert!(
+            told.contains("runs virtual router 51 on eth0 in this network namespace"),
+            "{told}"
+        );
+        assert!(told.contains("= help: stop it, or leave the instance out of one of"), "{told}");
+        assert!(!other.join("steadfast.pid").exists());
+    };
+    refused(&alone);
+    // The next program has what this one had.
+    let next = alone.scratch.path().join("next");
+    fs::copy(program(), &next).unwrap();
+    alone.router.ask(&["upgrade", next.to_str().unwrap()]);
+    refused(&alone);
+    // Different ones can be beside each other, until a reload wants what the other one has.
+    alone.configure(&Instance::lan(150, &["192.0.2.9/24"]).named("other", 52));
+    let file = alone.scratch.path().join("other.toml");
+    fs::copy(alone.router.file(), &file).unwrap();
+    let words = ["run".as_ref(), "-c".as_ref(), file.as_os_str()].into_iter();
+    let words = words.chain(["--state-dir".as_ref(), other.as_os_str()]);
+    let net = &alone.router.host.net;
+    let mut second = Process::start(net, "second", program(), words, alone.scratch.path());
+    until_said(&second, "other: BACKUP to MASTER");
+    let output = alone.router.command(&["reload"]);
+    let what = format!("another steadfast, process {} (", second.id());
+    assert!(!output.status.success() && said(&output).contains(&what), "{}", said(&output));
+    alone.router.until("the refusal", |document| {
+        document.verdict.text.contains("the last reload was refused: another steadfast")
+    });
+    assert!(alone.holds_address());
+    second.signal(Signal::SIGTERM);
+    second.wait();
+    alone.router.ask(&["reload"]);
+    alone.router.until_state("other", State::Master);
+    // What the reload has taken out is free for another one.
+    alone.configure(&Instance::lan(150, &[VIRTUAL]));
+    let ran = alone.run_through(&["timeout", "1"], &other, &[]);
+    assert!(said(&ran).contains("lan: INIT to BACKUP"), "{}", said(&ran));
+}
+
+/// Who may put a link there could have any file written over.
+#[test]
+fn a_state_directory_of_others_and_links_in_it_are_refused() {
+    let alone = Alone::new();
+    let precious = alone.scratch.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let refused = |state: &Path, reason: &str, help: &str| {
+        // One that starts does not end by itself.
+        let told = said(&alone.run_through(&["timeout", "10"], state, &[]));
+        assert!(told.contains(reason) && told.contains(help), "{told}");
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    };
+    let make = |name: &str, mode: u32, owner: u32| {
+        let path = alone.scratch.path().join(name);
+        fs::create_dir(&path).unwrap();
+        chown(&path, Some(owner), None).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let open = make("open", 0o777, 0);
+    let reason = format!("others may write to {} (mode 0777)", open.display());
+    refused(&open, &reason, &format!("= help: chmod go-w {}", open.display()));
+    refused(&open.join("below"), &reason, "= help: chmod go-w ");
+    let theirs = make("theirs", 0o755, 65_534);
+    let reason = format!("{} belongs to user 65534", theirs.display());
+    refused(&theirs.join("below"), &reason, &format!("= help: chown root: {}", theirs.display()));
+    // A link of theirs where everybody may write, but nobody may remove what is another one's.
+    let sticky = make("sticky", 0o1777, 0);
+    let link = sticky.join("link");
+    symlink(alone.scratch.path(), &link).unwrap();
+    lchown(&link, Some(65_534), None).unwrap();
+    refused(&link, &format!("{} belongs to user 65534", link.display()), "= help: chown root: ");
+    let own = make("own", 0o755, 0);
+    for name in ["steadfast.pid", "vrrp.lock"] {
+        symlink(&precious, own.join(name)).unwrap();
+        let reason = format!("{name} is a link to {}, which would", precious.display());
+        refused(&own, &reason, &format!("= help: rm {}", own.join(name).display()));
+        fs::remove_file(own.join(name)).unwrap();
+    }
+    assert!(!alone.holds_address());
+    // Where everybody may write, what others have put there is not believed.
+    let mut alone = alone;
+    let state = alone.router.state();
+    fs::create_dir(&state).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o1777)).unwrap();
+    fs::write(state.join("installed"), "SFI\u{1}\u{0}").unwrap();
+    chown(state.join("installed"), Some(65_534), None).unwrap();
+    alone.router.start();
+    until_said(alone.router.daemon(), "installed cannot be read: it is none of ours");
+    alone.router.until_state("lan", State::Master);
+    alone.router.stop();
+    // What is written in one step takes the place of a link.
+    for name in ["installed", "installed.new", "status.json", "status.json.new"] {
+        symlink(&precious, state.join(name)).unwrap();
+    }
+    alone.router.start();
+    alone.router.until_state("lan", State::Master);
+    alone.router.daemon().signal(Signal::SIGUSR1);
+    until_said(alone.router.daemon(), "status written to ");
+    assert!(!fs::symlink_metadata(state.join("status.json")).unwrap().is_symlink());
+    assert!(!fs::symlink_metadata(state.join("installed")).unwrap().is_symlink());
+    alone.router.stop();
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+}
+
 #[test]
 fn a_user_who_may_not_write_is_told_so() {
     let alone = Alone::new();
@@ -143,7 +261,7 @@ fn the_socket_goes_to_the_group_of_the_configuration() {
     use std::os::unix::fs::MetadataExt;
 
     let mut alone = Alone::new();
-    let instance = crate::harness::config::Instance::lan(150, &[crate::scene::VIRTUAL]);
+    let instance = Instance::lan(150, &[VIRTUAL]);
     let with = |group: &str| {
         format!("control_socket_group = \"{group}\"\nhello_interval = \"100ms\"\n{instance}")
     };

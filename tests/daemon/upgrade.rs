@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use steadfast::control::status::{Document, State};
+use steadfast::control::status::{Document, State, WarningKind};
 
 use crate::harness::config::Instance;
 use crate::harness::process::is_alive;
@@ -99,6 +99,29 @@ fn what_the_file_has_no_more_is_removed() {
         assert_eq!(kernel.removed(), Vec::<std::net::IpAddr>::new());
         alone.router.stop();
     }
+}
+
+/// What is long over is told with its age, and not as if the upgrade had been a crash.
+#[test]
+fn a_crash_before_it_stays_as_old_as_it_is() {
+    let (mut alone, next) = master_and_next();
+    alone.signal_child(Signal::SIGKILL);
+    let crashed = |document: &Document| document.daemon.vrrp_crash.is_some();
+    let answers = |document: &Document| crashed(document) && document.instances.is_some();
+    let before = alone.router.until("another child answers", answers);
+    let text = |document: &Document| {
+        let mut warnings = document.warnings.iter();
+        warnings.find(|w| w.kind == WarningKind::Process).map(|w| w.text.clone()).unwrap()
+    };
+    alone.router.ask(&["upgrade", next.to_str().unwrap()]);
+    let after = alone.router.until("the new one answers", |d| d.instances.is_some());
+    let (crash, old) = (after.daemon.vrrp_crash.clone(), before.daemon.vrrp_crash.clone().unwrap());
+    let crash = crash.unwrap();
+    assert_eq!((&crash.end, &crash.last_lines), (&old.end, &old.last_lines));
+    assert!(crash.age > after.daemon.vrrp.as_ref().unwrap().uptime, "{crash:?}");
+    assert_eq!(text(&after), text(&before));
+    let warning = after.warnings.iter().find(|w| w.kind == WarningKind::Process).unwrap();
+    assert!(warning.last_age >= crash.age - 0.001, "{warning:?}");
 }
 
 #[test]

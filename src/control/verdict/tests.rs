@@ -1,6 +1,6 @@
 //! Every way in which a verdict comes about.
 
-use super::super::status::{Hold, MasterStatus, Refused};
+use super::super::status::{Crash, Hold, MasterStatus, Refused};
 use super::*;
 
 /// Master of two instances, and backup of one.
@@ -214,14 +214,15 @@ fn a_hold_and_a_lowered_priority() {
     says(
         State::Backup,
         held(None),
-        &format!(
-            "DEGRADED: lan: an operator holds it as backup until \"steadfast release lan\"; {heard}"
-        ),
+        &format!("DEGRADED: lan: it is held as backup until \"steadfast release lan\"; {heard}"),
     );
     says(
         State::Backup,
         held(Some(61.0)),
-        &format!("DEGRADED: lan: an operator holds it as backup for 1 min 1 s more; {heard}"),
+        &format!(
+            "DEGRADED: lan: it is held as backup for 1 min 1 s more, or until \"steadfast release \
+             lan\"; {heard}"
+        ),
     );
     let lowered = |i: &mut InstanceStatus| i.effective_priority = 60;
     says(
@@ -288,13 +289,46 @@ fn nothing_configured_and_a_process_started_again() {
     let mut document = base(State::Master);
     document.daemon.vrrp_restarts = 1;
     document.daemon.vrrp.as_mut().unwrap().uptime = 2.0;
+    // The process is new for another reason: an upgrade.
+    concludes(document.clone(), MASTER);
+    let crash = |age, in_a_minute, handed_over| {
+        let end = "vrrp process 77 was killed by SIGSEGV".to_owned();
+        let (ran, loop_stood, loop_late_max) = (None, None, None);
+        let last_lines = Vec::new();
+        Some(Crash {
+            age,
+            end,
+            in_a_minute,
+            handed_over,
+            ran,
+            loop_stood,
+            loop_late_max,
+            last_lines,
+        })
+    };
+    let killed = "vrrp process 77 was killed by SIGSEGV";
+    let degraded = |rest: &str| format!("DEGRADED: {rest}; MASTER of 2/2");
+    let times = |times, rest| {
+        let crashed = format!("the vrrp process crashed {times} times within a minute");
+        degraded(&format!("{crashed}, at last {killed}; {rest}"))
+    };
+    document.daemon.vrrp_crash = crash(2.0, 1, false);
+    concludes(document.clone(), &degraded(&format!("{killed}; started again")));
+    // Whatever else there is to say about the processes.
+    document.warnings.push(warning(WarningKind::Process, 70.0));
+    document.daemon.vrrp_crash = crash(2.0, 3, false);
+    concludes(document.clone(), &times(3, "started again"));
+    document.daemon.vrrp_crash = crash(2.0, 5, true);
+    concludes(document.clone(), &times(5, "it hands over and stays backup: see the log"));
+    document.daemon.vrrp_crash = crash(61.0, 5, true);
+    concludes(document.clone(), MASTER);
+    document.instances = None;
+    document.daemon.vrrp_starts_in = Some(7.9);
     concludes(
-        document.clone(),
-        "DEGRADED: the process that runs the virtual routers had to be started again 1 time: \
-         see the log; MASTER of 2/2",
+        document,
+        "DEAD: the process that runs the virtual routers crashed 5 times within a minute, and is \
+         started again in 7.9 s: see the log",
     );
-    document.daemon.vrrp.as_mut().unwrap().uptime = 61.0;
-    concludes(document, MASTER);
 }
 
 #[test]

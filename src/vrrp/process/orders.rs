@@ -67,6 +67,10 @@ impl Shell {
             }
             ToChild::LogLevel(level) => self.records.set_level(level),
             ToChild::Stop => self.stop(),
+            ToChild::StandBack { hold_for } => {
+                self.stand_back = Some(hold_for);
+                self.begin_to_stand_back();
+            }
             ToChild::Leave => {
                 self.send(&FromChild::Leaving);
                 self.end.get_or_insert(End::Stopped);
@@ -91,6 +95,22 @@ impl Shell {
             self.end.get_or_insert(End::Stopped);
         }
         // Else it starts first, which shows what a former process left, and removes it.
+    }
+
+    /// Hands over and holds everything that is not held, once it has started.
+    fn begin_to_stand_back(&mut self) {
+        if !self.started || self.stopping {
+            return;
+        }
+        let Some(hold_for) = self.stand_back.take() else { return };
+        let free = self.engine.instances().filter(|id| self.engine.held(*id).is_none());
+        let free: Vec<InstanceId> = free.collect();
+        for instance in free {
+            // Where nobody takes over, addresses that go away now and then are better than none.
+            let hold_for = Some(hold_for);
+            let command = Command::Switchover { instance, hold_for, force: false };
+            self.engine.handle(Event::Command(command), clock::now());
+        }
     }
 
     /// Queues a message to the supervisor.
@@ -230,6 +250,7 @@ impl Shell {
             let command = Command::Switchover { instance, hold_for, force: true };
             self.engine.handle(Event::Command(command), clock::now());
         }
+        self.begin_to_stand_back();
         // Until now it was what the process before has left: should this one die, the next one goes
         // on from there.
         self.saved.states(&self.engine);
@@ -427,6 +448,7 @@ impl Inlet {
     /// Without a supervisor the addresses go to another router (DESIGN 3).
     fn gone(shell: &mut Shell) -> Option<bool> {
         shell.stop();
+        shell.wait_for_supervisor();
         None
     }
 }

@@ -1,6 +1,7 @@
 //! What the next process has to know, in the memory that the supervisor keeps (DESIGN 3).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::control::shared::{Key, Process, SLOTS, Saved as Slot, SavedState, Shared, SlotId};
@@ -30,6 +31,11 @@ impl Saved {
     /// In this memory.
     pub const fn new(shared: Shared<Region>) -> Self {
         Self { shared, slots: Vec::new() }
+    }
+
+    /// The memory, for whoever goes on with it.
+    pub fn memory(&self) -> BorrowedFd<'_> {
+        self.shared.memory().as_fd()
     }
 
     /// One more turn: the supervisor sees that the process lives.
@@ -111,8 +117,7 @@ impl Saved {
         left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))));
         let of = |id| {
             let slot = left.get(&key(engine, id)?)?;
-            (slot.state == SavedState::Master && !slot.handing_over)
-                .then_some((id, slot.last_advert))
+            slot.stays_master().then_some((id, slot.last_advert))
         };
         engine.instances().filter_map(of).collect()
     }
@@ -173,8 +178,6 @@ fn key(engine: &Engine, id: InstanceId) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd;
-
     use super::*;
     use crate::control::shared::WORDS;
     use crate::units::{Priority, Vrid};

@@ -21,7 +21,7 @@ use super::saved::Saved;
 use super::silence::Silence;
 use super::transmit::Transmitter;
 use super::warnings::Warnings;
-use super::watches::Spawner;
+use super::watches::{Spawner, Watch};
 use crate::control::link::Ticket;
 use crate::control::record::{Kind, Level};
 use crate::netlink::monitor::Left;
@@ -102,10 +102,14 @@ pub struct Shell {
     pub(super) kernel_words: BTreeMap<ObjectId, Box<str>>,
     pub(super) started_at: Instant,
     pub(super) stopping: bool,
+    /// It is to hand over and be held for so long, once it has started.
+    pub(super) stand_back: Option<Duration>,
     pub(super) end: Option<End>,
     /// The end is told.
     over: bool,
-    spawner: Option<Spawner>,
+    pub(super) spawner: Option<Spawner>,
+    /// The supervisor is gone, and another one may come.
+    pub(super) orphan: Option<Watch>,
     /// It is waited for that the channel, or the log, is writable.
     blocked: [bool; 2],
 }
@@ -172,9 +176,11 @@ impl Shell {
             kernel_words: BTreeMap::new(),
             started_at: clock::now(),
             stopping: false,
+            stand_back: None,
             end: None,
             over: false,
             spawner: None,
+            orphan: None,
             blocked: [false; 2],
         };
         if let Some(error) = missing {

@@ -40,7 +40,7 @@ impl Shell {
         if let Notice::Transition { instance, from, to, cause } = notice {
             self.saved.state(&self.engine, *instance);
             transition = Some(Transition {
-                from: words::state(*from),
+                from: words::from_state(*from, cause),
                 to: words::state(*to),
                 cause: words::cause(&self.engine, links, *instance, cause),
             });

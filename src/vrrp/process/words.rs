@@ -50,13 +50,19 @@ fn interval(interval: Centiseconds) -> String {
     format!("{} s", f64::from(interval.0) / 100.0)
 }
 
+/// What an instance was before: for others, one that resumes was master all the time.
+pub const fn from_state(from: State, cause: &Cause) -> status::State {
+    if matches!(cause, Cause::Resumed { .. }) { status::State::Master } else { state(from) }
+}
+
 /// Why an instance changed its state.
 pub fn cause(engine: &Engine, links: &Cache, instance: InstanceId, cause: &Cause) -> String {
     match cause {
         Cause::Started => "started".into(),
         Cause::Owner => "priority 255: it owns the addresses".into(),
         Cause::Resumed { gap } => {
-            format!("resumed after a restart, {} after the last advert", seconds(*gap))
+            let gap = seconds(*gap);
+            format!("resumed after a restart of the vrrp process, {gap} after the last advert")
         }
         Cause::NoAdvert { master: Some(master), silence } => {
             format!("no advert from {master} for {}", seconds(*silence))
@@ -319,9 +325,13 @@ impl Told {
 pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&str>) -> Told {
     match notice {
         Notice::Transition { instance, from, to, cause: why } => {
-            let (from, to) = (state(*from), state(*to));
+            let (from, to) = (from_state(*from, why), state(*to));
             let why = cause(engine, links, *instance, why);
-            Told::new(Level::Notice, Kind::Transition, *instance, format!("{from} to {to}: {why}"))
+            let text = match from == to {
+                true => format!("stays {to}: {why}"),
+                false => format!("{from} to {to}: {why}"),
+            };
+            Told::new(Level::Notice, Kind::Transition, *instance, text)
         }
         Notice::PriorityChanged { instance, from, to } => {
             let text = format!("effective priority {from} to {to}");

@@ -199,6 +199,45 @@ fn a_stop_releases() {
     }
 }
 
+/// DESIGN 10: another process that comes before a successor lets this one be master to the last.
+#[test]
+fn a_stop_that_nobody_has_taken_is_taken_back() {
+    for after in [0, 7, 20, 900] {
+        let mut d = Driver::master(instance("a"));
+        d.event(Event::Shutdown);
+        d.run_for(ms(after));
+        assert!(d.engine.can_go_on());
+        d.clear();
+        d.event(Event::GoOn);
+        let sent: Vec<_> = d.adverts().iter().map(|a| (a.1, a.2)).collect();
+        assert_eq!(sent, [(100, 100)], "at once, and as before");
+        assert_eq!(d.state(), State::Master);
+        assert!(!d.engine.handing_over(d.a()) && d.installed() && !d.engine.can_go_on());
+        d.run_for(LONGEST * 2);
+        assert_eq!(d.state(), State::Master);
+        assert!(d.adverts().len() > 7 && d.installed());
+    }
+}
+
+/// DESIGN 10: what somebody has taken is not taken back, nor is a part of a group.
+#[test]
+fn a_stop_that_somebody_has_taken_is_not_taken_back() {
+    let mut d = Driver::master_of(&pair());
+    d.event(Event::Shutdown);
+    d.run_for(ms(20));
+    d.hear(&peer(20, 90));
+    assert!(!d.engine.can_go_on());
+    d.clear();
+    d.event(Event::GoOn);
+    assert_eq!(d.adverts().len(), 0);
+    d.run_for(LONGEST);
+    assert_eq!((d.state(), d.state_of("b")), (State::Initialize, State::Initialize));
+    let mut backup = Driver::one(instance("a"));
+    backup.event(Event::Shutdown);
+    backup.event(Event::GoOn);
+    assert_eq!(backup.state(), State::Initialize);
+}
+
 /// DESIGN 10: a stop during a switchover makes it a stop.
 #[test]
 fn a_switchover_becomes_a_stop() {

@@ -159,6 +159,7 @@ impl Kind {
             | SendRefused
             | Storm
             | SupervisorDescriptors
+            | CrashLoop
             | Upgrade => (Some(0), Some(0)),
             // Until it is back.
             AddressRemoved => (Some(0), None),
@@ -169,7 +170,6 @@ impl Kind {
             | UpgradeKill
             | UpgradeKillSupervisor
             | Freeze
-            | CrashLoop
             | KillAndStop
             | OrphanStuck
             | AllKill
