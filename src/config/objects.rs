@@ -30,8 +30,8 @@ pub struct VirtualAddress {
     pub no_prefix_route: bool,
     /// IPv6: run duplicate address detection (off by default, `netlink:N-41`).
     pub dad: bool,
-    /// Seconds for which IPv6 prefers the address as a source; `None` follows keepalived (0 for
-    /// /128, for ever otherwise).
+    /// Seconds for which IPv6 prefers the address as a source; `None`: 0, so that the router's own
+    /// connections come from its own address (keepalived: 0 for /128 only).
     pub preferred_lifetime: Option<u32>,
     /// React when somebody else removes it.
     pub track: bool,

@@ -372,8 +372,13 @@ pub struct ObjectStatus {
     pub interface: Option<String>,
     /// Whether it should be there now.
     pub wanted: bool,
-    /// Whether the kernel has it.
+    /// Whether the kernel has it, and uses it.
     pub present: bool,
+    /// What the kernel says of an IPv6 address: `duplicate` (another host has it, so that the
+    /// kernel does not use it), `tentative` (not known yet whether another host has it),
+    /// `deprecated` (not chosen as a source).
+    #[serde(default)]
+    pub flags: Vec<String>,
 }
 
 /// A tracked thing.

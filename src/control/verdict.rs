@@ -17,7 +17,7 @@ use super::status::{
     WarningKind,
 };
 use super::warnings::{
-    discards, first_line, masterless, missing, out_of_service, rivals, too, warnings,
+    discards, first_line, is_duplicate, masterless, missing, out_of_service, rivals, too, warnings,
 };
 use super::words::{length, plural, some};
 
@@ -321,6 +321,9 @@ fn lacking(instances: &[InstanceStatus]) -> Option<String> {
     let also = Some(some(also)).filter(|also| !also.is_empty());
     let also = also.map(|also| format!("; also {also}")).unwrap_or_default();
     let kind = match objects.len() {
+        1 if objects.iter().all(|object| is_duplicate(object)) => {
+            format!("{kind} that another host uses")
+        }
         1 => format!("{kind} that the kernel does not hold"),
         several => format!("{several} objects that the kernel does not hold"),
     };

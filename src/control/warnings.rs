@@ -153,7 +153,16 @@ fn of_an_instance(instance: &InstanceStatus) -> Vec<Warning> {
     } else if instance.effective_priority < instance.base_priority && !yields(instance) {
         add(WarningKind::PriorityLowered, format!("{name}: {}", lowered(instance)));
     }
-    let missing: Vec<&ObjectStatus> = missing(instance).collect();
+    for object in missing(instance).filter(|object| is_duplicate(object)) {
+        let on = object.interface.as_deref().unwrap_or("?");
+        let text = format!(
+            "{name}: {} failed duplicate address detection: another host on {on} uses it; remove it \
+             there",
+            object.what
+        );
+        add(WarningKind::AddressMissing, text);
+    }
+    let missing: Vec<_> = missing(instance).filter(|object| !is_duplicate(object)).collect();
     if !missing.is_empty() {
         let what = some(missing.iter().map(|object| object.what.as_str()));
         add(WarningKind::AddressMissing, format!("{name}: the kernel does not hold {what}"));
@@ -282,6 +291,11 @@ fn silence(instance: &InstanceStatus, router: &RouterStatus) -> String {
 /// Addresses, routes and rules that should be there and are not.
 pub(super) fn missing(instance: &InstanceStatus) -> impl Iterator<Item = &ObjectStatus> {
     instance.objects.iter().filter(|object| object.wanted && !object.present)
+}
+
+/// Another host has the address, so that the kernel does not use it.
+pub(super) fn is_duplicate(object: &ObjectStatus) -> bool {
+    object.flags.iter().any(|flag| flag == "duplicate")
 }
 
 /// Addresses, routes and rules that are there and should not be.

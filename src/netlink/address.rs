@@ -28,6 +28,21 @@ impl AddressFlags {
         self.0 & consts::IFA_F_SECONDARY != 0
     }
 
+    /// IPv6: somebody else has it, so that the kernel does not use it (RFC 4862, 5.4).
+    pub const fn is_duplicate(self) -> bool {
+        self.0 & consts::IFA_F_DADFAILED != 0
+    }
+
+    /// IPv6: duplicate detection has not ended.
+    pub const fn is_tentative(self) -> bool {
+        self.0 & consts::IFA_F_TENTATIVE != 0 && !self.is_duplicate()
+    }
+
+    /// Is not to be chosen as a source.
+    pub const fn is_deprecated(self) -> bool {
+        self.0 & consts::IFA_F_DEPRECATED != 0
+    }
+
     /// IPv6: can be used, as duplicate detection neither runs nor failed (`netlink:N-41`).
     pub const fn usable(self) -> bool {
         self.0 & (consts::IFA_F_TENTATIVE | consts::IFA_F_DADFAILED) == 0
@@ -260,8 +275,9 @@ fn encode_new(
             if address.home {
                 flags |= consts::IFA_F_HOMEADDRESS;
             }
-            let default = if address.prefix_len == 128 { 0 } else { consts::FOREVER };
-            let preferred = address.preferred_lifetime.unwrap_or(default);
+            // Of two addresses that suit alike the kernel prefers the one that was added last
+            // (RFC 6724, 5): that would be the virtual one, unless it is deprecated.
+            let preferred = address.preferred_lifetime.unwrap_or(0);
             if preferred != consts::FOREVER {
                 // Preferred, valid, and two times of the kernel's.
                 let times = [preferred, consts::FOREVER, 0, 0].map(u32::to_ne_bytes);

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use super::codec::Unencodable;
 use super::error::{KernelError, Verdict};
 use super::frame::{Malformed, Message, PortId, Sequence};
-use super::link::LinkIndex;
+use super::link::{self, LinkIndex};
 use super::{address, consts, lookup, route, rule};
 use crate::config::objects::VirtualAddress;
 use crate::config::routes::{Route, Rule};
@@ -43,6 +43,8 @@ pub enum Request<'a> {
     AddRule(&'a Rule),
     /// Delete a rule.
     DeleteRule(&'a Rule),
+    /// Set `promote_secondaries` of a link: whether an address may go without its subnet's others.
+    Promote(LinkIndex, bool),
     /// Does a packet to this address, coming in by this link, end here ([`lookup`])? When it does
     /// not, the answer is [`Outcome::Refused`].
     Ask(LinkIndex, Ipv6Addr),
@@ -74,6 +76,9 @@ impl Request<'_> {
             Self::DeleteRule(rule) => {
                 rule::encode_delete(octets, sequence, rule).map(|()| Verb::DeleteRule)
             }
+            Self::Promote(link, promote) => {
+                link::encode_promote(octets, sequence, link, promote).map(|()| Verb::Promote)
+            }
             Self::Ask(link, address) => {
                 lookup::encode(octets, sequence, link, address).map(|()| Verb::Ask)
             }
@@ -89,6 +94,7 @@ enum Verb {
     Delete,
     DeleteRoute,
     DeleteRule,
+    Promote,
     Ask,
     Find,
 }
@@ -102,6 +108,7 @@ impl Verb {
             Self::Replace | Self::Ask | Self::Find => false,
             Self::Delete => matches!(errno, Errno::EADDRNOTAVAIL | Errno::ENODEV),
             Self::DeleteRoute => errno == Errno::ESRCH,
+            Self::Promote => errno == Errno::ENODEV,
             Self::DeleteRule => errno == Errno::ENOENT,
         }
     }

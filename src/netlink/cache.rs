@@ -184,6 +184,16 @@ impl Cache {
         on.list.get(on.place.get(&(address, prefix_len, peer))?)
     }
 
+    /// All that a link has under an address, with any prefix length or peer.
+    pub fn variants(&self, link: LinkIndex, address: IpAddr) -> impl Iterator<Item = &Address> {
+        let on_link = self.addresses.get(&link).into_iter();
+        on_link.flat_map(move |on| {
+            let from = on.place.range((address, 0, None)..);
+            let same = from.take_while(move |((known, ..), _)| *known == address);
+            same.filter_map(|(_, place)| on.list.get(place))
+        })
+    }
+
     /// An interface by its present name, with the addresses to send from. Those for which
     /// `is_virtual` says so do not count, nor does IPv6 that is not known to be unique.
     ///

@@ -58,6 +58,14 @@ pub const ROUTE_GROUPS: [u32; 4] = [7, 8, 11, 19];
 /// "No statistics" in `IFLA_EXT_MASK` (`netlink:N-20`).
 pub const RTEXT_FILTER_SKIP_STATS: u32 = 8;
 
+/// Attribute of a link: what each address family has to say.
+pub const IFLA_AF_SPEC: u16 = 26;
+/// Of IPv4, in [`IFLA_AF_SPEC`]: the settings of the interface. A dump has them as an array of 32-bit
+/// numbers, a request as attributes with the number of the setting, counted from 1, as type.
+pub const IFLA_INET_CONF: u16 = 1;
+/// A setting of the interface: `promote_secondaries`.
+pub const IPV4_DEVCONF_PROMOTE_SECONDARIES: u16 = 20;
+
 /// Address flag: same subnet as an older one (IPv4), or temporary (IPv6).
 pub const IFA_F_SECONDARY: u32 = 0x01;
 /// Address flag: no duplicate address detection.
@@ -66,6 +74,8 @@ pub const IFA_F_NODAD: u32 = 0x02;
 pub const IFA_F_DADFAILED: u32 = 0x08;
 /// Address flag: mobile IPv6 home address.
 pub const IFA_F_HOMEADDRESS: u32 = 0x10;
+/// Address flag: not to be chosen as a source.
+pub const IFA_F_DEPRECATED: u32 = 0x20;
 /// Address flag: not yet known to be unique.
 pub const IFA_F_TENTATIVE: u32 = 0x40;
 /// Address flag: the route of the prefix is not made.

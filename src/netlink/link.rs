@@ -10,8 +10,8 @@ use neli::types::{Buffer, RtBuffer};
 use super::codec::{self, Unencodable};
 use super::consts;
 use super::error::string;
-use super::frame::{Malformed, Sequence, u32_at};
-use crate::units::Mac;
+use super::frame::{Malformed, Sequence, attributes, u32_at};
+use crate::units::{Family, Mac};
 
 /// Octets of the fixed part: family, padding, hardware type, index, flags, change mask.
 const FIXED_LEN: usize = 16;
@@ -104,6 +104,10 @@ pub struct Link {
     pub master: Option<LinkIndex>,
     /// What made it (`macvlan`, `vlan`, `bridge`, ...); hardware has none.
     pub kind: Option<Box<str>>,
+    /// `promote_secondaries` of the interface: whether the next address of a subnet becomes its
+    /// primary when that is deleted. If not, the kernel deletes them all with it, unless the setting
+    /// of all interfaces says otherwise. `None`: it has no IPv4.
+    pub promotes: Option<bool>,
 }
 
 /// What takes all packets that come in by its ports. A VRF is none of them: its ports hear what
@@ -135,6 +139,7 @@ impl Link {
             mtu: None,
             master: None,
             kind: None,
+            promotes: None,
         };
         for attribute in message.rtattrs().iter() {
             let value = attribute.rta_payload().as_ref();
@@ -153,10 +158,61 @@ impl Link {
                 let info: RtBuffer<IflaInfo, Buffer> = codec::decode(value, 0)?;
                 let kind = info.iter().find(|info| *info.rta_type() == IflaInfo::Kind);
                 link.kind = kind.map(|kind| string(kind.rta_payload().as_ref()));
+            } else if kind == consts::IFLA_AF_SPEC.into() {
+                link.promotes = promotes(value)?;
             }
         }
         if link.name.is_empty() { Err(Malformed::Body) } else { Ok(Some(link)) }
     }
+}
+
+/// `promote_secondaries`, from what the address families say.
+fn promotes(families: &[u8]) -> Result<Option<bool>, Malformed> {
+    let place = 4 * usize::from(consts::IPV4_DEVCONF_PROMOTE_SECONDARIES - 1);
+    for family in attributes(families) {
+        let (family, settings) = family?;
+        if u8::try_from(family).ok().and_then(codec::family_of) != Some(Family::V4) {
+            continue;
+        }
+        for setting in attributes(settings) {
+            let (kind, values) = setting?;
+            if kind == consts::IFLA_INET_CONF && values.len() >= place + 4 {
+                return u32_at(values, place).map(|value| Some(value != 0));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Appends the request to set `promote_secondaries` of an interface. It needs no more than
+/// CAP_NET_ADMIN, where a file of /proc needs the rights of its owner.
+///
+/// # Errors
+/// [`Unencodable`], which does not happen: the request has a fixed length.
+pub fn encode_promote(
+    octets: &mut Vec<u8>,
+    sequence: Sequence,
+    link: LinkIndex,
+    promote: bool,
+) -> Result<(), Unencodable> {
+    let nested = |kind: u16, inner: &[u8]| {
+        let mut octets = u16::try_from(4 + inner.len()).unwrap_or(u16::MAX).to_ne_bytes().to_vec();
+        octets.extend(kind.to_ne_bytes());
+        octets.extend(inner);
+        octets
+    };
+    let value = u32::from(promote).to_ne_bytes();
+    let setting = nested(consts::IPV4_DEVCONF_PROMOTE_SECONDARIES, &value);
+    let settings = nested(consts::IFLA_INET_CONF, &setting);
+    let family = u8::from(codec::family(Family::V4));
+    let families = nested(family.into(), &settings);
+    let body = IfinfomsgBuilder::default()
+        .ifi_family(RtAddrFamily::Unspecified)
+        .ifi_index(i32::try_from(link.0).map_err(|_| Unencodable)?)
+        .rtattrs([codec::attribute(consts::IFLA_AF_SPEC.into(), &families)?].into_iter().collect())
+        .build()
+        .map_err(|_| Unencodable)?;
+    codec::encode(octets, Rtm::Setlink, NlmF::REQUEST | NlmF::ACK, sequence, body)
 }
 
 /// Appends the request for all links, without statistics (`netlink:N-20`).

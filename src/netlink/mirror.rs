@@ -245,7 +245,11 @@ impl Mirror {
         let part = answer && message.flags.multi();
         let is_own = self.own == Some(message.port);
         let origin = if is_own { Origin::Own } else { Origin::Other };
-        let source = if part { Source::Dump } else { Source::Event(origin) };
+        let source = match message.port {
+            _ if part => Source::Dump,
+            PortId::KERNEL => Source::Kernel,
+            _ => Source::Event(origin),
+        };
         self.tables_wanted |= self.watch.take(message, source, &self.cache, changes)?;
         let Some(event) = Event::decode(message)? else { return Ok(()) };
         if part {

@@ -26,6 +26,10 @@ struct Watched<T> {
     lent: bool,
     /// The running dump has it.
     fresh: bool,
+    /// When it went last, the kernel took it by itself.
+    went_along: bool,
+    /// Somebody did something in its place since it was there.
+    replaced: bool,
 }
 
 /// What can be dumped on its own.
@@ -57,6 +61,9 @@ pub enum Source {
     Dump,
     /// An event with this origin.
     Event(Origin),
+    /// Nobody's request: an event of the kernel's own, or it is missing in a dump without any event
+    /// about its place. Both mean that the kernel took it with an address or a link (`netlink:N-58`).
+    Kernel,
 }
 
 /// The configured routes and rules.
@@ -76,7 +83,14 @@ fn renew<T: Clone + PartialEq>(watched: &mut Vec<Watched<T>>, new: &[T]) {
             let before = old.iter().find(|known| known.what == *what);
             let (present, lent) =
                 before.map_or((false, false), |known| (known.present, known.lent));
-            watched.push(Watched { what: what.clone(), present, lent, fresh: false });
+            watched.push(Watched {
+                what: what.clone(),
+                present,
+                lent,
+                fresh: false,
+                went_along: false,
+                replaced: false,
+            });
         }
     }
 }
@@ -130,6 +144,13 @@ impl Watch {
         for known in self.routes.iter_mut().filter(|known| known.what == *route) {
             known.lent = lent;
         }
+    }
+
+    /// Whether the kernel took a route that is missing by itself, with an address or a link.
+    pub fn went_along(&self, route: &Route) -> bool {
+        let numbers = self.places.get(&Place::of(route)).into_iter().flatten();
+        let mut found = numbers.filter_map(|number| self.routes.get(*number));
+        found.any(|known| !known.present && known.went_along && known.what == *route)
     }
 
     /// Whether the kernel has a rule. `false` for one that is not watched.
@@ -197,8 +218,9 @@ impl Watch {
             }
             if seen.is_own && same {
                 route.see(present, source, changes);
-            } else {
-                in_doubt |= route.present && source != Source::Dump;
+            } else if source != Source::Dump {
+                in_doubt |= route.present;
+                route.replaced |= source != Source::Kernel;
             }
         }
         Ok(in_doubt)
@@ -207,7 +229,11 @@ impl Watch {
     /// The dump has ended: what it did not show is not there.
     pub fn settle(&mut self, changes: &mut Vec<Change>) {
         for route in &mut self.routes {
-            route.see(route.fresh, Source::Event(Origin::Other), changes);
+            let source = match std::mem::take(&mut route.replaced) {
+                true => Source::Event(Origin::Other),
+                false => Source::Kernel,
+            };
+            route.see(route.fresh, source, changes);
         }
         for rule in &mut self.rules {
             rule.see(rule.fresh, Source::Event(Origin::Other), changes);
@@ -235,10 +261,14 @@ impl Report for Rule {
 impl<T: Report> Watched<T> {
     fn see(&mut self, present: bool, source: Source, changes: &mut Vec<Change>) {
         self.fresh = present;
-        if let Source::Event(origin) = source
-            && self.present != present
-        {
+        let origin = match source {
+            Source::Dump => return,
+            Source::Event(origin) => origin,
+            Source::Kernel => Origin::Other,
+        };
+        if self.present != present {
             self.present = present;
+            self.went_along = source == Source::Kernel;
             changes.push(Change { origin, what: self.what.report(present) });
         }
     }

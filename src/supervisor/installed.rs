@@ -280,7 +280,11 @@ pub fn stale(held: &[Held], settings: &Settings) -> Vec<Held> {
     for one in held {
         let wanted = wanted.get(&one.key());
         let mut rest = one.clone();
-        rest.objects.retain(|object| !wanted.is_some_and(|wanted| wanted.contains(object)));
+        let known = |object: &Object| {
+            let mut wanted = wanted.into_iter().flat_map(|wanted| wanted.iter());
+            wanted.any(|own| own == object || is_same_address(own, object))
+        };
+        rest.objects.retain(|object| !known(object));
         if !rest.objects.is_empty() {
             stale.push(rest);
         }
@@ -288,12 +292,25 @@ pub fn stale(held: &[Held], settings: &Settings) -> Vec<Held> {
     stale
 }
 
+/// Whether both are one address, with other options or another prefix length: the process that has one
+/// of them sees to the other.
+fn is_same_address(one: &Object, other: &Object) -> bool {
+    match (one, other) {
+        (
+            Object::Address(one) | Object::Excluded(one),
+            Object::Address(other) | Object::Excluded(other),
+        ) => one.address == other.address && one.interface == other.interface,
+        (_, _) => false,
+    }
+}
+
 /// Leaves out what some instance of the configuration has at the same place.
 pub fn spare(held: &mut Vec<Held>, settings: &Settings) {
     for one in &mut *held {
         let here = settings.instances.iter().filter(|other| other.interface == one.interface);
         let has = |object: &Object| {
-            here.clone().flat_map(|other| &other.objects).any(|own| own.same_in_kernel(object))
+            let mut own = here.clone().flat_map(|other| &other.objects);
+            own.any(|own| own.same_in_kernel(object) || is_same_address(own, object))
         };
         one.objects.retain(|object| !has(object));
     }

@@ -1,6 +1,6 @@
 //! Removes from the kernel what a vrrp process that is no more has left there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
@@ -15,7 +15,7 @@ use crate::config::objects::VirtualAddress;
 use crate::netlink::address::Address;
 use crate::netlink::batch::{NotTaken, Outcome, Request};
 use crate::netlink::command::Commands;
-use crate::netlink::link::LinkIndex;
+use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
 use crate::netlink::route::Resolved;
 use crate::system::limits::raise_descriptors;
@@ -64,7 +64,7 @@ async fn run(held: &[Held], source: Source) -> io::Result<Swept> {
     let mut swept = Swept::default();
     let addresses = by_address(held);
     if source == Source::Present {
-        let requests = by_name(held);
+        let requests = promoting(by_name(held), None);
         let wanted = addresses.values().map(|found| found.len() as u64).sum::<u64>();
         let removed = ask(&mut commands, requests, &mut swept).await?;
         if removed >= wanted {
@@ -74,21 +74,51 @@ async fn run(held: &[Held], source: Source) -> io::Result<Swept> {
     }
     let monitor = everything(&commands).await?;
     let marks = marks();
-    let mut requests = Vec::new();
+    let mut found = Vec::new();
     for link in monitor.cache().links() {
         for there in monitor.cache().addresses(link.index) {
-            let wanted = addresses.get(&there.address).into_iter().flatten();
-            let wanted = wanted.filter(|(owner, address)| {
-                is_same(there, address) && (there.is_own || !owner && !marks)
+            let mut listed = addresses.get(&there.address).into_iter().flatten();
+            // With our mark it is ours, whatever its prefix length.
+            let is_ours = listed.any(|(owner, address)| {
+                there.is_own || !owner && !marks && is_same(there, address)
             });
-            for (_, address) in wanted {
-                requests.push((Request::Delete(link.index, address), words(address, &link.name)));
+            if is_ours {
+                let address = VirtualAddress {
+                    peer: there.peer,
+                    ..VirtualAddress::new(there.address, there.prefix_len)
+                };
+                found.push((link, address));
             }
         }
     }
-    ask(&mut commands, requests, &mut swept).await?;
+    let of = |(link, address): &(&Link, VirtualAddress)| (link.index, words(address, &link.name));
+    let requests = found.iter().map(|one| {
+        let (index, words) = of(one);
+        (Request::Delete(index, &one.1), words)
+    });
+    ask(&mut commands, promoting(requests.collect(), Some(&monitor)), &mut swept).await?;
     routes_and_rules(&mut commands, held, &mut swept).await?;
     Ok(swept)
+}
+
+/// The same requests, with `promote_secondaries` before and as it was behind them, so that they cost
+/// no other address of the subnets (`netlink:N-44`).
+fn promoting<'a>(requests: Requests<'a>, links: Option<&Monitor>) -> Requests<'a> {
+    let is_v4 = |request: &Request<'_>| {
+        let &Request::Delete(link, address) = request else { return None };
+        address.address.is_ipv4().then_some(link)
+    };
+    let mut all: Requests<'a> = Vec::new();
+    let links_of: BTreeSet<LinkIndex> = requests.iter().filter_map(|(r, _)| is_v4(r)).collect();
+    let request = |link, promote| (Request::Promote(link, promote), String::new());
+    all.extend(links_of.iter().map(|link| request(*link, true)));
+    all.extend(requests);
+    let was_off = |link: &&LinkIndex| {
+        let known = links.and_then(|links| links.cache().link(**link));
+        known.is_some_and(|known| known.promotes == Some(false))
+    };
+    all.extend(links_of.iter().filter(was_off).map(|link| request(*link, false)));
+    all
 }
 
 fn words(address: &VirtualAddress, interface: &str) -> String {
@@ -164,6 +194,10 @@ async fn ask(
             readable.readable().await?;
         }
         for answer in answers.drain(..) {
+            // What is no removal has no words: without it they go on all the same.
+            if answer.token.is_empty() {
+                continue;
+            }
             match answer.outcome {
                 Outcome::Done(_) => removed += 1,
                 Outcome::Unchanged | Outcome::Found(_) => {}

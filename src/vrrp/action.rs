@@ -211,6 +211,14 @@ pub enum Notice {
         /// When it is tried again.
         retry_in: Duration,
     },
+    /// Duplicate address detection found that another host has an address of ours; it is tried
+    /// again.
+    Duplicate {
+        /// Which.
+        object: ObjectId,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
     /// As master we heard another host announce one of our addresses, or it answered a probe; we
     /// announced it again, or will shortly. Says which host that is.
     AddressTaken {

@@ -131,6 +131,13 @@ impl Engine {
                 self.object_seen(object, true);
                 self.with(object.instance, |instance, _| instance.objects.found(object.slot));
             }
+            Event::WentAlong { object } => {
+                self.with(object.instance, |instance, context| {
+                    instance.objects.went_along(object.slot);
+                    instance.queue_kernel(context);
+                });
+            }
+            Event::Duplicate { object } => self.object_duplicated(object),
             Event::Acknowledged { object, present, result } => {
                 self.acknowledged(object, present, result);
             }

@@ -43,9 +43,21 @@ pub enum Event<'a> {
         /// Whether it is there.
         present: bool,
     },
-    /// As [`Event::Object`] with `present`, and it is not what this program, or one that ended
-    /// before, put there. The owner of an address leaves it where it is.
+    /// As [`Event::Object`] with `present`, and it is not to be removed: not this program, or one
+    /// that ended before, has put it there, and it is the owner's, or the only address that the
+    /// interface has.
     Found {
+        /// Which.
+        object: ObjectId,
+    },
+    /// An object is not there any more, and nobody has removed it: the kernel took it along with
+    /// something else, or for a request of ours. It is put back without a word.
+    WentAlong {
+        /// Which.
+        object: ObjectId,
+    },
+    /// An IPv6 address is there, but the kernel does not use it, since another host has it.
+    Duplicate {
         /// Which.
         object: ObjectId,
     },

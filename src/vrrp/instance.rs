@@ -172,7 +172,7 @@ impl Instance {
             settings,
         };
         instance.objects.configure(&instance.settings.objects);
-        instance.objects.keep_found(instance.settings.priority.is_owner());
+        instance.objects.set_owner(instance.settings.priority.is_owner());
         instance.list_addresses();
         instance
     }

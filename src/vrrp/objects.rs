@@ -15,6 +15,8 @@ const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// And a refused one at the most; a stolen one waits no longer than the first time: a master without
 /// its addresses serves nobody.
 const BACKOFF_MOST: Duration = Duration::from_secs(30);
+/// How long an address that another host has waits before it is tried again, at the most.
+const DUPLICATE_MOST: Duration = Duration::from_secs(60);
 /// An object that was left alone for this long starts with no wait again.
 const BACKOFF_FORGET: Duration = Duration::from_secs(60);
 /// Losses of one object within this time are counted together.
@@ -41,6 +43,8 @@ pub struct Slot {
     abandoned: bool,
     /// Somebody else put it there.
     found: bool,
+    /// The kernel has it but does not use it, as another host has it.
+    duplicate: bool,
     /// Announcements still to send.
     pub due: u8,
     /// In the announcement lane.
@@ -65,6 +69,7 @@ impl Slot {
             doubt: false,
             abandoned: false,
             found: false,
+            duplicate: false,
             due: 0,
             queued: false,
             taken: false,
@@ -76,6 +81,16 @@ impl Slot {
     /// Whether the kernel has it.
     pub const fn present(&self) -> bool {
         self.present
+    }
+
+    /// Whether the kernel has it but does not use it, as another host has it.
+    pub const fn duplicate(&self) -> bool {
+        self.duplicate
+    }
+
+    /// Whether it stays, wanted or not: somebody else put it there.
+    pub const fn kept(&self) -> bool {
+        self.found && self.present
     }
 
     /// Whether the configuration has it.
@@ -102,14 +117,18 @@ impl Slot {
         count
     }
 
+    /// The same, and whether it can be used then.
+    const fn expected_usable(&self) -> bool {
+        self.expected() && (self.in_flight > 0 || !self.duplicate)
+    }
+
     /// Zero the first time, then doubling.
-    fn wait(&mut self, now: Instant, immediately_first: bool) -> Duration {
+    fn wait(&mut self, most: Duration, now: Instant, immediately_first: bool) -> Duration {
         let wait = match self.backoff {
             Some((last, next)) if now.since(last) < BACKOFF_FORGET => next,
             Some(_) | None if immediately_first => Duration::ZERO,
             Some(_) | None => BACKOFF_FIRST,
         };
-        let most = if immediately_first { BACKOFF_FIRST } else { BACKOFF_MOST };
         let next = if wait.is_zero() { BACKOFF_FIRST } else { (wait * 2).min(most) };
         self.backoff = Some((now + wait, next));
         self.blocked = !wait.is_zero();
@@ -143,8 +162,8 @@ pub struct Objects {
     install_from: usize,
     /// for removal below here.
     remove_below: usize,
-    /// What others put there stays: the owner's address is that of its interface.
-    keeps_found: bool,
+    /// It is the owner of the addresses: they are those of its interface.
+    is_owner: bool,
 }
 
 impl Objects {
@@ -165,6 +184,10 @@ impl Objects {
                 slot.abandoned &= !object.tracked();
             }
         }
+        // What somebody else has put there and is listed no more is that one's alone.
+        for slot in self.slots.iter_mut().filter(|slot| !slot.listed && slot.kept()) {
+            (slot.found, slot.present) = (false, false);
+        }
         let mut order = Vec::with_capacity(list.len());
         for (object, place) in list.iter().zip(places) {
             let place = place.unwrap_or_else(|| self.add(object));
@@ -177,19 +200,15 @@ impl Objects {
         self.look_again();
     }
 
-    /// Says whether what others put there is never removed.
-    pub fn keep_found(&mut self, keep: bool) {
-        if self.keeps_found && !keep {
-            // What the configuration of an owner had and this one has not stays, and is not ours.
-            for slot in self.slots.iter_mut().filter(|slot| slot.found && !slot.listed) {
+    /// Says whether it is the owner of the addresses.
+    pub fn set_owner(&mut self, is_owner: bool) {
+        if self.is_owner && !is_owner {
+            // They are looked at anew: none is the interface's because of the priority any more.
+            for slot in self.slots.iter_mut().filter(|slot| slot.found) {
                 (slot.found, slot.present) = (false, false);
             }
         }
-        self.keeps_found = keep;
-    }
-
-    const fn kept(&self, slot: &Slot) -> bool {
-        self.keeps_found && slot.found && slot.present
+        self.is_owner = is_owner;
     }
 
     fn leaving(&self, place: usize) -> bool {
@@ -270,7 +289,7 @@ impl Objects {
 
     /// Whether the kernel should have an object, or may.
     pub fn wants(&self, slot: u32) -> bool {
-        self.get(slot).is_some_and(|s| self.wanted && s.listed && !s.abandoned || self.kept(s))
+        self.get(slot).is_some_and(|s| self.wanted && s.listed && !s.abandoned || s.kept())
     }
 
     fn look_again(&mut self) {
@@ -304,12 +323,13 @@ impl Objects {
     fn request_at(&mut self, place: usize, present: bool) -> Option<u32> {
         let number = *self.order.get(place)?;
         let wanted = self.wanted;
-        if !present && self.get(number).is_some_and(|slot| self.kept(slot)) {
+        if !present && self.get(number).is_some_and(|slot| slot.kept()) {
             return None;
         }
         let slot = self.slots.get_mut(number as usize)?;
         let desired = wanted && slot.listed && !slot.abandoned;
-        if desired != present || slot.expected() == desired || slot.blocked {
+        let expected = if present { slot.expected_usable() } else { slot.expected() };
+        if desired != present || expected == desired || slot.blocked {
             return None;
         }
         slot.asked = desired;
@@ -330,13 +350,13 @@ impl Objects {
         slot.in_flight = slot.in_flight.saturating_sub(1);
         let desired = wanted && slot.listed && !slot.abandoned;
         if worked {
-            slot.present = present;
+            (slot.present, slot.duplicate) = (present, false);
             if slot.in_flight == 0 && std::mem::take(&mut slot.doubt) {
                 // Asking once more is harmless: what exists already counts as installed.
                 slot.present = false;
             }
         } else if slot.in_flight == 0 && slot.asked == present && desired == present {
-            return Change::Refused(slot.wait(now, false));
+            return Change::Refused(slot.wait(BACKOFF_MOST, now, false));
         }
         let change = match (worked && desired == present && slot.present == present, present) {
             (true, true) => Change::Installed,
@@ -365,7 +385,7 @@ impl Objects {
         }
         let was = slot.present;
         slot.present = present;
-        slot.found &= present;
+        (slot.found, slot.duplicate) = (false, false);
         slot.doubt = slot.in_flight > 0 && !present;
         let desired = wanted && slot.listed && !slot.abandoned;
         if slot.expected() == desired {
@@ -382,11 +402,36 @@ impl Objects {
         Change::None
     }
 
+    /// The kernel took it away by itself, as a consequence of something else: with its address, its
+    /// link, or for one of our own requests. It is asked for again, and nobody is to blame.
+    pub fn went_along(&mut self, number: u32) {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        if slot.forgotten() {
+            return;
+        }
+        (slot.present, slot.found, slot.duplicate) = (false, false, false);
+        slot.doubt = slot.in_flight > 0;
+        self.look_again();
+    }
+
+    /// The kernel has it but does not use it, as another host has it (RFC 4862, 5.4). Gives the time
+    /// until it is tried again, if it is wanted.
+    pub fn duplicated(&mut self, number: u32, now: Instant) -> Option<Duration> {
+        let wanted = self.wanted;
+        let slot = self.slots.get_mut(number as usize).filter(|slot| !slot.forgotten())?;
+        (slot.present, slot.found, slot.duplicate) = (true, false, true);
+        let tries = wanted && slot.listed && !slot.abandoned && slot.in_flight == 0;
+        let wait = tries.then(|| slot.wait(DUPLICATE_MOST, now, false));
+        self.look_again();
+        wait
+    }
+
     /// Puts a stolen object back: at once the first time, after a second if it happens again. Gives
     /// the time until then, and how often it was lost lately.
     pub fn restore(&mut self, number: u32, now: Instant) -> (Duration, u8) {
         let slot = self.slots.get_mut(number as usize);
-        let found = slot.map_or((Duration::ZERO, 0), |s| (s.wait(now, true), s.lose(now)));
+        let found =
+            slot.map_or((Duration::ZERO, 0), |s| (s.wait(BACKOFF_FIRST, now, true), s.lose(now)));
         self.look_again();
         found
     }
@@ -427,13 +472,13 @@ impl Objects {
 
     /// Nothing is there, asked for, or still tried: what was refused does not count.
     pub fn at_rest(&self) -> bool {
-        let gone = |s: &Slot| !s.present || s.blocked || self.kept(s);
+        let gone = |s: &Slot| !s.present || s.blocked || s.kept();
         self.slots.iter().all(|s| s.in_flight == 0 && gone(s))
     }
 
     /// Nothing is left to remove.
     pub fn none_left(&self) -> bool {
-        self.slots.iter().all(|s| s.in_flight == 0 && (!s.present || self.kept(s)))
+        self.slots.iter().all(|s| s.in_flight == 0 && (!s.present || s.kept()))
     }
 
     /// No listed address is installed.

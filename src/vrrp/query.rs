@@ -92,6 +92,24 @@ impl Engine {
         self.get(object.instance).is_some_and(slot)
     }
 
+    /// Whether the kernel has an object but does not use it, as another host has it.
+    pub fn object_duplicate(&self, object: ObjectId) -> bool {
+        let slot = |i: &Instance| i.objects.get(object.slot).is_some_and(|slot| slot.duplicate());
+        self.get(object.instance).is_some_and(slot)
+    }
+
+    /// Whether an object stays where it is, as somebody else put it there.
+    pub fn object_kept(&self, object: ObjectId) -> bool {
+        let slot = |i: &Instance| i.objects.get(object.slot).is_some_and(|slot| slot.kept());
+        self.get(object.instance).is_some_and(slot)
+    }
+
+    /// Whether the configuration has an object: one that it has no more is on its way out.
+    pub fn object_listed(&self, object: ObjectId) -> bool {
+        let slot = |i: &Instance| i.objects.get(object.slot).is_some_and(|slot| slot.listed());
+        self.get(object.instance).is_some_and(slot)
+    }
+
     /// The objects of an instance, in the order of installation.
     pub fn objects(&self, instance: InstanceId) -> impl Iterator<Item = (ObjectId, &Object)> + '_ {
         self.get(instance).into_iter().flat_map(move |i| {

@@ -374,7 +374,7 @@ fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context
     let was_active = (instance.v4.active, instance.v6.active);
     instance.settings = new.clone();
     instance.objects.configure(&instance.settings.objects);
-    instance.objects.keep_found(instance.settings.priority.is_owner());
+    instance.objects.set_owner(instance.settings.priority.is_owner());
     instance.list_addresses();
     instance.queue_kernel(context);
     if !instance.settings.priority.is_owner() {

@@ -164,6 +164,16 @@ impl Engine {
         }
     }
 
+    pub(super) fn object_duplicated(&mut self, object: ObjectId) {
+        self.with(object.instance, |instance, context| {
+            if let Some(retry_in) = instance.objects.duplicated(object.slot, context.now) {
+                instance.timers.set_no_later(Timer::Retry, context.now + retry_in);
+                context.out.notice(Notice::Duplicate { object, retry_in });
+            }
+            instance.queue_kernel(context);
+        });
+    }
+
     pub(super) fn acknowledged(
         &mut self,
         object: ObjectId,

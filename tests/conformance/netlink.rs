@@ -7,7 +7,7 @@ use steadfast::netlink::address::{self, Address, AddressFlags, ScopeNumber};
 use steadfast::netlink::error::Verdict;
 use steadfast::netlink::event::Event;
 use steadfast::netlink::frame::{Flags, Malformed, Message, Sequence, attributes, messages};
-use steadfast::netlink::link::{self, LinkIndex};
+use steadfast::netlink::link::{self, Link, LinkIndex};
 use steadfast::netlink::route::Seen;
 use steadfast::netlink::rule;
 
@@ -133,6 +133,44 @@ fn n_40_broadcast() {
     assert_eq!(attribute(&six, 4), None);
 }
 
+/// netlink:N-44: RTM_SETLINK, with the setting in four nested attributes.
+#[cfg(target_endian = "little")]
+#[test]
+fn n_44_promote_secondaries() {
+    let mut octets = Vec::new();
+    link::encode_promote(&mut octets, Sequence(1), LinkIndex(3), true).unwrap();
+    let header = [52, 0, 0, 0, 19, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+    let body = [0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(octets[..16], header);
+    assert_eq!(octets[16..24], body[..8]);
+    let nested = [20, 0, 26, 0, 16, 0, 2, 0, 12, 0, 1, 0, 8, 0, 20, 0, 1, 0, 0, 0];
+    assert_eq!(octets[32..], nested);
+}
+
+/// netlink:N-44: an array of 32-bit numbers, the first one is the setting with number 1.
+#[cfg(target_endian = "little")]
+#[test]
+fn n_44_promote_secondaries_of_a_link() {
+    let link = |value: Option<usize>| {
+        let mut settings = [[0_u8; 4]; 33];
+        if let Some(place) = value {
+            settings[place] = [1, 0, 0, 0];
+        }
+        let attribute = |kind: u8, inner: &[u8]| {
+            [&[u8::try_from(inner.len()).unwrap() + 4, 0, kind, 0], inner].concat()
+        };
+        let families = attribute(2, &attribute(1, settings.as_flattened()));
+        let mut payload = vec![0, 0, 1, 0, 3, 0, 0, 0, 0x41, 0, 0, 0, 0, 0, 0, 0];
+        payload.extend(attribute(3, b"eth0\0\0\0\0"));
+        payload.extend(attribute(26, &families));
+        Link::decode(&payload).unwrap().unwrap().promotes
+    };
+    assert_eq!(
+        [Some(18), Some(19), Some(20), None].map(link),
+        [false, true, false, false].map(Some)
+    );
+}
+
 // netlink:N-41
 #[test]
 fn n_41_ipv6_defaults() {
@@ -155,7 +193,7 @@ fn n_41_ipv6_defaults() {
     assert_eq!(lifetimes(&short), pair(60));
     let long = VirtualAddress { preferred_lifetime: Some(u32::MAX), ..host };
     assert_eq!(lifetimes(&long), None);
-    assert_eq!(lifetimes(&virtual_address("2001:db8::1", 64)), None);
+    assert_eq!(lifetimes(&virtual_address("2001:db8::1", 64)), pair(0));
     // Without meaning for IPv4.
     let four = VirtualAddress { preferred_lifetime: Some(0), ..virtual_address("10.0.0.1", 32) };
     assert_eq!(lifetimes(&four), None);

@@ -35,6 +35,7 @@ pub fn links() -> Cache {
             mtu: None,
             master: None,
             kind: None,
+            promotes: None,
         };
         cache.apply(Event::Link(link), Origin::Other, &mut Vec::new());
     }

@@ -32,3 +32,4 @@ mod hand_over;
 mod keepalived;
 mod lists;
 mod peer_alone;
+mod subnet;

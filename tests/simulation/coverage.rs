@@ -62,6 +62,7 @@ pub fn notice_name(notice: &Notice) -> &'static str {
         Notice::OldChecksum { .. } => "OldChecksum",
         Notice::ForeignRemoval { .. } => "ForeignRemoval",
         Notice::GoneWithInterface { .. } => "GoneWithInterface",
+        Notice::Duplicate { .. } => "Duplicate",
         Notice::AddressTaken { .. } => "AddressTaken",
         Notice::AddressFree { .. } => "AddressFree",
         Notice::KernelRefused { .. } => "KernelRefused",

@@ -62,7 +62,12 @@ impl World {
                 });
                 if let Some(object) = object {
                     note!(self, node n, "kernel reports {key:?} present: {present}");
-                    self.feed(n, Event::Object { object, present });
+                    // Some of what goes, the kernel takes by itself.
+                    if !present && self.chance.kernel.percent(25) {
+                        self.feed(n, Event::WentAlong { object });
+                    } else {
+                        self.feed(n, Event::Object { object, present });
+                    }
                 }
             }
             Inbound::Acknowledged { object, present, result } => {

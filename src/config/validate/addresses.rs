@@ -42,6 +42,7 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
     }
     first_v6(checker, instance);
     owner(checker, instance);
+    own_address(checker, instance);
     for (key, list) in lists(instance) {
         for (index, address) in list.iter().enumerate() {
             let steps = [Step::Key(key), Step::Index(index)];
@@ -179,6 +180,41 @@ fn owner(checker: &mut Checker<'_>, instance: &Instance) {
             missing.join(", ")
         );
         checker.error(instance, "priority", &what, help);
+    }
+}
+
+/// A router that is not the owner needs an address of its own to send from.
+fn own_address(checker: &mut Checker<'_>, instance: &Instance) {
+    if instance.priority.is_owner() {
+        return;
+    }
+    let there = checker.machine.filter(|machine| machine.has_interface(&instance.interface));
+    let Some(addresses) = there.and_then(Machine::addresses) else { return };
+    for family in Family::ALL {
+        let is_source = |address: IpAddr| match address {
+            IpAddr::V4(_) => family == Family::V4,
+            IpAddr::V6(own) => family == Family::V6 && own.is_unicast_link_local(),
+        };
+        let here = addresses.iter().filter(|(interface, _)| *interface == instance.interface);
+        let mut here = here.map(|(_, address)| *address).filter(|address| is_source(*address));
+        let place = |own| instance.addresses.iter().position(|one| one.address == own);
+        let Some((own, index)) = here.next().and_then(|own| Some((own, place(own)?))) else {
+            continue;
+        };
+        if here.any(|other| place(other).is_none()) {
+            continue;
+        }
+        let message = format!(
+            "{}: {own} is the router's own address, and the only one that {} can send from",
+            name_of(instance, "virtual_addresses"),
+            instance.interface
+        );
+        let steps = [Step::Key("virtual_addresses"), Step::Index(index)];
+        let span = checker.place(instance, &steps);
+        checker.found.push(
+            Diagnostic::warning(span, message)
+                .help("write priority = 255, or another virtual address on all routers"),
+        );
     }
 }
 

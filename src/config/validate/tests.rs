@@ -56,6 +56,25 @@ fn the_owner_has_the_addresses() {
 }
 
 #[test]
+fn the_only_address_of_a_router_is_no_virtual_one() {
+    let lines = "virtual_addresses = [\"10.0.0.1/24\", \"fe80::1/64\"]\n";
+    let address = |text: &str| ("eth0".into(), text.parse::<IpAddr>().unwrap());
+    let machine = |all: &[&str]| {
+        Machine::of(vec!["eth0".into()], all.iter().map(|text| address(text)).collect())
+    };
+    let only = found(lines, Some(&machine(&["10.0.0.1", "2001:db8::1", "fe80::1"])));
+    assert_eq!(only.len(), 2, "{only:#?}");
+    for (found, own) in only.iter().zip(["10.0.0.1", "fe80::1"]) {
+        assert!(found.starts_with("warning") && found.contains(own), "{found}");
+        assert!(found.contains("the only one that eth0 can send from"), "{found}");
+    }
+    // As a master has it.
+    let master = machine(&["10.0.0.1", "10.0.0.2", "fe80::1", "fe80::2"]);
+    assert_eq!(found(lines, Some(&master)), Vec::<String>::new());
+    assert_eq!(found(lines, Some(&machine(&["2001:db8::1"]))), Vec::<String>::new());
+}
+
+#[test]
 fn a_delay_needs_preemption() {
     only(
         &format!("{ONE}preempt = false\npreempt_delay = \"5s\""),

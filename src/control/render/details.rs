@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::status::{InstanceStatus, ObjectStatus, RouterStatus, Seconds, TrackerStatus};
-use super::super::warnings::points;
+use super::super::warnings::{is_duplicate, points};
 use super::super::words::length;
 use super::text::{Page, Paint};
 use super::{paint, priority};
@@ -168,6 +168,7 @@ fn tracker(tracker: &TrackerStatus) -> String {
 fn marked(label: &str, object: &ObjectStatus, page: &mut Page) {
     let (mark, paint, remark) = match (object.wanted, object.present) {
         (true, true) => ("*", Paint::Good, ""),
+        (true, false) if is_duplicate(object) => ("!", Paint::Bad, ": another host uses it"),
         (true, false) => ("!", Paint::Bad, ": missing"),
         (false, true) => ("!", Paint::Bad, ": still there"),
         (false, false) => ("-", Paint::Plain, ""),
@@ -175,7 +176,11 @@ fn marked(label: &str, object: &ObjectStatus, page: &mut Page) {
     page.put(Paint::Plain, &format!("  {label:<11}"));
     page.put(paint, mark);
     let on = object.interface.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
-    page.put(Paint::Plain, &format!(" {}{on}{remark}", object.what));
+    let flags = match object.flags.join(", ") {
+        flags if flags.is_empty() => flags,
+        flags => format!(" ({flags})"),
+    };
+    page.put(Paint::Plain, &format!(" {}{on}{flags}{remark}", object.what));
     page.end();
 }
 

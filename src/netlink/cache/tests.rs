@@ -14,6 +14,7 @@ fn link(index: u32, name: &str) -> Link {
         mtu: Some(1500),
         master: None,
         kind: None,
+        promotes: None,
     }
 }
 
@@ -220,4 +221,26 @@ fn ports_of_what_takes_all_packets_are_known() {
         apply(&mut cache, Event::Link(link(1, "a")));
         assert!(!cache.interface("a", |_| false).unwrap().port);
     }
+}
+
+#[test]
+fn an_address_has_variants_on_its_link() {
+    let mut cache = cache(&[("10.0.0.1", 0), ("10.0.0.2", 0), ("2001:db8::1", 0)]);
+    apply(&mut cache, Event::Link(link(2, "b")));
+    apply(&mut cache, Event::Address(address(2, "10.0.0.1", 0)));
+    let long = Address { prefix_len: 32, ..address(1, "10.0.0.1", 0) };
+    let peer = Some([10, 0, 0, 9].into());
+    let pointing = Address { prefix_len: 30, peer, ..address(1, "10.0.0.1", 0) };
+    apply(&mut cache, Event::Address(long.clone()));
+    apply(&mut cache, Event::Address(pointing.clone()));
+    let variants = |cache: &Cache, index, text: &str| -> Vec<u8> {
+        let found = cache.variants(LinkIndex(index), text.parse().unwrap());
+        found.map(|address| address.prefix_len).collect()
+    };
+    assert_eq!(variants(&cache, 1, "10.0.0.1"), [24, 30, 32]);
+    assert_eq!(variants(&cache, 1, "10.0.0.2"), [24]);
+    assert_eq!(variants(&cache, 2, "10.0.0.1"), [24]);
+    assert_eq!(variants(&cache, 2, "10.0.0.2"), [0_u8; 0]);
+    apply(&mut cache, Event::AddressGone(long));
+    assert_eq!(variants(&cache, 1, "10.0.0.1"), [24, 30]);
 }

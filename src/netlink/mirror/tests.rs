@@ -491,3 +491,30 @@ fn what_is_done_at_the_place_of_a_route_makes_it_read_again() {
     lab.tables(|_, _| {});
     assert_eq!(lab.presence(), [false]);
 }
+
+/// netlink:N-58: the kernel takes routes with an address, without a word or with one of its own.
+#[test]
+fn a_route_that_the_kernel_took_is_told_from_one_that_was_removed() {
+    let route = dropped(1, 100);
+    let mut lab = Lab::watching();
+    let there = |lab: &mut Lab, kind: u16, flags: u16, port: u32, protocol: u8| {
+        lab.take(NEWROUTE, 0, 0, COMMAND, &told(1, 100, 18)).unwrap();
+        assert!(!lab.mirror.watch().went_along(&route), "it is there");
+        lab.take(kind, flags, 0, port, &told(1, 100, protocol)).unwrap();
+    };
+    there(&mut lab, DELROUTE, 0, 7, 18);
+    assert!(!lab.mirror.watch().went_along(&dropped(1, 100)), "somebody removed it");
+    there(&mut lab, DELROUTE, 0, 0, 18);
+    assert!(lab.mirror.watch().went_along(&dropped(1, 100)));
+    // Somebody's takes its place.
+    there(&mut lab, NEWROUTE, REPLACE, 7, 3);
+    lab.tables(|_, _| {});
+    assert!(!lab.mirror.watch().went_along(&dropped(1, 100)));
+    // It is missing after an address went.
+    lab.take(NEWROUTE, 0, 0, COMMAND, &told(1, 100, 18)).unwrap();
+    lab.event(NEWADDR, &address(2));
+    lab.event(DELADDR, &address(2));
+    lab.tables(|_, _| {});
+    assert!(lab.mirror.watch().went_along(&dropped(1, 100)));
+    assert!(!lab.mirror.watch().went_along(&dropped(2, 254)), "it was never there");
+}

@@ -98,6 +98,26 @@ fn an_advert_is_overdue_half_an_interval_late() {
 }
 
 #[test]
+fn an_address_with_other_options_is_the_next_process_s() {
+    let settings = |address: &str| {
+        let text = format!(
+            "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
+             virtual_addresses = [\"{address}\"]\n"
+        );
+        Settings::from_model(&crate::config::parse(&text, None).model.unwrap())
+    };
+    let old = held(&settings("10.0.0.1/24"));
+    for (new, left) in [
+        ("10.0.0.1/25", 0),
+        ("10.0.0.1/24 label eth0:v", 0),
+        ("10.0.0.1/24 dev eth1", 1),
+        ("10.0.0.2/24", 1),
+    ] {
+        assert_eq!(stale(&old, &settings(new)).len(), left, "{new}");
+    }
+}
+
+#[test]
 fn what_the_next_process_does_not_know_of_is_stale() {
     let old = held(&settings(&[("a", 100, &["10.0.0.1", "10.0.0.3"]), ("b", 100, &["10.0.0.2"])]));
     let new = settings(&[("a", 100, &["10.0.0.3", "10.0.0.4"])]);

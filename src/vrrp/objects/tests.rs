@@ -156,19 +156,36 @@ fn what_is_found_on_a_router_that_does_not_hold_it_is_removed() {
 fn what_an_owner_found_and_lists_no_more_is_not_ours() {
     for stays_owner in [true, false] {
         let mut o = objects(&[address(1), address(2)]);
-        o.keep_found(true);
+        o.set_owner(true);
         o.want(true);
         for slot in [0, 1] {
             o.observe(slot, true);
         }
         o.found(0);
         o.configure(&[address(2)]);
-        o.keep_found(stays_owner);
+        o.set_owner(stays_owner);
+        assert!(!o.get(0).unwrap().present());
         assert_eq!(requests(&mut o), [], "{stays_owner}");
         o.want(false);
         assert_eq!(requests(&mut o), [(1, false)], "{stays_owner}");
         o.acknowledge(1, false, true, at(0));
         assert!(o.none_left(), "{stays_owner}");
+    }
+}
+
+#[test]
+fn what_an_owner_found_is_looked_at_anew_when_it_is_none_any_more() {
+    for stays_owner in [true, false] {
+        let mut o = objects(&[address(1)]);
+        o.set_owner(true);
+        o.observe(0, true);
+        o.found(0);
+        o.configure(&[address(1)]);
+        o.set_owner(stays_owner);
+        assert_eq!(o.get(0).unwrap().kept(), stays_owner);
+        assert_eq!(o.get(0).unwrap().present(), stays_owner);
+        o.observe(0, true);
+        assert_eq!(requests(&mut o), [(0, false)], "unless it is found again");
     }
 }
 
@@ -222,4 +239,44 @@ fn what_was_not_there_is_not_stolen() {
     requests(&mut o);
     assert_eq!(o.acknowledge(0, true, false, at(0)), Change::Refused(BACKOFF_FIRST));
     assert_eq!(o.observe(0, false), Change::None);
+}
+
+#[test]
+fn what_the_kernel_took_along_is_put_back_at_once_and_stolen_by_nobody() {
+    let mut o = objects(&[address(1)]);
+    o.want(true);
+    requests(&mut o);
+    o.acknowledge(0, true, true, at(0));
+    for _ in 0..5 {
+        o.went_along(0);
+        assert!(o.none_present());
+        assert_eq!(requests(&mut o), [(0, true)]);
+        assert_eq!(o.acknowledge(0, true, true, at(0)), Change::Installed);
+    }
+    o.want(false);
+    assert_eq!(requests(&mut o), [(0, false)]);
+    o.went_along(0);
+    o.acknowledge(0, false, true, at(0));
+    assert_eq!(requests(&mut o), [], "it was to go anyway");
+}
+
+#[test]
+fn an_address_that_another_host_has_is_tried_again_more_and_more_rarely() {
+    let mut o = objects(&[address(1)]);
+    o.want(true);
+    requests(&mut o);
+    o.acknowledge(0, true, true, at(0));
+    for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
+        assert_eq!(o.duplicated(0, at(10)), Some(Duration::from_secs(wait)));
+        assert!(o.get(0).unwrap().duplicate());
+        assert_eq!(requests(&mut o), [], "not before its time");
+        o.unblock();
+        assert_eq!(requests(&mut o), [(0, true)]);
+        o.acknowledge(0, true, true, at(10));
+        assert!(!o.get(0).unwrap().duplicate(), "until the kernel says so again");
+    }
+    o.duplicated(0, at(10));
+    o.want(false);
+    assert_eq!(requests(&mut o), [(0, false)], "it does not stay behind");
+    assert_eq!(o.duplicated(0, at(10)), None, "nobody wants it");
 }

@@ -4,10 +4,11 @@ use crate::control::record::{Kind, Level};
 use crate::control::words::plural;
 use crate::netlink::monitor::Left;
 use crate::system::clock;
-use crate::vrrp::{Event, InterfaceId, ObjectId};
+use crate::vrrp::{Event, InterfaceId};
 
 use super::adverts::is_of_link;
 use super::announce::Listener;
+use super::kernel::Seen;
 use super::shell::Shell;
 
 /// Announcements of others that are read before others get their turn.
@@ -76,22 +77,17 @@ impl Shell {
     /// when the monitor is read to the end.
     fn observe(&mut self) {
         let now = clock::now();
-        for (object, present) in self.kernel.observe(&self.engine) {
-            let event = if present && self.is_found(object) {
-                Event::Found { object }
-            } else {
-                Event::Object { object, present }
+        for (object, seen) in self.kernel.observe(&self.engine) {
+            let event = match seen {
+                Seen::Present => Event::Object { object, present: true },
+                Seen::Kept => Event::Found { object },
+                Seen::Duplicate => Event::Duplicate { object },
+                Seen::Removed => Event::Object { object, present: false },
+                Seen::WentAlong => Event::WentAlong { object },
             };
             self.engine.handle(event, now);
         }
         self.take_answers();
-    }
-
-    /// Whether an address is its owner's, and somebody else has put it there.
-    pub(super) fn is_found(&self, object: ObjectId) -> bool {
-        let settings = self.engine.settings(object.instance);
-        settings.is_some_and(|settings| settings.priority.is_owner())
-            && self.kernel.is_foreign(&self.engine, object)
     }
 
     /// Sees what an interface is now, and tells the engine.

@@ -16,8 +16,9 @@ use nix::errno::Errno;
 use super::by_address::ByAddress;
 use super::opening::Opening;
 use crate::config::objects::VirtualAddress;
-use crate::netlink::batch::{Answer, BATCH, IN_FLIGHT, NotTaken, Outcome, Request};
-use crate::netlink::cache::{Change, What};
+use crate::netlink::address::Address;
+use crate::netlink::batch::{Answer, BATCH, IN_FLIGHT, NotTaken, Request};
+use crate::netlink::cache::{Change, Origin, What};
 use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
@@ -27,17 +28,47 @@ use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, InstanceId, KernelError, ObjectId};
 
-/// A request on its way.
+/// What the engine asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Token {
+struct Asked {
     object: ObjectId,
     present: bool,
-    /// A route: "exists already" may mean another one in its place.
-    route: bool,
+    /// "Exists already" may be about something else in its place: another route, or the same IPv6
+    /// address with another prefix length.
+    unsure: bool,
+    /// What was in the way was removed, and it is asked for once more.
+    again: bool,
+}
+
+/// A request on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Token {
+    /// The engine asks for it, and gets the answer.
+    Asked(Asked),
     /// It asks whether the address, which is there, is open.
-    asks: bool,
+    Open(ObjectId),
     /// It asks which route is in the place of one that could not be added.
-    finds: bool,
+    Finds(Asked),
+    /// What stands in the way of an object is removed.
+    Way(ObjectId),
+    /// An address that was removed to be behind the others of its subnet is added.
+    Again(ObjectId),
+    /// `promote_secondaries` is set for an object on a link.
+    Promotion(ObjectId, LinkIndex),
+}
+
+impl Token {
+    /// The object whose presence is not known before the answer.
+    const fn object(self) -> Option<ObjectId> {
+        match self {
+            Self::Asked(Asked { object, .. })
+            | Self::Finds(Asked { object, .. })
+            | Self::Open(object)
+            | Self::Way(object)
+            | Self::Again(object) => Some(object),
+            Self::Promotion(..) => None,
+        }
+    }
 }
 
 /// A request whose answer does not say enough.
@@ -45,9 +76,21 @@ struct Token {
 enum Doubt {
     /// What to say when it is not as asked for.
     Unless(Errno),
-    /// Another route may be in the place of one that was to be added: this one, if it could be
-    /// found.
+    /// It is there already, or something else is in its place.
+    Exists,
+    /// This route is in the place of one that was to be added, if it could be found.
     InTheWay(Option<Standing>),
+}
+
+/// Something that the kernel's side has to say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// What it is about.
+    pub object: ObjectId,
+    /// In words, with the remedy.
+    pub text: String,
+    /// `status` shows it.
+    pub lasts: bool,
 }
 
 /// The answer to a request: what [`Event::Acknowledged`](crate::vrrp::Event::Acknowledged) wants.
@@ -86,7 +129,16 @@ pub struct Kernel {
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
     unheard: BTreeSet<ObjectId>,
     /// Requests whose answer is lost, or does not say enough: the cache has to tell.
-    lost: Vec<(Token, Doubt)>,
+    lost: Vec<(Asked, Doubt)>,
+    /// Addresses that went with a request of ours that was not about them.
+    went_along: BTreeSet<ObjectId>,
+    /// Objects that take over the address of one that is no longer configured: it is changed in
+    /// place.
+    inherits: BTreeSet<ObjectId>,
+    subnets: Subnets,
+    notes: Vec<Note>,
+    /// Addresses that stay where they are as somebody else put them there.
+    kept: BTreeSet<ObjectId>,
     /// Addresses that were to be added and were there already.
     there: Vec<ObjectId>,
     /// Links that were deleted. One of the same number that comes later is another one.
@@ -117,6 +169,11 @@ impl Kernel {
             dirty: BTreeSet::new(),
             unheard: BTreeSet::new(),
             lost: Vec::new(),
+            went_along: BTreeSet::new(),
+            inherits: BTreeSet::new(),
+            subnets: Subnets::default(),
+            notes: Vec::new(),
+            kept: BTreeSet::new(),
             there: Vec::new(),
             gone: BTreeSet::new(),
             changes: Vec::new(),
@@ -170,6 +227,8 @@ impl Kernel {
         self.unheard.retain(|object| engine.object(*object).is_some());
         self.places.retain(|object, _| engine.object(*object).is_some());
         self.ways.retain(|object, _| engine.object(*object).is_some());
+        self.went_along.retain(|object| engine.object(*object).is_some());
+        self.inherits.retain(|object| engine.object(*object).is_some());
         self.monitor.set_watch(&routes, &rules)
     }
 
@@ -209,46 +268,68 @@ impl Kernel {
     /// Asks the kernel to add or remove an object; [`Kernel::send`] sends it. What can not be asked
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
-        let route = matches!(engine.object(object), Some(Object::Route(_)));
-        let token = Token { object, present, route, asks: false, finds: false };
+        let unsure = match engine.object(object) {
+            Some(Object::Route(_)) => true,
+            Some(Object::Address(one) | Object::Excluded(one)) => one.address.is_ipv6(),
+            Some(Object::Filter | Object::Rule(_)) | None => false,
+        };
+        self.ask_for(engine, Asked { object, present, unsure: unsure && present, again: false });
+    }
+
+    fn ask_for(&mut self, engine: &Engine, asked: Asked) {
+        let Asked { object, present, .. } = asked;
         if self.opening.forget(object) {
-            self.finish(Token { present: true, ..token }, Ok(()), None);
+            self.finish(Asked { present: true, ..asked }, Ok(()), None);
         }
-        let cache = self.monitor.cache();
         let link = if present {
             self.link_of(engine, object).map(|link| link.index)
         } else {
             self.place(engine, object)
         };
+        let mut changes = false;
+        if let (Some(Object::Address(one) | Object::Excluded(one)), Some(link)) =
+            (engine.object(object), link)
+        {
+            if !present && self.bequeath(engine, object, link) {
+                self.places.remove(&object);
+                self.finish(asked, Ok(()), None);
+                return;
+            }
+            changes = present && self.inherits.remove(&object) && self.has(link, one);
+            self.promote(object, link, one, present);
+            if !changes {
+                self.clear_way(engine, object, link, one, present);
+            }
+        }
+        if let Some(Object::Route(route)) = engine.object(object).filter(|_| present) {
+            self.clear_rest(object, route);
+        }
         let resolved;
         let request = match (engine.object(object), link) {
             (Some(Object::Address(address) | Object::Excluded(address)), Some(link)) => {
-                Ok(if present {
-                    Request::Add(link, address)
-                } else {
-                    Request::Delete(link, address)
+                Ok(match (present, changes) {
+                    (true, true) => Request::Replace(link, address),
+                    (true, false) => Request::Add(link, address),
+                    (false, _) => Request::Delete(link, address),
                 })
             }
-            (Some(Object::Route(route)), _) if present => match Resolved::new(route, cache) {
-                Ok(route) => {
-                    resolved = route;
-                    self.ways.insert(object, resolved.links().into());
-                    Ok(Request::AddRoute(&resolved))
+            (Some(Object::Route(route)), _) if present => {
+                match Resolved::new(route, self.monitor.cache()) {
+                    Ok(route) => {
+                        resolved = route;
+                        self.ways.insert(object, resolved.links().into());
+                        Ok(Request::AddRoute(&resolved))
+                    }
+                    Err(missing) => Err((Errno::ENODEV, Some(missing.to_string().into()))),
                 }
-                Err(missing) => Err((Errno::ENODEV, Some(missing.to_string().into()))),
-            },
+            }
             (Some(Object::Route(route)), _) if self.monitor.watch().is_lent(route) => {
                 // It stays with whom it belongs to.
                 self.monitor.lend(route, false);
-                return self.finish(token, Ok(()), None);
+                return self.finish(asked, Ok(()), None);
             }
             (Some(Object::Route(route)), _) => {
-                // The interfaces may have other names by now.
-                let index = |name: &str| cache.link_named(name).map(|link| link.index);
-                resolved = match self.ways.remove(&object) {
-                    Some(links) => Resolved::added(route, links),
-                    None => Resolved::to_delete(route, index),
-                };
+                resolved = self.added(object, route);
                 Ok(Request::DeleteRoute(&resolved))
             }
             (Some(Object::Rule(rule)), _) => {
@@ -261,19 +342,21 @@ impl Kernel {
             }
         };
         let opens = match (engine.object(object), link) {
-            (Some(Object::Address(one) | Object::Excluded(one)), Some(link)) if present => {
+            (Some(Object::Address(one) | Object::Excluded(one)), Some(link))
+                if present && !changes =>
+            {
                 // With duplicate detection it opens when that is over.
                 opens_late(one).map(|address| (link, address))
             }
             (Some(_), _) | (None, _) => None,
         };
-        let asked = request.and_then(|request| {
-            self.commands.push(request, token).map_err(|why| match why {
+        let pushed = request.and_then(|request| {
+            self.commands.push(request, Token::Asked(asked)).map_err(|why| match why {
                 NotTaken::Full => (Errno::EAGAIN, None),
                 NotTaken::Unencodable => (Errno::EINVAL, None),
             })
         });
-        match asked {
+        match pushed {
             Ok(()) => {
                 *self.in_flight.entry(object).or_default() += 1;
                 if let Some(link) = link.filter(|_| present) {
@@ -282,7 +365,7 @@ impl Kernel {
                 if let Some((link, address)) = opens {
                     self.opening.expect(object, link, address);
                 }
-                if present && self.comes_late(engine, object) {
+                if present && !changes && self.comes_late(engine, object) {
                     self.unheard.insert(object);
                 } else {
                     self.unheard.remove(&object);
@@ -291,15 +374,15 @@ impl Kernel {
             // What it was on is gone, and it with it.
             Err((Errno::ENODEV, _)) if !present => {
                 self.places.remove(&object);
-                self.finish(token, Ok(()), None);
+                self.finish(asked, Ok(()), None);
             }
-            Err((errno, words)) => self.finish(token, Err(errno), words),
+            Err((errno, words)) => self.finish(asked, Err(errno), words),
         }
     }
 
-    fn finish(&mut self, token: Token, result: Result<(), Errno>, words: Option<Box<str>>) {
+    fn finish(&mut self, asked: Asked, result: Result<(), Errno>, words: Option<Box<str>>) {
         let result = result.map_err(|errno| KernelError(errno as i32));
-        let Token { object, present, .. } = token;
+        let Asked { object, present, .. } = asked;
         self.done.push(Done { object, present, result, words });
     }
 
@@ -308,10 +391,11 @@ impl Kernel {
     /// # Errors
     /// What the system says.
     pub fn send(&mut self) -> io::Result<Left> {
-        if self.commands.in_flight() == 0 && self.opening.next().is_none() {
+        if self.commands.in_flight() == 0 && self.next_deadline().is_none() {
             return Ok(Left::Nothing);
         }
         let now = clock::now();
+        self.opened |= self.subnets.take_due(now);
         self.ask_whether_open(now);
         let mut left = self.commands.send()?;
         self.commands.read(&mut self.answers)?;
@@ -326,9 +410,9 @@ impl Kernel {
         Ok(left)
     }
 
-    /// Whether the queue takes no more requests for now.
+    /// Whether the queue takes no more requests for now: one of the engine's may be several.
     pub fn is_full(&self) -> bool {
-        self.commands.in_flight() >= IN_FLIGHT
+        self.commands.in_flight() + BATCH >= IN_FLIGHT
     }
 
     /// Whether there are requests that only [`Kernel::observe`] can answer.
@@ -348,85 +432,13 @@ impl Kernel {
 
     /// When [`Kernel::send`] has to be called again, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.opening.next()
+        [self.opening.next(), self.subnets.next()].into_iter().flatten().min()
     }
 
     /// Whether the monitor has to be read, as events about an address did not count while it was
     /// not open.
     pub fn take_opened(&mut self) -> bool {
         std::mem::take(&mut self.opened)
-    }
-
-    fn ask_whether_open(&mut self, now: Instant) {
-        // Not all of thousands at once.
-        for _ in 0..BATCH {
-            let Some((object, link, address)) = self.opening.take_due(now) else { return };
-            let token = Token { object, present: true, route: false, asks: true, finds: false };
-            match self.commands.push(Request::Ask(link, address), token) {
-                Ok(()) => *self.in_flight.entry(object).or_default() += 1,
-                // Too much to do: later.
-                Err(_) => self.open_or_not(token, false, now),
-            }
-        }
-    }
-
-    fn open_or_not(&mut self, token: Token, open: bool, now: Instant) {
-        if self.opening.answered(token.object, open, now) {
-            self.opened = true;
-            self.finish(token, Ok(()), None);
-        }
-    }
-
-    fn answered(&mut self, answer: Answer<Token>, now: Instant) {
-        let token = answer.token;
-        if let Some(count) = self.in_flight.get_mut(&token.object) {
-            *count -= 1;
-            if *count == 0 {
-                self.in_flight.remove(&token.object);
-            }
-        }
-        self.dirty.insert(token.object);
-        if !token.asks && !matches!(answer.outcome, Outcome::Done(_)) {
-            self.unheard.remove(&token.object);
-        }
-        if token.finds {
-            let found = match answer.outcome {
-                Outcome::Found(found) => found,
-                Outcome::Done(_) | Outcome::Unchanged | Outcome::Refused(_) | Outcome::Lost => None,
-            };
-            return self.lost.push((token, Doubt::InTheWay(found)));
-        }
-        match answer.outcome {
-            Outcome::Done(_) if token.asks => self.open_or_not(token, true, now),
-            Outcome::Unchanged | Outcome::Found(_) | Outcome::Refused(_) | Outcome::Lost
-                if token.asks =>
-            {
-                self.open_or_not(token, false, now);
-            }
-            // What the mirror does not know as ours is somebody else's.
-            Outcome::Unchanged if token.route && token.present => {
-                self.lost.push((token, Doubt::InTheWay(None)));
-            }
-            Outcome::Done(_) | Outcome::Unchanged | Outcome::Found(_) => {
-                if token.present && answer.outcome == Outcome::Unchanged {
-                    self.there.push(token.object);
-                }
-                if !token.present {
-                    self.places.remove(&token.object);
-                }
-                if !token.present || !self.opening.added(token.object, now) {
-                    self.finish(token, Ok(()), None);
-                }
-            }
-            Outcome::Refused(error) => {
-                self.opening.forget(token.object);
-                self.finish(token, Err(error.errno), error.text);
-            }
-            Outcome::Lost => {
-                self.opening.forget(token.object);
-                self.lost.push((token, Doubt::Unless(Errno::EAGAIN)));
-            }
-        }
     }
 
     /// The answers that came, to be handed to the engine.
@@ -440,18 +452,25 @@ impl Kernel {
         std::mem::take(&mut self.there)
     }
 
+    /// What there is to say, since this was asked last.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
     /// Reads what the monitor has; adds the names of the links that changed.
     ///
     /// # Errors
     /// What the system says.
     pub fn read(&mut self, links: &mut BTreeSet<Box<str>>) -> io::Result<Left> {
         let left = self.monitor.read(&mut self.changes)?;
-        for change in self.changes.drain(..) {
+        let mut changes = std::mem::take(&mut self.changes);
+        for change in changes.drain(..) {
             match change.what {
                 What::Link { before, after } => {
                     match (&before, &after) {
                         (Some(before), None) => {
                             self.gone.insert(before.index);
+                            self.subnets.forget(before.index);
                         }
                         // What was put on it is still there, and now nobody wants it.
                         (Some(before), Some(after)) if before.name != after.name => {
@@ -460,14 +479,15 @@ impl Kernel {
                         }
                         (Some(_) | None, _) => {}
                     }
+                    if let Some(after) = &after {
+                        self.promote_again(after);
+                    }
                     links.extend([before, after].into_iter().flatten().map(|link| link.name));
                 }
                 What::Address { before, after } => {
-                    for object in after.iter().flat_map(|a| self.by_address.of(a.address)) {
-                        self.unheard.remove(&object);
-                    }
+                    let ours = change.origin == Origin::Own;
+                    self.address_changed(before.as_ref(), after.as_ref(), ours);
                     for address in [before, after].into_iter().flatten() {
-                        self.dirty.extend(self.by_address.of(address.address));
                         // No advert comes from those that move: the interface is what it was.
                         if !self.by_address.moves(address.address) {
                             let link = self.monitor.cache().link(address.link);
@@ -478,7 +498,34 @@ impl Kernel {
                 What::Route { .. } | What::Rule { .. } => self.dirty.extend(&self.watched),
             }
         }
+        self.changes = changes;
         Ok(left)
+    }
+
+    fn address_changed(&mut self, before: Option<&Address>, after: Option<&Address>, ours: bool) {
+        for object in after.iter().flat_map(|a| self.by_address.of(a.address)) {
+            self.unheard.remove(&object);
+            self.went_along.remove(&object);
+        }
+        for address in [before, after].into_iter().flatten() {
+            self.dirty.extend(self.by_address.of(address.address));
+            self.subnets.look_at(address);
+            if !self.by_address.moves(address.address) {
+                // Whether an address is the only one of its interface may be different now.
+                self.dirty.extend(&self.kept);
+            }
+        }
+        let (Some(before), None) = (before, after) else { return };
+        if ours && self.by_address.of(before.address).next().is_none() {
+            self.took_along(before);
+        }
+        for object in self.by_address.of(before.address) {
+            if ours {
+                self.went_along.insert(object);
+            } else {
+                self.went_along.remove(&object);
+            }
+        }
     }
 }
 
@@ -490,6 +537,13 @@ const fn opens_late(address: &VirtualAddress) -> Option<Ipv6Addr> {
     }
 }
 
+mod answers;
 mod presence;
+mod subnets;
+mod way;
+
+pub use presence::Seen;
+use subnets::Subnets;
+
 #[cfg(test)]
 mod tests;

@@ -255,6 +255,7 @@ mod tests {
             mtu: None,
             master: None,
             kind: None,
+            promotes: None,
         }
     }
 

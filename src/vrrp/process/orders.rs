@@ -306,6 +306,7 @@ impl Shell {
             | Notice::ForeignRemoval { .. }
             | Notice::GoneWithInterface { .. }
             | Notice::KernelRefused { .. }
+            | Notice::Duplicate { .. }
             | Notice::AddressTaken { .. }
             | Notice::AddressFree { .. }
             | Notice::HandOverStarted { .. }
@@ -399,7 +400,7 @@ impl Shell {
         let more = ids.len() == REPORTS;
         for id in ids {
             told += 1;
-            let present = |object| self.engine.object_present(object);
+            let flags = |object| self.kernel.flags(&self.engine, object);
             let warnings = self.warnings.get_mut(&id).map(|warnings| {
                 warnings.refresh(&self.engine, id, now);
                 &*warnings
@@ -409,7 +410,7 @@ impl Shell {
                 self.kernel.monitor.cache(),
                 id,
                 warnings,
-                present,
+                flags,
                 now,
             ) {
                 self.send(&FromChild::Instance { ticket, status: Box::new(status) });

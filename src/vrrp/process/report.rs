@@ -16,13 +16,13 @@ use super::warnings::{Warnings, rival};
 use super::words;
 
 /// Everything about one instance; `None` when there is no such.
-/// `held` says whether the kernel really has an object.
+/// `flags` says what the kernel says of an object.
 pub fn instance(
     engine: &Engine,
     links: &Cache,
     id: InstanceId,
     warnings: Option<&Warnings>,
-    held: impl Fn(ObjectId) -> bool,
+    flags: impl Fn(ObjectId) -> Vec<String>,
     now: Instant,
 ) -> Option<InstanceStatus> {
     let settings = engine.settings(id)?;
@@ -31,7 +31,7 @@ pub fn instance(
         engine.routers(id).filter_map(|r| router(engine, r, now)).collect();
     let objects: Vec<ObjectStatus> = engine
         .objects(id)
-        .map(|(id, object)| object_status(engine, id, object, &settings.interface, held(id)))
+        .map(|(id, object)| object_status(engine, id, object, &settings.interface, flags(id)))
         .collect();
     let transitions = routers.iter().map(|r| r.become_master + r.release_master).max();
     Some(InstanceStatus {
@@ -122,7 +122,7 @@ fn object_status(
     id: ObjectId,
     object: &Object,
     own: &str,
-    present: bool,
+    flags: Vec<String>,
 ) -> ObjectStatus {
     let (kind, interface) = match object {
         Object::Filter => ("filter", None),
@@ -136,7 +136,8 @@ fn object_status(
         what: words::object_words(object),
         interface: interface.map(|other| other.unwrap_or(own).to_owned()),
         wanted: engine.object_wanted(id),
-        present,
+        present: engine.object_present(id) && !engine.object_duplicate(id),
+        flags,
     }
 }
 

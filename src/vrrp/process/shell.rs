@@ -396,9 +396,12 @@ impl Shell {
         }
         // An owner that begins before everything was seen has asked for what it has.
         for object in self.kernel.take_there() {
-            if self.is_found(object) {
+            if self.kernel.stays(&self.engine, object) {
                 self.engine.handle(Event::Found { object }, now);
             }
+        }
+        for note in self.kernel.take_notes() {
+            self.tell_note(note);
         }
     }
 

@@ -1,10 +1,12 @@
 //! What the process says: the engine's notices, its own troubles, its end.
 
+use super::kernel::Note;
 use super::records::Entry;
 use super::shell::{End, Shell};
-use super::words;
+use super::words::{self, Concern};
 use crate::control::link::FromChild;
 use crate::control::record::{Kind, Level, Transition};
+use crate::control::status::WarningKind;
 use crate::system::clock;
 use crate::vrrp::{Action, Notice};
 
@@ -67,6 +69,20 @@ impl Shell {
         self.records.add(entry, now);
     }
 
+    /// Tells what the kernel's side has to say.
+    pub(super) fn tell_note(&mut self, note: Note) {
+        let now = clock::now();
+        let id = note.object.instance;
+        if note.lasts {
+            let concern = Concern::of_itself(WarningKind::KernelRefused);
+            let warnings = self.warnings.entry(id).or_default();
+            warnings.add(&self.engine, concern, note.text.clone(), None, now);
+        }
+        let instance = Some((id, words::name(&self.engine, id).to_owned()));
+        let (level, kind) = (Level::Warning, Kind::Kernel);
+        self.records.add(Entry { level, kind, instance, transition: None, text: note.text }, now);
+    }
+
     /// Tells of something that is of no instance.
     pub(super) fn say(&mut self, level: Level, kind: Kind, text: String) {
         let entry = Entry { level, kind, instance: None, transition: None, text };
@@ -82,6 +98,7 @@ impl Shell {
     }
 
     fn stopped(&mut self) {
+        self.kernel.restore_promotions();
         self.send(&FromChild::Stopped);
         self.end.get_or_insert(End::Stopped);
     }

@@ -248,7 +248,8 @@ fn end(
         WarningKind::ForeignRemoval if engine.is_losing(id) => true,
         WarningKind::ForeignRemoval | WarningKind::KernelRefused => {
             entry.lately.forget(now);
-            let settled = entry.settled.as_ref().is_none_or(|settled| is_settled(engine, settled));
+            let settled = entry.settled.as_ref();
+            let settled = settled.map_or(silent >= EVENT, |settled| is_settled(engine, settled));
             if settled && entry.lately.count() < AGAIN {
                 return Some(now);
             }

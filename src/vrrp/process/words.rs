@@ -1,5 +1,8 @@
 //! Notices and causes in words: what the log, `status` and scripts say.
 
+mod second_holder;
+mod source;
+
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,7 +14,7 @@ use crate::control::record::{Kind, Level};
 use crate::control::status::{self, WarningKind};
 use crate::control::words::{length, plural};
 use crate::netlink::cache::Cache;
-use crate::units::{Centiseconds, Family, Instant, Mac};
+use crate::units::{Centiseconds, Family, Instant};
 use crate::vrrp::settings::Object;
 use crate::vrrp::validation::Reject;
 use crate::vrrp::{
@@ -147,6 +150,9 @@ pub fn fault(engine: &Engine, links: &Cache, instance: InstanceId, reason: Fault
             let on = engine.settings(instance).map_or("?", |settings| &settings.interface);
             if has_source(engine, links, on, family) {
                 return format!("cannot listen for {family} adverts on interface \"{on}\"");
+            }
+            if let Some(why) = source::unusable(engine, links, instance, family) {
+                return why;
             }
             format!("interface \"{on}\" has no {kind} to send from")
         }
@@ -483,8 +489,17 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             let text = format!("{settled}; it is tried again in {}", seconds(*retry_in));
             Told::of_object(WarningKind::KernelRefused, *refused, text, settled)
         }
+        Notice::Duplicate { object: id, retry_in } => {
+            let text = format!(
+                "{} failed duplicate address detection: another host uses it; remove it there; it \
+                 is tried again in {}",
+                object(engine, *id),
+                seconds(*retry_in)
+            );
+            Told::new(Level::Warning, Kind::Kernel, id.instance, text)
+        }
         Notice::AddressTaken { instance, address, mac } => {
-            let text = second_holder(engine, *instance, *address, *mac);
+            let text = second_holder::words(engine, links, *instance, *address, *mac);
             let mut told = Told::of_instance(WarningKind::AddressTaken, *instance, text);
             if let Some(concern) = &mut told.concern {
                 concern.from = Some(*address);
@@ -537,38 +552,6 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
             Kind::Process,
             format!("{} lost because there were too many at once", plural(*count, "notice")),
         ),
-    }
-}
-
-/// Who else holds an address of a master, and what to look for.
-fn second_holder(engine: &Engine, instance: InstanceId, address: IpAddr, mac: Mac) -> String {
-    let is_virtual = engine.objects(instance).any(|(_, o)| o.announced() == Some(address));
-    if !is_virtual {
-        return format!(
-            "another host ({mac}) uses {address} too, the address that our adverts come from, so \
-             that neither hears the other: give each router an address of its own"
-        );
-    }
-    format!(
-        "another host ({mac}) holds {address} too, ours as MASTER: look for {}",
-        suspect(engine, instance)
-    )
-}
-
-/// What may be behind it: a sender whose packets are not for us, or are dropped, if there is one.
-fn suspect(engine: &Engine, instance: InstanceId) -> String {
-    if let Some((from, reason)) = engine.last_rejected(instance) {
-        return format!("{from}, whose adverts are dropped here ({reason})");
-    }
-    let on = engine.interface_of(instance);
-    match on.and_then(|on| engine.last_stranger(on)) {
-        Some((from, vrid)) => format!(
-            "{from}, which sends virtual_router_id {vrid} there, another pair of routers, or an \
-             address added by hand"
-        ),
-        None => "another pair of routers (other virtual_router_id, version or password), or an \
-                 address added by hand"
-            .to_owned(),
     }
 }
 

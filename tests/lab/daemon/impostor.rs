@@ -64,8 +64,7 @@ fn attacked(version: u8, addresses: &[&str], asked: &[&str]) {
     let sent = impostor.sent();
     for (ping, address) in pings.iter().zip(asked) {
         let loss = ping.loss(from, to);
-        println!("v{version} {address}: {sent} adverts, {} of {} pings lost", loss.lost, loss.sent);
-        assert_eq!(loss.lost, 0, "{address}: {loss:?}");
+        assert_eq!(loss.lost, 0, "version {version}, {sent} adverts, {address}: {loss:?}");
     }
     let others = |packet: &&crate::harness::packet::Packet| {
         packet.is_of_master("gw-b") || packet.is_stop("gw-a")

@@ -244,10 +244,10 @@ fn the_own_address_is_lost_and_back() {
 #[test]
 fn an_address_that_changes_is_the_new_source() {
     let mut pair = Pair::running(&["192.0.2.1/24"]);
-    pair.a.host.net.ip_batch(
-        "address add 192.0.2.22/24 dev eth0\naddress del 192.0.2.2/24 dev eth0\n\
-         address add 192.0.2.22/24 dev eth0\n",
-    );
+    pair.a
+        .host
+        .net
+        .ip_batch("address add 192.0.2.22/24 dev eth0\naddress del 192.0.2.2/24 dev eth0\n");
     pair.capture.mark();
     let source = "192.0.2.22".parse::<std::net::IpAddr>().unwrap();
     pair.capture.wait_for("adverts from the new address", |p| {

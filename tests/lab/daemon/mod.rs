@@ -1,6 +1,7 @@
 //! `steadfast run` on real interfaces.
 
 mod bad_input;
+mod consequences;
 mod endings;
 mod failover;
 mod firewall;
@@ -13,3 +14,4 @@ mod reload;
 mod routes;
 mod second_holder;
 mod strangers;
+mod subnets;

@@ -106,3 +106,23 @@ fn the_same_own_address_on_both_routers_is_named() {
     let text = is_split(&mut pair.a, "192.0.2.2");
     assert!(text.contains("an address of its own"), "{text}");
 }
+
+/// With rp_filter the kernel drops adverts from where it has no route to.
+#[test]
+fn own_addresses_without_a_subnet_are_named() {
+    let mut pair = Pair::new();
+    for (router, address) in [(&pair.a, "192.0.2.2"), (&pair.b, "192.0.2.3")] {
+        router.host.net.sysctl("net/ipv4/conf/all/rp_filter", "1");
+        router
+            .host
+            .net
+            .ip_batch(&format!("address flush dev eth0\naddress add {address}/32 dev eth0\n"));
+        router.configure(&Instance::lan(100, &["192.0.2.1/32"]).with(OFTEN).to_string());
+    }
+    pair.a.start();
+    pair.b.start();
+    for (router, own) in [(&mut pair.a, "192.0.2.2"), (&mut pair.b, "192.0.2.3")] {
+        let text = is_split(router, VIRTUAL_4);
+        assert!(text.contains("rp_filter") && text.contains(&format!("{own}/32")), "{text}");
+    }
+}

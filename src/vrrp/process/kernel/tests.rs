@@ -1,4 +1,5 @@
 use super::*;
+use crate::netlink::batch::Outcome;
 use crate::vrrp::settings::Settings;
 
 /// An engine that wants an address and a route, and what there is of them: nothing.
@@ -23,8 +24,8 @@ fn scene() -> (Engine, Kernel, ObjectId, ObjectId) {
     (engine, kernel, address, route)
 }
 
-fn answer(kernel: &mut Kernel, object: ObjectId, route: bool, outcome: Outcome) -> Vec<Done> {
-    let token = Token { object, present: true, route, asks: false, finds: false };
+fn answer(kernel: &mut Kernel, object: ObjectId, unsure: bool, outcome: Outcome) -> Vec<Done> {
+    let token = Token::Asked(Asked { object, present: true, unsure, again: false });
     kernel.answered(Answer { token, outcome }, Instant::ORIGIN);
     kernel.take_done()
 }
@@ -62,7 +63,7 @@ fn what_is_missing_was_removed_unless_something_is_still_to_come() {
         kernel.dirty.insert(address);
         kernel.observe(&engine)
     };
-    assert_eq!(look(&mut kernel), [(address, false)]);
+    assert_eq!(look(&mut kernel), [(address, Seen::Removed)]);
     assert_eq!(kernel.observe(&engine), [], "nothing happened since");
     kernel.in_flight.insert(address, 1);
     assert_eq!(look(&mut kernel), [], "the answer is not here yet");
@@ -73,7 +74,7 @@ fn what_is_missing_was_removed_unless_something_is_still_to_come() {
     kernel.opening.expect(address, LinkIndex(1), Ipv6Addr::LOCALHOST);
     assert_eq!(look(&mut kernel), [], "it is not open yet");
     kernel.opening.forget(address);
-    assert_eq!(kernel.observe(&engine), [(address, false)], "it was not forgotten");
+    assert_eq!(kernel.observe(&engine), [(address, Seen::Removed)], "it was not forgotten");
 }
 
 #[test]
@@ -161,5 +162,64 @@ fn an_address_that_was_a_virtual_one_is_a_real_one_at_the_next_reload() {
         assert_eq!(kernel.moves(address), moves, "{priority}");
         assert_eq!(kernel.by_address.of(address).count(), usize::from(moves));
         before = after;
+    }
+}
+
+/// netlink:N-43: the same IPv6 address with another prefix length is not ours.
+#[test]
+fn what_exists_otherwise_is_asked_for_once_more() {
+    let (engine, mut kernel, address, _) = scene();
+    assert_eq!(errno(&answer(&mut kernel, address, true, Outcome::Unchanged)), []);
+    kernel.observe(&engine);
+    assert_eq!(errno(&kernel.take_done()), [], "it is asked for again");
+    assert_eq!(kernel.in_flight.get(&address), Some(&1));
+    let asked = Asked { object: address, present: true, unsure: true, again: true };
+    let outcome = Outcome::Unchanged;
+    kernel.answered(Answer { token: Token::Asked(asked), outcome }, Instant::ORIGIN);
+    kernel.observe(&engine);
+    assert_eq!(errno(&kernel.take_done()), [Some(Errno::EEXIST as i32)], "not for ever");
+}
+
+/// netlink:N-44
+#[test]
+fn a_setting_that_is_refused_is_told_once() {
+    let (engine, mut kernel, address, _) = scene();
+    let lo = kernel.link("lo").unwrap().index;
+    let refused = |kernel: &mut Kernel| {
+        let Some(Object::Address(one)) = engine.object(address) else { panic!("an address") };
+        kernel.promote(address, lo, one, false);
+        let error =
+            crate::netlink::error::KernelError { errno: Errno::EPERM, text: None, offset: None };
+        let token = Token::Promotion(address, lo);
+        let outcome = Outcome::Refused(error);
+        kernel.answered(Answer { token, outcome }, Instant::ORIGIN);
+        kernel.take_notes()
+    };
+    let notes = refused(&mut kernel);
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].lasts && notes[0].object == address);
+    let text = &notes[0].text;
+    assert!(text.starts_with("promote_secondaries of lo cannot be set: Operation not p"), "{text}");
+    assert!(text.ends_with("sysctl net.ipv4.conf.lo.promote_secondaries=1"), "{text}");
+    assert_eq!(refused(&mut kernel), []);
+    // Then the kernel may take others along.
+    let lost = |flags, is_own| Address {
+        link: lo,
+        address: [192, 0, 2, 9].into(),
+        prefix_len: 24,
+        peer: None,
+        broadcast: None,
+        label: None,
+        scope: crate::netlink::address::ScopeNumber(0),
+        flags: crate::netlink::address::AddressFlags(flags),
+        is_own,
+    };
+    for (flags, is_own, ours, told) in
+        [(1, false, true, 1), (1, false, false, 0), (0, false, true, 0), (1, true, true, 0)]
+    {
+        kernel.address_changed(Some(&lost(flags, is_own)), None, ours);
+        let notes = kernel.take_notes();
+        assert_eq!(notes.len(), told, "{notes:?}");
+        assert!(notes.iter().all(|note| note.text.starts_with("192.0.2.9/24 on lo went with")));
     }
 }

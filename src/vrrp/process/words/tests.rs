@@ -26,6 +26,7 @@ fn links(names: &[&str]) -> Cache {
             mtu: None,
             master: None,
             kind: None,
+            promotes: None,
         };
         cache.apply(Event::Link(link), crate::netlink::cache::Origin::Other, &mut Vec::new());
     }

@@ -207,9 +207,11 @@ impl Driver {
             return;
         }
         let object = objects[input.below(objects.len())];
-        match input.u8() % 3 {
+        match input.u8() % 5 {
             0 => self.feed(Event::Object { object, present: false }),
             1 => self.feed(Event::Object { object, present: true }),
+            2 => self.feed(Event::WentAlong { object }),
+            3 => self.feed(Event::Duplicate { object }),
             _ => self.feed(Event::Found { object }),
         }
         // What is there from now on need not be ours to remove.

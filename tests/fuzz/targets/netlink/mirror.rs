@@ -36,6 +36,7 @@ pub fn add_link(cache: &mut Cache, index: u32, name: &str) {
         mtu: None,
         master: None,
         kind: None,
+        promotes: None,
     };
     cache.apply(Event::Link(link), Origin::Other, &mut Vec::new());
 }
