@@ -407,8 +407,8 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
         Notice::VridConflict { router, from, theirs } => {
             let vrid = engine.settings(router.instance).map_or(0, |s| s.vrid.get());
             let text = format!(
-                "{from} (priority {theirs}) uses virtual_router_id {vrid} for other addresses \
-                 and is ignored: give one of the two pairs of routers another \
+                "{from} uses virtual_router_id {vrid} for other addresses (priority {theirs}): \
+                 it is ignored; give one of the two pairs of routers another \
                  virtual_router_id, or, if it is a peer, give both the same addresses"
             );
             let mut told = Told::of_router(WarningKind::VridConflict, *router, *from, text);
