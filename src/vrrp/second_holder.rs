@@ -9,12 +9,12 @@
 //! 1. A master probes one of its addresses after the other, and the addresses that its adverts come
 //!    from: the first one shortly after it became master, then one in each
 //!    [`probe`](super::settings::AnnounceSettings::probe); of very many, several at once, so that a
-//!    round takes [`ROUND`] times that. This goes along with an advert, so that an idle router is
+//!    round takes `ROUND` times that. This goes along with an advert, so that an idle router is
 //!    not woken for it.
 //! 2. Whoever answers, or announces one of these addresses by itself, is a second holder. The
-//!    address is probed again every [`ANSWERED`] from then on, the first time after our own
+//!    address is probed again every `ANSWERED` from then on, the first time after our own
 //!    announcement had time to arrive: who only stepped down late does not answer any more.
-//! 3. When [`DISPROVED`] probes in a row, [`UNANSWERED`] apart, have no answer, nobody else has it.
+//! 3. When `DISPROVED` probes in a row, `UNANSWERED` apart, have no answer, nobody else has it.
 //!
 //! Not in a planned hand-over, in which the successor holds them as well, and not in strict mode.
 
