@@ -22,7 +22,7 @@ impl Lines {
     /// The next line without its end.
     ///
     /// # Errors
-    /// It is too long; what follows can not be told from it.
+    /// It is too long; what follows cannot be told from it.
     pub fn next_line(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
         match self.octets.iter().position(|octet| *octet == b'\n') {
             Some(end) if end <= MAX_LINE => {

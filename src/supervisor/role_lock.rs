@@ -110,7 +110,7 @@ fn start_in(text: &str) -> Option<u64> {
 /// there can be no lock, since the state directory takes no files.
 ///
 /// # Errors
-/// It can not be had: in words.
+/// It cannot be had: in words.
 pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
     let path = daemon.dir.path().join(FILE);
     let path = path.display();

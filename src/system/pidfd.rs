@@ -21,7 +21,7 @@ pub fn open(pid: Pid) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Ends a process at once, also one that is not our child: the descriptor can not mean another one
+/// Ends a process at once, also one that is not our child: the descriptor cannot mean another one
 /// that has its number by now.
 ///
 /// # Errors

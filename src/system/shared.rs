@@ -65,7 +65,7 @@ impl Region {
 
 impl AsRef<[AtomicU32]> for Region {
     fn as_ref(&self) -> &[AtomicU32] {
-        // SAFETY: the mapping has that length and lives as long as `self`; the file can not become
+        // SAFETY: the mapping has that length and lives as long as `self`; the file cannot become
         // shorter; every word of it is a valid AtomicU32, aligned since the mapping is by page;
         // and other processes, too, write to it by atomic stores.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.words) }

@@ -126,7 +126,7 @@ fn give_up(locks_memory: bool) -> impl Iterator<Item = String> {
 /// Runs until the supervisor says stop, or is gone.
 ///
 /// # Errors
-/// What the process can not work without: shared memory, timer, netlink, packet sockets.
+/// What the process cannot work without: shared memory, timer, netlink, packet sockets.
 pub fn run(inherited: Inherited) -> io::Result<ExitCode> {
     log::install();
     for error in give_up(inherited.locks_memory) {

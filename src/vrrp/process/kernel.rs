@@ -1,7 +1,7 @@
 //! The kernel's side of the objects: requests on their way, and what is really there.
 //!
 //! Whether somebody else removed an object is decided by state and never by the origin of an
-//! event: events about IPv6 addresses do not say who caused them (`netlink:N-47` can not work for
+//! event: events about IPv6 addresses do not say who caused them (`netlink:N-47` cannot work for
 //! them). What is compared: an object without a request on its way, against a cache that is
 //! current and read to the end. The kernel queues an event before it answers the request, so such
 //! a cache knows everything that was answered, but for one thing: the event about a new IPv6
@@ -185,7 +185,7 @@ impl Kernel {
     /// Takes over what a configuration has: which objects there are, and which addresses move.
     ///
     /// # Errors
-    /// What the system says when routes and rules can not be watched.
+    /// What the system says when routes and rules cannot be watched.
     pub fn configure(&mut self, engine: &Engine) -> io::Result<()> {
         let reloaded = engine.reloaded();
         let mut stays: Vec<bool> = Vec::new();
@@ -265,7 +265,7 @@ impl Kernel {
             .or_else(|| self.link_of(engine, object).map(|link| link.index))
     }
 
-    /// Asks the kernel to add or remove an object; [`Kernel::send`] sends it. What can not be asked
+    /// Asks the kernel to add or remove an object; [`Kernel::send`] sends it. What cannot be asked
     /// is answered at once.
     pub fn ask(&mut self, engine: &Engine, object: ObjectId, present: bool) {
         let unsure = match engine.object(object) {

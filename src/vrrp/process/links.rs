@@ -134,7 +134,7 @@ impl Links {
     }
 
     /// Sees what an interface is now, opens and closes its sockets, and says what the engine has
-    /// to know; with words when a socket can not be opened.
+    /// to know; with words when a socket cannot be opened.
     pub fn sync(
         &mut self,
         id: InterfaceId,
@@ -185,7 +185,7 @@ impl Links {
             up: found.link.flags.up(),
             port: found.port,
             mac: found.link.mac,
-            // A router that can not hear others must not become master; those of the other family
+            // A router that cannot hear others must not become master; those of the other family
             // can.
             ipv4: found.ipv4.filter(|_| !known.deaf.contains(&Family::V4)),
             ipv6: found.ipv6.filter(|_| !known.deaf.contains(&Family::V6)),

@@ -50,7 +50,7 @@ impl Packets {
         }
     }
 
-    /// Makes the packet of a router announce this. `None` when it can not be sent now: there is no
+    /// Makes the packet of a router announce this. `None` when it cannot be sent now: there is no
     /// source address. Builds it when it is new or its source has changed, and only then takes
     /// memory.
     pub fn set(

@@ -50,7 +50,7 @@ const ADVERTS: usize = 256;
 pub enum End {
     /// It did what it was asked for.
     Stopped,
-    /// Something that it can not work without does not work.
+    /// Something that it cannot work without does not work.
     Failed,
 }
 

@@ -89,7 +89,7 @@ impl Shell {
         self.records.add(entry, clock::now());
     }
 
-    /// The process can not go on; the supervisor starts another one.
+    /// The process cannot go on; the supervisor starts another one.
     pub(super) fn fail(&mut self, why: &str) {
         if self.end.is_none() {
             self.say(Level::Error, Kind::Process, format!("the vrrp process ends: {why}"));

@@ -242,7 +242,7 @@ fn route_words(route: &Route) -> String {
         format!("route {kind}{}", route.destination)
     };
     for hop in &route.next_hops {
-        // Writing to a String can not fail.
+        // Writing to a String cannot fail.
         if let Some(via) = hop.via {
             let _ = write!(words, " via {via}");
         }

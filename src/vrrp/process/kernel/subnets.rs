@@ -154,7 +154,7 @@ impl Kernel {
     pub fn restore_promotions(&mut self) {
         for (link, known) in std::mem::take(&mut self.subnets.promotions) {
             if known.was_off {
-                // What can not be sent stays as it is, which harms nobody.
+                // What cannot be sent stays as it is, which harms nobody.
                 let token = Token::Promotion(known.object, link);
                 let _ = self.commands.push(Request::Promote(link, false), token);
             }
