@@ -417,14 +417,14 @@ pub enum WarningKind {
     SendFailed,
     /// A backup hears no master.
     NoMaster,
-    /// An instance changed its state again and again within a minute.
-    Flapping,
     /// An instance cannot take part.
     Fault,
     /// An address, route or rule that should be there is not.
     AddressMissing,
     /// An address, route or rule is there that should not be.
     LeftBehind,
+    /// An instance changed its state again and again within a minute.
+    Flapping,
     /// Two routers send from the same address.
     SameSender,
     /// Another router claims to own the addresses.

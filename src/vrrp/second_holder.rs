@@ -6,11 +6,10 @@
 //! (RFC 5227 2.1.1, RFC 4862 5.4.2): such a probe claims nothing, changes nobody's neighbour table,
 //! and only who has the address answers.
 //!
-//! 1. A master probes one of its addresses after the other, and the addresses that its adverts come
-//!    from: the first one shortly after it became master, then one in each
-//!    [`probe`](super::settings::AnnounceSettings::probe); of very many, several at once, so that a
-//!    round takes `ROUND` times that. This goes along with an advert, so that an idle router is
-//!    not woken for it.
+//! 1. A master probes its addresses, and those that its adverts come from: the first time shortly
+//!    after it became master, then in each [`probe`](super::settings::AnnounceSettings::probe) a few
+//!    of them in turn, and of very many so many that a round takes `ROUND` times that. This goes along
+//!    with an advert, so that an idle router is not woken for it.
 //! 2. Whoever answers, or announces one of these addresses by itself, is a second holder. The
 //!    address is probed again every `ANSWERED` from then on, the first time after our own
 //!    announcement had time to arrive: who only stepped down late does not answer any more.
@@ -38,6 +37,8 @@ const ANSWERED: Duration = Duration::from_secs(5);
 const DISPROVED: u8 = 3;
 /// How many times it probes in a round, at the most.
 const ROUND: usize = 30;
+/// Addresses that are probed at once at the least: most routers have no more.
+const TOGETHER: usize = 4;
 /// The most addresses of an instance that are watched closely. Of more it is not said that somebody
 /// has them, too.
 const MOST: usize = 16;
@@ -112,7 +113,7 @@ impl Instance {
         self.second_holders.due = Some(context.now + interval);
         let sources = Family::ALL.len();
         let all = self.objects.len() + sources;
-        let mut left = all.div_ceil(ROUND);
+        let mut left = all.div_ceil(ROUND).max(TOGETHER);
         for _ in 0..all {
             let place = self.second_holders.place;
             self.second_holders.place = if place + 1 < all { place + 1 } else { 0 };

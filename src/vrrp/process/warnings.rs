@@ -219,6 +219,11 @@ impl Warnings {
             kind: entry.concern.kind,
             instance: Some(instance.to_owned()),
             text: match entry.settled.as_ref().filter(|settled| is_settled(engine, settled)) {
+                Some(Settled { object, given_up: Some(text), .. })
+                    if engine.is_losing(object.instance) =>
+                {
+                    text.clone()
+                }
                 Some(settled) => settled.text.clone(),
                 None => entry.text.clone(),
             },

@@ -286,6 +286,8 @@ pub struct Settled {
     pub object: ObjectId,
     /// What is said about the trouble from then on.
     pub text: String,
+    /// The same while another router has it, since it was lost too often (module `losses`).
+    pub given_up: Option<String>,
 }
 
 /// A notice in words.
@@ -332,7 +334,7 @@ impl Told {
     }
 
     fn of_object(kind: WarningKind, object: ObjectId, text: String, settled: String) -> Self {
-        let settled = Some(Settled { object, text: settled });
+        let settled = Some(Settled { object, text: settled, given_up: None });
         Self { settled, ..Self::of_instance(kind, object.instance, text) }
     }
 }
@@ -468,8 +470,13 @@ pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&
                      this interface"
                 )
             };
+            let given_up = text("another router has it for now");
             let (text, settled) = (text(&then), text(settled));
-            Told::of_object(WarningKind::ForeignRemoval, *removed, text, settled)
+            let mut told = Told::of_object(WarningKind::ForeignRemoval, *removed, text, settled);
+            if let Some(settled) = &mut told.settled {
+                settled.given_up = Some(given_up);
+            }
+            told
         }
         Notice::GoneWithInterface { object: gone, interface: id } => {
             let (what, on) = (object(engine, *gone), interface(engine, *id));
