@@ -58,6 +58,8 @@
 //! // ... waits for packets, and when none come, until the deadline.
 //! now = engine.next_deadline().expect("a backup has a timer");
 //! engine.handle(Event::Wake, now);
+//! assert_eq!(engine.poll_action(), Some(Action::DrainSockets), "a packet may wait there");
+//! engine.handle(Event::SocketsDrained, now);
 //! let first = engine.poll_action();
 //! assert!(matches!(first, Some(Action::SendAdvert { .. })), "nobody is master: we are");
 //! ```
