@@ -137,7 +137,7 @@ fn accept(
                     context.out.notice(Notice::VridConflict { router: id, from, theirs });
                 }
             } else if reason != Reject::NotRunning {
-                router.last_rejected = Some((from, reason));
+                router.last_rejected = Some((from, reason, context.now));
                 if router.note(Remark::Rejected(reason)) {
                     context.out.notice(Notice::Rejected { router: id, from, reason });
                 }

@@ -145,7 +145,7 @@ pub struct Router {
     /// The wake-up burst in which the last advert came (`vrrp:V-24`).
     pub burst: Option<u32>,
     /// Who sent what was dropped last, and why.
-    pub last_rejected: Option<(IpAddr, Reject)>,
+    pub last_rejected: Option<(IpAddr, Reject, Instant)>,
     /// Counters.
     pub statistics: Statistics,
     other_pair: Option<OtherPair>,

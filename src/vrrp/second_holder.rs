@@ -39,6 +39,8 @@ const DISPROVED: u8 = 3;
 const ROUND: usize = 30;
 /// Addresses that are probed at once at the least: most routers have no more.
 const TOGETHER: usize = 4;
+/// Who sent a packet longer ago that was dropped has nothing to do with a second holder.
+const LATELY: Duration = Duration::from_secs(60);
 /// The most addresses of an instance that are watched closely. Of more it is not said that somebody
 /// has them, too.
 const MOST: usize = 16;
@@ -250,7 +252,10 @@ impl Engine {
     /// version, or with another password.
     pub fn last_rejected(&self, instance: InstanceId) -> Option<(IpAddr, Reject)> {
         let instance = self.get(instance)?;
-        let last = |family| instance.router(family)?.last_rejected;
+        let last = |family| {
+            let (from, reason, at) = instance.router(family)?.last_rejected?;
+            (self.now.since(at) < LATELY).then_some((from, reason))
+        };
         instance.families().find_map(last)
     }
 
