@@ -76,9 +76,11 @@
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod net;
 pub mod netlink;
 pub mod supervisor;
 pub mod system;
 pub mod units;
 pub mod vrrp;
+pub mod vrrp_process;
 pub mod wire;

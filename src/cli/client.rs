@@ -14,9 +14,9 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::output::Output;
 use super::{Exit, Wrong};
 use crate::config::suggest::nearest;
+use crate::control::humanize::length;
 use crate::control::request::{Answer, MAX_LINE, Request};
 use crate::control::status::{Document, SCHEMA};
-use crate::control::words::length;
 use crate::supervisor::state_dir::{DEFAULT, SOCKET};
 
 /// How long a daemon that is well may take to answer.

@@ -12,7 +12,7 @@ use crate::config::suggest::nearest;
 use crate::control::record::Level;
 use crate::supervisor::configuration::{self, Accepted};
 use crate::supervisor::detach::{Detached, launch};
-use crate::supervisor::former::Former;
+use crate::supervisor::exec_state::ExecState;
 use crate::supervisor::log::Target;
 use crate::supervisor::upgrade::OPTION as TAKE_OVER;
 use crate::supervisor::{self, Options, Origin, state_dir};
@@ -136,7 +136,7 @@ fn run_supervisor(
 
 /// In the place of another program, which has found out that the configuration is good.
 fn take_over(output: &mut Output, number: i32) -> Exit {
-    let former = match Former::find(number) {
+    let former = match ExecState::find(number) {
         Ok(former) => former,
         Err(error) => {
             output.err(&format!("steadfast: cannot take over: {error}\n"));
@@ -157,7 +157,7 @@ fn take_over(output: &mut Output, number: i32) -> Exit {
         log: if former.syslog { Target::Syslog } else { Target::Stderr },
         level: former.level,
     };
-    run_supervisor(output, options, accepted, Origin::Former(Box::new(former)))
+    run_supervisor(output, options, accepted, Origin::ExecState(Box::new(former)))
 }
 
 /// In a process of its own; ours ends when that one works.

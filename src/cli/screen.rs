@@ -1,6 +1,6 @@
 //! Texts that are longer than the screen: the beginning is what matters.
 
-use crate::control::words::plural;
+use crate::control::humanize::plural;
 use crate::system::terminal::Size;
 
 /// The text; when it is longer than the screen, its first line once more at the end, where the

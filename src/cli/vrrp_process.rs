@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use super::memory_check;
 use super::output::Output;
 use crate::supervisor::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
-use crate::system::inherited::take;
-use crate::vrrp::process::{self, Inherited};
+use crate::system::inherited_fds::take;
+use crate::vrrp_process::{self, Inherited};
 
 /// Runs it. `words`: what its command line has beside the command.
 pub fn run(words: &[OsString], output: &mut Output) -> ExitCode {
@@ -27,7 +27,7 @@ pub fn run(words: &[OsString], output: &mut Output) -> ExitCode {
             locks_memory: has(LOCKS_MEMORY),
         })
     };
-    inherited().and_then(process::run).unwrap_or_else(|error: std::io::Error| {
+    inherited().and_then(vrrp_process::run).unwrap_or_else(|error: std::io::Error| {
         output.err(&format!("steadfast vrrp-process: {error}\n"));
         ExitCode::FAILURE
     })

@@ -65,14 +65,14 @@ pub const fn mark(key: &str) -> u128 {
 
 /// Keys of which most tables have none.
 #[derive(Debug)]
-pub struct Rare {
+pub struct KeySet {
     /// The keys.
     pub keys: &'static [&'static str],
     /// Their marks.
     pub marks: u128,
 }
 
-impl Rare {
+impl KeySet {
     /// These keys.
     pub const fn new(keys: &'static [&'static str]) -> Self {
         let (mut marks, mut left) = (0, keys);
@@ -229,7 +229,7 @@ const NOTIFY: &[&str] = &[
 
 /// What to say to a word of keepalived's language.
 #[derive(Clone, Copy, Debug)]
-pub enum Habit {
+pub enum KeywordAlias {
     /// The same thing has this name here.
     Write(&'static str),
     /// It belongs to another table.
@@ -240,7 +240,7 @@ pub enum Habit {
     Later(&'static str),
 }
 
-impl Habit {
+impl KeywordAlias {
     /// The key that it is called here.
     pub fn key(self) -> Option<&'static str> {
         match self {
@@ -295,7 +295,7 @@ impl Habit {
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What keepalived's users write here by habit.
-pub fn habit(place: Place, key: &str) -> Option<Habit> {
+pub fn habit(place: Place, key: &str) -> Option<KeywordAlias> {
     let (_, rows) = HABITS.iter().find(|(listed, _)| *listed == place)?;
     let found = rows.iter().find(|(keyword, _)| *keyword == key).map(|(_, habit)| *habit);
     found.or_else(|| {
@@ -341,15 +341,15 @@ const OF_AN_INSTANCE: &[&str] = &[
     "version",
 ];
 
-use Habit::{Drop, Elsewhere, Later, Write};
+use KeywordAlias::{Drop, Elsewhere, Later, Write};
 
-const STATE: Habit = Drop(
+const STATE: KeywordAlias = Drop(
     "every router starts as backup and the highest priority becomes master; \
      the owner of the addresses has priority = 255",
 );
-const FIREWALL: Habit = Drop("the packet filter is managed without options");
+const FIREWALL: KeywordAlias = Drop("the packet filter is managed without options");
 
-const HABITS: &[(Place, &[(&str, Habit)])] = &[
+const HABITS: &[(Place, &[(&str, KeywordAlias)])] = &[
     (
         Root,
         &[

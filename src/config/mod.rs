@@ -21,11 +21,9 @@ pub mod keys;
 pub mod locate;
 pub mod machine;
 pub mod model;
-pub mod objects;
 mod read;
 pub mod reader;
 pub mod report;
-pub mod routes;
 pub mod source;
 pub mod suggest;
 mod syntax;
@@ -40,7 +38,6 @@ use locate::TomlPlaces;
 use machine::Machine;
 use model::Model;
 use reader::Context;
-pub use routes::{Route, Rule};
 use toml::de::DeTable;
 
 /// Where the configuration is when nothing else is said.

@@ -177,7 +177,7 @@ virtual_rules = [
     assert_eq!((a.routes[0].mtu, a.routes[0].mtu_locked), (Some(1400), true));
     assert_eq!(a.routes[2], a.routes[3]);
     assert_eq!(a.routes[2].next_hops.len(), 2);
-    assert_eq!(a.routes[4].kind, routes::RouteKind::Blackhole);
+    assert_eq!(a.routes[4].kind, crate::net::RouteKind::Blackhole);
     assert_eq!(a.routes[5].destination.family(), crate::units::Family::V6);
     assert_eq!(a.routes[6].destination.family(), crate::units::Family::V4);
     assert_eq!(a.rules[0], a.rules[1]);

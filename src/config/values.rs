@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::routes::Prefix;
+use crate::net::Prefix;
 use crate::units::Family;
 
 /// Why a text is not what it should be.

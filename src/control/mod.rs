@@ -4,23 +4,23 @@
 //! | module | for |
 //! |---|---|
 //! | [`frame`] | messages in a stream between the supervisor and a child |
-//! | [`link`] | those messages |
+//! | [`child_messages`] | those messages |
 //! | [`record`] | one line of the log, which is one event as well |
 //! | [`request`] | what a client of `control.sock` may ask, and the answers |
-//! | [`shared`] | what outlives a child: the memory that it and the supervisor share |
+//! | [`shared_memory`] | what outlives a child: the memory that it and the supervisor share |
 //! | [`status`] | the status document: one versioned JSON schema |
 //! | [`warnings`] | what is wrong, as one list: what was reported and what follows from the document |
 //! | [`verdict`] | what a document comes to, in one line |
 //! | [`render`] | a document as text for a person |
-//! | [`words`] | ages, times and counts as a person reads them |
+//! | [`humanize`] | ages, times and counts as a person reads them |
 
+pub mod child_messages;
 pub mod frame;
-pub mod link;
+pub mod humanize;
 pub mod record;
 pub mod render;
 pub mod request;
-pub mod shared;
+pub mod shared_memory;
 pub mod status;
 pub mod verdict;
 pub mod warnings;
-pub mod words;

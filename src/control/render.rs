@@ -6,12 +6,12 @@ mod text;
 
 use text::{Page, Paint};
 
+use super::humanize::{length, plural, utc};
 use super::status::{
     Crash, Document, Event, InstanceStatus, ProcessMemory, State, VerdictLevel, VrrpProcess,
     Warning, WarningKind,
 };
 use super::verdict::counts;
-use super::words::{length, plural, utc};
 
 /// How many instances are shown with all details, unless one is asked for by its name.
 const DETAILED: usize = 4;

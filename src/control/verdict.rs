@@ -12,6 +12,7 @@
 //! and unwritable files do not count: the log suffers, not the network. Nothing is said about
 //! routers that are backup: VRRP lets a master hear none.
 
+use super::humanize::{length, plural, some};
 use super::status::{
     Document, InstanceStatus, MasterStatus, Seconds, State, Verdict, VerdictLevel, Warning,
     WarningKind,
@@ -19,7 +20,6 @@ use super::status::{
 use super::warnings::{
     discards, first_line, is_duplicate, masterless, missing, out_of_service, rivals, too, warnings,
 };
-use super::words::{length, plural, some};
 
 /// Characters of a verdict: what a person takes in at once, and a pager shows.
 const LINE: usize = 100;

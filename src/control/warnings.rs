@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::humanize::{length, plural, some};
 use super::status::{
     Document, InstanceStatus, MasterStatus, ObjectStatus, Refused, RouterStatus, Seconds, State,
     TrackerStatus, Warning, WarningKind,
 };
-use super::words::{length, plural, some};
 
 /// What has ended is listed for so long.
 const PAST: Seconds = 300.0;

@@ -12,7 +12,7 @@ use super::consts;
 use super::error::string;
 use super::frame::{Malformed, Sequence, attributes, u32_at};
 use super::link::LinkIndex;
-use crate::config::objects::{Broadcast, Scope, VirtualAddress};
+use crate::net::{Broadcast, Scope, VirtualAddress};
 use crate::units::Family;
 
 /// Octets of the fixed part: family, prefix length, flags, scope, link index.

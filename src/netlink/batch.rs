@@ -14,8 +14,8 @@ use super::error::{KernelError, Verdict};
 use super::frame::{Malformed, Message, PortId, Sequence};
 use super::link::{self, LinkIndex};
 use super::{address, consts, lookup, route, rule};
-use crate::config::objects::VirtualAddress;
-use crate::config::routes::{Route, Rule};
+use crate::net::VirtualAddress;
+use crate::net::{Route, Rule};
 
 /// The most requests that are sent at a time.
 pub const BATCH: usize = 32;

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::address::Address;
 use super::event::Event;
 use super::link::{Link, LinkIndex, NoInterface};
-use crate::config::routes::{Route, Rule};
+use crate::net::{Route, Rule};
 
 /// Who made a change. The kernel says so for links and IPv4 addresses; events about IPv6
 /// addresses are always [`Origin::Other`].

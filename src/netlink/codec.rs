@@ -13,7 +13,7 @@ use neli::types::{Buffer, RtBuffer};
 use neli::{FromBytesWithInput, Size, ToBytes};
 
 use super::frame::{Malformed, Sequence, attributes};
-use crate::config::routes::TableId;
+use crate::net::TableId;
 use crate::units::Family;
 
 /// A request that cannot be written: more octets than its length fields can express.

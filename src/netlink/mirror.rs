@@ -26,7 +26,7 @@ use super::event::Event;
 use super::frame::{Malformed, Message, PortId, Sequence};
 use super::watch::{Source, Watch};
 use super::{address, link};
-use crate::config::routes::{Route, Rule};
+use crate::net::{Route, Rule};
 
 /// Where the dump is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

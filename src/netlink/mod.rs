@@ -14,7 +14,7 @@
 //! | [`monitor`], [`command`] | the two sockets: thin, non-blocking, without a reactor |
 //! | [`character`] | what an interface can be used for, asked once |
 //! | [`lookup`] | whether packets to an IPv6 address are taken already |
-//! | [`mute`], [`firewall`] | silence about addresses during a planned hand-over, and its socket |
+//! | [`neighbor_filter_state`], [`neighbor_filter`] | silence about addresses during a planned hand-over, and its socket |
 //!
 //! The two sockets are apart so that a flood of events does not cost an answer (`netlink:N-1`).
 //! neli is only a codec and does not show outside: framing, lengths and sockets are ours.
@@ -33,13 +33,13 @@ pub mod command;
 mod consts;
 pub mod error;
 pub mod event;
-pub mod firewall;
 pub mod frame;
 pub mod link;
 pub mod lookup;
 pub mod mirror;
 pub mod monitor;
-pub mod mute;
+pub mod neighbor_filter;
+pub mod neighbor_filter_state;
 mod nft;
 pub mod route;
 pub mod rule;

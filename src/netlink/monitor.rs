@@ -11,7 +11,7 @@ use super::frame::{PortId, messages};
 use super::mirror::{Fault, Mirror};
 use super::socket::{Received, Socket};
 use super::watch::Watch;
-use crate::config::routes::{Route, Rule};
+use crate::net::{Route, Rule};
 
 /// The kernel's receive buffer, in octets: some thousand events.
 pub const ROOM: usize = 1024 * 1024;

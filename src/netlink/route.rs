@@ -15,8 +15,8 @@ use super::codec::{self, Unencodable, address_value};
 use super::consts;
 use super::frame::{self, Malformed, Sequence, attributes, u16_at, u32_at};
 use super::link::{LinkIndex, NoInterface};
-use crate::config::objects::Scope;
-use crate::config::routes::{NextHop, Prefix, Route, RouteKind, TableId};
+use crate::net::Scope;
+use crate::net::{NextHop, Prefix, Route, RouteKind, TableId};
 use crate::units::Family;
 
 /// Octets of the fixed part: family, two prefix lengths, type of service, table, protocol, scope,

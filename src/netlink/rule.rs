@@ -10,7 +10,7 @@ use super::codec::{self, Unencodable, address_value};
 use super::consts;
 use super::error::string;
 use super::frame::{self, Malformed, Sequence, attributes, u16_at, u32_at};
-use crate::config::routes::{Prefix, Rule, RuleAction, TableId};
+use crate::net::{Prefix, Rule, RuleAction, TableId};
 use crate::units::Family;
 
 /// Octets of the fixed part: family, two prefix lengths, type of service, table, two reserved,

@@ -13,7 +13,7 @@ use super::consts;
 use super::frame::{Malformed, Message, Sequence};
 use super::route::{self, Place, Seen};
 use super::rule;
-use crate::config::routes::{Route, Rule, TableId};
+use crate::net::{Route, Rule, TableId};
 use crate::units::Family;
 
 /// Something that is watched.

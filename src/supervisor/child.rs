@@ -14,10 +14,10 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::former::FormerChild;
+use super::exec_state::ExecChild;
 use super::role_lock::RoleLock;
 use super::signals;
-use crate::system::inherited::take;
+use crate::system::inherited_fds::take;
 use crate::system::{heap, pidfd};
 
 /// The hidden command that makes this program a vrrp process.
@@ -56,9 +56,9 @@ pub struct Child {
 
 /// Descriptors that this process was started with and knows nothing of. Children do not get them.
 #[derive(Clone, Debug, Default)]
-pub struct Strangers(Vec<RawFd>);
+pub struct InheritedFds(Vec<RawFd>);
 
-impl Strangers {
+impl InheritedFds {
     /// Those that another program has found.
     pub const fn known(numbers: Vec<RawFd>) -> Self {
         Self(numbers)
@@ -86,7 +86,7 @@ impl Child {
     /// What the system says.
     pub fn start_vrrp(
         memory: &impl AsFd,
-        strangers: &Strangers,
+        strangers: &InheritedFds,
         lock: Option<&RoleLock>,
         locks: bool,
     ) -> io::Result<Self> {
@@ -129,7 +129,7 @@ impl Child {
     ///
     /// # Errors
     /// What the system says.
-    pub fn adopt(former: FormerChild) -> io::Result<Self> {
+    pub fn adopt(former: ExecChild) -> io::Result<Self> {
         let pid = Pid::from_raw(former.pid);
         Ok(Self {
             pid,
@@ -194,7 +194,7 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
 /// Runs this program again. Each descriptor gets its number; the child has no environment,
 /// none of the signals that are for the supervisor, and a process group of its own, so that a
 /// Ctrl-C on the terminal reaches the supervisor alone.
-fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &Strangers, locks: bool) -> io::Result<Pid> {
+fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &InheritedFds, locks: bool) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
     for stranger in &strangers.0 {
         actions.add_close(*stranger)?;

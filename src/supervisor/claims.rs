@@ -16,9 +16,9 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
 use nix::unistd::{Pid, geteuid};
 
-use super::former;
+use super::exec_state;
 use crate::config::model::Model;
-use crate::system::inherited::take;
+use crate::system::inherited_fds::take;
 use crate::system::limits::most_descriptors;
 use crate::units::Vrid;
 
@@ -105,7 +105,7 @@ impl Claims {
     pub fn leave(self) -> io::Result<(Vec<FormerClaim>, Vec<OwnedFd>)> {
         let mut numbers = Vec::new();
         for ((interface, vrid), claim) in &self.0 {
-            numbers.push((interface.clone(), *vrid, former::pass_on(claim)?));
+            numbers.push((interface.clone(), *vrid, exec_state::pass_on(claim)?));
         }
         Ok((numbers, self.0.into_values().collect()))
     }

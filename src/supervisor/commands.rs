@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::daemon::Daemon;
-use super::time::within;
+use super::timeouts::within;
 use super::{reload, status, upgrade};
 use crate::config::suggest::nearest;
-use crate::control::link::{Ticket, ToChild};
+use crate::control::child_messages::{Ticket, ToChild};
 use crate::control::record::Level;
 use crate::control::request::{Answer, Request};
 

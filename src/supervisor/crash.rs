@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::control::record::{Level, Record};
-use crate::control::shared::{Process, Shared};
+use crate::control::shared_memory::{Process, Shared};
 use crate::control::status;
-use crate::system::shared::Region;
+use crate::system::shared_memory::Region;
 use crate::units::Instant;
 
 /// How many lines are kept.

@@ -9,23 +9,23 @@ use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, bounded};
 
-use super::child::{Child, Strangers};
+use super::child::{Child, InheritedFds};
+use super::child_link::Link;
 use super::claims::Claims;
 use super::crash::{Crash, LastLines};
-use super::hardware::Hardware;
 use super::installed::Held;
-use super::link::Link;
 use super::log::Log;
 use super::scheduling::Scheduling;
-use super::service::Service;
+use super::sd_notify::SdNotify;
 use super::state_dir::StateDir;
-use super::status::Desk;
+use super::status::StatusBroker;
 use super::upgrade::Plan;
+use super::watchdog_device::WatchdogDevice;
 use super::withdraw::Remainder;
 use crate::config::model::Model;
 use crate::control::record::{Kind, Level};
-use crate::control::shared::Key;
-use crate::system::shared::Region;
+use crate::control::shared_memory::Key;
+use crate::system::shared_memory::Region;
 use crate::units::Instant;
 use crate::vrrp::change::Change;
 
@@ -62,7 +62,7 @@ pub struct Daemon {
     /// them.
     pub disowned: RefCell<BTreeMap<Key, Instant>>,
     /// Rings when something is there and nothing was before.
-    pub holds: Bell,
+    pub holds: Notify,
     /// What is in the kernel and nobody's.
     pub remainder: RefCell<Remainder>,
     /// Why the file about [`Daemon::installed`] could not be written.
@@ -76,17 +76,17 @@ pub struct Daemon {
     /// The program that is to take the place of this one.
     pub upgrade: RefCell<Option<Plan>>,
     /// Rings when there is one.
-    pub upgrade_asked: Bell,
+    pub upgrade_asked: Notify,
     /// The program that this one took the place of: its version, and when.
     pub upgraded: Option<(String, Instant)>,
     /// Rings when [`Daemon::installed`] may have changed.
-    pub transition: Bell,
+    pub transition: Notify,
     /// Memory that outlives a child.
     pub memory: Region,
     /// Descriptors that are not ours.
-    pub strangers: Strangers,
+    pub strangers: InheritedFds,
     /// Those who want to know the status.
-    pub desk: Desk,
+    pub desk: StatusBroker,
     /// One reload at a time.
     pub reloading: smol::lock::Mutex<()>,
     /// A signal asks for a reload that has not begun yet: more of them ask for the same.
@@ -94,9 +94,9 @@ pub struct Daemon {
     /// The end may not take any longer.
     pub in_a_hurry: Cell<bool>,
     /// The service manager.
-    pub service: Service,
+    pub service: SdNotify,
     /// The watchdog device.
-    pub hardware: Hardware,
+    pub hardware: WatchdogDevice,
     stopping: Stopping,
 }
 
@@ -114,7 +114,7 @@ pub struct Parts {
     /// See [`Daemon::memory`].
     pub memory: Region,
     /// See [`Daemon::strangers`].
-    pub strangers: Strangers,
+    pub strangers: InheritedFds,
     /// See [`Daemon::listener`].
     pub listener: Option<OwnedFd>,
     /// See [`Daemon::claims`].
@@ -165,12 +165,12 @@ impl Vrrp {
 
 /// Rung by one task, heard by another; rung twice, heard once.
 #[derive(Debug)]
-pub struct Bell {
+pub struct Notify {
     ring: Sender<()>,
     rung: Receiver<()>,
 }
 
-impl Bell {
+impl Notify {
     /// Silent.
     pub fn new() -> Self {
         let (ring, rung) = bounded(1);
@@ -243,24 +243,24 @@ impl Daemon {
             begun: Cell::new(false),
             taking_over: Cell::new(false),
             disowned: RefCell::default(),
-            holds: Bell::new(),
+            holds: Notify::new(),
             remainder: RefCell::default(),
             not_written: RefCell::default(),
             listener,
             claims: RefCell::new(claims),
             former: RefCell::default(),
             upgrade: RefCell::default(),
-            upgrade_asked: Bell::new(),
+            upgrade_asked: Notify::new(),
             upgraded: None,
-            transition: Bell::new(),
+            transition: Notify::new(),
             memory,
             strangers,
-            desk: Desk::new(),
+            desk: StatusBroker::new(),
             reloading: smol::lock::Mutex::new(()),
             reload_asked: Cell::new(false),
             in_a_hurry: Cell::new(false),
-            service: Service::from_environment(),
-            hardware: Hardware::new(),
+            service: SdNotify::from_environment(),
+            hardware: WatchdogDevice::new(),
             stopping: Stopping { begun: Cell::new(false), begin, begins },
         }
     }

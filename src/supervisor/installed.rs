@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::daemon::Daemon;
 use super::hello::LEAST;
 use crate::control::record::Level;
-use crate::control::shared::{Key, Saved, SavedState, Shared};
+use crate::control::shared_memory::{Key, Saved, SavedState, Shared};
 use crate::units::{Instant, Vrid};
 use crate::vrrp::settings::{InstanceSettings, Object, Settings};
 

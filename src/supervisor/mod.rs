@@ -9,50 +9,50 @@
 //! | [`state_dir`] | who runs here: lock, process id, control socket |
 //! | `claims` | one daemon for each virtual router |
 //! | [`configuration`], `reload` | reading a configuration, and taking another one over |
-//! | `child`, `keeper`, `backoff`, `hello` | starting the child, watching it, starting it again |
-//! | `trust` | who else may write where we do |
+//! | `child`, `child_lifecycle`, `backoff`, `hello` | starting the child, watching it, starting it again |
+//! | `path_trust` | who else may write where we do |
 //! | `role_lock` | one vrrp process at a time |
-//! | `succession` | going on with what a killed supervisor has left |
+//! | `orphan_adoption` | going on with what a killed supervisor has left |
 //! | [`installed`], `withdraw`, `sweep` | what it has in the kernel, and the removal when it is gone |
 //! | `crash` | how it ended |
-//! | `link` | what is said to it, and its answers |
+//! | `child_link` | what is said to it, and its answers |
 //! | `scheduling` | when it runs, and when we do |
 //! | [`log`] | the records of all processes |
-//! | `server`, `lines`, `commands`, `status`, `usage` | the control socket |
-//! | [`upgrade`], [`former`] | another program in the place of this one |
-//! | `signals`, [`detach`], `service`, `hardware` | the surroundings |
+//! | `server`, `client_lines`, `commands`, `status`, `memory_usage` | the control socket |
+//! | [`upgrade`], [`exec_state`] | another program in the place of this one |
+//! | `signals`, [`detach`], `sd_notify`, `watchdog_device` | the surroundings |
 
 mod backoff;
 mod child;
+mod child_lifecycle;
+mod child_link;
 mod claims;
+pub mod client_lines;
 mod commands;
 pub mod configuration;
 mod crash;
 mod daemon;
 pub mod detach;
-pub mod former;
-mod hardware;
+pub mod exec_state;
 mod hello;
 pub mod installed;
-mod keeper;
-pub mod lines;
-mod link;
 pub mod log;
+mod memory_usage;
+mod orphan_adoption;
+mod path_trust;
 mod ready;
 mod reload;
 mod role_lock;
 mod scheduling;
+mod sd_notify;
 mod server;
-mod service;
 mod signals;
 pub mod state_dir;
 mod status;
-mod succession;
 mod sweep;
-mod time;
-mod trust;
+mod timeouts;
 pub mod upgrade;
-mod usage;
+mod watchdog_device;
 mod withdraw;
 
 use std::io;
@@ -66,25 +66,25 @@ use smol::channel::{Receiver, bounded};
 use smol::future::or;
 
 use crate::config::model::Model;
-use crate::control::link::ToChild;
+use crate::control::child_messages::ToChild;
 use crate::control::record::{Kind, Level};
-use crate::control::shared::{self, Shared};
-use crate::system::inherited::take;
+use crate::control::shared_memory::{self, Shared};
+use crate::system::inherited_fds::take;
 use crate::system::scheduling::yield_when_too_long;
-use crate::system::shared::Region;
+use crate::system::shared_memory::Region;
 use crate::system::{clock, limits, memory, privileges, threads};
-use child::{Child, Strangers};
+use child::{Child, InheritedFds};
 pub use child::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS, VRRP_COMMAND};
 use claims::{Claims, Taken};
 use configuration::Accepted;
 use daemon::{Current, Daemon, Parts};
 use detach::Detached;
-use former::Former;
+use exec_state::ExecState;
 use log::{Log, Target};
 use signals::{Asked, Signals};
 use state_dir::StateDir;
-use time::{patience, start, within};
-use upgrade::{Legacy, Plan};
+use timeouts::{patience, start, within};
+use upgrade::{Handoff, Plan};
 
 /// The least number of descriptors that it works with; more instances take more.
 const DESCRIPTORS: u16 = 64;
@@ -133,7 +133,7 @@ pub enum Origin {
     /// It begins. Whoever went into the background with it is told when everything works.
     New(Option<Detached>),
     /// It takes the place of a program that ran in this process.
-    Former(Box<Former>),
+    ExecState(Box<ExecState>),
 }
 
 /// Runs until it is told to stop, or until another program takes its place.
@@ -144,9 +144,9 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
     let strangers = match &origin {
         Origin::New(_) => {
             enough_descriptors()?;
-            Strangers::look()
+            InheritedFds::look()
         }
-        Origin::Former(former) => Strangers::known(former.strangers.clone()),
+        Origin::ExecState(former) => InheritedFds::known(former.strangers.clone()),
     };
     may_run()?;
     // Before there is a second thread, which would be interrupted instead.
@@ -179,7 +179,7 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
             let parts = Parts { log, dir, file, current, memory, strangers, listener, claims };
             (Daemon::new(parts), detached)
         }
-        Origin::Former(former) => {
+        Origin::ExecState(former) => {
             let system = Failure::system("cannot take over what the program before has left");
             let log = start_log()?;
             let daemon = go_on(*former, accepted.model, log, strangers).map_err(system)?;
@@ -213,7 +213,7 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
     match legacy {
         None => Ok(()),
         Some(legacy) => {
-            let error = legacy.map_or_else(|error| error, Legacy::pass_on);
+            let error = legacy.map_or_else(|error| error, Handoff::pass_on);
             Err(Failure::system("the next program cannot take over")(error))
         }
     }
@@ -221,7 +221,7 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
 
 /// Memory that outlives a child.
 fn shared_memory() -> Result<Region, Failure> {
-    let memory = Region::create(shared::WORDS)
+    let memory = Region::create(shared_memory::WORDS)
         .map_err(Failure::system("cannot make memory for the processes to share"))?;
     Shared::create(&memory).map_err(|error| {
         Failure::new(format!("memory for the processes to share: {error}"), "please report it")
@@ -230,11 +230,11 @@ fn shared_memory() -> Result<Region, Failure> {
 }
 
 /// A daemon that goes on where the program before this one has stopped.
-fn go_on(former: Former, model: Model, log: Log, strangers: Strangers) -> io::Result<Daemon> {
+fn go_on(former: ExecState, model: Model, log: Log, strangers: InheritedFds) -> io::Result<Daemon> {
     let lock = former.lock.map(|(lock, marked)| io::Result::Ok((take(lock)?, marked)));
     let listener = former.listener.map(take).transpose()?;
     let dir = StateDir::adopt(former.state_dir, lock.transpose()?, listener.is_some());
-    let memory = Region::open(take(former.memory)?, shared::WORDS)
+    let memory = Region::open(take(former.memory)?, shared_memory::WORDS)
         .and_then(|memory| {
             Shared::open(&memory).map_err(io::Error::other)?;
             Ok(memory)
@@ -338,12 +338,12 @@ async fn work(
     let serve = listener.map(|listener| {
         start(executor, server::serve(Rc::clone(daemon), Rc::clone(executor), listener.into()))
     });
-    let tell = start(executor, service::serve(Rc::clone(daemon)));
-    let guard = start(executor, hardware::guard(Rc::clone(daemon)));
+    let tell = start(executor, sd_notify::serve(Rc::clone(daemon)));
+    let guard = start(executor, watchdog_device::guard(Rc::clone(daemon)));
     let (first, went) = bounded(1);
     let keeper = start(
         executor,
-        keeper::keep(Rc::clone(daemon), move |result| {
+        child_lifecycle::keep(Rc::clone(daemon), move |result| {
             // Only the first one counts.
             let _ = first.try_send(result);
         }),

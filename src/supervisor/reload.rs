@@ -5,15 +5,15 @@ use std::time::Duration;
 use smol::channel::Receiver;
 use smol::future::yield_now;
 
+use super::child_link::{Busy, Link};
 use super::claims::Taken;
 use super::configuration::{self, Accepted};
 use super::daemon::{Current, Daemon};
-use super::link::{Busy, Link};
 use super::scheduling;
-use super::time::within;
+use super::timeouts::within;
 use crate::config::diff::Diff;
+use crate::control::humanize::plural;
 use crate::control::record::{Kind, Level};
-use crate::control::words::plural;
 use crate::system::clock;
 
 /// How long the vrrp process may take to apply a configuration.

@@ -12,10 +12,10 @@ use nix::unistd::Pid;
 use smol::Timer;
 
 use super::daemon::Daemon;
+use super::orphan_adoption;
 use super::state_dir::StateDir;
-use super::succession;
 use crate::control::record::Level;
-use crate::control::shared::Shared;
+use crate::control::shared_memory::Shared;
 use crate::system::{clock, limits, lock, pidfd};
 
 /// The file: its lock is the one of the process, and the process's number is in it.
@@ -135,7 +135,7 @@ pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
         None => format!("another program that has locked {path}"),
     };
     let inherited = match holder {
-        Some(Holder { pid, .. }) => succession::take_over(pid).await,
+        Some(Holder { pid, .. }) => orphan_adoption::take_over(pid).await,
         None => None,
     };
     if let Some(memory) = inherited {

@@ -12,11 +12,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
+use super::child_link::Link;
 use super::daemon::Daemon;
-use super::link::Link;
-use super::time::within;
+use super::timeouts::within;
 use crate::config::model::ProcessOptions;
-use crate::control::link::ToChild;
+use crate::control::child_messages::ToChild;
 use crate::control::record::Level;
 use crate::system::clock;
 use crate::system::privileges::{IPC_LOCK, SYS_NICE, has};

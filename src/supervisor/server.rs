@@ -13,10 +13,10 @@ use smol::future::yield_now;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{LocalExecutor, Timer};
 
+use super::client_lines::{Lines, TooLong};
 use super::commands;
 use super::daemon::Daemon;
-use super::lines::{Lines, TooLong};
-use super::time::{start, within};
+use super::timeouts::{start, within};
 use crate::control::record::Level;
 use crate::control::request::{Answer, MAX_LINE, Request};
 

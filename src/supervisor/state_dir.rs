@@ -14,7 +14,7 @@ use nix::unistd::{Group, Pid, fchownat, geteuid};
 
 use super::Failure;
 use super::claims::process;
-use super::trust::{self, Distrust};
+use super::path_trust::{self, Distrust};
 use crate::system::lock;
 
 /// Where it is when nothing else is said.
@@ -306,7 +306,7 @@ impl StateDir {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = options.custom_flags(OFlag::O_NOFOLLOW.bits()).open(self.path.join(name))?;
-        match trust::ours(&file.metadata()?) {
+        match path_trust::ours(&file.metadata()?) {
             true => Ok(file),
             false => Err(io::Error::other(format!("{name} is none of ours"))),
         }
@@ -326,7 +326,7 @@ impl StateDir {
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        if !trust::ours(&metadata) || metadata.len() > LONGEST_FILE {
+        if !path_trust::ours(&metadata) || metadata.len() > LONGEST_FILE {
             return Err(io::Error::other("it is none of ours"));
         }
         let mut octets = Vec::new();
@@ -370,7 +370,7 @@ fn trusted(path: &Path) -> Result<(), Failure> {
         let path = path.display();
         Failure::new(format!("{path} cannot be the state directory: {what}"), help)
     };
-    trust::look(path).map_err(refuse)
+    path_trust::look(path).map_err(refuse)
 }
 
 /// Whether what is written to is not another file.

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, bounded};
 
+use super::child_link::Report;
 use super::daemon::Daemon;
-use super::link::Report;
-use super::time::within;
-use super::usage;
+use super::memory_usage;
+use super::timeouts::within;
+use crate::control::humanize::plural;
 use crate::control::record::Kind;
 use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
     VerdictLevel, Warning, WarningKind,
 };
-use crate::control::words::plural;
 use crate::system::clock;
 use crate::units::Instant;
 
@@ -24,13 +24,13 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// Where all who want to know the status at the same time share one question.
 #[derive(Debug)]
-pub struct Desk {
+pub struct StatusBroker {
     waiting: RefCell<Vec<Sender<Rc<Report>>>>,
     bell: Sender<()>,
     rung: Receiver<()>,
 }
 
-impl Desk {
+impl StatusBroker {
     /// Without anybody.
     pub fn new() -> Self {
         let (bell, rung) = bounded(1);
@@ -74,7 +74,7 @@ pub async fn document(daemon: &Daemon, memory: bool) -> Document {
         time: clock::wall().as_secs_f64(),
         verdict: Verdict { level: VerdictLevel::Ok, text: String::new() },
         daemon: DaemonStatus {
-            memory: memory.then(|| usage::of_processes(daemon, report.as_deref())),
+            memory: memory.then(|| memory_usage::of_processes(daemon, report.as_deref())),
             ..daemon_status(daemon, report.as_deref(), now)
         },
         instances: report.map(|report| report.instances.clone()),

@@ -10,8 +10,8 @@ use async_io::Async;
 use nix::net::if_::if_nametoindex;
 
 use super::installed::Held;
-use super::time::within;
-use crate::config::objects::VirtualAddress;
+use super::timeouts::within;
+use crate::net::VirtualAddress;
 use crate::netlink::address::Address;
 use crate::netlink::batch::{NotTaken, Outcome, Request};
 use crate::netlink::command::Commands;
@@ -19,8 +19,8 @@ use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
 use crate::netlink::route::Resolved;
 use crate::system::limits::raise_descriptors;
-use crate::vrrp::process::object_words;
 use crate::vrrp::settings::Object;
+use crate::vrrp_process::object_words;
 
 /// How long the kernel may take.
 const LIMIT: Duration = Duration::from_secs(2);

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 use smol::io::AsyncReadExt;
 
 use super::daemon::Daemon;
-use super::former::{self, Former, FormerChild};
+use super::exec_state::{self, ExecChild, ExecState};
 use super::installed;
 use super::log::Target;
-use super::time::within;
-use crate::control::link;
-use crate::control::shared::MAGIC;
+use super::timeouts::within;
+use crate::control::child_messages;
+use crate::control::shared_memory::MAGIC;
 use crate::system::pidfd;
 
 /// The hidden command that says whether a program could take over.
@@ -60,8 +60,8 @@ impl About {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             layout: MAGIC,
-            link: link::VERSION,
-            former: former::FORMAT,
+            link: child_messages::VERSION,
+            former: exec_state::FORMAT,
         }
     }
 }
@@ -167,9 +167,9 @@ impl Drop for EndAtOnce {
 
 /// What the next program has to have; its arguments only, when it does not understand this one.
 #[derive(Debug)]
-pub struct Legacy {
+pub struct Handoff {
     plan: Plan,
-    former: Former,
+    former: ExecState,
     /// Descriptors that the next program closes or uses; they end with it.
     _kept: Vec<OwnedFd>,
 }
@@ -178,7 +178,7 @@ pub struct Legacy {
 ///
 /// # Errors
 /// What the system says.
-pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
+pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Handoff> {
     let mut kept = Vec::new();
     let seamless = plan.seamless;
     let mut keep = |fd: &dyn AsFd| {
@@ -187,13 +187,13 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
             return Ok(NOTHING);
         }
         let copy = fd.as_fd().try_clone_to_owned()?;
-        let number = former::pass_on(&copy)?;
+        let number = exec_state::pass_on(&copy)?;
         kept.push(copy);
         io::Result::Ok(number)
     };
     let mut vrrp = daemon.vrrp.borrow_mut();
     let child = vrrp.child.take().map(|child| {
-        io::Result::Ok(FormerChild {
+        io::Result::Ok(ExecChild {
             pid: child.pid().as_raw(),
             link: keep(child.link.get_ref())?,
             records: keep(child.records.get_ref())?,
@@ -206,7 +206,7 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
         true => daemon.claims.take().leave()?,
         false => Default::default(),
     };
-    let former = Former {
+    let former = ExecState {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         file: daemon.file.clone(),
         state_dir: daemon.dir.path().to_owned(),
@@ -226,13 +226,13 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Legacy> {
         strangers: daemon.strangers.numbers().to_vec(),
     };
     kept.extend(claimed);
-    Ok(Legacy { plan, former, _kept: kept })
+    Ok(Handoff { plan, former, _kept: kept })
 }
 
-impl Legacy {
+impl Handoff {
     /// As somebody would start it by hand.
     fn arguments(&self) -> Vec<OsString> {
-        let Former { file, state_dir, level, syslog, .. } = &self.former;
+        let ExecState { file, state_dir, level, syslog, .. } = &self.former;
         let mut words: Vec<OsString> = vec!["--config".into(), file.into()];
         words.extend(["--state-dir".into(), state_dir.into()]);
         words.extend(["--log-level".into(), level.name().into()]);
@@ -248,7 +248,7 @@ impl Legacy {
             words.extend(self.arguments());
             if self.plan.seamless {
                 words.push(format!("--{OPTION}").into());
-                words.push(former::pass_on(&left)?.to_string().into());
+                words.push(exec_state::pass_on(&left)?.to_string().into());
             }
             let words: Result<Vec<_>, _> =
                 words.into_iter().map(|word| CString::new(word.into_encoded_bytes())).collect();

@@ -10,7 +10,7 @@ use super::daemon::Daemon;
 use super::installed::{self, Held};
 use super::sweep::{Source, sweep};
 use crate::control::record::{Kind, Level};
-use crate::control::shared::{Key, Saved};
+use crate::control::shared_memory::{Key, Saved};
 use crate::system::clock;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
@@ -193,7 +193,7 @@ async fn remove_from(daemon: &Daemon, held: &[Held], source: Source, why: &str) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::shared::SavedState;
+    use crate::control::shared_memory::SavedState;
     use crate::units::{Priority, Vrid};
 
     fn at(seconds: u64) -> Instant {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::instance::{Context, Instance, Wish};
+use super::instance::{Context, GroupRequest, Instance};
 use super::router::{Conflict, Heard, Remark, Router};
 use super::settings::Preempt;
 use super::statistics::count;
@@ -23,7 +23,7 @@ impl Instance {
         advert: &Advert,
         tie_decided: bool,
         context: &mut Context<'_>,
-    ) -> Option<Wish> {
+    ) -> Option<GroupRequest> {
         let heard = Heard::new(advert, context.now);
         match self.state {
             State::Initialize | State::Fault => None,
@@ -54,7 +54,7 @@ impl Instance {
         family: Family,
         heard: Heard,
         context: &mut Context<'_>,
-    ) -> Option<Wish> {
+    ) -> Option<GroupRequest> {
         let mine = self.effective_priority();
         let now = context.now;
         let preempt = self.preempt();
@@ -91,7 +91,7 @@ impl Instance {
                     let cause = Cause::Preempted { master: heard.address, theirs: heard.priority };
                     router.wants = Some(cause);
                     self.timers.stop(Timer::Down(family));
-                    return Some(Wish::Master);
+                    return Some(GroupRequest::Master);
                 }
             }
         };
@@ -113,7 +113,7 @@ impl Instance {
         heard: Heard,
         tie_decided: bool,
         context: &mut Context<'_>,
-    ) -> Option<Wish> {
+    ) -> Option<GroupRequest> {
         let mine = self.effective_priority();
         if heard.priority.is_stop() {
             // `vrrp:S-23`. It was master too until now, and clients may still believe in it.
@@ -169,12 +169,17 @@ impl Instance {
     }
 
     /// Another router was master as well: announce once more (`vrrp:S-29`).
-    fn wants_reannouncing(&self) -> Option<Wish> {
-        (!self.settings.strict).then_some(Wish::Reannounce)
+    fn wants_reannouncing(&self) -> Option<GroupRequest> {
+        (!self.settings.strict).then_some(GroupRequest::Reannounce)
     }
 
     /// `vrrp:S-24`, `S-25`: learns from the winner and leaves without priority 0 (`S-30`).
-    fn give_way(&mut self, family: Family, heard: Heard, context: &mut Context<'_>) -> Wish {
+    fn give_way(
+        &mut self,
+        family: Family,
+        heard: Heard,
+        context: &mut Context<'_>,
+    ) -> GroupRequest {
         let mine = self.effective_priority();
         // An owner has lost a tie with another one. keepalived counts what that still sends as a reason
         // to lower itself (`vrrp:S-32`), and then nobody sends.
@@ -188,7 +193,7 @@ impl Instance {
         } else {
             Cause::HigherAddress { master: heard.address }
         };
-        Wish::Backup { cause, stop: false }
+        GroupRequest::Backup { cause, stop: false }
     }
 
     /// How long another master may be silent before it counts as gone: it may send less often than
@@ -244,13 +249,13 @@ impl Instance {
         timer: Timer,
         due: Instant,
         context: &mut Context<'_>,
-    ) -> Option<Wish> {
+    ) -> Option<GroupRequest> {
         match timer {
             Timer::Advert(family) => self.advert_timer(family, due, context),
             Timer::Down(family) => {
                 let router = self.router_of(family);
                 router.wants = Some(down_cause(router, context.now));
-                Some(Wish::Master)
+                Some(GroupRequest::Master)
             }
             Timer::Owner(family) => {
                 self.router_of(family).conflict = Some(Conflict::Decided);
@@ -295,7 +300,7 @@ impl Instance {
         family: Family,
         due: Instant,
         context: &mut Context<'_>,
-    ) -> Option<Wish> {
+    ) -> Option<GroupRequest> {
         let interval = self.settings.interval;
         // `vrrp:T-8`
         if self.settings.preempt == Preempt::Off
@@ -305,7 +310,10 @@ impl Instance {
             let slept = context.now.since(last);
             let limit = interval.duration() * 3 + skew(self.settings.version, others, interval);
             if slept > limit {
-                return Some(Wish::Backup { cause: Cause::TimerExpired { slept }, stop: false });
+                return Some(GroupRequest::Backup {
+                    cause: Cause::TimerExpired { slept },
+                    stop: false,
+                });
             }
         }
         self.send_regular(family, context);

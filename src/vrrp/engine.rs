@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::announce::Pacers;
+use super::action_queue::ActionQueue;
+use super::announcements::Pacers;
+use super::deadline_heap::Schedule;
 use super::event::{Command, InterfaceState, TrackerState};
 use super::instance::{Context, Instance};
-use super::outbox::Outbox;
 use super::reload::{Reloaded, Wanted};
-use super::schedule::Schedule;
 use super::settings::Settings;
 use super::statistics::count;
 use super::timers::{Timer, TimerTable};
@@ -59,7 +59,7 @@ pub struct Engine {
     /// Instances to forget as soon as all that they had to tell was told.
     pub(super) ended: Vec<InstanceId>,
     pub(super) schedule: Schedule,
-    pub(super) out: Outbox,
+    pub(super) out: ActionQueue,
     pub(super) pacers: Pacers,
     /// The shortest interval of all instances: what counts as being late.
     pub(super) shortest: Duration,
@@ -96,7 +96,7 @@ impl Engine {
             replaced: Vec::new(),
             ended: Vec::new(),
             schedule: Schedule::default(),
-            out: Outbox::default(),
+            out: ActionQueue::default(),
             pacers: Pacers::default(),
             shortest: Duration::MAX,
             started: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::hand_over::{Goal, Outcome};
-use super::instance::{Instance, Wish};
+use super::instance::{GroupRequest, Instance};
 use super::timers::Timer;
 use super::{Cause, InstanceId, State};
 use crate::units::{Family, Instant};
@@ -48,9 +48,9 @@ impl Engine {
     }
 
     /// Does what an instance wishes, with all of its unit.
-    pub(super) fn grant(&mut self, id: InstanceId, wish: Wish) {
+    pub(super) fn grant(&mut self, id: InstanceId, wish: GroupRequest) {
         match wish {
-            Wish::Master => {
+            GroupRequest::Master => {
                 if self.unit(id).all(Instance::all_want_master) {
                     self.each(id, |member, context| {
                         let cause = member.wanted_cause().unwrap_or(Cause::Group { member: id });
@@ -58,7 +58,7 @@ impl Engine {
                     });
                 }
             }
-            Wish::Backup { cause, stop } => {
+            GroupRequest::Backup { cause, stop } => {
                 self.each(id, |member, context| {
                     if member.state != State::Master {
                         return;
@@ -74,8 +74,8 @@ impl Engine {
                     }
                 });
             }
-            Wish::Reannounce => self.each(id, Instance::reannounce),
-            Wish::HandOver => self.settle_hand_over(id),
+            GroupRequest::Reannounce => self.each(id, Instance::reannounce),
+            GroupRequest::HandOver => self.settle_hand_over(id),
         }
     }
 
@@ -233,7 +233,7 @@ impl Engine {
                 self.with(id, |instance, context| instance.review_hand_over(context));
                 self.settle_hand_over(id);
             } else if self.get(id).is_some() {
-                self.grant(id, Wish::Master);
+                self.grant(id, GroupRequest::Master);
             }
         }
     }

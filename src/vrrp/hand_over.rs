@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::instance::{Context, Instance, Wish};
+use super::instance::{Context, GroupRequest, Instance};
 use super::router::Heard;
 use super::settings::Backups;
 use super::timers::Timer;
@@ -137,7 +137,7 @@ impl Instance {
     }
 
     /// The timer of the hand-over ran out, or it starts.
-    pub fn hand_over_step(&mut self, context: &mut Context<'_>) -> Option<Wish> {
+    pub fn hand_over_step(&mut self, context: &mut Context<'_>) -> Option<GroupRequest> {
         let now = context.now;
         let priority = self.effective_priority();
         let own = self.settings.interval;
@@ -150,7 +150,7 @@ impl Instance {
         if hand_over.gave_up_at.is_some() {
             let taken = hand_over.successor().is_some();
             hand_over.outcome = Some(if taken { Outcome::Taken } else { Outcome::NotTaken });
-            return Some(Wish::HandOver);
+            return Some(GroupRequest::HandOver);
         }
         // A reload may have changed the version: peers of version 2 learn nothing.
         let learned = self.settings.version == Version::V3;
@@ -178,7 +178,7 @@ impl Instance {
         family: Family,
         heard: Heard,
         context: &mut Context<'_>,
-    ) -> Option<Wish> {
+    ) -> Option<GroupRequest> {
         let now = context.now;
         if self.source(family) == Some(heard.address) {
             return None;
@@ -246,7 +246,7 @@ impl Instance {
     }
 
     /// Another host announced an address.
-    pub fn announced(&mut self, address: IpAddr) -> Option<Wish> {
+    pub fn announced(&mut self, address: IpAddr) -> Option<GroupRequest> {
         self.hand_over?;
         for place in 0..self.objects.len() {
             let number = self.objects.nth(place)?;
@@ -259,7 +259,7 @@ impl Instance {
         self.finish_if_announced()
     }
 
-    fn finish_if_announced(&mut self) -> Option<Wish> {
+    fn finish_if_announced(&mut self) -> Option<GroupRequest> {
         let announced = self
             .objects
             .iter()
@@ -270,7 +270,7 @@ impl Instance {
         let hand_over = self.hand_over.as_mut()?;
         hand_over.outcome = Some(Outcome::Taken);
         self.timers.stop(Timer::HandOver);
-        Some(Wish::HandOver)
+        Some(GroupRequest::HandOver)
     }
 
     /// Gives up the addresses while other members of the group are still waiting.

@@ -2,20 +2,20 @@
 //!
 //! An instance with addresses of both families has two virtual routers that move together. What
 //! concerns more than one instance (a sync group) is not decided here: the methods give back a
-//! [`Wish`] and the engine makes all members follow.
+//! [`GroupRequest`] and the engine makes all members follow.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::action_queue::ActionQueue;
 use super::hand_over::HandOver;
 use super::objects::Objects;
-use super::outbox::Outbox;
-use super::refusal::Pause;
 use super::router::Router;
 use super::second_holder::SecondHolders;
 use super::settings::{InstanceSettings, Preempt};
 use super::timers::{Timer, TimerTable, master_down, skew};
 use super::tracking::TrackRef;
+use super::transmit_failure::Pause;
 use super::{Cause, FaultReason, InstanceId, InterfaceId, Notice, RouterId, State};
 use crate::units::{Centiseconds, Family, Instant, Priority};
 
@@ -25,12 +25,12 @@ pub struct Context<'a> {
     /// Now.
     pub now: Instant,
     /// What is to be done.
-    pub out: &'a mut Outbox,
+    pub out: &'a mut ActionQueue,
 }
 
 /// What an instance wants its whole group to do.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Wish {
+pub enum GroupRequest {
     /// Become master, once all members can.
     Master,
     /// Go to Backup.

@@ -42,28 +42,30 @@
 //! | module | decides |
 //! |---|---|
 //! | `instance` | what an instance is: its routers, its priority, its hold |
-//! | `states` | entering and leaving its states: S-1, S-2, S-21, S-40, S-42 |
+//! | `transitions` | entering and leaving its states: S-1, S-2, S-21, S-40, S-42 |
 //! | `adverts` | what it sends: T-7, S-22, S-30 |
 //! | `election` | what adverts and timers do: S-11 to S-32 |
 //! | `group` | what moves together: S-41, starts, stops, switchovers |
 //! | `hand_over` | the planned hand-over |
 //! | `objects` | wanted against seen kernel state |
-//! | `announce` | the schedule and spacing of announcements: G-5 |
-//! | `losses` | what a master does whose addresses others remove again and again |
+//! | `announcements` | the schedule and spacing of announcements: G-5 |
+//! | `repeated_removal` | what a master does whose addresses others remove again and again |
 //! | [`second_holder`] | whether another host holds an address as well |
 //! | `tracking` | priorities and faults: S-40 |
-//! | `surroundings` | what interfaces, tracked things and the kernel's answers mean |
+//! | `kernel_events` | what interfaces, tracked things and the kernel's answers mean |
 //! | `reload` | from one configuration to the next |
 //! | [`change`] | what is different between two configurations |
-//! | `refusal` | what a master does whose adverts do not leave |
-//! | `reception` | which router a packet is for, and what is remarked about it |
+//! | `transmit_failure` | what a master does whose adverts do not leave |
+//! | `receive` | which router a packet is for, and what is remarked about it |
 //! | [`validation`] | which packets count: V-21 to V-41 |
 //! | [`timers`] | the formulas: T-1 to T-4 |
 
 pub mod action;
+mod action_queue;
 mod adverts;
-mod announce;
+mod announcements;
 pub mod change;
+mod deadline_heap;
 mod election;
 mod engine;
 pub mod event;
@@ -71,23 +73,20 @@ mod from_config;
 mod group;
 mod hand_over;
 mod instance;
-mod losses;
+mod kernel_events;
 mod objects;
-mod outbox;
-pub mod process;
 mod query;
-mod reception;
-mod refusal;
+mod receive;
 mod reload;
+mod repeated_removal;
 mod router;
-mod schedule;
 pub mod second_holder;
 pub mod settings;
-mod states;
 pub mod statistics;
-mod surroundings;
 pub mod timers;
 mod tracking;
+mod transitions;
+mod transmit_failure;
 pub mod validation;
 
 pub use action::*;
@@ -102,6 +101,18 @@ use crate::units::Family;
 /// An instance of the running engine. Stays valid over reloads while the instance exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct InstanceId(u32);
+
+impl InstanceId {
+    /// By its number.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// Its place in a table of all instances. Places of removed instances are used again.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// A virtual router: an instance in one address family.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -131,4 +142,12 @@ pub struct ObjectId {
     pub instance: InstanceId,
     /// Its slot there.
     slot: u32,
+}
+
+impl ObjectId {
+    /// Some object of an instance, for tests of what only compares them.
+    #[cfg(test)]
+    pub(crate) const fn of(instance: InstanceId) -> Self {
+        Self { instance, slot: 0 }
+    }
 }

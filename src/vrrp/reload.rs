@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::change::{Change, Piece};
 use super::engine::{Engine, Key};
 use super::event::TrackerState;
-use super::instance::{Context, Instance, Wish};
+use super::instance::{Context, GroupRequest, Instance};
 use super::settings::{GroupSettings, InstanceSettings, Object, Track, Tracker};
 use super::timers::Timer;
 use super::tracking::{Source, TrackRef};
@@ -349,7 +349,7 @@ impl Engine {
             }
             let others = || self.unit_members(id).filter_map(|member| self.get(member));
             if others().any(|i| matches!(i.state, State::Backup | State::Fault)) {
-                self.grant(id, Wish::Backup { cause: Cause::Reconfigured, stop: true });
+                self.grant(id, GroupRequest::Backup { cause: Cause::Reconfigured, stop: true });
             } else if others().any(|i| i.hand_over.is_some()) {
                 // Those that hand over go on; this one leaves without.
                 self.with(id, |instance, context| {
@@ -358,7 +358,7 @@ impl Engine {
             }
             // Those that another member kept waiting may not have to any more.
             if self.get(id).is_some_and(Instance::all_want_master) {
-                self.grant(id, Wish::Master);
+                self.grant(id, GroupRequest::Master);
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::refusal::Departures;
 use super::statistics::Statistics;
+use super::transmit_failure::Departures;
 use super::validation::{Advert, Reject};
 use super::{Cause, Notice};
 use crate::units::{Centiseconds, Instant, Priority};

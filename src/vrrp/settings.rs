@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::objects::VirtualAddress;
-use crate::config::routes::NextHop;
-use crate::config::{Route, Rule};
+use crate::net::NextHop;
+use crate::net::VirtualAddress;
+use crate::net::{Route, Rule};
 use crate::units::{Centiseconds, Family, Priority, Version, Vrid};
 
 /// All instances and groups of one generation of the configuration.

@@ -14,7 +14,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use steadfast::config::objects::VirtualAddress;
+use steadfast::net::VirtualAddress;
 use steadfast::system::heap::{Counting, count};
 use steadfast::units::{Centiseconds, Family, Instant, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{

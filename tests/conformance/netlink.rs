@@ -2,7 +2,7 @@
 //! reader panic.
 #![cfg(test)]
 
-use steadfast::config::objects::{Broadcast, Scope, VirtualAddress};
+use steadfast::net::{Broadcast, Scope, VirtualAddress};
 use steadfast::netlink::address::{self, Address, AddressFlags, ScopeNumber};
 use steadfast::netlink::error::Verdict;
 use steadfast::netlink::event::Event;

@@ -2,8 +2,8 @@
 //! has its place.
 #![cfg(test)]
 
-use steadfast::config::objects::Scope;
-use steadfast::config::routes::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
+use steadfast::net::Scope;
+use steadfast::net::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use steadfast::netlink::cache::{Cache, Origin};
 use steadfast::netlink::event::Event;
 use steadfast::netlink::link::{Link, LinkFlags, LinkIndex};

@@ -8,12 +8,12 @@ use std::time::Instant as Wall;
 
 use nix::net::if_::if_nametoindex;
 use nix::unistd::Pid;
-use steadfast::control::shared::{Key, SavedState, Shared, SlotId, WORDS};
+use steadfast::control::shared_memory::{Key, SavedState, Shared, SlotId, WORDS};
 use steadfast::netlink::link::LinkIndex;
 use steadfast::system::scheduling::{Offspring, SELF, set_real_time};
-use steadfast::system::shared::Region;
+use steadfast::system::shared_memory::Region;
 use steadfast::units::{Family, Instant, Vrid};
-use steadfast::vrrp::process::receive::{Buffer, Datagram, Receiver};
+use steadfast::vrrp_process::advert_receiver::{Buffer, Datagram, Receiver};
 
 use crate::harness::config::Instance;
 use crate::harness::lan::{Host, Lan};

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::process::Command;
 use std::time::Instant;
 
-use steadfast::netlink::firewall::Firewall;
-use steadfast::netlink::mute::CannotMute;
+use steadfast::netlink::neighbor_filter::Firewall;
+use steadfast::netlink::neighbor_filter_state::CannotMute;
 
 use crate::harness::namespace::Namespace;
 use crate::harness::{PATIENCE, readable, until};

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use steadfast::config::objects::{Broadcast, VirtualAddress};
+use steadfast::net::{Broadcast, VirtualAddress};
 use steadfast::netlink::address::can_replace;
 use steadfast::netlink::batch::{Answer, NotTaken, Outcome, Request};
 use steadfast::netlink::cache::{Cache, Change, Origin, What};

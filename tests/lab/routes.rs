@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use steadfast::config::routes::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
+use steadfast::net::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use steadfast::netlink::batch::{Outcome, Request};
 use steadfast::netlink::cache::{Origin, What};
 use steadfast::netlink::monitor;

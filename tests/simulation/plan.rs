@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use steadfast::config::objects::VirtualAddress;
+use steadfast::net::VirtualAddress;
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{
     AnnounceSettings, Authentication, Backups, InstanceSettings, Object, OnForeignRemoval, Preempt,

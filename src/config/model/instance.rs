@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::{Command, Tracking};
-use crate::config::objects::VirtualAddress;
-use crate::config::routes::{Route, Rule};
+use crate::net::VirtualAddress;
+use crate::net::{Route, Rule};
 use crate::units::{Centiseconds, Family, Mac, Priority, Version, Vrid};
 
 /// `[vrrp.instance.NAME]`: one virtual router per address family that it has addresses of.

@@ -12,8 +12,8 @@ pub use global::*;
 pub use instance::*;
 pub use track::*;
 
-use super::objects::VirtualAddress;
-use super::routes::{Route, Rule};
+use crate::net::VirtualAddress;
+use crate::net::{Route, Rule};
 
 /// A whole configuration.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{command, notify};
-use crate::config::keys::Rare;
+use crate::config::keys::KeySet;
 use crate::config::model::{Announce, Global, ProcessOptions, Smtp, Snmp};
 use crate::config::reader::{Item, Table};
 use crate::config::values::{self, Wrong};
@@ -184,7 +184,7 @@ fn defaults(table: &mut Table<'_>) -> Defaults {
     }
 }
 
-const ANNOUNCE: Rare = Rare::new(&[
+const ANNOUNCE: KeySet = KeySet::new(&[
     "garp_master_repeat",
     "garp_master_delay",
     "garp_master_refresh",

@@ -4,21 +4,21 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::global::{DAY, Defaults, announce, version};
-use super::words::{Builder, Words, read};
+use super::tokens::{Builder, Words, read};
 use super::{notify, objects, routes, security, track};
-use crate::config::keys::{self, Place, Rare};
+use crate::config::keys::{self, KeySet, Place};
 use crate::config::model::{
     Announce, Checksum, GarpExtra, Group, Instance, Ipvlan, IpvlanMode, OnForeignRemoval,
     PreemptMode, Unicast, UnicastPeer, Vmac,
 };
-use crate::config::objects::VirtualAddress;
 use crate::config::reader::{Item, Table};
 use crate::config::tree::Value;
 use crate::config::values::{self, Wrong};
+use crate::net::VirtualAddress;
 use crate::units::{Centiseconds, Family, Mac, Priority, Version, Vrid};
 
 /// Flags that most instances leave as they are.
-const FLAGS: Rare = Rare::new(&[
+const FLAGS: KeySet = KeySet::new(&[
     "lower_prio_no_advert",
     "higher_prio_send_advert",
     "owner_ignore_adverts",
@@ -287,7 +287,7 @@ fn garp_extra(item: &Item<'_>) -> Option<GarpExtra> {
     Some(GarpExtra { interval: interval?, all })
 }
 
-const VMAC: Rare = Rare::new(&["use_vmac", "vmac_xmit_base", "use_vmac_addr"]);
+const VMAC: KeySet = KeySet::new(&["use_vmac", "vmac_xmit_base", "use_vmac_addr"]);
 
 fn vmac(table: &mut Table<'_>) -> Option<Vmac> {
     if table.lacks(&VMAC) {
@@ -365,8 +365,8 @@ fn ipvlan(item: &Item<'_>) -> Option<Ipvlan> {
     }
 }
 
-const UNICAST: Rare =
-    Rare::new(&["unicast_peers", "unicast_ttl", "unicast_fault_no_peer", "check_unicast_src"]);
+const UNICAST: KeySet =
+    KeySet::new(&["unicast_peers", "unicast_ttl", "unicast_fault_no_peer", "check_unicast_src"]);
 
 fn unicast(table: &mut Table<'_>, defaults: &Defaults) -> Unicast {
     if table.lacks(&UNICAST) {

@@ -5,12 +5,12 @@ mod instance;
 mod objects;
 mod routes;
 mod security;
+mod tokens;
 mod track;
-mod words;
 
 use std::collections::HashSet;
 
-use super::keys::{Place, Rare};
+use super::keys::{KeySet, Place};
 use global::Defaults;
 
 use super::model::{Command, Model, Notify, Statics};
@@ -139,7 +139,7 @@ fn argv(item: &Item<'_>) -> Option<Vec<Box<str>>> {
     Some(argv)
 }
 
-const NOTIFY: Rare = Rare::new(&[
+const NOTIFY: KeySet = KeySet::new(&[
     "notify_master",
     "notify_backup",
     "notify_fault",

@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::words::{Builder, Words, read};
-use crate::config::objects::{Broadcast, Scope, VirtualAddress};
+use super::tokens::{Builder, Words, read};
 use crate::config::reader::Item;
 use crate::config::tree::Value;
 use crate::config::values::{self, Wrong};
+use crate::net::{Broadcast, Scope, VirtualAddress};
 use crate::units::Family;
 
 /// The addresses of a list.

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use super::objects::{bounded, interface, number, octet, scope};
-use super::words::{Builder, Words, read};
-use crate::config::objects::Scope;
+use super::tokens::{Builder, Words, read};
 use crate::config::reader::Item;
-use crate::config::routes::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use crate::config::values::{self, Wrong};
+use crate::net::Scope;
+use crate::net::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use crate::units::Family;
 
 /// One of `virtual_routes`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::command;
 use super::global::DAY;
-use crate::config::keys::{Place, Rare};
+use crate::config::keys::{KeySet, Place};
 use crate::config::model::{
     BfdTracker, FileTracker, ParamMatch, ProcessTracker, ScriptTracker, TrackRef, Trackers,
     Tracking, Weight,
@@ -166,7 +166,7 @@ fn bfd(name: &str, table: &mut Table<'_>) -> Option<BfdTracker> {
     })
 }
 
-const TRACKS: Rare = Rare::new(&[
+const TRACKS: KeySet = KeySet::new(&[
     "track_interfaces",
     "track_scripts",
     "track_files",

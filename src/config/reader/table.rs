@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::path::{Path, join};
 use super::{Context, Item};
 use crate::config::diagnostic::{Diagnostic, Span};
-use crate::config::keys::{self, Habit, Place, Rare};
+use crate::config::keys::{self, KeySet, KeywordAlias, Place};
 use crate::config::suggest::nearest;
 use crate::config::tree::{self, Entry, Value};
 use crate::config::values;
@@ -75,7 +75,7 @@ impl<'a> Table<'a> {
     }
 
     /// Whether it has none of these keys, which then need not be asked for.
-    pub fn lacks(&mut self, rare: &Rare) -> bool {
+    pub fn lacks(&mut self, rare: &KeySet) -> bool {
         let none = self.marks & rare.marks == 0;
         if none {
             self.known.extend_from_slice(rare.keys);
@@ -246,8 +246,10 @@ impl<'a> Table<'a> {
             }
             let message = format!("{path}: {}", habit.what());
             let help = match habit {
-                Habit::Write(_) => self.with_value(key, habit.help()),
-                Habit::Elsewhere(_) | Habit::Drop(_) | Habit::Later(_) => habit.help(),
+                KeywordAlias::Write(_) => self.with_value(key, habit.help()),
+                KeywordAlias::Elsewhere(_) | KeywordAlias::Drop(_) | KeywordAlias::Later(_) => {
+                    habit.help()
+                }
             };
             self.cx.report(Diagnostic::error(span, message).help(help));
             return habit.key();

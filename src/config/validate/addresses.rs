@@ -8,8 +8,8 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::locate::Step;
 use crate::config::machine::Machine;
 use crate::config::model::Instance;
-use crate::config::objects::VirtualAddress;
 use crate::config::values;
+use crate::net::VirtualAddress;
 use crate::units::{Family, Version};
 
 /// The MTU that an interface is taken to have.

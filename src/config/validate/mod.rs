@@ -14,7 +14,7 @@ use super::machine::Machine;
 use super::model::{Instance, Model, Tracking};
 use super::read::Reading;
 use super::reader::join;
-use super::routes::{Prefix, TableId};
+use crate::net::{Prefix, TableId};
 use crate::units::Family;
 
 /// Looks at a model and adds what it finds.

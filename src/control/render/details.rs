@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::super::humanize::length;
 use super::super::status::{InstanceStatus, ObjectStatus, RouterStatus, Seconds, TrackerStatus};
 use super::super::warnings::{is_duplicate, points};
-use super::super::words::length;
 use super::text::{Page, Paint};
 use super::{paint, priority};
 use crate::config::values::show_duration;

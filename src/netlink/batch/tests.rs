@@ -1,7 +1,7 @@
 use nix::errno::Errno;
 
 use super::{Answer, BATCH, Batch, IN_FLIGHT, NotTaken, Outcome, Request};
-use crate::config::objects::VirtualAddress;
+use crate::net::VirtualAddress;
 use crate::netlink::cache::Cache;
 use crate::netlink::frame::{PortId, messages};
 use crate::netlink::link::LinkIndex;

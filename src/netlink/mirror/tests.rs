@@ -1,5 +1,5 @@
 use super::{Fault, Mirror};
-use crate::config::routes::{Prefix, Route, RouteKind, Rule, RuleAction, TableId};
+use crate::net::{Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use crate::netlink::cache::{Change, Origin, What};
 use crate::netlink::frame::{Malformed, PortId, messages};
 use crate::units::Family;

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, TrySendError, bounded};
 
+use crate::control::humanize::plural;
 use crate::control::record::{Kind, Level, Record};
 use crate::control::status::Event;
-use crate::control::words::plural;
 use crate::system::clock;
 use line::Clocks;
 pub use writer::Target;

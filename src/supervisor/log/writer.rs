@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use super::line::Line;
+use crate::control::humanize::plural;
 use crate::control::record::Level;
-use crate::control::words::plural;
 use crate::system::threads::STACK;
 
 /// Lines that wait at most.

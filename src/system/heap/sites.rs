@@ -173,7 +173,7 @@ mod tests {
              at /home/u/.cargo/registry/src/index-1/slab-0.4.12/src/lib.rs:7:5
    4: <steadfast::control::Table as core::default::Default>::default
              at /somewhere/src/control/table.rs:12:3
-   5: steadfast::vrrp::process::run
+   5: steadfast::vrrp_process::run
              at ./src/vrrp/process.rs:60:5
    6: steadfast::cli::main
              at ./src/cli/mod.rs:9:1

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::objects::VirtualAddress;
+use crate::net::VirtualAddress;
 
 fn address(last: u8) -> Object {
     Object::Address(VirtualAddress::new([192, 0, 2, last].into(), 24))

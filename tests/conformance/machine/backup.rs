@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast::config::objects::VirtualAddress;
+use steadfast::net::VirtualAddress;
 use steadfast::units::{Family, Priority, Version};
 use steadfast::vrrp::settings::{InstanceSettings, Object, Preempt};
 use steadfast::vrrp::timers::Timer;

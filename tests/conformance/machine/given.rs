@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use steadfast::config::objects::VirtualAddress;
+use steadfast::net::VirtualAddress;
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::settings::*;
 use steadfast::vrrp::validation::pseudo_header;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use steadfast::config::objects::VirtualAddress;
+use steadfast::net::VirtualAddress;
 use steadfast::units::{Mac, Version};
 use steadfast::vrrp::settings::{InstanceSettings, Object, OnForeignRemoval, Track, Tracker};
 use steadfast::vrrp::{Action, Cause, Event, InterfaceState, KernelError, Notice, State};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use steadfast::config::{Route, Rule};
+use steadfast::net::{Route, Rule};
 use steadfast::units::{Centiseconds, Family, Priority, Version};
 use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Object};
 use steadfast::vrrp::timers::Timer;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use steadfast::config::objects::VirtualAddress;
+use steadfast::net::VirtualAddress;
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::{

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use steadfast::control::child_messages::{FromChild, ToChild};
 use steadfast::control::frame::{Broken, Decoder, MAX_LEN, encode};
-use steadfast::control::link::{FromChild, ToChild};
 use steadfast::control::record::Record;
 use steadfast::control::request::{Answer, MAX_LINE, Request};
 use steadfast::control::status::{Document, Event};
-use steadfast::control::{render, verdict, warnings, words};
-use steadfast::supervisor::lines::Lines;
+use steadfast::control::{humanize, render, verdict, warnings};
+use steadfast::supervisor::client_lines::Lines;
 use steadfast::supervisor::log::line::{self, Clocks};
 use steadfast::units::Instant;
 use steadfast::vrrp::change::Change;
@@ -183,7 +183,7 @@ fn document(octets: &[u8]) {
     let Ok(mut document) = serde_json::from_slice::<Document>(octets) else { return };
     document.conclude();
     let _ = (verdict::verdict(&document), warnings::warnings(&document));
-    let _ = (words::length(document.time), words::utc(document.time));
+    let _ = (humanize::length(document.time), humanize::utc(document.time));
     for colour in [false, true] {
         assert!(!render::document(&document, colour).is_empty());
     }

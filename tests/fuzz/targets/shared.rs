@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use steadfast::control::shared::{Key, Process, SLOTS, Saved, SavedState, Shared, SlotId, WORDS};
+use steadfast::control::shared_memory::{
+    Key, Process, SLOTS, Saved, SavedState, Shared, SlotId, WORDS,
+};
 use steadfast::units::{Instant, Priority, Vrid};
 
 use super::input::Input;

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use steadfast::units::{Centiseconds, Family, Mac, Priority, Vrid};
-use steadfast::vrrp::process::announce::{parse_arp, parse_ndisc};
 use steadfast::vrrp::{InterfaceId, Received};
+use steadfast::vrrp_process::neighbor_packets::{parse_arp, parse_ndisc};
 use steadfast::wire::checksum::{self, PseudoHeader, Sum};
 use steadfast::wire::vrrp::{Addresses, Authentication, Format, Repr, Template};
 use steadfast::wire::{Error, arp, ethernet, ip, ndisc, vrrp};

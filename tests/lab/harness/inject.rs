@@ -9,7 +9,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use steadfast::netlink::link::LinkIndex;
 use steadfast::units::{Centiseconds, Family, Priority, Vrid};
-use steadfast::vrrp::process::transmit::{Advert, Transmitter};
+use steadfast::vrrp_process::advert_sender::{Advert, Transmitter};
 use steadfast::wire::checksum::PseudoHeader;
 use steadfast::wire::ip::{IPV4_HEADER_LEN, Ipv4Repr};
 use steadfast::wire::vrrp::{

@@ -11,9 +11,9 @@ use steadfast::netlink::link::LinkIndex;
 use steadfast::system::raw::{Outgoing, Target, send_many};
 use steadfast::units::{Centiseconds, Family, Priority, Vrid};
 use steadfast::vrrp::InterfaceId;
-use steadfast::vrrp::process::receive::{Buffer, Datagram, Receiver};
-use steadfast::vrrp::process::transmit::{Advert, Transmitter};
 use steadfast::vrrp::validation::Reject;
+use steadfast::vrrp_process::advert_receiver::{Buffer, Datagram, Receiver};
+use steadfast::vrrp_process::advert_sender::{Advert, Transmitter};
 use steadfast::wire::checksum::PseudoHeader;
 use steadfast::wire::ip::{Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr};
 use steadfast::wire::vrrp::{

@@ -9,7 +9,7 @@ use nix::sys::socket::SockType;
 use steadfast::netlink::link::LinkIndex;
 use steadfast::system::raw::{Outgoing, Target, packet_socket, send_many};
 use steadfast::units::{Family, Mac};
-use steadfast::vrrp::process::announce::{Announcement, Announcer, Listener};
+use steadfast::vrrp_process::neighbor_packets::{Announcement, Announcer, Listener};
 use steadfast::wire::checksum::PseudoHeader;
 use steadfast::wire::ip::Ipv6Repr;
 use steadfast::wire::{arp, ethernet, ndisc};

@@ -6,13 +6,13 @@ use std::time::Duration;
 use steadfast::netlink::cache::Cache;
 use steadfast::units::Instant;
 use steadfast::vrrp::change::Change;
-use steadfast::vrrp::process::words;
 use steadfast::vrrp::settings::Settings;
 use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::{
     Action, Engine, Event, InstanceId, InterfaceId, InterfaceState, KernelError, Notice, ObjectId,
     RouterId, State,
 };
+use steadfast::vrrp_process::log_text;
 
 use super::super::input::Input;
 use super::settings::{INTERFACES, address};
@@ -328,7 +328,7 @@ impl Driver {
     }
 
     fn notice(&mut self, notice: &Notice) {
-        let told = words::notice(&self.engine, &self.links, notice, None);
+        let told = log_text::notice(&self.engine, &self.links, notice, None);
         assert!(!told.text.is_empty(), "{notice:?} says nothing");
         assert!(!told.text.contains('\n'), "{notice:?} is one line");
         if let Notice::Transition { from, to, .. } = notice {

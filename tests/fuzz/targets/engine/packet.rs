@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use steadfast::units::{Centiseconds, Family, Priority, Vrid};
-use steadfast::vrrp::process::receive::Datagram;
 use steadfast::vrrp::{Event, InterfaceId};
+use steadfast::vrrp_process::advert_receiver::Datagram;
 use steadfast::wire::checksum::PseudoHeader;
 use steadfast::wire::ip::{IPV4_HEADER_LEN, Ipv4Repr};
 use steadfast::wire::vrrp::{Addresses, Authentication, Format, PROTOCOL, Repr, group};

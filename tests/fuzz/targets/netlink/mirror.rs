@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use steadfast::config::routes::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
+use steadfast::net::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use steadfast::netlink::address::Address;
 use steadfast::netlink::cache::{Cache, Change, Origin, What};
 use steadfast::netlink::event::Event;

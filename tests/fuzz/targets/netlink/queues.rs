@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use steadfast::config::objects::VirtualAddress;
+use steadfast::net::VirtualAddress;
 use steadfast::netlink::batch::{BATCH, Batch, IN_FLIGHT, NotTaken, Request};
 use steadfast::netlink::frame::{Message, PortId, attributes, messages};
 use steadfast::netlink::link::LinkIndex;
-use steadfast::netlink::mute::Mute;
+use steadfast::netlink::neighbor_filter_state::Mute;
 
 use super::super::input::Input;
 use super::datagram;

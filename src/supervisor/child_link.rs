@@ -1,0 +1,433 @@
+//! What is said to a running child, and what it answers.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use async_io::Async;
+use smol::Timer;
+use smol::channel::{Receiver, Sender, bounded};
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::hello::{self, Hello, Work};
+use super::timeouts::within;
+use crate::control::child_messages::{FromChild, Ticket, ToChild};
+use crate::control::frame::{self, Decoder};
+use crate::control::status::{Heap, InstanceStatus, VrrpProcess};
+use crate::system::clock;
+
+/// Messages that wait for a child at most. One that reads has read them long before.
+const WAITING: usize = 64;
+/// Octets that are read at once.
+const CHUNK: usize = 16 * 1024;
+/// How long everything may take to be answered before another program goes on.
+const QUIET: Duration = Duration::from_secs(3);
+/// How often is looked whether it is.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What a child says about everything.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Report {
+    /// Each instance.
+    pub instances: Vec<InstanceStatus>,
+    /// The process.
+    pub process: VrrpProcess,
+    /// What it counted of its memory.
+    pub heap: Option<Heap>,
+}
+
+/// A child does not take any more messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Busy;
+
+/// A question that has no answer yet.
+#[derive(Debug)]
+enum Question {
+    Status { instances: Vec<InstanceStatus>, to: Sender<Report> },
+    Command(Sender<Result<String, String>>),
+}
+
+/// The supervisor's end of the connection to one child.
+#[derive(Debug)]
+pub struct Link {
+    messages: Sender<ToChild>,
+    outgoing: Receiver<ToChild>,
+    questions: RefCell<BTreeMap<Ticket, Question>>,
+    last: Cell<u32>,
+    waiting_for_applied: RefCell<Vec<(u32, Sender<()>)>>,
+    hello: Cell<Hello>,
+    /// It has answered once.
+    met: Cell<bool>,
+    applied: Cell<Option<u32>>,
+    stopped: Cell<bool>,
+    left: Cell<bool>,
+    /// Nothing is said any more, since another program goes on.
+    quiet: Cell<bool>,
+    /// A message is on its way out, or one has come in part.
+    busy: [Cell<bool>; 2],
+    /// Closed by [`Link::condemn`].
+    condemn: Sender<()>,
+    condemned: Receiver<()>,
+}
+
+impl Link {
+    /// To a child that was told nothing yet.
+    pub fn new() -> Self {
+        let (messages, outgoing) = bounded(WAITING);
+        let (condemn, condemned) = bounded(1);
+        Self {
+            messages,
+            outgoing,
+            questions: RefCell::default(),
+            last: Cell::new(0),
+            waiting_for_applied: RefCell::default(),
+            hello: Cell::new(Hello::new()),
+            met: Cell::new(false),
+            applied: Cell::new(None),
+            stopped: Cell::new(false),
+            left: Cell::new(false),
+            quiet: Cell::new(false),
+            busy: Default::default(),
+            condemn,
+            condemned,
+        }
+    }
+
+    /// Puts a message in the queue.
+    ///
+    /// # Errors
+    /// The child has not read for so long that the queue is full.
+    pub fn say(&self, message: ToChild) -> Result<(), Busy> {
+        if self.quiet.get() {
+            return Err(Busy);
+        }
+        self.messages.try_send(message).map_err(|_| Busy)
+    }
+
+    /// Nobody waits for this child any more.
+    pub fn condemn(&self) {
+        self.condemn.close();
+    }
+
+    /// Says nothing any more, and waits until everything is answered and nothing is on its way, so
+    /// that another program can go on from here. `false`: that takes too long, and all is as before.
+    pub async fn quiesce(&self) -> bool {
+        self.quiet.set(true);
+        let quiet = async {
+            while !self.is_quiet() {
+                Timer::after(LOOK).await;
+            }
+        };
+        let is_quiet = within(QUIET, quiet).await.is_some();
+        // Otherwise there are things to say to it yet.
+        self.quiet.set(is_quiet);
+        is_quiet
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.outgoing.is_empty()
+            && self.questions.borrow().is_empty()
+            && self.waiting_for_applied.borrow().is_empty()
+            && self.hello.get().is_answered()
+            && self.busy.iter().all(|busy| !busy.get())
+    }
+
+    /// Waits for [`Link::condemn`].
+    pub async fn condemned(&self) {
+        // Nothing is ever sent.
+        let _ = self.condemned.recv().await;
+    }
+
+    /// Gives the child a configuration, or what is different from the one of `base`, which it
+    /// [follows](Link::follows). The receiver hears when it is in effect, or that the child is
+    /// gone.
+    ///
+    /// # Errors
+    /// As [`Link::say`].
+    pub fn configure(
+        &self,
+        generation: u32,
+        base: Option<u32>,
+        body: Vec<u8>,
+    ) -> Result<Receiver<()>, Busy> {
+        self.say(ToChild::Configuration { generation, base, body })?;
+        let (to, applied) = bounded(1);
+        self.waiting_for_applied.borrow_mut().push((generation, to));
+        Ok(applied)
+    }
+
+    /// Whether the child works with this configuration, and was told no other one.
+    pub fn follows(&self, generation: u32) -> bool {
+        self.applied.get() == Some(generation) && self.waiting_for_applied.borrow().is_empty()
+    }
+
+    /// Asks about everything.
+    ///
+    /// # Errors
+    /// As [`Link::say`].
+    pub fn ask_status(&self) -> Result<Answer<'_, Report>, Busy> {
+        let (to, answer) = bounded(1);
+        let ticket = self.ticket();
+        self.say(ToChild::Status { ticket })?;
+        let question = Question::Status { instances: Vec::new(), to };
+        self.questions.borrow_mut().insert(ticket, question);
+        Ok(Answer { link: self, ticket, answer })
+    }
+
+    /// Gives a command that is answered in words.
+    ///
+    /// # Errors
+    /// As [`Link::say`].
+    pub fn command(
+        &self,
+        message: impl FnOnce(Ticket) -> ToChild,
+    ) -> Result<Answer<'_, Result<String, String>>, Busy> {
+        let (to, answer) = bounded(1);
+        let ticket = self.ticket();
+        self.say(message(ticket))?;
+        self.questions.borrow_mut().insert(ticket, Question::Command(to));
+        Ok(Answer { link: self, ticket, answer })
+    }
+
+    /// Asks whether it works; nothing when the queue is full, which is an answer as well. `holds`:
+    /// it holds addresses.
+    pub fn say_hello(&self, period: Duration, holds: bool) {
+        if self.quiet.get() {
+            // It would never be answered.
+            return;
+        }
+        let settled = self.applied.get().is_some() && self.waiting_for_applied.borrow().is_empty();
+        let work = match (settled, holds) {
+            (false, _) => Work::Configuring,
+            (true, true) => Work::Holding,
+            (true, false) => Work::Waiting,
+        };
+        let mut hello = self.hello.get();
+        let number = hello.ask(clock::now(), hello::limit(period, work));
+        self.hello.set(hello);
+        // A question that does not fit stays without an answer.
+        let _ = self.say(ToChild::Hello { number });
+    }
+
+    /// The last configuration that it has taken over.
+    pub fn applied(&self) -> Option<u32> {
+        self.applied.get()
+    }
+
+    /// Nothing that was asked until now has to have an answer.
+    pub fn excuse(&self) {
+        let mut hello = self.hello.get();
+        hello.excuse();
+        self.hello.set(hello);
+    }
+
+    /// For how long it has not answered, when that is too long. `overdue`: an advert is.
+    pub fn silent(&self, overdue: bool) -> Option<Duration> {
+        self.hello.get().silent(clock::now(), overdue)
+    }
+
+    /// Waits until it has answered for the first time: it has read the configuration then.
+    pub async fn met(&self) {
+        while !self.met.get() {
+            Timer::after(LOOK).await;
+        }
+    }
+
+    /// Whether it owes no answer to a hello.
+    pub fn has_answered(&self) -> bool {
+        self.hello.get().is_answered()
+    }
+
+    /// Whether it has ended so that another one resumes.
+    pub fn has_left(&self) -> bool {
+        self.left.get()
+    }
+
+    /// Whether it has said that all is handed over.
+    pub fn has_stopped(&self) -> bool {
+        self.stopped.get()
+    }
+
+    fn ticket(&self) -> Ticket {
+        self.last.set(self.last.get().wrapping_add(1));
+        Ticket(self.last.get())
+    }
+
+    /// Sends what is put in the queue, until it ends or the child hangs up.
+    pub async fn send(&self, stream: &Async<UnixStream>) -> io::Result<()> {
+        let mut octets = Vec::new();
+        while let Ok(message) = self.outgoing.recv().await {
+            self.writing().set(true);
+            octets.clear();
+            frame::encode(&message, &mut octets).map_err(io::Error::other)?;
+            let mut stream = stream;
+            stream.write_all(&octets).await?;
+            self.writing().set(false);
+        }
+        Ok(())
+    }
+
+    /// Takes what the child says, until it hangs up.
+    pub async fn receive(&self, stream: &Async<UnixStream>) -> io::Result<()> {
+        let mut decoder = Decoder::default();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let mut from = stream;
+            let len = from.read(&mut chunk).await?;
+            if len == 0 {
+                return Ok(());
+            }
+            decoder.push(chunk.get(..len).unwrap_or_default());
+            while let Some(message) = decoder.message().map_err(io::Error::other)? {
+                self.take(message);
+            }
+            self.reading().set(!decoder.is_empty());
+        }
+    }
+
+    const fn writing(&self) -> &Cell<bool> {
+        let [writing, _] = &self.busy;
+        writing
+    }
+
+    const fn reading(&self) -> &Cell<bool> {
+        let [_, reading] = &self.busy;
+        reading
+    }
+
+    /// Takes a message. Whoever has stopped waiting for it does not hear it.
+    fn take(&self, message: FromChild) {
+        let mut questions = self.questions.borrow_mut();
+        match message {
+            FromChild::Hello { number } => {
+                let mut hello = self.hello.get();
+                self.met.set(true);
+                hello.answered(number);
+                self.hello.set(hello);
+            }
+            FromChild::Applied { generation } => {
+                self.applied.set(Some(generation));
+                // A later configuration has taken the place of those before it.
+                self.waiting_for_applied.borrow_mut().retain(|(waiting, to)| {
+                    let done = *waiting <= generation;
+                    if done {
+                        let _ = to.try_send(());
+                    }
+                    !done
+                });
+            }
+            FromChild::Instance { ticket, status } => {
+                if let Some(Question::Status { instances, .. }) = questions.get_mut(&ticket) {
+                    instances.push(*status);
+                }
+            }
+            FromChild::Process { ticket, status, heap } => {
+                if let Some(Question::Status { instances, to }) = questions.remove(&ticket) {
+                    let _ = to.try_send(Report { instances, process: status, heap });
+                }
+            }
+            FromChild::Answer { ticket, result } => {
+                if let Some(Question::Command(to)) = questions.remove(&ticket) {
+                    let _ = to.try_send(result);
+                }
+            }
+            FromChild::Stopped => self.stopped.set(true),
+            FromChild::Leaving => self.left.set(true),
+        }
+    }
+
+    /// The child is gone: nobody has to wait for an answer any more.
+    pub fn end(&self) {
+        self.messages.close();
+        self.questions.borrow_mut().clear();
+        self.waiting_for_applied.borrow_mut().clear();
+    }
+}
+
+/// An answer that will come. Dropping it forgets the question.
+#[derive(Debug)]
+pub struct Answer<'a, T> {
+    link: &'a Link,
+    ticket: Ticket,
+    answer: Receiver<T>,
+}
+
+impl<T> Answer<'_, T> {
+    /// Waits for it; `None` when the child is gone.
+    pub async fn wait(&self) -> Option<T> {
+        self.answer.recv().await.ok()
+    }
+}
+
+impl<T> Drop for Answer<'_, T> {
+    fn drop(&mut self) {
+        self.link.questions.borrow_mut().remove(&self.ticket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smol::future::or;
+
+    use super::*;
+
+    #[test]
+    fn parts_come_together_and_late_ones_go_nowhere() {
+        let link = Link::new();
+        let answer = link.ask_status().unwrap();
+        let Ok(ToChild::Status { ticket }) = link.outgoing.try_recv() else { panic!() };
+        let status = VrrpProcess { pid: 7, ..VrrpProcess::default() };
+        let heap = Heap { live: 1, peak: 2, blocks: 3, allocations: 4 };
+        for (ticket, heap) in [(Ticket(99), None), (ticket, Some(heap))] {
+            link.take(FromChild::Process { ticket, status: status.clone(), heap });
+        }
+        let report = async_io::block_on(answer.wait()).unwrap();
+        assert_eq!(
+            report,
+            Report { instances: Vec::new(), process: status.clone(), heap: Some(heap) }
+        );
+        drop(answer);
+        drop(link.ask_status().unwrap());
+        assert!(link.questions.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_later_configuration_answers_for_those_before() {
+        let link = Link::new();
+        let waiting: Vec<_> =
+            (1..4).map(|n| link.configure(n, None, Vec::new()).unwrap()).collect();
+        link.take(FromChild::Applied { generation: 2 });
+        let done: Vec<bool> = waiting.iter().map(|applied| applied.try_recv().is_ok()).collect();
+        assert_eq!(done, [true, true, false]);
+        link.end();
+        assert!(async_io::block_on(waiting[2].recv()).is_err());
+    }
+
+    #[test]
+    fn who_does_not_come_to_rest_can_still_be_told_to_stop() {
+        let link = Link::new();
+        let question = link.ask_status().unwrap();
+        assert!(!async_io::block_on(link.quiesce()));
+        link.say(ToChild::Stop).unwrap();
+        drop(question);
+        while link.outgoing.try_recv().is_ok() {}
+        let hello = async {
+            link.say_hello(Duration::from_secs(1), true);
+            std::future::pending().await
+        };
+        assert!(async_io::block_on(or(link.quiesce(), hello)));
+        assert_eq!(link.say(ToChild::Stop), Err(Busy));
+    }
+
+    #[test]
+    fn a_child_that_does_not_read_takes_no_memory() {
+        let link = Link::new();
+        let taken =
+            (0..1_000).filter(|number| link.say(ToChild::Hello { number: *number }).is_ok());
+        assert_eq!(taken.count(), WAITING);
+        assert!(link.ask_status().is_err());
+        assert!(link.questions.borrow().is_empty());
+    }
+}

@@ -1,0 +1,30 @@
+//! The memory of the processes, for the status.
+
+use super::child_link::Report;
+use super::daemon::Daemon;
+use crate::control::status::{Heap, ProcessMemory};
+use crate::system::heap;
+use crate::system::resident_memory::Resident;
+
+/// Of this process, and of its child when there is one; `report` is what that one said.
+pub fn of_processes(daemon: &Daemon, report: Option<&Report>) -> Vec<ProcessMemory> {
+    let mut all = vec![of("supervisor", std::process::id(), heap::count().map(Into::into))];
+    let child =
+        daemon.vrrp.borrow().child.as_ref().map(|child| child.pid().as_raw().cast_unsigned());
+    all.extend(child.map(|pid| of("vrrp", pid, report.and_then(|report| report.heap))));
+    all
+}
+
+/// The child is not asked about what the kernel knows: it reads no files.
+fn of(process: &str, pid: u32, heap: Option<Heap>) -> ProcessMemory {
+    let kernel = Resident::of(pid);
+    ProcessMemory {
+        process: process.to_owned(),
+        pid,
+        heap,
+        resident: kernel.resident,
+        proportional: kernel.proportional,
+        anonymous: kernel.anonymous,
+        unknown: kernel.unknown,
+    }
+}

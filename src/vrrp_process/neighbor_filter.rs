@@ -1,0 +1,66 @@
+//! NeighborFilter about addresses that a successor takes over: the packet filter, if the kernel has one.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::netlink::neighbor_filter::Firewall;
+use crate::vrrp::{Engine, InstanceId};
+
+/// The socket to the packet filter. Without it a hand-over works all the same, but a late answer
+/// of ours may bring a client back to us for a moment.
+#[derive(Debug)]
+pub struct NeighborFilter {
+    firewall: Option<Firewall>,
+}
+
+impl NeighborFilter {
+    /// Without a packet filter.
+    pub const fn without() -> Self {
+        Self { firewall: None }
+    }
+
+    /// Opens the socket. The kernel deletes the table when the process ends, however it ends. The
+    /// second value is why there is no packet filter.
+    pub fn open() -> (Self, Option<io::Error>) {
+        match Firewall::open(&format!("steadfast_{}", std::process::id())) {
+            Ok(firewall) => (Self { firewall: Some(firewall) }, None),
+            Err(error) => (Self::without(), Some(error)),
+        }
+    }
+
+    /// Answers no ARP and no neighbour solicitation for the addresses of an instance, or does so
+    /// again.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set(&mut self, engine: &Engine, id: InstanceId, silent: bool) -> io::Result<()> {
+        let Some(firewall) = &mut self.firewall else { return Ok(()) };
+        let addresses: Vec<IpAddr> =
+            engine.objects(id).filter_map(|(_, object)| object.announced()).collect();
+        if silent {
+            firewall.mute(&addresses);
+        } else {
+            firewall.unmute(&addresses);
+        }
+        firewall.send()
+    }
+
+    /// Reads answers; gives what does not work, once each.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read(&mut self) -> io::Result<Vec<String>> {
+        let mut failures = Vec::new();
+        if let Some(firewall) = &mut self.firewall {
+            while firewall.read(&mut failures)? == crate::netlink::monitor::Left::More {}
+            firewall.send()?;
+        }
+        Ok(failures.iter().map(ToString::to_string).collect())
+    }
+
+    /// What to wait for, if there is anything.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.firewall.as_ref().map(AsFd::as_fd)
+    }
+}
