@@ -44,6 +44,25 @@ def now_ns():
     return time.clock_gettime_ns(time.CLOCK_REALTIME)
 
 
+def _network(process):
+    """Which network namespace a process is in; None where that may not be seen."""
+    try:
+        found = os.stat(f"/proc/{process}/ns/net")
+    except PermissionError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+# The networks of whoever started the bench and of the first process.
+OUTSIDE = {_network("self"), _network(1)}
+
+
+def refuse_outside():
+    """A router there would take the addresses of this machine: nothing is started in it."""
+    if _network("thread-self") in OUTSIDE:
+        raise Unusable("refused: a router would run in the network of this machine")
+
+
 class Namespace:
     """A network namespace without a name: it lives as long as its descriptor and processes."""
 
