@@ -233,7 +233,7 @@ fn only_root_chooses_the_program() {
     // The copy, since others may not reach the place of the program itself.
     command.args(["--reuid=65534", "--clear-groups", "--"]).arg(&next);
     command.args(["upgrade".as_ref(), next.as_os_str(), "--state-dir".as_ref()]).arg(state);
-    let output = command.output().unwrap();
+    let output = alone.router.host.net.output(&mut command).unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("only root may choose"), "{told}");
     let mut client = Client::connect(&socket);

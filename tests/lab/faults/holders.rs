@@ -14,6 +14,7 @@ use nix::unistd::gettid;
 use steadfast::netlink::cache::Cache;
 use steadfast::netlink::monitor::{self, Left, Monitor};
 
+use crate::harness::guard;
 use crate::harness::namespace::Namespace;
 
 /// How long the thread sleeps at most before it looks whether it is still wanted.
@@ -58,7 +59,7 @@ impl Holders {
             let id = gettid().to_string();
             let mut chrt = Command::new("chrt");
             chrt.args(["--fifo", "--pid", "10", &id]).stdout(Stdio::null()).stderr(Stdio::null());
-            let _ = chrt.status();
+            let _ = guard::tool(&mut chrt);
             while !stopped.load(Ordering::Relaxed) {
                 {
                     let mut all =

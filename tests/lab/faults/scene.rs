@@ -15,6 +15,7 @@ use steadfast::control::status::{Document, State, VerdictLevel, WarningKind};
 
 use crate::harness::capture::Capture;
 use crate::harness::config;
+use crate::harness::guard;
 use crate::harness::lan::{Host, Lan};
 use crate::harness::packet::Packet;
 use crate::harness::pair::{VIRTUAL, VIRTUAL_4};
@@ -425,7 +426,7 @@ fn unsent_replies() -> usize {
 /// Runs a program that has to succeed.
 #[track_caller]
 pub fn run(program: &str, words: &[&str]) {
-    let output = Command::new(program).args(words).output();
+    let output = guard::tool(Command::new(program).args(words));
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(
         output.status.success(),

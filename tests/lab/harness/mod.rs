@@ -2,6 +2,7 @@
 //!
 //! | module | for |
 //! |---|---|
+//! | [`guard`] | programs start only in a namespace that the tests made |
 //! | [`namespace`] | a network namespace without a name: it ends with the test, however that ends |
 //! | [`lan`] | a switch, and the hosts on it |
 //! | [`process`] | a program in a namespace; killed with the test, its stderr kept |
@@ -23,6 +24,7 @@
 
 pub mod capture;
 pub mod config;
+pub mod guard;
 pub mod inject;
 pub mod lan;
 pub mod namespace;

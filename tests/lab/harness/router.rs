@@ -172,7 +172,7 @@ impl Router {
     pub fn command(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program());
         command.args(arguments).arg("--state-dir").arg(self.state());
-        self.host.net.run(|| command.output()).expect("the program")
+        self.host.net.output(&mut command).expect("the program")
     }
 
     /// The same; it has to succeed. What it printed.

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::Patient;
+use crate::harness::guard;
 use crate::harness::process::is_alive;
 use crate::scene::{run, send};
 
@@ -84,7 +85,7 @@ impl Patient<'_> {
             );
             let mut command = Command::new("sh");
             command.args(["-c", &take]).stdout(Stdio::null()).stderr(Stdio::null());
-            command.status().expect("a shell");
+            guard::tool(&mut command).expect("a shell");
         }
         self.lift();
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::Patient;
+use crate::harness::guard;
 use crate::harness::router::program;
 use crate::harness::until;
 use crate::scene::send;
@@ -89,6 +90,7 @@ impl Patient<'_> {
         let mut command = Command::new(program());
         command.arg("upgrade").arg("--state-dir").arg(router.state()).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().expect("the program")
+        let net = &router.host.net;
+        net.run(|| guard::spawn(&mut command)).expect("the program")
     }
 }
