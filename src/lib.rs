@@ -73,6 +73,7 @@
 //! - **Input never panics.** Indexing, `unwrap` and their like are denied by lints outside tests.
 //! - **Units are in types.** There is no bare integer for a time, a priority or an identifier.
 
+pub mod child;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -25,8 +25,8 @@ use output::Output;
 
 use crate::config::suggest::nearest;
 use crate::config::values;
-use crate::supervisor::VRRP_COMMAND;
-use crate::supervisor::upgrade::CHECK_COMMAND;
+use crate::supervisor::upgrade_plan::CHECK_COMMAND;
+use crate::vrrp_process::COMMAND as VRRP_COMMAND;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

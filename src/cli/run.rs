@@ -157,7 +157,7 @@ fn take_over(output: &mut Output, number: i32) -> Exit {
         log: if former.syslog { Target::Syslog } else { Target::Stderr },
         level: former.level,
     };
-    run_supervisor(output, options, accepted, Origin::ExecState(Box::new(former)))
+    run_supervisor(output, options, accepted, Origin::Former(Box::new(former)))
 }
 
 /// In a process of its own; ours ends when that one works.

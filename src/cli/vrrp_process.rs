@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::memory_check;
 use super::output::Output;
-use crate::supervisor::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
+use crate::child::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
 use crate::system::inherited_fds::take;
 use crate::vrrp_process::{self, Inherited};
 

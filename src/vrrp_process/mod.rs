@@ -81,6 +81,9 @@ use crate::system::shared_memory::Region;
 use crate::system::timer::Timer;
 use crate::units::Family;
 
+/// The hidden command that makes this program a vrrp process.
+pub const COMMAND: &str = "vrrp-process";
+
 /// Octets of answers that may wait for the supervisor: the status of thousands of instances.
 const ANSWERS: usize = 32 * 1024 * 1024;
 

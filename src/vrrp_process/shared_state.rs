@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::control::shared_memory::{
-    Key, Process, SLOTS, Saved as Slot, SavedState, Shared, SlotId,
-};
+use crate::control::shared_memory::{Key, SLOTS, Saved as Slot, SavedState, Shared, SlotId};
 use crate::system::shared_memory::Region;
 use crate::units::Instant;
 use crate::vrrp::{Engine, InstanceId, State};
@@ -42,12 +40,17 @@ impl SharedState {
 
     /// One more turn: the supervisor sees that the process lives.
     pub fn count_turn(&self, now: Instant) {
-        self.shared.beat(Process::Vrrp, now);
+        self.shared.beat(now);
+    }
+
+    /// The loop turns again then, at the latest.
+    pub fn set_due(&self, at: Instant) {
+        self.shared.set_due(at);
     }
 
     /// The timer was late by so much.
     pub fn late(&self, by: Duration) {
-        self.shared.late(Process::Vrrp, by);
+        self.shared.late(by);
     }
 
     /// The kernel has no packet filter.
@@ -62,7 +65,7 @@ impl SharedState {
 
     /// How late it was at worst.
     pub fn worst_late(&self) -> Duration {
-        self.shared.worst_late(Process::Vrrp)
+        self.shared.worst_late()
     }
 
     /// Gives each instance its slot, and frees those of others, also of a former process. What was

@@ -42,6 +42,10 @@ const ANNOUNCEMENTS: usize = 32;
 const NOTICES: usize = 32;
 /// and while there are addresses to install or to announce: a log that falls behind harms nobody.
 const NOTICES_MEANWHILE: usize = 2;
+/// The loop turns so often even if nothing happens: the supervisor sees that the process works.
+const IDLE_PERIOD: Duration = Duration::from_millis(2_500);
+/// How often troubles that last are looked at again.
+const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(1);
 /// Adverts that leave in one call.
 const ADVERTS: usize = 256;
 
@@ -93,6 +97,8 @@ pub struct Shell {
     pub(super) timer: Rc<Timer>,
     /// When the timer is to ring.
     armed: Option<Instant>,
+    /// When troubles that last were looked at.
+    kept_house: Instant,
     pub(super) records: Records,
     pub(super) channel: SendQueue,
     pub(super) warnings: BTreeMap<InstanceId, Warnings>,
@@ -170,6 +176,7 @@ impl Shell {
             pace: ReceiveCoalescing::default(),
             timer: parts.timer,
             armed: None,
+            kept_house: clock::now(),
             records: parts.records,
             channel: parts.channel,
             warnings: BTreeMap::new(),
@@ -214,7 +221,8 @@ impl Shell {
     fn nothing_to_do(&mut self) -> bool {
         let now = clock::now();
         let due = self.kernel.next_deadline().is_some_and(|at| at <= now);
-        if due || self.end.is_some() || self.is_starting() || !self.engine.is_quiet(now) {
+        let untidy = now.since(self.kept_house) >= HOUSEKEEPING_PERIOD;
+        if due || untidy || self.end.is_some() || self.is_starting() || !self.engine.is_quiet(now) {
             return false;
         }
         self.saved.count_turn(now);
@@ -294,6 +302,10 @@ impl Shell {
         let try_again = self.wait_for_role(now);
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
+        if now.since(self.kept_house) >= HOUSEKEEPING_PERIOD {
+            self.kept_house = now;
+            self.housekeeping(now);
+        }
         self.asking = self.ask_kernel();
         let mut more = self.asking;
         more |= self.announce(more);
@@ -312,7 +324,10 @@ impl Shell {
     /// Sets the timer for what is due next.
     fn arm(&mut self, now: Instant, try_again: Option<Instant>) {
         let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline(), try_again];
-        self.armed = deadlines.into_iter().flatten().min();
+        let idle = now + IDLE_PERIOD;
+        let due = deadlines.into_iter().flatten().min().map_or(idle, |at| at.min(idle));
+        self.armed = Some(due);
+        self.saved.set_due(due);
         if let Err(error) = self.timer.set(self.armed, now) {
             self.fail(&format!("cannot set the timer: {error}"));
         }

@@ -42,7 +42,6 @@ impl Shell {
         match message {
             ToChild::Hello { number } => {
                 self.send(&FromChild::Hello { number });
-                self.housekeeping();
             }
             ToChild::Configuration { generation, base, body } => {
                 self.configure(generation, base, &body);
@@ -435,9 +434,8 @@ impl Shell {
         !self.reporting.is_empty()
     }
 
-    /// What has to be done now and then; the supervisor's hello is the clock.
-    fn housekeeping(&mut self) {
-        let now = clock::now();
+    /// What has to be done now and then.
+    pub(super) fn housekeeping(&mut self, now: Instant) {
         self.records.catch_up(now);
         for (id, warnings) in &mut self.warnings {
             warnings.refresh(&self.engine, *id, now);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast::control::shared_memory::{Saved, SavedState};
-use steadfast::supervisor::installed::{due, due_by, look, parse, stale, without};
+use steadfast::supervisor::vrrp::installed::{due, due_by, look, parse, stale, without};
 use steadfast::units::{Instant, Priority};
 use steadfast::vrrp::settings::Settings;
 use steadfast::vrrp_process::object_words;

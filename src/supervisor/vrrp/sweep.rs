@@ -10,7 +10,6 @@ use async_io::Async;
 use nix::net::if_::if_nametoindex;
 
 use super::installed::Held;
-use super::timeouts::within;
 use crate::net::VirtualAddress;
 use crate::netlink::address::Address;
 use crate::netlink::batch::{NotTaken, Outcome, Request};
@@ -18,12 +17,13 @@ use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
 use crate::netlink::route::Resolved;
+use crate::supervisor::timeouts::within;
 use crate::system::limits::raise_descriptors;
 use crate::vrrp::settings::Object;
 use crate::vrrp_process::object_words;
 
 /// How long the kernel may take.
-const LIMIT: Duration = Duration::from_secs(2);
+const KERNEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What became of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -56,7 +56,7 @@ pub async fn sweep(held: &[Held], source: Source) -> io::Result<Swept> {
     // Whatever somebody has set: this has to work. Should it fail, there are as many as there were.
     let _ = raise_descriptors();
     let slow = || io::Error::new(io::ErrorKind::TimedOut, "the kernel does not answer");
-    within(LIMIT, run(held, source)).await.ok_or_else(slow)?
+    within(KERNEL_TIMEOUT, run(held, source)).await.ok_or_else(slow)?
 }
 
 async fn run(held: &[Held], source: Source) -> io::Result<Swept> {

@@ -85,19 +85,6 @@ fn it_is_due_when_nobody_may_resume_any_more() {
 }
 
 #[test]
-fn an_advert_is_overdue_half_an_interval_late() {
-    let settings = settings(TWO);
-    let both = held(&settings);
-    let overdue = |saved: &[Saved]| overdue(&both, &slots(&settings, saved));
-    let (master, backup) = (slot(SavedState::Master, 7, 1), slot(SavedState::Backup, 3, 0));
-    assert_eq!(overdue(&[master, backup]), Some(at(8_500)));
-    assert_eq!(overdue(&[backup, Saved { handing_over: true, ..master }]), None);
-    let quick = Held { interval: Duration::from_millis(100), ..both[0].clone() };
-    let quick = super::overdue(&[quick], &slots(&settings, &[master, backup]));
-    assert_eq!(quick, Some(at(7_250)));
-}
-
-#[test]
 fn an_address_with_other_options_is_the_next_process_s() {
     let settings = |address: &str| {
         let text = format!(

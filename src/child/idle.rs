@@ -1,0 +1,3 @@
+//! x
+/// Its hidden command.
+pub const COMMAND: &str = "idle-process";
