@@ -4,6 +4,7 @@
 //! The codes are the same everywhere, see [`Exit`].
 
 mod check;
+mod child_process;
 mod client;
 mod events;
 mod log_level;
@@ -15,7 +16,6 @@ mod screen;
 mod status;
 mod switchover;
 mod upgrade;
-mod vrrp_process;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -26,7 +26,6 @@ use output::Output;
 use crate::config::suggest::nearest;
 use crate::config::values;
 use crate::supervisor::upgrade_plan::CHECK_COMMAND;
-use crate::vrrp_process::COMMAND as VRRP_COMMAND;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -183,8 +182,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn command(args: Vec<OsString>, output: &mut Output) -> ExitCode {
     // What the supervisor starts; of no use to a person, and so in no list.
-    if args.get(1).is_some_and(|word| word == VRRP_COMMAND) {
-        return vrrp_process::run(args.get(2..).unwrap_or_default(), output);
+    if let Some(role) = args.get(1).and_then(|word| child_process::role(word)) {
+        return child_process::run(role, args.get(2..).unwrap_or_default(), output);
     }
     let mut parser = Parser::from_iter(args);
     let exit = dispatch(&mut parser, output).unwrap_or_else(|wrong| {

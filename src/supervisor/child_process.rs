@@ -18,7 +18,7 @@ use super::exec_state::ExecProcess;
 use super::role::Role;
 use super::role_lock::RoleLock;
 use super::signals;
-use crate::child::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
+use crate::child::start::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
 use crate::system::inherited_fds::take;
 use crate::system::{heap, pidfd};
 

@@ -14,7 +14,7 @@ use super::instance::{Context, GroupRequest, Instance};
 use super::settings::{GroupSettings, InstanceSettings, Object, Track, Tracker};
 use super::timers::Timer;
 use super::tracking::{Source, TrackRef};
-use super::{Action, Cause, InstanceId, InterfaceId, ObjectId, State};
+use super::{Cause, InstanceId, InterfaceId, KernelRequest, ObjectId, State};
 use crate::units::{Family, Priority, Version};
 
 /// What the last configuration has changed.
@@ -209,12 +209,12 @@ impl Engine {
     /// The next object of an instance to remove. One that a reload gave to another instance, which
     /// has asked the kernel for it, is only struck off the books: a removal that comes later,
     /// because the kernel refused it or was slow, would take it from the new owner.
-    pub(super) fn next_removal(&mut self, id: InstanceId) -> Option<Action> {
+    pub(super) fn next_removal(&mut self, id: InstanceId) -> Option<KernelRequest> {
         let now = self.now;
         loop {
             let slot = self.get_mut(id)?.objects.next_removal()?;
             if !self.has_new_owner(id, slot) {
-                return Some(Action::Remove(ObjectId { instance: id, slot }));
+                return Some(KernelRequest::Remove(ObjectId { instance: id, slot }));
             }
             self.get_mut(id)?.objects.acknowledge(slot, false, true, now);
         }

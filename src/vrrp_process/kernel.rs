@@ -28,6 +28,9 @@ use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, InstanceId, KernelError, ObjectId};
 
+/// Slices of requests that what the monitor tells may wait for: some milliseconds.
+const MAX_UNREAD_SLICES: u8 = 16;
+
 /// What the engine asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Asked {
@@ -102,8 +105,6 @@ pub struct Done {
     pub present: bool,
     /// Whether it worked.
     pub result: Result<(), KernelError>,
-    /// The kernel's own words, if it has any beside the number.
-    pub words: Option<Box<str>>,
 }
 
 /// The two netlink sockets and what is known about the objects.
@@ -122,8 +123,6 @@ pub struct Kernel {
     /// The same of each next hop of a route.
     ways: BTreeMap<ObjectId, Vec<Option<LinkIndex>>>,
     opening: Ipv6Readiness,
-    /// Since an address opened, or was given up, nobody looked at what there is.
-    opened: bool,
     /// To be compared with the cache when that is possible.
     dirty: BTreeSet<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
@@ -136,16 +135,30 @@ pub struct Kernel {
     /// place.
     inherits: BTreeSet<ObjectId>,
     subnets: Subnets,
-    notes: Vec<Note>,
     /// Addresses that stay where they are as somebody else put them there.
     kept: BTreeSet<ObjectId>,
+    changes: Vec<Change>,
+    answers: Vec<Answer<Token>>,
+    news: News,
+    /// There are more requests to be sent.
+    asking: bool,
+    /// So many slices of requests were sent since what the monitor tells was read.
+    unread_slices: u8,
+}
+
+/// What nobody has asked for yet.
+#[derive(Debug, Default)]
+struct News {
+    /// An address opened, or was given up.
+    opened: bool,
     /// Addresses that were to be added and were there already.
     there: Vec<ObjectId>,
     /// Links that were deleted. One of the same number that comes later is another one.
     gone: BTreeSet<LinkIndex>,
-    changes: Vec<Change>,
-    answers: Vec<Answer<Token>>,
     done: Vec<Done>,
+    notes: Vec<Note>,
+    /// What the kernel said of refused requests beside an errno.
+    words: BTreeMap<ObjectId, Box<str>>,
 }
 
 impl Kernel {
@@ -165,20 +178,18 @@ impl Kernel {
             places: BTreeMap::new(),
             ways: BTreeMap::new(),
             opening: Ipv6Readiness::default(),
-            opened: false,
             dirty: BTreeSet::new(),
             unheard: BTreeSet::new(),
             lost: Vec::new(),
             went_along: BTreeSet::new(),
             inherits: BTreeSet::new(),
             subnets: Subnets::default(),
-            notes: Vec::new(),
             kept: BTreeSet::new(),
-            there: Vec::new(),
-            gone: BTreeSet::new(),
             changes: Vec::new(),
             answers: Vec::new(),
-            done: Vec::new(),
+            news: News::default(),
+            asking: false,
+            unread_slices: 0,
         })
     }
 
@@ -383,7 +394,10 @@ impl Kernel {
     fn finish(&mut self, asked: Asked, result: Result<(), Errno>, words: Option<Box<str>>) {
         let result = result.map_err(|errno| KernelError(errno as i32));
         let Asked { object, present, .. } = asked;
-        self.done.push(Done { object, present, result, words });
+        if let Some(words) = words {
+            self.news.words.insert(object, words);
+        }
+        self.news.done.push(Done { object, present, result });
     }
 
     /// Sends one batch of what was asked, and reads the answers.
@@ -395,7 +409,7 @@ impl Kernel {
             return Ok(Left::Nothing);
         }
         let now = clock::now();
-        self.opened |= self.subnets.take_due(now);
+        self.news.opened |= self.subnets.take_due(now);
         self.ask_whether_open(now);
         let mut left = self.commands.send()?;
         self.commands.read(&mut self.answers)?;
@@ -427,7 +441,7 @@ impl Kernel {
 
     /// The links that were deleted since this was asked last.
     pub fn take_gone(&mut self) -> BTreeSet<LinkIndex> {
-        std::mem::take(&mut self.gone)
+        std::mem::take(&mut self.news.gone)
     }
 
     /// When [`Kernel::send`] has to be called again, if nothing else happens before.
@@ -438,23 +452,46 @@ impl Kernel {
     /// Whether the monitor has to be read, as events about an address did not count while it was
     /// not open.
     pub fn take_opened(&mut self) -> bool {
-        std::mem::take(&mut self.opened)
+        std::mem::take(&mut self.news.opened)
     }
 
     /// The answers that came, to be handed to the engine.
     pub fn take_done(&mut self) -> Vec<Done> {
-        std::mem::take(&mut self.done)
+        std::mem::take(&mut self.news.done)
+    }
+
+    /// What the kernel said beside the errno when it refused an object.
+    pub fn take_words(&mut self, object: ObjectId) -> Option<Box<str>> {
+        self.news.words.remove(&object)
+    }
+
+    /// Forgets what is of instances that are gone.
+    pub fn retain(&mut self, exists: impl Fn(InstanceId) -> bool) {
+        self.news.words.retain(|object, _| exists(object.instance));
+    }
+
+    /// Whether there are more requests to be sent.
+    pub const fn set_asking(&mut self, asking: bool) {
+        self.asking = asking;
+    }
+
+    /// Whether what the monitor tells may wait for requests that matter more: most of it is what
+    /// became of them.
+    pub const fn may_wait(&mut self) -> bool {
+        let may = self.asking && self.unread_slices < MAX_UNREAD_SLICES;
+        self.unread_slices = if may { self.unread_slices + 1 } else { 0 };
+        may
     }
 
     /// The addresses that the kernel had already when they were to be added, since this was asked
     /// last.
     pub fn take_there(&mut self) -> Vec<ObjectId> {
-        std::mem::take(&mut self.there)
+        std::mem::take(&mut self.news.there)
     }
 
     /// What there is to say, since this was asked last.
     pub fn take_notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes)
+        std::mem::take(&mut self.news.notes)
     }
 
     /// Reads what the monitor has; adds the names of the links that changed.
@@ -469,7 +506,7 @@ impl Kernel {
                 What::Link { before, after } => {
                     match (&before, &after) {
                         (Some(before), None) => {
-                            self.gone.insert(before.index);
+                            self.news.gone.insert(before.index);
                             self.subnets.forget(before.index);
                         }
                         // What was put on it is still there, and now nobody wants it.

@@ -1,4 +1,4 @@
-//! What the next process has to know, in the memory that the supervisor keeps (DESIGN 3).
+//! What the next process has to know, in the memory that the supervisor keeps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -38,19 +38,9 @@ impl SharedState {
         self.shared.memory().as_fd()
     }
 
-    /// One more turn: the supervisor sees that the process lives.
-    pub fn count_turn(&self, now: Instant) {
-        self.shared.beat(now);
-    }
-
-    /// The loop turns again then, at the latest.
-    pub fn set_due(&self, at: Instant) {
-        self.shared.set_due(at);
-    }
-
-    /// The timer was late by so much.
-    pub fn late(&self, by: Duration) {
-        self.shared.late(by);
+    /// The memory itself, for the counter of the loop.
+    pub const fn shared(&self) -> &Shared<Region> {
+        &self.shared
     }
 
     /// The kernel has no packet filter.
@@ -61,11 +51,6 @@ impl SharedState {
     /// Whether a process before this one found no packet filter.
     pub fn is_unfiltered(&self) -> bool {
         self.shared.is_unfiltered()
-    }
-
-    /// How late it was at worst.
-    pub fn worst_late(&self) -> Duration {
-        self.shared.worst_late()
     }
 
     /// Gives each instance its slot, and frees those of others, also of a former process. What was

@@ -166,7 +166,7 @@ fn another_layout_is_refused() {
     let error = Shared::open(other).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the shared memory has layout 53460003, this program knows 53460002: both processes have \
+        "the shared memory has layout 53460004, this program knows 53460003: both processes have \
          to be of one version"
     );
     let mut short = memory();

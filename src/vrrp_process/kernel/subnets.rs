@@ -173,7 +173,7 @@ impl Kernel {
              removed, the kernel may delete other addresses of its subnet: sysctl \
              net.ipv4.conf.{name}.promote_secondaries=1"
         );
-        self.notes.push(Note { object, text, lasts: true });
+        self.news.notes.push(Note { object, text, lasts: true });
     }
 
     /// A removal of ours has cost an address that is of no object. A late word about one that was
@@ -190,7 +190,7 @@ impl Kernel {
             lost.address, lost.prefix_len
         );
         let object = known.object;
-        self.notes.push(Note { object, text, lasts: true });
+        self.news.notes.push(Note { object, text, lasts: true });
     }
 
     /// Puts virtual addresses behind the router's own ones of their subnets.

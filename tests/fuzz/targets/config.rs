@@ -9,7 +9,7 @@ use steadfast::config::{parse, source, tree};
 use steadfast::units::Instant;
 use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::Settings;
-use steadfast::vrrp::{Action, Engine, Event, InterfaceState};
+use steadfast::vrrp::{Action, Announcement, Engine, Event, InterfaceState, KernelRequest, Urgent};
 
 use super::netlink;
 
@@ -134,19 +134,18 @@ fn work(engine: &mut Engine, now: Instant) {
     for _ in 0..ACTIONS {
         let Some(action) = engine.poll_action() else { return };
         let answer = match action {
-            Action::Install(object) => Some((object, true)),
-            Action::Remove(object) => Some((object, false)),
-            Action::SendAdvert { interval, .. } => {
+            Action::Kernel(KernelRequest::Install(object)) => Some((object, true)),
+            Action::Kernel(KernelRequest::Remove(object)) => Some((object, false)),
+            Action::Urgent(Urgent::SendAdvert { interval, .. }) => {
                 assert!(interval.0 > 0);
                 None
             }
-            Action::DrainSockets
-            | Action::Mute(_)
-            | Action::Unmute(_)
-            | Action::Announce(_)
-            | Action::Probe(_)
-            | Action::Notice(_)
-            | Action::Stopped => None,
+            Action::Urgent(Urgent::DrainSockets)
+            | Action::Kernel(KernelRequest::Mute(_))
+            | Action::Kernel(KernelRequest::Unmute(_))
+            | Action::Announcement(Announcement::Announce(_))
+            | Action::Announcement(Announcement::Probe(_))
+            | Action::Report(_) => None,
         };
         if let Some((object, present)) = answer {
             engine.handle(Event::Acknowledged { object, present, result: Ok(()) }, now);
