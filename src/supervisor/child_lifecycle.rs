@@ -56,7 +56,7 @@ pub async fn keep(child: Rc<Supervised>, first: impl Fn(Result<(), String>)) {
             keep_needed(&child, &first).await;
         } else {
             first(Ok(()));
-            or(child.common.stopping.begun.wait(), child.needed.notified()).await;
+            or(child.common.stopping.begun.wait(), child.reloaded.notified()).await;
         }
     }
 }
@@ -278,7 +278,7 @@ async fn attend(
             // From now on it is looked at in another way.
             child.common.look.notify();
             scheduling::settle(child, link, process.pid()).await;
-            pending().await
+            scheduling::watch(child, process.pid()).await
         };
         or(settle, keep_account(child, link)).await
     });
@@ -349,7 +349,13 @@ async fn keep_account(child: &Supervised, link: &Link) -> io::Result<()> {
         // With thousands of instances that takes some milliseconds, and thousands of changes of
         // state come one by one: most of the time is for others.
         let pause = clock::now().since(began) * ACCOUNT_PAUSE_FACTOR;
-        child.account.notified().await;
+        let retry = async {
+            match child.holdings.retry_at() {
+                Some(at) => drop(Timer::after(at.since(clock::now())).await),
+                None => pending().await,
+            }
+        };
+        or(child.account.notified(), retry).await;
         Timer::after(pause).await;
     }
 }

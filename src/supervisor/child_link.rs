@@ -194,9 +194,9 @@ impl Link {
         Ok(Answer { link: self, ticket, answer })
     }
 
-    /// Looks whether it works, and asks it when its loop stands still. When to look again; `None`:
-    /// it is given up. `holds`: it holds something.
-    pub fn look(&self, now: Instant, seen: Loop, period: Duration, holds: bool) -> Option<Instant> {
+    /// Looks whether it works, and asks it when its loop stands still. `None`: nothing is said any
+    /// more. `holds`: it holds something.
+    pub fn look(&self, now: Instant, seen: Loop, period: Duration, holds: bool) -> Option<Look> {
         let is_settled =
             self.applied.get().is_some() && self.waiting_for_applied.borrow().is_empty();
         let work = match (is_settled, holds) {
@@ -207,23 +207,18 @@ impl Link {
         let mut liveness = self.liveness.get();
         let look = liveness.look(now, seen, period, work);
         match look {
+            Look::Works(_) | Look::Again(_) => {}
             // It would not be asked, and so never answer.
             Look::Ask(..) if self.quiet.get() => return None,
-            Look::Again(_) | Look::Ask(..) | Look::Hung(_) => self.liveness.set(liveness),
-        }
-        match look {
-            Look::Again(at) => Some(at),
-            Look::Ask(number, at) => {
-                // A question that does not fit in the queue stays without an answer.
-                let _ = self.say(ToChild::Hello { number });
-                Some(at)
-            }
+            // A question that does not fit in the queue stays without an answer.
+            Look::Ask(number, _) => drop(self.say(ToChild::Hello { number })),
             Look::Hung(silent) => {
                 self.hung.set(Some(silent));
                 self.given_up.happen();
-                None
             }
         }
+        self.liveness.set(liveness);
+        Some(look)
     }
 
     /// The last configuration that it has taken over.

@@ -69,7 +69,9 @@ pub struct Loop {
 /// What follows from a look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Look {
-    /// Look again then.
+    /// Its loop turns: look again when that is overdue for so long.
+    Works(Duration),
+    /// It owes an answer, or has just given one: look again then.
     Again(Instant),
     /// Ask it, with this number, and look again then.
     Ask(u32, Instant),
@@ -105,7 +107,7 @@ impl Liveness {
         let look = self.decide(now, seen, limits, work, away);
         self.planned = match look {
             Look::Again(at) | Look::Ask(_, at) => Some(at),
-            Look::Hung(_) => None,
+            Look::Works(_) | Look::Hung(_) => None,
         };
         look
     }
@@ -125,14 +127,13 @@ impl Liveness {
             };
         }
         let has_turned = self.question.take().is_some();
-        let ask_at = match work {
-            // It has just answered, and its loop is busy with the configuration.
-            Work::Configuring if has_turned => now + limits.answer,
-            Work::Configuring => now,
-            Work::Holding | Work::Waiting => seen.due + limits.overdue,
-        };
-        if ask_at > now {
-            return Look::Again(ask_at);
+        match work {
+            // Its loop has just turned, and is busy with the configuration.
+            Work::Configuring if has_turned => return Look::Again(now + limits.answer),
+            Work::Holding | Work::Waiting if seen.due + limits.overdue > now => {
+                return Look::Works(limits.overdue);
+            }
+            Work::Configuring | Work::Holding | Work::Waiting => {}
         }
         self.number = self.number.wrapping_add(1);
         self.question = Some(Question { since: now, turns: seen.turns, limit: limits.answer });
@@ -180,7 +181,7 @@ mod tests {
             let now = second * 1_000;
             let (turns, due) = (u32::try_from(second).unwrap(), now + 650);
             let look = child.look(at(now), seen(turns, due), PERIOD, Work::Holding);
-            assert_eq!(look, Look::Again(at(now + 1_000)), "in time for the next one");
+            assert_eq!(look, Look::Works(Duration::from_millis(350)), "until it is overdue");
         }
     }
 
@@ -188,7 +189,7 @@ mod tests {
     fn a_holder_whose_loop_is_overdue_by_half_an_interval_is_hung() {
         let mut child = Liveness::default();
         let mut look = |now| child.look(at(now), seen(7, 1_000), PERIOD, Work::Holding);
-        assert_eq!(look(100), Look::Again(at(1_350)));
+        assert_eq!(look(100), Look::Works(Duration::from_millis(350)));
         assert_eq!(look(1_350), Look::Ask(1, at(1_500)));
         assert_eq!(look(1_400), Look::Again(at(1_500)));
         assert_eq!(look(1_500), Look::Hung(Duration::from_millis(150)));
@@ -210,7 +211,7 @@ mod tests {
             Look::Ask(2, at(2_300))
         );
         let turned = child.look(at(2_300), seen(8, 2_200), PERIOD, Work::Holding);
-        assert_eq!(turned, Look::Again(at(2_550)));
+        assert_eq!(turned, Look::Works(Duration::from_millis(350)));
     }
 
     #[test]
@@ -248,6 +249,6 @@ mod tests {
         assert_eq!(look(&mut child, 10_005, 3), Look::Ask(2, at(20_005)));
         // It has taken it in and holds something.
         let look = hurried.look(at(6), seen(3, 1_000), PERIOD, Work::Holding);
-        assert_eq!(look, Look::Again(at(1_350)));
+        assert_eq!(look, Look::Works(Duration::from_millis(350)));
     }
 }

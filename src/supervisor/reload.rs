@@ -98,7 +98,7 @@ async fn put_in_effect(
     drop(before);
     let mut troubles = Vec::new();
     for (child, told) in told {
-        child.needed.notify();
+        child.reloaded.notify();
         let name = child.role.name;
         match told {
             Told::Nothing => {}

@@ -1,6 +1,7 @@
 //! What the supervisor's part of a role works with.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::in_effect::InEffect;
 use super::log::Log;
@@ -18,7 +19,7 @@ pub struct RoleContext {
     /// The configuration in effect.
     pub configuration: Rc<InEffect>,
     /// The memory that the process of the role shares with the supervisor.
-    pub memory: Rc<Region>,
+    pub memory: Arc<Region>,
 }
 
 impl RoleContext {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
+use smol::Timer;
 
 use super::child_link::Link;
 use super::role::Role;
@@ -37,6 +38,8 @@ const FIRST_ABSENCE: Duration = Duration::from_secs(10);
 const MAX_DOUBLINGS: u32 = 6;
 /// When it is forgotten that a process has left real time.
 const FORGET_TIME: Duration = Duration::from_secs(600);
+/// How often it is looked whether processes are still in real time.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
 /// How long a child may take for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -233,8 +236,21 @@ async fn lock_memory(role: &Role, link: &Link, lock: bool) -> Option<String> {
     ))
 }
 
-/// Looks whether the processes are still in real time: `SIGXCPU` takes them out of it.
-pub fn watch(child: &Supervised, pid: Pid) {
+/// Looks again and again whether the processes are still in real time: `SIGXCPU` takes them out of
+/// it. Never ends.
+pub async fn watch<T>(child: &Supervised, pid: Pid) -> T {
+    loop {
+        let is_real_time = wanted(child).realtime.is_some();
+        match is_real_time {
+            true => drop(Timer::after(LOOK_PERIOD).await),
+            // A reload may change that.
+            false => child.reloaded.notified().await,
+        }
+        look(child, pid);
+    }
+}
+
+fn look(child: &Supervised, pid: Pid) {
     let Scheduling { child: of_child, own, .. } = &mut *child.scheduling.borrow_mut();
     if of_child.priority.is_none() && own.priority.is_none() {
         return;

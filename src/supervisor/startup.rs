@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::child_process::{Child, InheritedFds};
 use super::configuration::Accepted;
@@ -102,7 +103,7 @@ impl Base {
                 log: Rc::clone(&log),
                 dir: Rc::clone(&dir),
                 configuration: Rc::clone(&configuration),
-                memory: Rc::new(memory(role.name)?),
+                memory: Arc::new(memory(role.name)?),
             };
             children.push(Rc::new(Supervised::new(role, context, common.clone())));
         }

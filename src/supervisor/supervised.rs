@@ -54,8 +54,8 @@ pub struct Supervised {
     pub former: RefCell<Option<Child>>,
     /// Notified when what is in the kernel may have changed.
     pub account: Notify,
-    /// Notified when the role may be needed now.
-    pub needed: Notify,
+    /// Notified when another configuration is in effect.
+    pub reloaded: Notify,
     period: Cell<Option<(u32, Duration)>>,
     running: RefCell<Running>,
     history: RefCell<History>,
@@ -94,7 +94,7 @@ impl Supervised {
             scheduling: RefCell::default(),
             former: RefCell::default(),
             account: Notify::new(),
-            needed: Notify::new(),
+            reloaded: Notify::new(),
             period: Cell::new(None),
             running: RefCell::default(),
             history: RefCell::default(),

@@ -1,6 +1,5 @@
 //! What the process of a role leaves in the kernel when it is gone, and who sees to it meanwhile.
 
-use std::future::pending;
 use std::time::Duration;
 
 use nix::unistd::Pid;
@@ -75,10 +74,14 @@ impl Holdings {
         of!(self, held => held.update(), {});
     }
 
-    /// Whether the process has changed what it holds since [`Holdings::update`], or something that
-    /// could not be removed is due again.
-    pub fn is_outdated(&self, now: Instant) -> bool {
-        of!(self, held => held.is_outdated(now), false)
+    /// Whether the process has changed what it holds since [`Holdings::update`].
+    pub fn is_outdated(&self) -> bool {
+        of!(self, held => held.is_outdated(), false)
+    }
+
+    /// When what could not be removed is due again.
+    pub fn retry_at(&self) -> Option<Instant> {
+        of!(self, held => held.retry_at(), None)
     }
 
     /// Tries again what could not be removed.
@@ -88,7 +91,7 @@ impl Holdings {
 
     /// Removes what nobody resumes in time; never ends.
     pub async fn remove_when_due(&self) {
-        of!(self, held => held.remove_when_due().await, pending().await)
+        of!(self, held => held.remove_when_due().await, std::future::pending().await)
     }
 
     /// Removes everything, at the end.

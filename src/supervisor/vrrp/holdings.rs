@@ -113,11 +113,14 @@ impl Holdings {
         self.applied.set(generation);
     }
 
-    /// Whether the process has changed something since the last look, or what could not be removed
-    /// is due.
-    pub fn is_outdated(&self, now: Instant) -> bool {
-        let changes = self.shared().map_or(0, |shared| shared.changes());
-        changes != self.seen.get() || self.remainder.borrow().is_due(now)
+    /// Whether the process has changed something since the last look.
+    pub fn is_outdated(&self) -> bool {
+        self.shared().is_some_and(|shared| shared.changes() != self.seen.get())
+    }
+
+    /// When what could not be removed is due again.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.remainder.borrow().at()
     }
 
     /// Looks, and writes the file when something is different. Not before a process of this daemon

@@ -56,9 +56,9 @@ impl Remainder {
         &self.held
     }
 
-    /// Whether it is time to try it again.
-    pub fn is_due(&self, now: Instant) -> bool {
-        self.at.is_some_and(|at| at <= now)
+    /// When it is tried again.
+    pub const fn at(&self) -> Option<Instant> {
+        self.at
     }
 
     fn add(&mut self, held: Vec<Held>, now: Instant) {
