@@ -14,6 +14,7 @@ mod reload;
 mod run;
 mod screen;
 mod status;
+mod stop;
 mod switchover;
 mod upgrade;
 
@@ -74,6 +75,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "switchover", help: switchover::HELP, run: switchover::run },
     Command { name: "release", help: switchover::RELEASE_HELP, run: switchover::release },
     Command { name: "reload", help: reload::HELP, run: reload::run },
+    Command { name: "stop", help: stop::HELP, run: stop::run },
     Command { name: "upgrade", help: upgrade::HELP, run: upgrade::run },
     Command { name: "log-level", help: log_level::HELP, run: log_level::run },
     Command { name: "check", help: check::HELP, run: check::run },
@@ -91,6 +93,7 @@ Commands:
   switchover   hand an instance over to another router
   release      let an instance take part again after a switchover
   reload       read the configuration again
+  stop         hand the addresses over and end
   upgrade      let another version take the place of the running one
   log-level    show or set how much is logged
   check        look for mistakes in a configuration

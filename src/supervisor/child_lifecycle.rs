@@ -51,12 +51,13 @@ enum Over {
 /// Keeps a process of the role running as long as the configuration needs one, until the daemon
 /// stops. `first` hears how the first start went.
 pub async fn keep(child: Rc<Supervised>, first: impl Fn(Result<(), String>)) {
-    while !child.is_stopping() {
+    while !child.is_stopping() && !child.leaves.has_happened() {
         if child.is_needed() || child.former.borrow().is_some() {
             keep_needed(&child, &first).await;
         } else {
             first(Ok(()));
-            or(child.common.stopping.begun.wait(), child.reloaded.notified()).await;
+            let ends = or(child.common.stopping.begun.wait(), child.leaves.wait());
+            or(ends, child.reloaded.notified()).await;
         }
     }
 }
@@ -79,8 +80,9 @@ async fn keep_needed(child: &Supervised, first: &impl Fn(Result<(), String>)) {
         let standing = child.holdings.stand_back().filter(|_| hand_over);
         (crash.ends, crash.handed_over) = (ends, standing.is_some());
         stand_back = standing.is_some();
-        let has_stopped = child.forget_process().is_some_and(|link| link.has_stopped());
-        if has_stopped {
+        let link = child.forget_process();
+        let has_stopped = link.is_some_and(|link| link.has_stopped() || link.has_left());
+        if has_stopped || child.leaves.has_happened() {
             child.context.note(Level::Info, crash.end);
             return;
         }

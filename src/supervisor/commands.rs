@@ -29,6 +29,7 @@ pub async fn answer(daemon: &Daemon, request: Request, is_root: bool) -> Option<
             command(daemon, instance, |ticket, instance| ToChild::Release { ticket, instance })
                 .await,
         ),
+        Request::Stop { now } => words(stop(daemon, now, is_root)),
         Request::Upgrade { program } => words(upgrade(daemon, program, is_root).await),
         Request::Events {} => return None,
         Request::LogLevel { level } => {
@@ -65,6 +66,21 @@ fn set_log_level(daemon: &Daemon, level: Level) {
         // A child that takes no messages hears of it when it is started again.
         child.say(ToChild::LogLevel(daemon.log.level_of_children()));
     }
+}
+
+/// Begins the end of the daemon, or hurries it.
+fn stop(daemon: &Daemon, now: bool, is_root: bool) -> Result<String, String> {
+    if !is_root {
+        return Err("only root may stop the daemon".to_owned());
+    }
+    if now {
+        daemon.stop_now.notify();
+    }
+    if daemon.is_stopping() {
+        return Ok("it stops already".to_owned());
+    }
+    daemon.stop_asked.notify();
+    Ok("it stops".to_owned())
 }
 
 /// Finds out whether a program could take over, and lets it.

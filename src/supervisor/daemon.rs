@@ -44,6 +44,10 @@ pub struct Daemon {
     pub upgrade: RefCell<Option<Plan>>,
     /// Notified when there is one.
     pub upgrade_asked: Notify,
+    /// Notified when a client asks for the end,
+    pub stop_asked: Notify,
+    /// and when that is not to wait for anybody.
+    pub stop_now: Notify,
     /// The program that this one took the place of: its version, and when.
     pub upgraded: Option<(String, Instant)>,
     /// The service manager.

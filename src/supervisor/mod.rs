@@ -262,16 +262,14 @@ async fn work(
             daemon.upgrade.borrow_mut().take()
         };
         let signal = async {
-            attend_signals(daemon, executor, &signals).await;
+            or(attend_signals(daemon, executor, &signals), daemon.stop_asked.notified()).await;
             None
         };
         plan = or(signal, upgrade).await;
     }
     match &plan {
         Some(plan) if shutdown::make_room(daemon, plan).await => {
-            for keeper in keepers {
-                keeper.cancel().await;
-            }
+            shutdown::leave(daemon, keepers).await;
         }
         Some(_) | None => shutdown::stop(daemon, keepers, &signals, plan.is_some()).await,
     }

@@ -18,7 +18,6 @@ const STOP_MARGIN: Duration = Duration::from_secs(2);
 const KILL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Before another program goes on: whether the children that survive this can stay until it does.
-/// The others end, and leave everything as it is.
 pub async fn make_room(daemon: &Daemon, plan: &Plan) -> bool {
     let (program, version) = (plan.program.display(), &plan.version);
     daemon.note(Level::Notice, format!("{program} (steadfast {version}) takes over"));
@@ -39,95 +38,98 @@ pub async fn make_room(daemon: &Daemon, plan: &Plan) -> bool {
             return false;
         }
     }
-    for child in daemon.children.iter().filter(|child| !child.role.survives_upgrade) {
-        let Some(process) = child.take_child() else { continue };
-        child.say(ToChild::Leave);
-        if within(KILL_TIMEOUT, process.ended()).await.is_none() {
-            process.kill();
-        }
-    }
     true
 }
 
-/// Lets the children hand over and end. After a second signal nobody waits for them: they hand over
-/// and end by themselves, since their connection does. One that takes longer than its protocol is
-/// killed.
+/// Lets the processes end that do not survive an upgrade; they leave everything as it is. The others
+/// are left to the next program.
+pub async fn leave(daemon: &Daemon, keepers: Vec<smol::Task<()>>) {
+    let all = daemon.children.iter().zip(keepers);
+    let (stay, leave): (Vec<_>, Vec<_>) = all.partition(|(child, _)| child.role.survives_upgrade);
+    for (child, keeper) in leave {
+        child.leaves.happen();
+        child.say(ToChild::Leave);
+        let mut keeper = std::pin::pin!(keeper);
+        if within(KILL_TIMEOUT, keeper.as_mut()).await.is_none()
+            && let Some(link) = child.link()
+        {
+            link.condemn();
+            keeper.await;
+        }
+    }
+    // Last, since nobody watches them from here on.
+    for (_, keeper) in stay {
+        keeper.cancel().await;
+    }
+}
+
+/// Lets the children hand over and end. A second signal, or `stop --now`, gives up at once what
+/// nobody has taken over yet. A child that takes longer than its protocol is killed.
 pub async fn stop(
     daemon: &Rc<Daemon>,
     keepers: Vec<smol::Task<()>>,
     signals: &Signals,
     goes_on: bool,
 ) {
-    daemon.note(Level::Notice, "stopping: addresses are handed over");
+    let stop_time = {
+        let model = daemon.configuration.model();
+        let times = daemon.children.iter().map(|child| (child.role.stop_time)(&model));
+        times.max().unwrap_or_default()
+    };
+    let text = format!(
+        "stopping: addresses are handed over, and stay until another router has them, {:.1} s at \
+         most; a second signal or \"steadfast stop --now\" gives them up at once",
+        stop_time.as_secs_f64()
+    );
+    daemon.note(Level::Notice, text);
     daemon.common.stopping.begun.happen();
-    let longest =
-        daemon.children.iter().map(|child| (child.role.stop_time)(&daemon.configuration.model()));
-    let limit = patience(longest.max().unwrap_or_default() + STOP_MARGIN);
+    let limit = patience(stop_time + STOP_MARGIN);
     if !goes_on {
         daemon.sd_notify.stopping(&daemon.log, limit + KILL_TIMEOUT + STOP_MARGIN);
     }
-    let running = || daemon.children.iter().filter_map(|child| child.link());
-    let told = running().fold(true, |told, link| told & link.say(ToChild::Stop).is_ok());
+    let told = say(daemon, &ToChild::Stop);
     let mut all = std::pin::pin!(async {
         for keeper in keepers {
             keeper.await;
         }
     });
-    let ended = async {
-        all.as_mut().await;
-        None
+    let hurried = async {
+        let hurry = or(second_signal(signals), daemon.stop_now.notified());
+        hurry.await;
+        daemon.note(Level::Warning, "stopping at once: what nobody has taken over is given up");
+        say(daemon, &ToChild::StopNow);
+        std::future::pending().await
     };
-    let hurry = async {
-        loop {
-            match signals.next().await {
-                Ok(Asked::Stop) => return Some(Cut::Hurry),
-                Ok(Asked::Reload | Asked::Dump | Asked::Statistics) => {}
-                Err(_) => std::future::pending().await,
+    let ended = told && within(limit, or(all.as_mut(), hurried)).await.is_some();
+    if !ended {
+        daemon.common.stopping.in_a_hurry.set(true);
+        for child in &daemon.children {
+            if let Some(link) = child.link() {
+                let text = format!("the {} process took too long to hand over", child.role.name);
+                daemon.note(Level::Error, text);
+                link.condemn();
             }
         }
-    };
-    let cut = match told {
-        true => within(limit, or(ended, hurry)).await.unwrap_or(Some(Cut::Late)),
-        false => Some(Cut::Late),
-    };
-    match cut {
-        None => {}
-        Some(Cut::Hurry) => {
-            let names: Vec<&str> = daemon
-                .children
-                .iter()
-                .filter(|child| child.link().is_some())
-                .map(|child| child.role.name)
-                .collect();
-            let names = names.join(", the ");
-            daemon.note(
-                Level::Warning,
-                format!("stopping at once: the {names} process ends by itself"),
-            );
-        }
-        Some(Cut::Late) => {
-            daemon.common.stopping.in_a_hurry.set(true);
-            for child in &daemon.children {
-                if let Some(link) = child.link() {
-                    let text =
-                        format!("the {} process took too long to hand over", child.role.name);
-                    daemon.note(Level::Error, text);
-                    link.condemn();
-                }
-            }
-            within(KILL_TIMEOUT, all).await;
-        }
+        within(KILL_TIMEOUT, all).await;
     }
     if !goes_on {
         daemon.note(Level::Notice, "stopped");
     }
 }
 
-/// Why the end is not waited for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Cut {
-    /// A second signal.
-    Hurry,
-    /// A child takes too long.
-    Late,
+/// Tells all children; whether they take it.
+fn say(daemon: &Daemon, message: &ToChild) -> bool {
+    let running = daemon.children.iter().filter_map(|child| child.link());
+    running.fold(true, |told, link| told & link.say(message.clone()).is_ok())
+}
+
+/// Waits for another signal that asks for the end.
+async fn second_signal(signals: &Signals) {
+    loop {
+        match signals.next().await {
+            Ok(Asked::Stop) => return,
+            Ok(Asked::Reload | Asked::Dump | Asked::Statistics) => {}
+            Err(_) => std::future::pending().await,
+        }
+    }
 }

@@ -120,6 +120,8 @@ impl Base {
             broker: StatusBroker::new(),
             upgrade: None.into(),
             upgrade_asked: Notify::new(),
+            stop_asked: Notify::new(),
+            stop_now: Notify::new(),
             upgraded: None,
             sd_notify: SdNotify::from_environment(),
             watchdog: WatchdogDevice::new(),

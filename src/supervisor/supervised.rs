@@ -52,6 +52,8 @@ pub struct Supervised {
     pub scheduling: RefCell<Scheduling>,
     /// The process of the program before this one.
     pub former: RefCell<Option<Child>>,
+    /// Happens when its process ends for another program, and no other one is started.
+    pub leaves: Once,
     /// Notified when what is in the kernel may have changed.
     pub account: Notify,
     /// Notified when another configuration is in effect.
@@ -93,6 +95,7 @@ impl Supervised {
             common,
             scheduling: RefCell::default(),
             former: RefCell::default(),
+            leaves: Once::new(),
             account: Notify::new(),
             reloaded: Notify::new(),
             period: Cell::new(None),

@@ -69,8 +69,8 @@ pub static ROLES: &[Role] = &[
     IDLE,
 ];
 
-/// A role that does nothing, for the tests of the supervisor: it is needed when `router_id` is what
-/// `STEADFAST_IDLE_ROLE` says.
+/// A role that does nothing, for the tests of the supervisor: it is needed when `hello_interval` is
+/// as many milliseconds as `STEADFAST_IDLE_ROLE` says.
 #[cfg(debug_assertions)]
 const IDLE: Role = Role {
     name: "idle",
@@ -78,9 +78,10 @@ const IDLE: Role = Role {
     lock: "idle.lock",
     is_needed: |model| {
         let wanted = std::env::var("STEADFAST_IDLE_ROLE").ok();
-        wanted.is_some_and(|wanted| model.global.router_id.as_deref() == Some(&*wanted))
+        let interval = model.global.hello_interval.map(|interval| interval.as_millis().to_string());
+        wanted.is_some() && interval == wanted
     },
-    part: |_, model| postcard::to_allocvec(&model.global.router_id),
+    part: |_, model| postcard::to_allocvec(&model.global.hello_interval),
     options: |model| &model.global.checker_process,
     options_prefix: "checker_",
     leads_supervisor: false,
