@@ -81,6 +81,7 @@ pub mod config;
 pub mod control;
 pub mod net;
 pub mod netlink;
+pub mod sorted;
 pub mod supervisor;
 pub mod system;
 pub mod units;

@@ -1,12 +1,12 @@
 //! The loop of a child: it waits for all descriptors at once, and lets the child work.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use crate::sorted::Map;
 use crate::system::poller::{Interest, Member, Poller};
 
 /// How a child ends.
@@ -65,7 +65,7 @@ struct Entry<T> {
 /// the meantime finds nobody.
 struct Registry<T> {
     poller: Poller,
-    entries: RefCell<BTreeMap<u64, Entry<T>>>,
+    entries: RefCell<Map<u64, Entry<T>>>,
     last: Cell<u64>,
 }
 

@@ -1,12 +1,12 @@
 //! The child's side of the log: limited, queued, and lost rather than waited for.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::rate_limit::RateLimit;
 use super::send_queue::SendQueue;
 use crate::control::record::{Kind, Level, Record, Transition};
+use crate::sorted::Map;
 use crate::units::Instant;
 
 /// Octets that may wait for the supervisor: some thousand records.
@@ -32,10 +32,10 @@ pub struct Entry<K> {
 pub struct Records<K> {
     queue: SendQueue,
     level: Level,
-    limits: BTreeMap<(Option<K>, Kind), RateLimit>,
+    limits: Map<(Option<K>, Kind), RateLimit>,
     /// The last change of state of each, when a limit left it out: what was told before it
     /// is not how things stand.
-    withheld: BTreeMap<K, (Entry<K>, Instant)>,
+    withheld: Map<K, (Entry<K>, Instant)>,
     /// Left out by limits.
     pub limited: u64,
     /// Lost because the supervisor did not take them.
@@ -48,8 +48,8 @@ impl<K: Ord + Copy> Records<K> {
         Self {
             queue: SendQueue::new(fd, MAX_QUEUED_OCTETS),
             level: Level::Info,
-            limits: BTreeMap::new(),
-            withheld: BTreeMap::new(),
+            limits: Map::new(),
+            withheld: Map::new(),
             limited: 0,
             lost: 0,
         }

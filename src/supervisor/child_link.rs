@@ -1,7 +1,6 @@
 //! What is said to a running child, and what it answers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use super::timeouts::within;
 use crate::control::child_messages::{FromChild, Ticket, ToChild};
 use crate::control::frame::{self, Decoder};
 use crate::control::status::{Heap, InstanceStatus, VrrpProcess};
+use crate::sorted::Map;
 use crate::system::clock;
 use crate::units::Instant;
 
@@ -57,7 +57,7 @@ enum Question {
 pub struct Link {
     messages: Sender<ToChild>,
     outgoing: Receiver<ToChild>,
-    questions: RefCell<BTreeMap<Ticket, Question>>,
+    questions: RefCell<Map<Ticket, Question>>,
     last: Cell<u32>,
     waiting_for_applied: RefCell<Vec<(u32, Sender<()>)>>,
     liveness: Cell<Liveness>,

@@ -1,13 +1,12 @@
 //! Adverts on their way out, and what becomes of those that cannot be sent.
 
-use std::collections::BTreeMap;
-
 use nix::errno::Errno;
 
 use super::advert_sender::{Advert, Transmitter};
 use super::interfaces::Interfaces;
 use super::packet_templates::Packets;
 use super::shared_state::SharedState;
+use crate::sorted::Map;
 use crate::units::{Centiseconds, Instant, Priority};
 use crate::vrrp::{Engine, Event, KernelError, RouterId};
 
@@ -21,7 +20,7 @@ pub struct AdvertOutput {
     due: heapless::Vec<RouterId, MAX_ADVERTS_PER_CALL>,
     transmitter: Transmitter,
     /// Those that could not be sent and were not told of yet: the last error, and how many.
-    failed: BTreeMap<RouterId, (Errno, u32)>,
+    failed: Map<RouterId, (Errno, u32)>,
 }
 
 impl AdvertOutput {
@@ -31,7 +30,7 @@ impl AdvertOutput {
             packets: Packets::default(),
             due: heapless::Vec::new(),
             transmitter: Transmitter::new(),
-            failed: BTreeMap::new(),
+            failed: Map::new(),
         }
     }
 
@@ -109,7 +108,7 @@ impl AdvertOutput {
     }
 
     /// The adverts that could not be sent since this was asked last: the last error, and how many.
-    pub fn take_failed(&mut self) -> BTreeMap<RouterId, (Errno, u32)> {
+    pub fn take_failed(&mut self) -> Map<RouterId, (Errno, u32)> {
         std::mem::take(&mut self.failed)
     }
 }

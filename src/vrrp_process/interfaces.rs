@@ -2,7 +2,6 @@
 //! them. A socket lives as long as its link: one that is deleted and made again gets a new one
 //! (`netlink:N-23`).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
 
@@ -11,6 +10,7 @@ use super::source::Source;
 use crate::child::event_loop::{Sources, Watch};
 use crate::netlink::cache::{Cache, Interface};
 use crate::netlink::link::LinkIndex;
+use crate::sorted::{Map, Set};
 use crate::units::Family;
 use crate::vrrp::{Engine, InterfaceId, InterfaceState};
 
@@ -41,11 +41,11 @@ struct Known {
 #[derive(Debug)]
 pub struct Interfaces {
     sources: Sources<Source>,
-    known: BTreeMap<InterfaceId, Known>,
-    sockets: BTreeMap<(InterfaceId, Family), Socket>,
-    by_index: BTreeMap<LinkIndex, InterfaceId>,
+    known: Map<InterfaceId, Known>,
+    sockets: Map<(InterfaceId, Family), Socket>,
+    by_index: Map<LinkIndex, InterfaceId>,
     /// The names of links that have changed since they were looked at.
-    pub changed: BTreeSet<Box<str>>,
+    pub changed: Set<Box<str>>,
 }
 
 /// Something to report to the engine, in this order.
@@ -56,10 +56,10 @@ impl Interfaces {
     pub const fn new(sources: Sources<Source>) -> Self {
         Self {
             sources,
-            known: BTreeMap::new(),
-            sockets: BTreeMap::new(),
-            by_index: BTreeMap::new(),
-            changed: BTreeSet::new(),
+            known: Map::new(),
+            sockets: Map::new(),
+            by_index: Map::new(),
+            changed: Set::new(),
         }
     }
 

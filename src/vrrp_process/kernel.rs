@@ -7,7 +7,6 @@
 //! a cache knows everything that was answered, but for one thing: the event about a new IPv6
 //! address comes from a work queue, at any time after the answer. Until it comes, the answer counts.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -23,6 +22,7 @@ use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
 use crate::netlink::route::{Resolved, Standing};
+use crate::sorted::{Map, Set};
 use crate::system::clock;
 use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
@@ -117,26 +117,26 @@ pub struct Kernel {
     by_address: AddressIndex,
     /// Routes and rules.
     watched: Vec<ObjectId>,
-    in_flight: BTreeMap<ObjectId, u32>,
+    in_flight: Map<ObjectId, u32>,
     /// The link that an address was put on: that may have another name when it is removed.
-    places: BTreeMap<ObjectId, LinkIndex>,
+    places: Map<ObjectId, LinkIndex>,
     /// The same of each next hop of a route.
-    ways: BTreeMap<ObjectId, Vec<Option<LinkIndex>>>,
+    ways: Map<ObjectId, Vec<Option<LinkIndex>>>,
     opening: Ipv6Readiness,
     /// To be compared with the cache when that is possible.
-    dirty: BTreeSet<ObjectId>,
+    dirty: Set<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
-    unheard: BTreeSet<ObjectId>,
+    unheard: Set<ObjectId>,
     /// Requests whose answer is lost, or does not say enough: the cache has to tell.
     lost: Vec<(Asked, Doubt)>,
     /// Addresses that went with a request of ours that was not about them.
-    went_along: BTreeSet<ObjectId>,
+    went_along: Set<ObjectId>,
     /// Objects that take over the address of one that is no longer configured: it is changed in
     /// place.
-    inherits: BTreeSet<ObjectId>,
+    inherits: Set<ObjectId>,
     subnets: Subnets,
     /// Addresses that stay where they are as somebody else put them there.
-    kept: BTreeSet<ObjectId>,
+    kept: Set<ObjectId>,
     changes: Vec<Change>,
     answers: Vec<Answer<Token>>,
     news: News,
@@ -154,11 +154,11 @@ struct News {
     /// Addresses that were to be added and were there already.
     there: Vec<ObjectId>,
     /// Links that were deleted. One of the same number that comes later is another one.
-    gone: BTreeSet<LinkIndex>,
+    gone: Set<LinkIndex>,
     done: Vec<Done>,
     notes: Vec<Note>,
     /// What the kernel said of refused requests beside an errno.
-    words: BTreeMap<ObjectId, Box<str>>,
+    words: Map<ObjectId, Box<str>>,
 }
 
 impl Kernel {
@@ -174,17 +174,17 @@ impl Kernel {
             commands,
             by_address: AddressIndex::default(),
             watched: Vec::new(),
-            in_flight: BTreeMap::new(),
-            places: BTreeMap::new(),
-            ways: BTreeMap::new(),
+            in_flight: Map::new(),
+            places: Map::new(),
+            ways: Map::new(),
             opening: Ipv6Readiness::default(),
-            dirty: BTreeSet::new(),
-            unheard: BTreeSet::new(),
+            dirty: Set::new(),
+            unheard: Set::new(),
             lost: Vec::new(),
-            went_along: BTreeSet::new(),
-            inherits: BTreeSet::new(),
+            went_along: Set::new(),
+            inherits: Set::new(),
             subnets: Subnets::default(),
-            kept: BTreeSet::new(),
+            kept: Set::new(),
             changes: Vec::new(),
             answers: Vec::new(),
             news: News::default(),
@@ -440,7 +440,7 @@ impl Kernel {
     }
 
     /// The links that were deleted since this was asked last.
-    pub fn take_gone(&mut self) -> BTreeSet<LinkIndex> {
+    pub fn take_gone(&mut self) -> Set<LinkIndex> {
         std::mem::take(&mut self.news.gone)
     }
 
@@ -498,7 +498,7 @@ impl Kernel {
     ///
     /// # Errors
     /// What the system says.
-    pub fn read(&mut self, links: &mut BTreeSet<Box<str>>) -> io::Result<Left> {
+    pub fn read(&mut self, links: &mut Set<Box<str>>) -> io::Result<Left> {
         let left = self.monitor.read(&mut self.changes)?;
         let mut changes = std::mem::take(&mut self.changes);
         for change in changes.drain(..) {

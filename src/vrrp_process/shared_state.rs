@@ -1,10 +1,10 @@
 //! What the next process has to know, in the memory that the supervisor keeps.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::control::shared_memory::{Key, SLOTS, Saved as Slot, SavedState, Shared, SlotId};
+use crate::sorted::{Map, Set};
 use crate::system::shared_memory::Region;
 use crate::units::Instant;
 use crate::vrrp::{Engine, InstanceId, State};
@@ -58,7 +58,7 @@ impl SharedState {
     pub fn configure(&mut self, engine: &Engine) -> Vec<String> {
         let mut words = Vec::new();
         // Extended and not collected, which brings a sort for each type: kilobytes of flash.
-        let (mut keys, mut known) = (BTreeMap::new(), BTreeSet::new());
+        let (mut keys, mut known) = (Map::new(), Set::new());
         keys.extend(engine.instances().filter_map(|id| Some((id, key(engine, id)?))));
         known.extend(keys.values().copied());
         // What a former process held of others is the supervisor's to remove.
@@ -103,7 +103,7 @@ impl SharedState {
     /// The instances that a former process left as master, and when it sent the last advert of
     /// each. To be asked before [`SharedState::configure`].
     pub fn masters(&self, engine: &Engine) -> Vec<(InstanceId, Instant)> {
-        let mut left = BTreeMap::new();
+        let mut left = Map::new();
         left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))));
         let of = |id| {
             let slot = left.get(&key(engine, id)?)?;
@@ -115,7 +115,7 @@ impl SharedState {
     /// The instances that an operator held when a former process ended, each with the rest of the
     /// time. To be asked before [`SharedState::configure`].
     pub fn holds(&self, engine: &Engine, now: Instant) -> Vec<(InstanceId, Option<Duration>)> {
-        let mut left = BTreeMap::new();
+        let mut left = Map::new();
         left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?.hold?))));
         let of = |id| {
             let until = left.get(&key(engine, id)?)?;

@@ -1,6 +1,6 @@
 //! The engine's surroundings: what comes in becomes events, actions become packets and requests.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use crate::child::supervisor_link::Input;
 use crate::control::child_messages::Ticket;
 use crate::control::record::{Kind, Level};
 use crate::netlink::monitor::Left;
+use crate::sorted::Map;
 use crate::system::clock;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
@@ -64,7 +65,7 @@ pub struct Shell {
     pub(super) announcements: Announcements,
     alarm: Alarm,
     pub(super) link: Link,
-    pub(super) warnings: BTreeMap<InstanceId, Warnings>,
+    pub(super) warnings: Map<InstanceId, Warnings>,
     pub(super) saved: SharedState,
     /// Statuses that are being told, and how far.
     pub(super) reporting: VecDeque<(Ticket, usize)>,
@@ -130,7 +131,7 @@ impl Shell {
             announcements,
             alarm,
             link,
-            warnings: BTreeMap::new(),
+            warnings: Map::new(),
             saved,
             reporting: VecDeque::new(),
             waiting: Vec::new(),

@@ -5,7 +5,6 @@
 //! the process, and is nobody's twice. One for each virtual router and not one for each daemon, since
 //! several daemons may run beside each other with different ones.
 
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
@@ -16,6 +15,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, get
 use nix::unistd::{Pid, geteuid};
 
 use crate::config::model::Model;
+use crate::sorted::Map;
 use crate::supervisor::state_dir::process_in_words;
 use crate::system::inherited_fds::{pass_on, take};
 use crate::system::limits::most_descriptors;
@@ -29,7 +29,7 @@ type Router = (Box<str>, Vrid);
 
 /// What this daemon claims.
 #[derive(Debug, Default)]
-pub struct Claims(BTreeMap<Router, OwnedFd>);
+pub struct Claims(Map<Router, OwnedFd>);
 
 /// What another daemon has.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ impl Claims {
     /// # Errors
     /// Another daemon has some of it. Then nothing has changed.
     pub fn add(&mut self, model: &Model) -> Result<(), Taken> {
-        let mut new = BTreeMap::new();
+        let mut new = Map::new();
         let most = most_descriptors().map_or(usize::MAX, |most| {
             // The type of a limit depends on the system.
             usize::try_from(most).unwrap_or(usize::MAX)

@@ -1,7 +1,6 @@
 //! The supervisor's account of what the vrrp process has in the kernel.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::installed::{self, FILE, Held};
@@ -9,6 +8,7 @@ use super::withdraw::{self, Remainder};
 use crate::control::child_messages::ToChild;
 use crate::control::record::Level;
 use crate::control::shared_memory::{Key, Saved, Shared};
+use crate::sorted::Map;
 use crate::supervisor::role_context::RoleContext;
 use crate::system::shared_memory::Region;
 use crate::units::Instant;
@@ -30,7 +30,7 @@ pub struct Holdings {
     pub(super) taking_over: Cell<bool>,
     /// Instances whose objects the supervisor removed, and the last advert of the process that had
     /// them.
-    pub(super) disowned: RefCell<BTreeMap<Key, Instant>>,
+    pub(super) disowned: RefCell<Map<Key, Instant>>,
     /// What is in the kernel and no process knows of.
     pub(super) remainder: RefCell<Remainder>,
     /// Why the file could not be written.
@@ -89,8 +89,8 @@ impl Holdings {
     }
 
     /// What the shared memory says, as far as it `counts`.
-    pub(super) fn written(&self, counts: &dyn Fn(&Key, &Saved) -> bool) -> BTreeMap<Key, Saved> {
-        let mut all = BTreeMap::new();
+    pub(super) fn written(&self, counts: &dyn Fn(&Key, &Saved) -> bool) -> Map<Key, Saved> {
+        let mut all = Map::new();
         if let Some(shared) = self.shared() {
             let slots = shared.iter().filter_map(|(_, key, saved)| Some((key, saved?)));
             all.extend(slots.filter(|(key, saved)| counts(key, saved)));
@@ -99,7 +99,7 @@ impl Holdings {
     }
 
     /// The same without what the supervisor has removed since it was written.
-    pub(super) fn saved(&self) -> BTreeMap<Key, Saved> {
+    pub(super) fn saved(&self) -> Map<Key, Saved> {
         let disowned = self.disowned.borrow();
         self.written(&|key, saved| disowned.get(key).is_none_or(|last| saved.last_advert > *last))
     }

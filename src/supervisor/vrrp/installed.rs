@@ -1,12 +1,12 @@
 //! What the vrrp process has in the kernel: how it follows from the shared memory, and the small
 //! file for the case that everything dies.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::control::shared_memory::{Key, Saved, SavedState};
+use crate::sorted::{Map, Set};
 use crate::units::{Instant, Vrid};
 use crate::vrrp::settings::{InstanceSettings, Object, Settings};
 
@@ -77,13 +77,13 @@ pub fn holds(saved: &Saved) -> bool {
 /// configuration in effect, and with nothing else.
 pub fn look(
     before: &[Held],
-    saved: &BTreeMap<Key, Saved>,
+    saved: &Map<Key, Saved>,
     settings: &Settings,
     settled: bool,
 ) -> Vec<Held> {
     let mut after = Vec::new();
     // By their keys, since there may be thousands.
-    let (mut old, mut known) = (BTreeMap::new(), BTreeSet::new());
+    let (mut old, mut known) = (Map::new(), Set::new());
     old.extend(before.iter().map(|held| (held.key(), held)));
     for instance in &settings.instances {
         let mut held = Held::new(instance);
@@ -111,7 +111,7 @@ pub fn look(
 
 /// Adds the instances that it has not.
 pub fn keep(held: &mut Vec<Held>, more: &[Held]) {
-    let mut known = BTreeSet::new();
+    let mut known = Set::new();
     known.extend(held.iter().map(Held::key));
     held.extend(more.iter().filter(|one| !known.contains(&one.key())).cloned());
 }
@@ -140,12 +140,12 @@ pub fn parse(octets: &[u8]) -> Result<Vec<Held>, String> {
 }
 
 /// When the first of them has to be gone; `None`: nothing is there.
-pub fn due(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
+pub fn due(held: &[Held], saved: &Map<Key, Saved>) -> Option<Instant> {
     held.iter().map(|one| saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| one.due(slot))).min()
 }
 
 /// Those that have to be gone now.
-pub fn due_by(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> Vec<Held> {
+pub fn due_by(held: &[Held], saved: &Map<Key, Saved>, now: Instant) -> Vec<Held> {
     let is_due = |one: &&Held| due(std::slice::from_ref(*one), saved).is_some_and(|at| at <= now);
     held.iter().filter(is_due).cloned().collect()
 }
@@ -154,7 +154,7 @@ pub fn due_by(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> Vec<
 /// of these.
 pub fn stale(held: &[Held], settings: &Settings) -> Vec<Held> {
     let mut stale = Vec::new();
-    let mut wanted = BTreeMap::new();
+    let mut wanted = Map::new();
     for settings in &settings.instances {
         let key = Key::new(&settings.name, &settings.interface, settings.vrid);
         wanted.insert(key, &settings.objects);

@@ -1,7 +1,6 @@
 //! The deadline of a process that is gone: when nobody resumes in time, the supervisor removes the
 //! addresses itself, so that the other router is the only one to have them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use smol::Timer;
@@ -11,6 +10,7 @@ use super::installed::{self, Held};
 use super::sweep::{Source, sweep};
 use crate::control::record::{Kind, Level};
 use crate::control::shared_memory::{Key, Saved};
+use crate::sorted::Map;
 use crate::system::clock;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
@@ -116,7 +116,7 @@ pub async fn all(holdings: &Holdings) {
 }
 
 /// Forgets what is not in the memory any more, or was written anew.
-fn forget(disowned: &mut BTreeMap<Key, Instant>, written: &BTreeMap<Key, Saved>) {
+fn forget(disowned: &mut Map<Key, Instant>, written: &Map<Key, Saved>) {
     let old = std::mem::take(disowned);
     // Not `retain`, which is kilobytes of flash for each type.
     disowned.extend(
@@ -137,7 +137,7 @@ async fn remove_due(holdings: &Holdings, why: &str, now: Instant) -> bool {
 
 /// What was in the shared memory about them before they were removed counts no more. What a process
 /// has written meanwhile does: it may have resumed at the last moment.
-fn disown(holdings: &Holdings, gone: &[Held], saved: &BTreeMap<Key, Saved>) {
+fn disown(holdings: &Holdings, gone: &[Held], saved: &Map<Key, Saved>) {
     {
         let mut disowned = holdings.disowned.borrow_mut();
         for one in gone {
@@ -240,7 +240,7 @@ mod tests {
             handing_over: false,
             hold: None,
         };
-        let mut disowned: BTreeMap<_, _> =
+        let mut disowned: Map<_, _> =
             [("a", 5), ("b", 5), ("gone", 5)].map(|(name, last)| (key(name), at(last))).into();
         forget(&mut disowned, &[(key("a"), slot(5)), (key("b"), slot(6))].into());
         assert_eq!(disowned, [(key("a"), at(5))].into());

@@ -18,7 +18,7 @@ fn scene() -> (Engine, Kernel, ObjectId, ObjectId) {
     let address = of(|object| matches!(object, Object::Address(_)));
     let route = of(|object| matches!(object, Object::Route(_)));
     while !kernel.monitor.is_current() {
-        kernel.read(&mut BTreeSet::new()).unwrap();
+        kernel.read(&mut Set::new()).unwrap();
     }
     kernel.observe(&engine);
     (engine, kernel, address, route)

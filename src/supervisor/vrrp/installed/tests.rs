@@ -34,8 +34,8 @@ fn at(millis: u64) -> Instant {
     Instant::ORIGIN + Duration::from_millis(millis)
 }
 
-fn slots(settings: &Settings, saved: &[Saved]) -> BTreeMap<Key, Saved> {
-    let mut all = BTreeMap::new();
+fn slots(settings: &Settings, saved: &[Saved]) -> Map<Key, Saved> {
+    let mut all = Map::new();
     all.extend(held(settings).iter().map(Held::key).zip(saved.iter().copied()));
     all
 }
@@ -81,7 +81,7 @@ fn it_is_due_when_nobody_may_resume_any_more() {
     assert_eq!(due(&[slot(SavedState::Backup, 7, 1), master(7)]), Some(Instant::ORIGIN));
     let now = due_by(&both, &slots(&settings, &[master(7), master(8)]), at(9_500));
     assert_eq!(now, [both[0].clone()]);
-    assert_eq!(super::due(&[], &BTreeMap::new()), None);
+    assert_eq!(super::due(&[], &Map::new()), None);
 }
 
 #[test]
