@@ -5,7 +5,7 @@ use steadfast::config::diff::Diff;
 use steadfast::config::machine::Machine;
 use steadfast::config::model::Model;
 use steadfast::config::report::{Counts, findings, lines};
-use steadfast::config::{parse, source, tree};
+use steadfast::config::{parse, source};
 use steadfast::units::Instant;
 use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::Settings;
@@ -19,7 +19,6 @@ const ACTIONS: usize = 100_000;
 
 pub fn run(data: &[u8]) {
     let Ok(text) = source::decode(data.to_vec()) else { return };
-    check_tree(&text);
     let parsed = parse(&text, None);
     check_places(&text, &parsed.diagnostics);
     let failed = parsed.diagnostics.iter().any(|d| d.severity == Severity::Error);
@@ -46,14 +45,6 @@ pub fn run(data: &[u8]) {
         assert!(Diff::between(&Model::default(), &model).is_empty() == (model == Model::default()));
         accepted(&model);
     }
-}
-
-/// The tree of a text of the usual form is that of the toml crate, which finds nothing wrong.
-fn check_tree(text: &str) {
-    let Some(ours) = tree::usual(text) else { return };
-    let (theirs, errors) = toml::de::DeTable::parse_recoverable(text);
-    assert!(errors.is_empty(), "{errors:?}");
-    assert_eq!(ours, tree::of_toml(theirs.get_ref()));
 }
 
 /// Every remark is about something in the text, and can be shown.
