@@ -27,7 +27,7 @@
 //! use steadfast::config;
 //! use steadfast::units::Instant;
 //! use steadfast::vrrp::settings::Settings;
-//! use steadfast::vrrp::{Action, Engine, Event, InterfaceState};
+//! use steadfast::vrrp::{Action, Engine, Event, InterfaceState, Urgent};
 //!
 //! let text = r#"
 //!     [vrrp.instance.lan]
@@ -58,10 +58,12 @@
 //! // ... waits for packets, and when none come, until the deadline.
 //! now = engine.next_deadline().expect("a backup has a timer");
 //! engine.handle(Event::Wake, now);
-//! assert_eq!(engine.poll_action(), Some(Action::DrainSockets), "a packet may wait there");
+//! let first = engine.poll_action();
+//! assert_eq!(first, Some(Action::Urgent(Urgent::DrainSockets)), "a packet may wait there");
 //! engine.handle(Event::SocketsDrained, now);
 //! let first = engine.poll_action();
-//! assert!(matches!(first, Some(Action::SendAdvert { .. })), "nobody is master: we are");
+//! let sends = matches!(first, Some(Action::Urgent(Urgent::SendAdvert { .. })));
+//! assert!(sends, "nobody is master: we are");
 //! ```
 //!
 //! # What holds everywhere
@@ -75,11 +77,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "it is about what tests may start")]
 
+pub mod child;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod net;
 pub mod netlink;
+pub mod sorted;
 pub mod supervisor;
 pub mod system;
 pub mod units;

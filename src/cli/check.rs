@@ -12,7 +12,7 @@ use crate::config::model::{Instance, Model};
 use crate::config::report::{self, Counts};
 use crate::config::source;
 use crate::config::values::show_duration;
-use crate::config::{DEFAULT_PATH, parse_at_last};
+use crate::config::{DEFAULT_PATH, parse};
 use crate::netlink::character::character;
 use crate::units::Family;
 
@@ -96,7 +96,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             return Ok(Exit::Failure);
         }
     };
-    let parsed = parse_at_last(&text, machine.as_ref());
+    let parsed = parse(&text, machine.as_ref());
     let counts = Counts::of(&parsed.diagnostics);
     output.err(&report::findings(&name, &text, &parsed.diagnostics, output.err_colour()));
     match parsed.model {

@@ -4,6 +4,7 @@
 //! The codes are the same everywhere, see [`Exit`].
 
 mod check;
+mod child_process;
 mod client;
 mod events;
 mod log_level;
@@ -13,9 +14,9 @@ mod reload;
 mod run;
 mod screen;
 mod status;
+mod stop;
 mod switchover;
 mod upgrade;
-mod vrrp_process;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -25,8 +26,7 @@ use output::Output;
 
 use crate::config::suggest::nearest;
 use crate::config::values;
-use crate::supervisor::VRRP_COMMAND;
-use crate::supervisor::upgrade::CHECK_COMMAND;
+use crate::supervisor::upgrade_plan::CHECK_COMMAND;
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +75,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "switchover", help: switchover::HELP, run: switchover::run },
     Command { name: "release", help: switchover::RELEASE_HELP, run: switchover::release },
     Command { name: "reload", help: reload::HELP, run: reload::run },
+    Command { name: "stop", help: stop::HELP, run: stop::run },
     Command { name: "upgrade", help: upgrade::HELP, run: upgrade::run },
     Command { name: "log-level", help: log_level::HELP, run: log_level::run },
     Command { name: "check", help: check::HELP, run: check::run },
@@ -92,6 +93,7 @@ Commands:
   switchover   hand an instance over to another router
   release      let an instance take part again after a switchover
   reload       read the configuration again
+  stop         hand the addresses over and end
   upgrade      let another version take the place of the running one
   log-level    show or set how much is logged
   check        look for mistakes in a configuration
@@ -183,8 +185,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn command(args: Vec<OsString>, output: &mut Output) -> ExitCode {
     // What the supervisor starts; of no use to a person, and so in no list.
-    if args.get(1).is_some_and(|word| word == VRRP_COMMAND) {
-        return vrrp_process::run(args.get(2..).unwrap_or_default(), output);
+    if let Some(role) = args.get(1).and_then(|word| child_process::role(word)) {
+        return child_process::run(role, args.get(2..).unwrap_or_default(), output);
     }
     let mut parser = Parser::from_iter(args);
     let exit = dispatch(&mut parser, output).unwrap_or_else(|wrong| {

@@ -42,8 +42,8 @@ Options:
   -h, --help              show this
 
 Signals:
-  TERM, INT   hand the addresses over and end; a second one ends the supervisor
-              at once, while the addresses are still being handed over
+  TERM, INT   hand the addresses over and end; a second one gives up at once
+              what no other router has taken over
   HUP         read the configuration again; with errors the one before stays
   USR1        write the status to status.json in the state directory
   USR2        log a line of statistics for each instance
@@ -157,7 +157,7 @@ fn take_over(output: &mut Output, number: i32) -> Exit {
         log: if former.syslog { Target::Syslog } else { Target::Stderr },
         level: former.level,
     };
-    run_supervisor(output, options, accepted, Origin::ExecState(Box::new(former)))
+    run_supervisor(output, options, accepted, Origin::Former(Box::new(former)))
 }
 
 /// In a process of its own; ours ends when that one works.

@@ -12,7 +12,7 @@ use super::{Exit, Wrong};
 use crate::control::request::Request;
 use crate::control::status::Document;
 use crate::supervisor::configuration;
-use crate::supervisor::upgrade::About;
+use crate::supervisor::upgrade_plan::About;
 
 /// What `--help` shows.
 pub const HELP: &str = "\

@@ -44,64 +44,9 @@ pub enum Place {
 ///
 /// This is the one list of such features: a later change that builds one removes its rows.
 pub fn unbuilt(place: Place, key: &str) -> Option<&'static str> {
-    let at = UNBUILT.iter().position(|(listed, _)| *listed == place)?;
-    let marks = UNBUILT_MARKS.get(at)?;
-    if marks & mark(key) == 0 {
-        return None;
-    }
-    let (_, rows) = UNBUILT.get(at)?;
+    let (_, rows) = UNBUILT.iter().find(|(listed, _)| *listed == place)?;
     rows.iter().find(|(keys, _)| keys.contains(&key)).map(|(_, feature)| *feature)
 }
-
-/// One of 128 marks of a key: a set of them says at once that most keys are not in it.
-pub const fn mark(key: &str) -> u128 {
-    let last = match key.as_bytes().last() {
-        Some(last) => *last as usize,
-        None => 0,
-    };
-    // Factors with which the keys that most instances have share no mark with those of few.
-    1 << (key.len().wrapping_mul(17).wrapping_add(last.wrapping_mul(5)) % 128)
-}
-
-/// Keys of which most tables have none.
-#[derive(Debug)]
-pub struct KeySet {
-    /// The keys.
-    pub keys: &'static [&'static str],
-    /// Their marks.
-    pub marks: u128,
-}
-
-impl KeySet {
-    /// These keys.
-    pub const fn new(keys: &'static [&'static str]) -> Self {
-        let (mut marks, mut left) = (0, keys);
-        while let [key, rest @ ..] = left {
-            marks |= mark(key);
-            left = rest;
-        }
-        Self { keys, marks }
-    }
-}
-
-/// The marks of the keys of each row of [`UNBUILT`].
-const UNBUILT_MARKS: [u128; UNBUILT.len()] = {
-    let mut all = [0; UNBUILT.len()];
-    let (mut places, mut left): (_, &mut [u128]) = (UNBUILT, &mut all);
-    while let ([(_, features), rest @ ..], [marks, after @ ..]) = (places, left) {
-        let mut features = *features;
-        while let [(keys, _), others @ ..] = features {
-            let mut keys = *keys;
-            while let [key, more @ ..] = keys {
-                *marks |= mark(key);
-                keys = more;
-            }
-            features = others;
-        }
-        (places, left) = (rest, after);
-    }
-    all
-};
 
 /// `accept = false` waits for the packet filter; `accept = true` is what is built.
 pub const NO_ACCEPT: &str = "keeping packets to the virtual addresses out is";

@@ -31,8 +31,6 @@ pub mod tree;
 pub mod validate;
 pub mod values;
 
-use std::mem::ManuallyDrop;
-
 use diagnostic::{Diagnostic, Severity};
 use locate::TomlPlaces;
 use machine::Machine;
@@ -55,21 +53,6 @@ pub struct Parsed {
 /// Reads a whole configuration from TOML. `machine` is what the cross checks compare interfaces
 /// and addresses with; without it they look at the text alone.
 pub fn parse(text: &str, machine: Option<&Machine>) -> Parsed {
-    match tree::usual(text) {
-        Some(tree) => parse_tree(text, &tree, None, machine),
-        None => parse_unusual(text, machine),
-    }
-}
-
-/// The same for a program that ends soon, and gives back all at once what was read.
-pub fn parse_at_last(text: &str, machine: Option<&Machine>) -> Parsed {
-    match tree::usual(text) {
-        Some(tree) => parse_tree(text, &ManuallyDrop::new(tree), None, machine),
-        None => parse_unusual(text, machine),
-    }
-}
-
-fn parse_unusual(text: &str, machine: Option<&Machine>) -> Parsed {
     let (tree, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return parse_tree(text, &tree::of_toml(tree.get_ref()), None, machine);

@@ -1,10 +1,9 @@
 //! Syntax errors of TOML in words that say what to write.
 
-use std::collections::BTreeMap;
-
 use toml::de::{DeTable, Error};
 
 use super::diagnostic::{Diagnostic, Span};
+use crate::sorted::Map;
 
 /// A text with syntax errors.
 #[derive(Debug)]
@@ -41,11 +40,11 @@ pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
     if let Some(diagnostic) = keepalived(text).or_else(|| other_language(text)) {
         return Repaired { diagnostics: vec![diagnostic], text: String::new() };
     }
-    let mut found: BTreeMap<usize, Diagnostic> = BTreeMap::new();
+    let mut found: Map<usize, Diagnostic> = Map::new();
     let mut errors = errors;
     let mut patched = text.to_owned();
     // Keys under a header that is there twice are there twice as well.
-    let mut under_twice: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut under_twice: Map<usize, usize> = Map::new();
     for _ in 0..ROUNDS {
         errors.sort_unstable_by_key(|error| error.span().map_or(0, |span| span.start));
         let mut open = false;
@@ -55,7 +54,7 @@ pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
             let start = line_start(text, span.start);
             open |= error.message().contains("unclosed array")
                 || error.message().contains("unclosed inline table");
-            let table = under_twice.range(..=start).next_back();
+            let table = under_twice.iter().rev().find(|(from, _)| **from <= start);
             if table.is_some_and(|(_, end)| start < *end) || found.contains_key(&start) {
                 continue;
             }

@@ -11,7 +11,7 @@ use super::status::{Heap, InstanceStatus, VrrpProcess};
 
 /// Of the messages here: another number whenever one of them means something else, so that a program
 /// does not take over the child of one that it does not understand.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The abstract name of the socket at which a vrrp process without a supervisor waits for the next
 /// one, of the same layout of the shared memory: it sends that memory, and leaves everything as it
@@ -69,6 +69,8 @@ pub enum ToChild {
     LogLevel(Level),
     /// Hand everything over and end; [`FromChild::Stopped`] comes when it is done.
     Stop,
+    /// The same at once: what nobody has taken over yet is given up.
+    StopNow,
     /// Hand everything over, as far as somebody takes it, and stay backup for so long, since this
     /// process has ended again and again. Instances that are held already are left alone.
     StandBack {

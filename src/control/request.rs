@@ -9,6 +9,7 @@
 //! | `reload` | text: what changed, one line for each change |
 //! | `switchover`, `release` | text: how it ended |
 //! | `events` | an [`Event`](super::status::Event) |
+//! | `stop` | text: that it stops; the daemon hangs up when it has |
 //! | `upgrade` | text: what takes over; the daemon hangs up, and answers again soon |
 //! | `log_level` | the [`Level`] in effect |
 
@@ -50,6 +51,12 @@ pub enum Request {
     },
     /// Every [record](super::record::Record) from now on, as [`Event`](super::status::Event)s.
     Events {},
+    /// Hand the addresses over and end; only root may ask.
+    Stop {
+        /// Give up at once what nobody has taken over.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        now: bool,
+    },
     /// Let another program take the place of the daemon; only root may ask.
     Upgrade {
         /// Its file; not given: the file that the running one was started from.
@@ -75,7 +82,7 @@ pub enum Answer<T> {
 }
 
 /// The methods, for those who wrote another one.
-const METHODS: &str = "status, reload, switchover, release, events, upgrade, log_level";
+const METHODS: &str = "status, reload, switchover, release, events, stop, upgrade, log_level";
 
 impl Request {
     /// Reads a line.

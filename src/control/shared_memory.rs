@@ -1,4 +1,4 @@
-//! What outlives a child: the memory that it and the supervisor share (DESIGN 3).
+//! What outlives a child: the memory that it and the supervisor share (architecture.md).
 //!
 //! One process writes, the child, by plain stores that never wait; the supervisor and the next
 //! child read. There are only words of 32 bits, since some CPUs have no larger atomic ones.
@@ -6,8 +6,10 @@
 //! ```text
 //! word 0      magic and version of the layout, 0 while nobody has written it
 //! word 1      how many slots were ever in use
-//! word 2 ..   of each process: turns of its loop, when the last one began (milliseconds of the
-//!             clock, modulo 2^32), how late its timer was at worst (microseconds), 0
+//! word 2 ..   turns of the loop of the process, when the last one began, how late its timer was at
+//!             worst (microseconds), when the next turn is due; moments are milliseconds of the
+//!             clock, modulo 2^32
+//! word 14     changes of slots, without those of the last advert and the priority
 //! word 15     1: the kernel has no packet filter
 //! word 16 ..  slots of 8 words each:
 //!             sequence, key (2), flags, last advert (2), installed, hold
@@ -32,7 +34,7 @@ pub const WORDS: usize = HEADER + SLOTS * SLOT;
 pub const SLOTS: usize = 8192;
 
 /// "SF", and the version of the layout: another number whenever a word gets another meaning.
-pub const MAGIC: u32 = 0x5346_0002;
+pub const MAGIC: u32 = 0x5346_0003;
 
 /// Words before the slots.
 const HEADER: usize = 16;
@@ -46,16 +48,12 @@ const TRIES: usize = 1000;
 mod word {
     pub const MAGIC: usize = 0;
     pub const USED: usize = 1;
-    pub const LOOPS: usize = 2;
+    pub const TURNS: usize = 2;
+    pub const BEGAN: usize = 3;
+    pub const LATE: usize = 4;
+    pub const DUE: usize = 5;
+    pub const CHANGES: usize = 14;
     pub const UNFILTERED: usize = 15;
-}
-
-/// Words of a process, from its first one.
-mod of_loop {
-    pub const TURNS: usize = 0;
-    pub const BEGAN: usize = 1;
-    pub const LATE: usize = 2;
-    pub const WORDS: usize = 4;
 }
 
 /// Bits of the word of flags.
@@ -92,22 +90,6 @@ mod hold {
             ENDLESS => Some(None),
             seconds => Some(Some(Instant::ORIGIN + Duration::from_secs(seconds.into()))),
         }
-    }
-}
-
-/// A process with a loop counter.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Process {
-    /// `steadfast: vrrp`.
-    Vrrp,
-}
-
-impl Process {
-    const fn first(self) -> usize {
-        let place = match self {
-            Self::Vrrp => 0,
-        };
-        word::LOOPS + place * of_loop::WORDS
     }
 }
 
@@ -201,7 +183,7 @@ pub struct Saved {
     pub priority: Priority,
     /// How many of its addresses, routes and rules are in the kernel.
     pub installed: u32,
-    /// A planned hand-over is under way (DESIGN 10).
+    /// A planned hand-over is under way.
     pub handing_over: bool,
     /// An operator holds it as backup, until that time (to the second), or until it is released.
     pub hold: Option<Option<Instant>>,
@@ -253,37 +235,55 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         if memory.as_ref().len() < WORDS { Err(Unusable::TooShort) } else { Ok(Self { memory }) }
     }
 
-    /// Counts one turn of a process's loop, which begins now.
-    pub fn beat(&self, process: Process, now: Instant) {
-        self.put_relaxed(process.first() + of_loop::BEGAN, millis(now));
-        if let Some(word) = self.word(process.first() + of_loop::TURNS) {
+    /// Counts one turn of the loop of the process, which begins now.
+    pub fn beat(&self, now: Instant) {
+        self.put_relaxed(word::BEGAN, millis(now));
+        if let Some(word) = self.word(word::TURNS) {
             word.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// A process's timer was late by so much; the worst is kept.
-    pub fn late(&self, process: Process, by: Duration) {
-        if let Some(word) = self.word(process.first() + of_loop::LATE) {
+    /// The timer of the process was late by so much; the worst is kept.
+    pub fn late(&self, by: Duration) {
+        if let Some(word) = self.word(word::LATE) {
             let by = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
             word.fetch_max(by, Ordering::Relaxed);
         }
     }
 
-    /// How many turns a process's loop has made, modulo 2^32.
-    pub fn beats(&self, process: Process) -> u32 {
-        self.read(process.first() + of_loop::TURNS, Ordering::Relaxed)
+    /// How many turns the loop of the process has made, modulo 2^32.
+    pub fn beats(&self) -> u32 {
+        self.read(word::TURNS, Ordering::Relaxed)
     }
 
-    /// For how long a process's loop has been in its last turn, or has waited since. Nothing longer
+    /// For how long the loop of the process has been in its last turn, or has waited since. Nothing longer
     /// than 49 days.
-    pub fn since_beat(&self, process: Process, now: Instant) -> Duration {
-        let began = self.read(process.first() + of_loop::BEGAN, Ordering::Relaxed);
+    pub fn since_beat(&self, now: Instant) -> Duration {
+        let began = self.read(word::BEGAN, Ordering::Relaxed);
         Duration::from_millis(millis(now).wrapping_sub(began).into())
     }
 
-    /// How late a process's timer was at worst, since [`Shared::forget_late`].
-    pub fn worst_late(&self, process: Process) -> Duration {
-        Duration::from_micros(self.read(process.first() + of_loop::LATE, Ordering::Relaxed).into())
+    /// The next turn of the loop of the process is due then, at the latest.
+    pub fn set_due(&self, at: Instant) {
+        self.put_relaxed(word::DUE, millis(at));
+    }
+
+    /// When the next turn of the loop of the process is due. Good for moments within 24 days.
+    pub fn due(&self, now: Instant) -> Instant {
+        let due = self.read(word::DUE, Ordering::Relaxed).wrapping_sub(millis(now));
+        let distance = Duration::from_millis(due.cast_signed().unsigned_abs().into());
+        if due.cast_signed() < 0 { now - distance } else { now + distance }
+    }
+
+    /// How often what slots say has changed, without the last adverts and the priorities, modulo
+    /// 2^32.
+    pub fn changes(&self) -> u32 {
+        self.read(word::CHANGES, Ordering::Acquire)
+    }
+
+    /// How late the timer of the process was at worst, since [`Shared::forget_late`].
+    pub fn worst_late(&self) -> Duration {
+        Duration::from_micros(self.read(word::LATE, Ordering::Relaxed).into())
     }
 
     /// The kernel has no packet filter: the next process need not ask, since where modules cannot
@@ -298,8 +298,8 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
     }
 
     /// Another process begins with nothing to be blamed for.
-    pub fn forget_late(&self, process: Process) {
-        self.put_relaxed(process.first() + of_loop::LATE, 0);
+    pub fn forget_late(&self) {
+        self.put_relaxed(word::LATE, 0);
     }
 
     /// The slot of an instance: the one that it had before, or one that nobody has; `None` when
@@ -393,12 +393,22 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         fence(Ordering::Release);
         split(key.map_or(0, |key| key.0), key_low, key_high);
         let handing_over = if saved.handing_over { flag::HANDING_OVER } else { 0 };
+        let state = saved.state.bits() | handing_over;
         let priority = u32::from(saved.priority.0) << flag::PRIORITY_AT;
-        flags.store(saved.state.bits() | handing_over | priority, Ordering::Relaxed);
+        let hold_word = hold::word(saved.hold);
+        let before = flags.load(Ordering::Relaxed) & (flag::STATE | flag::HANDING_OVER);
+        let has_changed = before != state
+            || installed.load(Ordering::Relaxed) != saved.installed
+            || hold.load(Ordering::Relaxed) != hold_word;
+        flags.store(state | priority, Ordering::Relaxed);
         split(saved.last_advert.as_nanos(), low, high);
         installed.store(saved.installed, Ordering::Relaxed);
-        hold.store(hold::word(saved.hold), Ordering::Relaxed);
+        hold.store(hold_word, Ordering::Relaxed);
         sequence.store(odd.wrapping_add(1), Ordering::Release);
+        if has_changed && let Some(count) = self.word(word::CHANGES) {
+            // After the slot, so that whoever sees the count sees what is in the slot.
+            count.fetch_add(1, Ordering::Release);
+        }
     }
 
     fn key(&self, id: SlotId) -> Option<Key> {

@@ -11,6 +11,7 @@ use super::address::Address;
 use super::event::Event;
 use super::link::{Link, LinkIndex, NoInterface};
 use crate::net::{Route, Rule};
+use crate::sorted::Map;
 
 /// Who made a change. The kernel says so for links and IPv4 addresses; events about IPv6
 /// addresses are always [`Origin::Other`].
@@ -122,17 +123,17 @@ impl OnLink {
 /// Links and addresses, as far as known.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cache {
-    links: BTreeMap<LinkIndex, Link>,
+    links: Map<LinkIndex, Link>,
     /// Whose name it is now. While old news is worked off, two links can have the same name: the
     /// one heard of last has it.
-    names: BTreeMap<Box<str>, LinkIndex>,
-    addresses: BTreeMap<LinkIndex, OnLink>,
+    names: Map<Box<str>, LinkIndex>,
+    addresses: Map<LinkIndex, OnLink>,
 }
 
 impl Cache {
     /// With nothing in it.
     pub const fn new() -> Self {
-        Self { links: BTreeMap::new(), names: BTreeMap::new(), addresses: BTreeMap::new() }
+        Self { links: Map::new(), names: Map::new(), addresses: Map::new() }
     }
 
     /// A link by its number.

@@ -12,7 +12,6 @@
 //!                                ^------ delete ---------+
 //! ```
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -21,6 +20,7 @@ use nix::errno::Errno;
 use super::error::{KernelError, Verdict};
 use super::frame::{Malformed, Message, PortId, Sequence};
 use super::nft::{Batch, MOST, Numbers};
+use crate::sorted::Set;
 use crate::units::Family;
 
 /// That the kernel cannot be made silent for one family.
@@ -58,9 +58,9 @@ enum Job {
     /// Removes what a dead process left, and finds out what the kernel can do.
     Clear,
     /// Makes the table, with these addresses.
-    SetUp(BTreeSet<IpAddr>),
+    SetUp(Set<IpAddr>),
     /// Leaves these addresses in the set.
-    Elements(BTreeSet<IpAddr>),
+    Elements(Set<IpAddr>),
     /// Deletes the table.
     Delete,
 }
@@ -81,7 +81,7 @@ enum State {
     /// There is no table.
     None,
     /// There is a table with these addresses.
-    There(BTreeSet<IpAddr>),
+    There(Set<IpAddr>),
     /// It does not work here.
     Broken,
 }
@@ -90,7 +90,7 @@ enum State {
 #[derive(Debug)]
 struct Table {
     family: Family,
-    wanted: BTreeSet<IpAddr>,
+    wanted: Set<IpAddr>,
     state: State,
     owned: bool,
     flight: Option<Flight>,
@@ -98,7 +98,7 @@ struct Table {
 
 impl Table {
     fn new(family: Family) -> Self {
-        let (wanted, state) = (BTreeSet::new(), State::New);
+        let (wanted, state) = (Set::new(), State::New);
         Self { family, wanted, state, owned: true, flight: None }
     }
 

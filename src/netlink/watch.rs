@@ -5,8 +5,6 @@
 //! route that cannot be added, since somebody else's stands in its place and does the same, is lent:
 //! it counts as there until that one goes.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::cache::{Cache, Change, Origin, What};
 use super::codec::Unencodable;
 use super::consts;
@@ -14,6 +12,7 @@ use super::frame::{Malformed, Message, Sequence};
 use super::route::{self, Place, Seen};
 use super::rule;
 use crate::net::{Route, Rule, TableId};
+use crate::sorted::{Map, Set};
 use crate::units::Family;
 
 /// Something that is watched.
@@ -70,7 +69,7 @@ pub enum Source {
 #[derive(Debug, Default)]
 pub struct Watch {
     routes: Vec<Watched<Route>>,
-    places: BTreeMap<Place, Vec<usize>>,
+    places: Map<Place, Vec<usize>>,
     rules: Vec<Watched<Rule>>,
     tables: Vec<Table>,
 }
@@ -98,7 +97,7 @@ fn renew<T: Clone + PartialEq>(watched: &mut Vec<Watched<T>>, new: &[T]) {
 impl Watch {
     /// Watches nothing.
     pub const fn new() -> Self {
-        Self { routes: Vec::new(), places: BTreeMap::new(), rules: Vec::new(), tables: Vec::new() }
+        Self { routes: Vec::new(), places: Map::new(), rules: Vec::new(), tables: Vec::new() }
     }
 
     /// Watches these. The new ones are unknown, and so absent, until the next dump.
@@ -106,7 +105,7 @@ impl Watch {
         renew(&mut self.routes, routes);
         renew(&mut self.rules, rules);
         self.places.clear();
-        let mut tables = BTreeSet::new();
+        let mut tables = Set::new();
         for (number, route) in self.routes.iter().enumerate() {
             self.places.entry(Place::of(&route.what)).or_default().push(number);
             let family = route.what.destination.family();

@@ -6,22 +6,22 @@ use std::time::Duration;
 use crate::units::Instant;
 
 /// The first wait that is one.
-const FIRST: Duration = Duration::from_secs(1);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A process that worked for so long has not failed to start. Ends that are longer ago do not count.
-const SETTLED: Duration = Duration::from_secs(60);
-/// So many ends within [`SETTLED`] are a loop. A cause that comes back with each start, such as a
+const SETTLED_TIME: Duration = Duration::from_secs(60);
+/// So many ends within [`SETTLED_TIME`] are a loop. A cause that comes back with each start, such as a
 /// packet that kills the process, shows within seconds; three faults in a minute that have nothing
 /// to do with each other cost no failover.
-const LOOP: usize = 5;
+const LOOP_ENDS: usize = 5;
 
 /// How it goes on after an end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Next {
     /// It is started after so long.
     pub wait: Duration,
-    /// How often it has ended within [`SETTLED`]. A loop has waits, so these are never many.
+    /// How often it has ended within [`SETTLED_TIME`]. A loop has waits, so these are never many.
     pub ends: usize,
     /// It ends again and again: the next one hands its addresses over and stays backup.
     pub hand_over: bool,
@@ -39,15 +39,15 @@ impl BackOff {
     /// A process has ended that ran for `ran`. `resumable`: one that is started now goes on as
     /// master, before another router takes over.
     pub fn after(&mut self, now: Instant, ran: Duration, resumable: bool) -> Next {
-        if ran >= SETTLED {
+        if ran >= SETTLED_TIME {
             self.next = Duration::ZERO;
         }
-        while self.ends.front().is_some_and(|at| now.since(*at) > SETTLED) {
+        while self.ends.front().is_some_and(|at| now.since(*at) > SETTLED_TIME) {
             self.ends.pop_front();
         }
         self.ends.push_back(now);
         let ends = self.ends.len();
-        let hand_over = ends >= LOOP;
+        let hand_over = ends >= LOOP_ENDS;
         let looped = std::mem::replace(&mut self.looping, hand_over);
         // The one that hands over has to be there in time as well.
         if resumable && !(hand_over && looped) {
@@ -63,7 +63,7 @@ impl BackOff {
     }
 
     fn grow(&mut self) {
-        self.next = (self.next * 2).clamp(FIRST, LONGEST);
+        self.next = (self.next * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
     }
 }
 

@@ -1,31 +1,34 @@
 //! What is said to a running child, and what it answers.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use async_io::Async;
 use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
-use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::io::AsyncWriteExt;
 
-use super::hello::{self, Hello, Work};
+use super::liveness::{Liveness, Look, Loop, Work};
+use super::notify::Once;
+use super::ready;
 use super::timeouts::within;
 use crate::control::child_messages::{FromChild, Ticket, ToChild};
 use crate::control::frame::{self, Decoder};
 use crate::control::status::{Heap, InstanceStatus, VrrpProcess};
+use crate::sorted::Map;
 use crate::system::clock;
+use crate::units::Instant;
 
 /// Messages that wait for a child at most. One that reads has read them long before.
-const WAITING: usize = 64;
+const MAX_WAITING_MESSAGES: usize = 64;
 /// Octets that are read at once.
-const CHUNK: usize = 16 * 1024;
+const READ_OCTETS: usize = 16 * 1024;
 /// How long everything may take to be answered before another program goes on.
-const QUIET: Duration = Duration::from_secs(3);
+const QUIESCE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often is looked whether it is.
-const LOOK: Duration = Duration::from_millis(5);
+const QUIESCE_POLL_PERIOD: Duration = Duration::from_millis(5);
 
 /// What a child says about everything.
 #[derive(Clone, PartialEq, Debug)]
@@ -54,12 +57,14 @@ enum Question {
 pub struct Link {
     messages: Sender<ToChild>,
     outgoing: Receiver<ToChild>,
-    questions: RefCell<BTreeMap<Ticket, Question>>,
+    questions: RefCell<Map<Ticket, Question>>,
     last: Cell<u32>,
     waiting_for_applied: RefCell<Vec<(u32, Sender<()>)>>,
-    hello: Cell<Hello>,
-    /// It has answered once.
-    met: Cell<bool>,
+    liveness: Cell<Liveness>,
+    /// Happens when it has answered for the first time: it has read the configuration then.
+    met: Once,
+    /// How long it was silent when it was given up.
+    hung: Cell<Option<Duration>>,
     applied: Cell<Option<u32>>,
     stopped: Cell<bool>,
     left: Cell<bool>,
@@ -67,31 +72,29 @@ pub struct Link {
     quiet: Cell<bool>,
     /// A message is on its way out, or one has come in part.
     busy: [Cell<bool>; 2],
-    /// Closed by [`Link::condemn`].
-    condemn: Sender<()>,
-    condemned: Receiver<()>,
+    /// Nobody waits for this child any more, or it is hung.
+    given_up: Once,
 }
 
 impl Link {
     /// To a child that was told nothing yet.
     pub fn new() -> Self {
-        let (messages, outgoing) = bounded(WAITING);
-        let (condemn, condemned) = bounded(1);
+        let (messages, outgoing) = bounded(MAX_WAITING_MESSAGES);
         Self {
             messages,
             outgoing,
             questions: RefCell::default(),
             last: Cell::new(0),
             waiting_for_applied: RefCell::default(),
-            hello: Cell::new(Hello::new()),
-            met: Cell::new(false),
+            liveness: Cell::default(),
+            met: Once::new(),
+            hung: Cell::new(None),
             applied: Cell::new(None),
             stopped: Cell::new(false),
             left: Cell::new(false),
             quiet: Cell::new(false),
             busy: Default::default(),
-            condemn,
-            condemned,
+            given_up: Once::new(),
         }
     }
 
@@ -108,7 +111,7 @@ impl Link {
 
     /// Nobody waits for this child any more.
     pub fn condemn(&self) {
-        self.condemn.close();
+        self.given_up.happen();
     }
 
     /// Says nothing any more, and waits until everything is answered and nothing is on its way, so
@@ -117,10 +120,10 @@ impl Link {
         self.quiet.set(true);
         let quiet = async {
             while !self.is_quiet() {
-                Timer::after(LOOK).await;
+                Timer::after(QUIESCE_POLL_PERIOD).await;
             }
         };
-        let is_quiet = within(QUIET, quiet).await.is_some();
+        let is_quiet = within(QUIESCE_TIMEOUT, quiet).await.is_some();
         // Otherwise there are things to say to it yet.
         self.quiet.set(is_quiet);
         is_quiet
@@ -130,14 +133,14 @@ impl Link {
         self.outgoing.is_empty()
             && self.questions.borrow().is_empty()
             && self.waiting_for_applied.borrow().is_empty()
-            && self.hello.get().is_answered()
+            && self.liveness.get().is_answered()
             && self.busy.iter().all(|busy| !busy.get())
     }
 
-    /// Waits for [`Link::condemn`].
-    pub async fn condemned(&self) {
-        // Nothing is ever sent.
-        let _ = self.condemned.recv().await;
+    /// Waits until nobody waits for it any more; for how long it was silent, if that is why.
+    pub async fn given_up(&self) -> Option<Duration> {
+        self.given_up.wait().await;
+        self.hung.get()
     }
 
     /// Gives the child a configuration, or what is different from the one of `base`, which it
@@ -191,24 +194,31 @@ impl Link {
         Ok(Answer { link: self, ticket, answer })
     }
 
-    /// Asks whether it works; nothing when the queue is full, which is an answer as well. `holds`:
-    /// it holds addresses.
-    pub fn say_hello(&self, period: Duration, holds: bool) {
-        if self.quiet.get() {
-            // It would never be answered.
-            return;
-        }
-        let settled = self.applied.get().is_some() && self.waiting_for_applied.borrow().is_empty();
-        let work = match (settled, holds) {
+    /// Looks whether it works, and asks it when its loop stands still. `None`: nothing is said any
+    /// more. `holds`: it holds something.
+    pub fn look(&self, now: Instant, seen: Loop, period: Duration, holds: bool) -> Option<Look> {
+        let is_settled =
+            self.applied.get().is_some() && self.waiting_for_applied.borrow().is_empty();
+        let work = match (is_settled, holds) {
             (false, _) => Work::Configuring,
             (true, true) => Work::Holding,
             (true, false) => Work::Waiting,
         };
-        let mut hello = self.hello.get();
-        let number = hello.ask(clock::now(), hello::limit(period, work));
-        self.hello.set(hello);
-        // A question that does not fit stays without an answer.
-        let _ = self.say(ToChild::Hello { number });
+        let mut liveness = self.liveness.get();
+        let look = liveness.look(now, seen, period, work);
+        match look {
+            Look::Works(_) | Look::Again(_) => {}
+            // It would not be asked, and so never answer.
+            Look::Ask(..) if self.quiet.get() => return None,
+            // A question that does not fit in the queue stays without an answer.
+            Look::Ask(number, _) => drop(self.say(ToChild::Hello { number })),
+            Look::Hung(silent) => {
+                self.hung.set(Some(silent));
+                self.given_up.happen();
+            }
+        }
+        self.liveness.set(liveness);
+        Some(look)
     }
 
     /// The last configuration that it has taken over.
@@ -216,28 +226,14 @@ impl Link {
         self.applied.get()
     }
 
-    /// Nothing that was asked until now has to have an answer.
-    pub fn excuse(&self) {
-        let mut hello = self.hello.get();
-        hello.excuse();
-        self.hello.set(hello);
-    }
-
-    /// For how long it has not answered, when that is too long. `overdue`: an advert is.
-    pub fn silent(&self, overdue: bool) -> Option<Duration> {
-        self.hello.get().silent(clock::now(), overdue)
+    /// For how long it has not answered, when that is too long.
+    pub fn silent(&self) -> Option<Duration> {
+        self.liveness.get().silent(clock::now())
     }
 
     /// Waits until it has answered for the first time: it has read the configuration then.
     pub async fn met(&self) {
-        while !self.met.get() {
-            Timer::after(LOOK).await;
-        }
-    }
-
-    /// Whether it owes no answer to a hello.
-    pub fn has_answered(&self) -> bool {
-        self.hello.get().is_answered()
+        self.met.wait().await;
     }
 
     /// Whether it has ended so that another one resumes.
@@ -272,10 +268,9 @@ impl Link {
     /// Takes what the child says, until it hangs up.
     pub async fn receive(&self, stream: &Async<UnixStream>) -> io::Result<()> {
         let mut decoder = Decoder::default();
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = vec![0; READ_OCTETS];
         loop {
-            let mut from = stream;
-            let len = from.read(&mut chunk).await?;
+            let len = ready::read(stream, |mut stream| stream.read(&mut chunk)).await?;
             if len == 0 {
                 return Ok(());
             }
@@ -302,10 +297,10 @@ impl Link {
         let mut questions = self.questions.borrow_mut();
         match message {
             FromChild::Hello { number } => {
-                let mut hello = self.hello.get();
-                self.met.set(true);
-                hello.answered(number);
-                self.hello.set(hello);
+                let mut liveness = self.liveness.get();
+                liveness.answered(number);
+                self.liveness.set(liveness);
+                self.met.happen();
             }
             FromChild::Applied { generation } => {
                 self.applied.set(Some(generation));
@@ -414,7 +409,8 @@ mod tests {
         drop(question);
         while link.outgoing.try_recv().is_ok() {}
         let hello = async {
-            link.say_hello(Duration::from_secs(1), true);
+            let seen = Loop { turns: 0, due: Instant::ORIGIN };
+            assert_eq!(link.look(clock::now(), seen, Duration::from_secs(1), true), None);
             std::future::pending().await
         };
         assert!(async_io::block_on(or(link.quiesce(), hello)));
@@ -426,7 +422,7 @@ mod tests {
         let link = Link::new();
         let taken =
             (0..1_000).filter(|number| link.say(ToChild::Hello { number: *number }).is_ok());
-        assert_eq!(taken.count(), WAITING);
+        assert_eq!(taken.count(), MAX_WAITING_MESSAGES);
         assert!(link.ask_status().is_err());
         assert!(link.questions.borrow().is_empty());
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::daemon::Daemon;
 use super::timeouts::within;
-use super::{reload, status, upgrade};
+use super::{reload, status, upgrade_plan};
 use crate::config::suggest::nearest;
 use crate::control::child_messages::{Ticket, ToChild};
 use crate::control::record::Level;
@@ -29,6 +29,7 @@ pub async fn answer(daemon: &Daemon, request: Request, is_root: bool) -> Option<
             command(daemon, instance, |ticket, instance| ToChild::Release { ticket, instance })
                 .await,
         ),
+        Request::Stop { now } => words(stop(daemon, now, is_root)),
         Request::Upgrade { program } => words(upgrade(daemon, program, is_root).await),
         Request::Events {} => return None,
         Request::LogLevel { level } => {
@@ -61,10 +62,25 @@ fn words(result: Result<String, String>) -> Vec<u8> {
 fn set_log_level(daemon: &Daemon, level: Level) {
     daemon.log.set_level(level);
     daemon.note(Level::Notice, format!("log level: {}", level.name()));
-    if let Some(link) = daemon.link() {
+    for child in &daemon.children {
         // A child that takes no messages hears of it when it is started again.
-        let _ = link.say(ToChild::LogLevel(daemon.log.level_of_children()));
+        child.say(ToChild::LogLevel(daemon.log.level_of_children()));
     }
+}
+
+/// Begins the end of the daemon, or hurries it.
+fn stop(daemon: &Daemon, now: bool, is_root: bool) -> Result<String, String> {
+    if !is_root {
+        return Err("only root may stop the daemon".to_owned());
+    }
+    if now {
+        daemon.stop_now.notify();
+    }
+    if daemon.is_stopping() {
+        return Ok("it stops already".to_owned());
+    }
+    daemon.stop_asked.notify();
+    Ok("it stops".to_owned())
 }
 
 /// Finds out whether a program could take over, and lets it.
@@ -76,26 +92,28 @@ async fn upgrade(
     if !is_root {
         return Err("only root may choose the program that runs as root".to_owned());
     }
-    let _no_reload = daemon.reloading.lock().await;
-    let plan = match upgrade::plan(daemon, program.map(PathBuf::from)).await {
-        Ok(plan) => plan,
-        Err(why) => {
-            let first = why.lines().next().unwrap_or_default();
-            daemon.note(Level::Warning, format!("no upgrade: {first}"));
-            return Err(why);
-        }
-    };
+    let _no_reload = daemon.configuration.reloading.lock().await;
+    let plan =
+        match upgrade_plan::plan(&daemon.configuration.file, program.map(PathBuf::from)).await {
+            Ok(plan) => plan,
+            Err(why) => {
+                let first = why.lines().next().unwrap_or_default();
+                daemon.note(Level::Warning, format!("no upgrade: {first}"));
+                return Err(why);
+            }
+        };
     if daemon.is_stopping() || daemon.upgrade.borrow().is_some() {
         return Err("the daemon is ending already, or an upgrade is going on".to_owned());
     }
-    if daemon.link().is_none_or(|link| link.applied().is_none()) {
-        return Err("the vrrp process is not at work: an upgrade or a restart is going on, try \
-                    again"
-            .to_owned());
+    if let Some(child) = daemon.needed().find(|child| !child.has_applied()) {
+        return Err(format!(
+            "the {} process is not at work: an upgrade or a restart is going on, try again",
+            child.role.name
+        ));
     }
     let text = format!("{} (steadfast {}) takes over", plan.program.display(), plan.version);
     *daemon.upgrade.borrow_mut() = Some(plan);
-    daemon.upgrade_asked.ring();
+    daemon.upgrade_asked.notify();
     Ok(text)
 }
 
@@ -118,15 +136,16 @@ async fn switchover(
     .await
 }
 
-/// Gives the vrrp process a command about an instance.
+/// Gives the process a command about an instance.
 async fn command(
     daemon: &Daemon,
     instance: String,
     message: impl FnOnce(Ticket, String) -> ToChild,
 ) -> Result<String, String> {
+    let child = daemon.children.first().ok_or("no process takes commands")?;
     let limit = {
-        let current = daemon.current.borrow();
-        let names = || current.model.instances.iter().map(|instance| &*instance.name);
+        let model = daemon.configuration.model();
+        let names = || model.instances.iter().map(|instance| &*instance.name);
         if !names().any(|name| name == instance) {
             let have = names().collect::<Vec<_>>().join(", ");
             let help = match nearest(&instance, names()) {
@@ -135,10 +154,11 @@ async fn command(
             };
             return Err(format!("there is no instance \"{instance}\" ({help})"));
         }
-        current.longest_down_interval() + SLACK
+        (child.role.stop_time)(&model) + SLACK
     };
-    let silent = || "the vrrp process does not answer; see steadfast status".to_owned();
-    let link = daemon.link().ok_or_else(silent)?;
+    let silent =
+        || format!("the {} process does not answer; see steadfast status", child.role.name);
+    let link = child.link().ok_or_else(silent)?;
     let answer = link.command(|ticket| message(ticket, instance)).map_err(|_| silent())?;
     within(limit, answer.wait()).await.flatten().ok_or_else(silent)?
 }

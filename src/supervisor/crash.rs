@@ -1,4 +1,4 @@
-//! What is known about the end of a vrrp process that was not asked for.
+//! What is known about the end of a process that was not asked for.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::control::record::{Level, Record};
-use crate::control::shared_memory::{Process, Shared};
+use crate::control::shared_memory::Shared;
 use crate::control::status;
 use crate::system::shared_memory::Region;
 use crate::units::Instant;
 
 /// How many lines are kept.
-const LINES: usize = 5;
+const MAX_LINES: usize = 5;
 
 /// The end of a process.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub struct LastLines(VecDeque<(Level, String)>);
 impl LastLines {
     /// Another one.
     pub fn push(&mut self, level: Level, text: &str) {
-        if self.0.len() == LINES {
+        if self.0.len() == MAX_LINES {
             self.0.pop_front();
         }
         self.0.push_back((level, text.to_owned()));
@@ -80,8 +80,8 @@ impl Crash {
         let shared = Shared::open(memory);
         let ran = shared.ok().map(|shared| Ran {
             ran: at.since(began),
-            stood: shared.since_beat(Process::Vrrp, at).min(at.since(began)),
-            late: shared.worst_late(Process::Vrrp),
+            stood: shared.since_beat(at).min(at.since(began)),
+            late: shared.worst_late(),
         });
         let lines = lines.0.iter().cloned().collect();
         Self { at, end, ends: 1, handed_over: false, ran, lines }

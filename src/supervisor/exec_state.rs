@@ -1,27 +1,25 @@
 //! What a supervisor leaves to the program that takes its place in the same process: descriptors,
-//! and a document about them. The child notices nothing, and neither do those who connect to the
+//! and a document about them. Its children notice nothing, and neither do those who connect to the
 //! control socket.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 
-use nix::fcntl::{F_SETFD, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
 
-use super::claims::FormerClaim;
 use super::crash::Crash;
-use super::installed::Held;
+use super::role::{FormerClaim, Held};
 use crate::control::record::{Level, Record};
 use crate::system::inherited_fds::take;
 use crate::units::Instant;
 
 /// The format of the document: another number when a field gets another meaning.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// The longest document, in octets.
-const LONGEST: u64 = 256 * 1024 * 1024;
+const MAX_OCTETS: u64 = 256 * 1024 * 1024;
 
 /// The document.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -40,31 +38,40 @@ pub struct ExecState {
     pub started: Instant,
     /// Of the configuration in effect.
     pub generation: u32,
-    /// How often the vrrp process had to be started again.
-    pub restarts: u32,
-    /// How it ended the last time that nobody had asked it to.
-    pub crash: Option<Crash>,
     /// The last changes of state.
     pub transitions: Vec<Record>,
-    /// What is in the kernel.
-    pub installed: Vec<Held>,
     /// The lock of the state directory, and whether our process id is in it.
     pub lock: Option<(RawFd, bool)>,
     /// The control socket.
     pub listener: Option<RawFd>,
     /// The claims of its virtual routers.
     pub claims: Vec<FormerClaim>,
-    /// The shared memory.
-    pub memory: RawFd,
-    /// The vrrp process; `None`: it has handed over and ended.
-    pub child: Option<ExecChild>,
+    /// The roles that survive.
+    pub children: Vec<ExecChild>,
     /// Descriptors that are not ours.
-    pub strangers: Vec<RawFd>,
+    pub inherited: Vec<RawFd>,
 }
 
-/// The vrrp process and our ends of what connects us.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// One role.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ExecChild {
+    /// Its name.
+    pub role: String,
+    /// How often its process had to be started again.
+    pub restarts: u32,
+    /// How it ended the last time that nobody had asked it to.
+    pub crash: Option<Crash>,
+    /// What is in the kernel.
+    pub installed: Vec<Held>,
+    /// The shared memory.
+    pub memory: RawFd,
+    /// Its process; `None`: it has handed over and ended.
+    pub process: Option<ExecProcess>,
+}
+
+/// A process and our ends of what connects us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ExecProcess {
     /// Its process id.
     pub pid: i32,
     /// The stream of messages.
@@ -97,7 +104,7 @@ impl ExecState {
         let mut file = File::from(take(number)?);
         file.rewind()?;
         let mut octets = Vec::new();
-        file.take(LONGEST).read_to_end(&mut octets)?;
+        file.take(MAX_OCTETS).read_to_end(&mut octets)?;
         let wrong = || io::Error::other("what the former program left is of another version");
         match octets.split_first_chunk() {
             Some((format, document)) if *format == FORMAT.to_le_bytes() => {
@@ -108,20 +115,12 @@ impl ExecState {
     }
 }
 
-/// Lets the next program have a descriptor.
-///
-/// # Errors
-/// What the system says.
-pub fn pass_on(fd: &OwnedFd) -> io::Result<RawFd> {
-    fcntl(fd, F_SETFD(FdFlag::empty()))?;
-    Ok(fd.as_raw_fd())
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::fd::IntoRawFd;
 
     use super::*;
+    use crate::system::inherited_fds::pass_on;
     use crate::units::Vrid;
 
     #[test]
@@ -134,16 +133,19 @@ mod tests {
             level: Level::Debug,
             started: Instant::from_nanos(7),
             generation: 3,
-            restarts: 1,
-            crash: Some(Crash::not_started(Instant::from_nanos(9), "no".to_owned())),
             transitions: Vec::new(),
-            installed: Vec::new(),
             lock: Some((9, true)),
             listener: None,
             claims: vec![("eth0".into(), Vrid::new(51).unwrap(), 12)],
-            memory: 11,
-            child: Some(ExecChild { pid: 4, link: 5, records: 6, stderr: 7 }),
-            strangers: vec![3],
+            children: vec![ExecChild {
+                role: "x".to_owned(),
+                restarts: 1,
+                crash: Some(Crash::not_started(Instant::from_nanos(9), "no".to_owned())),
+                installed: Vec::new(),
+                memory: 11,
+                process: Some(ExecProcess { pid: 4, link: 5, records: 6, stderr: 7 }),
+            }],
+            inherited: vec![3],
         };
         let left = former.leave().unwrap();
         let number = pass_on(&left).unwrap();

@@ -9,9 +9,11 @@ use crate::system::resident_memory::Resident;
 /// Of this process, and of its child when there is one; `report` is what that one said.
 pub fn of_processes(daemon: &Daemon, report: Option<&Report>) -> Vec<ProcessMemory> {
     let mut all = vec![of("supervisor", std::process::id(), heap::count().map(Into::into))];
-    let child =
-        daemon.vrrp.borrow().child.as_ref().map(|child| child.pid().as_raw().cast_unsigned());
-    all.extend(child.map(|pid| of("vrrp", pid, report.and_then(|report| report.heap))));
+    for (number, child) in daemon.children.iter().enumerate() {
+        let heap = report.filter(|_| number == 0).and_then(|report| report.heap);
+        let pid = child.pid().map(|pid| pid.as_raw().cast_unsigned());
+        all.extend(pid.map(|pid| of(child.role.name, pid, heap)));
+    }
     all
 }
 

@@ -9,7 +9,10 @@ use async_io::Async;
 ///
 /// # Errors
 /// What `read` says, but for [`io::ErrorKind::WouldBlock`].
-pub async fn read<S, T>(source: &Async<S>, read: impl Fn(&S) -> io::Result<T>) -> io::Result<T> {
+pub async fn read<S, T>(
+    source: &Async<S>,
+    mut read: impl FnMut(&S) -> io::Result<T>,
+) -> io::Result<T> {
     loop {
         match read(source.get_ref()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => source.readable().await?,

@@ -5,32 +5,34 @@ use std::time::Duration;
 use smol::channel::Receiver;
 use smol::future::yield_now;
 
-use super::child_link::{Busy, Link};
-use super::claims::Taken;
 use super::configuration::{self, Accepted};
-use super::daemon::{Current, Daemon};
+use super::daemon::Daemon;
+use super::in_effect::Current;
+use super::role::Taken;
 use super::scheduling;
+use super::supervised::Supervised;
 use super::timeouts::within;
 use crate::config::diff::Diff;
+use crate::control::child_messages::ToChild;
 use crate::control::humanize::plural;
 use crate::control::record::{Kind, Level};
 use crate::system::clock;
 
-/// How long the vrrp process may take to apply a configuration.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long a child may take to apply a configuration.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the configuration again: what changed, one line each.
 ///
 /// # Errors
-/// Why it was refused, with all diagnostics; or that the vrrp process does not answer.
+/// Why it was refused, with all diagnostics; or that a child does not answer.
 pub async fn reload(daemon: &Daemon) -> Result<String, String> {
-    let _one_at_a_time = daemon.reloading.lock().await;
+    let _one_at_a_time = daemon.configuration.reloading.lock().await;
     // Whoever asks from now on may have changed the file after it is read.
-    daemon.reload_asked.set(false);
-    let _reloading = daemon.service.reloading(&daemon.log);
+    daemon.configuration.reload_asked.set(false);
+    let _reloading = daemon.sd_notify.reloading(&daemon.log);
     let note = |level, text: String| daemon.log.note(level, Kind::Configuration, text);
-    let file = daemon.file.display();
-    let accepted = match configuration::load(&daemon.file, false) {
+    let file = daemon.configuration.file.display();
+    let accepted = match configuration::load(&daemon.configuration.file, false) {
         Ok(accepted) => accepted,
         Err(refusal) => {
             let brief = refusal.brief();
@@ -41,15 +43,15 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
             for line in &brief {
                 note(Level::Error, line.clone());
             }
-            *daemon.refused.borrow_mut() = Some((clock::now(), brief.join("\n")));
+            *daemon.configuration.refused.borrow_mut() = Some((clock::now(), brief.join("\n")));
             return Err(refusal.shown);
         }
     };
-    *daemon.refused.borrow_mut() = None;
+    *daemon.configuration.refused.borrow_mut() = None;
     for warning in &accepted.warnings {
         note(Level::Warning, warning.clone());
     }
-    let changes = Diff::between(&daemon.current.borrow().model, &accepted.model);
+    let changes = Diff::between(&daemon.configuration.model(), &accepted.model);
     if changes.is_empty() {
         let text = format!("{file} says the same as before, nothing changes");
         note(Level::Notice, text.clone());
@@ -58,7 +60,7 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
     let claimed = daemon.claims.borrow_mut().add(&accepted.model);
     if let Err(Taken { what, help }) = claimed {
         note(Level::Error, format!("{file} is refused, the configuration before stays: {what}"));
-        *daemon.refused.borrow_mut() = Some((clock::now(), what.clone()));
+        *daemon.configuration.refused.borrow_mut() = Some((clock::now(), what.clone()));
         return Err(format!("{what}\n  = help: {help}"));
     }
     daemon.claims.borrow_mut().give_back(&accepted.model);
@@ -74,59 +76,86 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
     Ok(changes)
 }
 
-/// Takes a configuration over, and waits until the vrrp process has it. `say` tells of it, before
-/// the vrrp process can.
+/// Takes a configuration over, and waits until all children have it. `say` tells of it, before they
+/// can.
 async fn put_in_effect(
     daemon: &Daemon,
     accepted: Accepted,
     say: impl FnOnce(),
 ) -> Result<(), String> {
-    let base = daemon.current.borrow().generation;
-    let current = Current::new(accepted.model, base.wrapping_add(1), clock::now());
-    let link = daemon.link();
-    let told = tell(link.as_deref(), &daemon.current.borrow(), &current);
-    let asked = told.map_err(|error| error.to_string())?;
-    // Everything else can wait until the vrrp process has it, also giving back what was before.
-    let before = daemon.current.replace(current);
+    let generation = daemon.configuration.generation().wrapping_add(1);
+    let current = Current { model: accepted.model, generation, since: clock::now() };
+    let mut told = Vec::new();
+    for child in &daemon.children {
+        told.push((child, tell(child, &current).map_err(|error| error.to_string())?));
+    }
+    // Everything else can wait until they have it, also giving back what was before.
+    let before = daemon.configuration.replace(current);
     say();
     yield_now().await;
     daemon.set_socket_group();
-    daemon.hardware.look();
+    daemon.watchdog.look();
     drop(before);
-    let (Some(link), Some(asked)) = (link, asked) else {
-        return Err("the vrrp process is not running; it starts with the new configuration".into());
-    };
-    let applied = match asked {
-        Ok(applied) => within(LIMIT, applied.recv()).await,
-        Err(_) => None,
-    };
-    match applied {
-        Some(Ok(())) => {
-            let child = daemon.vrrp.borrow().child.as_ref().map(|child| child.pid());
-            if let Some(child) = child {
-                scheduling::settle(daemon, &link, child).await;
-            }
-            Ok(())
+    let mut troubles = Vec::new();
+    for (child, told) in told {
+        child.reloaded.notify();
+        let name = child.role.name;
+        match told {
+            Told::Nothing => {}
+            Told::NotRunning => troubles.push(format!(
+                "the {name} process is not running; it starts with the new configuration"
+            )),
+            Told::Busy => troubles.push(not_taken(name)),
+            Told::Asked(applied) => match within(APPLY_TIMEOUT, applied.recv()).await {
+                Some(Ok(())) => {
+                    if let (Some(link), Some(pid)) = (child.link(), child.pid()) {
+                        scheduling::settle(child, &link, pid).await;
+                    }
+                }
+                Some(Err(_)) => troubles.push(format!(
+                    "the {name} process has ended; it starts again with the new configuration"
+                )),
+                None => troubles.push(not_taken(name)),
+            },
         }
-        Some(Err(_)) => {
-            Err("the vrrp process has ended; it starts again with the new configuration".into())
-        }
-        None => Err(format!(
-            "the new configuration is good, but the vrrp process has not taken it within {} s; see \
-             steadfast status",
-            LIMIT.as_secs()
-        )),
     }
+    if troubles.is_empty() { Ok(()) } else { Err(troubles.join("\n")) }
 }
 
-/// Tells the vrrp process, if there is one: what changes, if it has the configuration before.
-fn tell(
-    link: Option<&Link>,
-    before: &Current,
-    current: &Current,
-) -> Result<Option<Result<Receiver<()>, Busy>>, postcard::Error> {
-    let Some(link) = link else { return Ok(None) };
-    let base = Some(before).filter(|before| link.follows(before.generation));
-    let body = current.for_vrrp(base)?;
-    Ok(Some(link.configure(current.generation, base.map(|base| base.generation), body)))
+fn not_taken(name: &str) -> String {
+    format!(
+        "the new configuration is good, but the {name} process has not taken it within {} s; see \
+         steadfast status",
+        APPLY_TIMEOUT.as_secs()
+    )
+}
+
+/// What a child was told of a new configuration.
+enum Told {
+    /// The child is not needed, or ends since it is not needed any more.
+    Nothing,
+    /// There is no child.
+    NotRunning,
+    /// It takes no more messages.
+    Busy,
+    /// To take it; the receiver hears when it has.
+    Asked(Receiver<()>),
+}
+
+/// Tells a child of a configuration: what changes, if it has the one before.
+fn tell(child: &Supervised, current: &Current) -> Result<Told, postcard::Error> {
+    let is_needed = (child.role.is_needed)(&current.model);
+    let Some(link) = child.link() else {
+        return Ok(if is_needed && child.is_needed() { Told::NotRunning } else { Told::Nothing });
+    };
+    if !is_needed {
+        // One that does not read is found by its loop.
+        child.say(ToChild::Stop);
+        return Ok(Told::Nothing);
+    }
+    let before = child.context.configuration.current();
+    let base = Some(&*before).filter(|before| link.follows(before.generation));
+    let body = (child.role.part)(base.map(|base| &base.model), &current.model)?;
+    let told = link.configure(current.generation, base.map(|base| base.generation), body);
+    Ok(told.map_or(Told::Busy, Told::Asked))
 }

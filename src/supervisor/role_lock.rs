@@ -1,5 +1,5 @@
-//! The lock of the vrrp process: who has it works on the addresses (DESIGN 3). A supervisor that
-//! was killed leaves a process behind which hands over and removes what it holds; the next one
+//! The lock of a role: the process that has it is the one that works. A supervisor that was killed
+//! leaves processes behind, such as one that hands addresses over and removes them; its successor
 //! must not add anything meanwhile.
 
 use std::fmt;
@@ -11,21 +11,16 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use smol::Timer;
 
-use super::daemon::Daemon;
-use super::orphan_adoption;
-use super::state_dir::StateDir;
+use super::supervised::Supervised;
 use crate::control::record::Level;
-use crate::control::shared_memory::Shared;
 use crate::system::{clock, limits, lock, pidfd};
 
-/// The file: its lock is the one of the process, and the process's number is in it.
-pub const FILE: &str = "vrrp.lock";
 /// How long a process of a former supervisor may take to hand over.
-const PATIENCE: Duration = Duration::from_secs(2);
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a killed one may take to end.
-const END: Duration = Duration::from_secs(1);
+const KILL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often is looked.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_PERIOD: Duration = Duration::from_millis(10);
 
 /// The lock, until the process that is to have it exists.
 #[derive(Debug)]
@@ -111,17 +106,20 @@ fn start_in(text: &str) -> Option<u64> {
 ///
 /// # Errors
 /// It cannot be had: in words.
-pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
-    let path = daemon.dir.path().join(FILE);
+pub async fn take(child: &Supervised) -> Result<Option<RoleLock>, String> {
+    let (dir, role) = (&child.context.dir, child.role);
+    let name = role.name;
+    let path = dir.path().join(role.lock);
     let path = path.display();
-    let file = match daemon.dir.open_file(FILE) {
+    let note = |level, text| child.context.note(level, text);
+    let file = match dir.open_file(role.lock) {
         Ok(file) => file,
         Err(error) if limits::is_exhausted(&error) => {
             return Err(format!("{path}: {}", limits::explained(&error)));
         }
         Err(error) => {
-            let text = format!("{FILE}: {error}; nothing keeps two vrrp processes apart");
-            daemon.note(Level::Warning, text);
+            let text = format!("{}: {error}; nothing keeps two {name} processes apart", role.lock);
+            note(Level::Warning, text);
             return Ok(None);
         }
     };
@@ -131,39 +129,37 @@ pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
     }
     let holder = holder(&file).filter(Holder::is_there);
     let who = match holder {
-        Some(Holder { pid, .. }) => format!("vrrp process {pid} of a former supervisor"),
+        Some(Holder { pid, .. }) => format!("{name} process {pid} of a former supervisor"),
         None => format!("another program that has locked {path}"),
     };
-    let inherited = match holder {
-        Some(Holder { pid, .. }) => orphan_adoption::take_over(pid).await,
-        None => None,
-    };
-    if let Some(memory) = inherited {
+    if let Some(Holder { pid, .. }) = holder
+        && let Some(memory) = child.holdings.orphan_memory(pid).await
+    {
         let text = format!("{who} has found no successor: this one goes on with its addresses");
-        daemon.note(Level::Notice, text);
-        if wait(&file, PATIENCE).await.map_err(wrong)? {
-            if let Ok(own) = Shared::open(&daemon.memory) {
+        note(Level::Notice, text);
+        if wait(&file, HAND_OVER_TIMEOUT).await.map_err(wrong)? {
+            if let Some(own) = child.shared() {
                 own.take_over(&memory);
             }
             return Ok(Some(RoleLock(file)));
         }
     }
-    let seconds = PATIENCE.as_secs();
+    let seconds = HAND_OVER_TIMEOUT.as_secs();
     let text = match holder {
         Some(_) => format!("{who} still hands over; it has {seconds} s for that"),
         None => format!("there is {who}; its end is waited for {seconds} s"),
     };
-    daemon.note(Level::Warning, text);
-    if wait(&file, PATIENCE).await.map_err(wrong)? {
-        daemon.note(Level::Notice, format!("{who} has ended"));
+    note(Level::Warning, text);
+    if wait(&file, HAND_OVER_TIMEOUT).await.map_err(wrong)? {
+        note(Level::Notice, format!("{who} has ended"));
         return Ok(Some(RoleLock(file)));
     }
     let Some(holder) = holder else {
         return Err(format!("there is {who}: end it, `fuser {path}` says which one it is"));
     };
     holder.kill().map_err(|error| format!("{who} cannot be killed: {error}"))?;
-    daemon.note(Level::Warning, format!("{who} took too long; it is killed"));
-    match wait(&file, END).await.map_err(wrong)? {
+    note(Level::Warning, format!("{who} took too long; it is killed"));
+    match wait(&file, KILL_TIMEOUT).await.map_err(wrong)? {
         true => Ok(Some(RoleLock(file))),
         false => Err(format!("{who} does not end")),
     }
@@ -171,15 +167,16 @@ pub async fn take(daemon: &Daemon) -> Result<Option<RoleLock>, String> {
 
 /// The lock that another process of this daemon has, for the one that comes after it. `None`: there
 /// is none.
-pub fn share(daemon: &Daemon) -> Option<RoleLock> {
-    daemon.dir.open_file(FILE).ok().map(RoleLock)
+pub fn share(child: &Supervised) -> Option<RoleLock> {
+    child.context.dir.open_file(child.role.lock).ok().map(RoleLock)
 }
 
 /// At the end: removes the file, unless a process still hands over.
-pub fn leave(dir: &StateDir) {
-    if dir.open_file(FILE).is_ok_and(|file| lock::take(&file).unwrap_or(false)) {
+pub fn leave(child: &Supervised) {
+    let (dir, name) = (&child.context.dir, child.role.lock);
+    if dir.has(name) && dir.open_file(name).is_ok_and(|file| lock::take(&file).unwrap_or(false)) {
         // Nobody is left to tell, and the next start takes it as it is.
-        let _ = dir.remove(FILE);
+        let _ = dir.remove(name);
     }
 }
 
@@ -190,7 +187,7 @@ async fn wait(file: &fs::File, limit: Duration) -> io::Result<bool> {
         if lock::take(file)? {
             return Ok(true);
         }
-        Timer::after(LOOK).await;
+        Timer::after(POLL_PERIOD).await;
     }
     Ok(false)
 }

@@ -1,5 +1,5 @@
-//! When the vrrp process runs, as `vrrp_rt_priority` and its like have it, and when the supervisor
-//! does, which has to see that it works.
+//! When the process of a role runs, as `vrrp_rt_priority` and its like have it, and when the
+//! supervisor does, which has to see that it works.
 //!
 //! The supervisor sets all of that, for both: so the process that reads packets needs no right to
 //! do so, and a reload may change it. In real time the supervisor is one step below its child:
@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
+use smol::Timer;
 
 use super::child_link::Link;
-use super::daemon::Daemon;
+use super::role::Role;
+use super::supervised::Supervised;
 use super::timeouts::within;
 use crate::config::model::ProcessOptions;
 use crate::control::child_messages::ToChild;
@@ -28,21 +30,23 @@ use crate::units::Instant;
 
 /// `vrrp_rlimit_rttime` when nothing is said: more than the start of thousands of instances takes
 /// in one go, less than a peer waits.
-const REST: Duration = Duration::from_millis(200);
+const DEFAULT_RTTIME: Duration = Duration::from_millis(200);
 /// How long a process that has left real time stays out of it the first time, and each time twice
 /// as long as before.
-const QUIET: Duration = Duration::from_secs(10);
+const FIRST_ABSENCE: Duration = Duration::from_secs(10);
 /// How often it becomes twice as long.
-const DOUBLINGS: u32 = 6;
+const MAX_DOUBLINGS: u32 = 6;
 /// When it is forgotten that a process has left real time.
-const FORGOTTEN: Duration = Duration::from_secs(600);
-/// How long the vrrp process may take for an answer.
-const LIMIT: Duration = Duration::from_secs(2);
+const FORGET_TIME: Duration = Duration::from_secs(600);
+/// How often it is looked whether processes are still in real time.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
+/// How long a child may take for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How the processes are scheduled.
 #[derive(Debug, Default)]
 pub struct Scheduling {
-    /// What the vrrp process that runs was given.
+    /// What the process that runs was given.
     given: ProcessOptions,
     child: RealTime,
     own: RealTime,
@@ -72,7 +76,7 @@ struct Left {
 impl Left {
     /// How long it stays out.
     fn wait(&self) -> Duration {
-        QUIET * (1 << self.times.saturating_sub(1).min(DOUBLINGS))
+        FIRST_ABSENCE * (1 << self.times.saturating_sub(1).min(MAX_DOUBLINGS))
     }
 }
 
@@ -96,7 +100,7 @@ impl Scheduling {
         let refused = |at, text: &String| Trouble { at, count: 1, text: text.clone(), lasts: true };
         let settings = settings.map(|(at, text)| refused(*at, text));
         let left = [&self.child, &self.own].into_iter().filter_map(|process| process.left.as_ref());
-        let left = left.filter(|left| left.lasts || now.since(left.at) < FORGOTTEN);
+        let left = left.filter(|left| left.lasts || now.since(left.at) < FORGET_TIME);
         settings
             .chain(left.map(|left| Trouble {
                 at: left.at,
@@ -108,29 +112,38 @@ impl Scheduling {
     }
 
     /// Tells the kernel what is wanted. What it refuses, with reason and remedy.
-    fn apply(&mut self, child: Pid, wanted: &ProcessOptions, offspring: Offspring) -> Vec<String> {
+    fn apply(
+        &mut self,
+        role: &Role,
+        child: Pid,
+        wanted: &ProcessOptions,
+        offspring: Offspring,
+    ) -> Vec<String> {
+        let prefix = role.options_prefix;
+        let key = |key: &str| format!("{prefix}{key}");
         let mut refused = Vec::new();
         let given = std::mem::replace(&mut self.given, wanted.clone());
         if wanted.nice.is_some() || given.nice.is_some() {
             let nice = wanted.nice.unwrap_or_else(own_nice);
             let result = set_nice(child, nice);
-            refused.extend(failed("vrrp_priority", result, "LimitNICE=-20", ""));
+            refused.extend(failed(&key("priority"), result, "LimitNICE=-20", ""));
         }
         let processors = &wanted.cpu_affinity;
         if !processors.is_empty() {
             let result = set_processors(child, processors);
-            refused.extend(missing(processors, result));
+            refused.extend(missing(&key("cpu_affinity"), processors, result));
         } else if !given.cpu_affinity.is_empty() {
-            refused.extend(failed("vrrp_cpu_affinity", share_processors(child), "", ""));
+            refused.extend(failed(&key("cpu_affinity"), share_processors(child), "", ""));
         }
         if wanted.realtime.is_some() || given.realtime.is_some() {
-            refused.extend(self.real_time(child, wanted, offspring));
+            refused.extend(self.real_time(role, child, wanted, offspring));
         }
         refused
     }
 
     fn real_time(
         &mut self,
+        role: &Role,
         child: Pid,
         wanted: &ProcessOptions,
         offspring: Offspring,
@@ -138,17 +151,20 @@ impl Scheduling {
         let rest = match offspring {
             // It may not know yet what to do when it ran for too long.
             Offspring::Same => None,
-            Offspring::Normal => Some(wanted.rlimit_rttime.unwrap_or(REST)),
+            Offspring::Normal => Some(wanted.rlimit_rttime.unwrap_or(DEFAULT_RTTIME)),
         };
         let result = enter(child, wanted.realtime, rest, offspring);
         let granted = wanted.realtime.filter(|_| result.is_ok());
         self.child = RealTime { priority: granted, left: None };
         let own = granted.map(|priority| priority.saturating_sub(1).max(1));
-        if self.own.priority != own && enter(SELF, own, Some(REST), Offspring::Normal).is_ok() {
+        if role.leads_supervisor
+            && self.own.priority != own
+            && enter(SELF, own, Some(DEFAULT_RTTIME), Offspring::Normal).is_ok()
+        {
             self.own = RealTime { priority: own, left: None };
         }
         let bandwidth = ": its control group has no real-time bandwidth, see cpu.rt_runtime_us";
-        failed("vrrp_rt_priority", result, "LimitRTPRIO=99", bandwidth)
+        failed(&format!("{}rt_priority", role.options_prefix), result, "LimitRTPRIO=99", bandwidth)
     }
 }
 
@@ -171,60 +187,78 @@ pub fn leave() {
     let _ = enter(SELF, None, None, Offspring::Normal);
 }
 
-/// A new vrrp process, before it knows what to do.
-pub fn begin(daemon: &Daemon, child: Pid) {
-    let wanted = wanted(daemon);
-    let scheduling = &mut *daemon.scheduling.borrow_mut();
+/// A new process, before it knows what to do.
+pub fn begin(child: &Supervised, pid: Pid) {
+    let wanted = wanted(child);
+    let scheduling = &mut *child.scheduling.borrow_mut();
     // What a process in real time starts does not even have its nice value.
     let nice = scheduling.own.priority.map(|_| 0);
     scheduling.given = ProcessOptions { nice, ..ProcessOptions::default() };
     // Its threads will be like the first one. What is refused is said when they are there.
-    scheduling.apply(child, &wanted, Offspring::Same);
+    scheduling.apply(child.role, pid, &wanted, Offspring::Same);
     scheduling.given.no_swap = false;
 }
 
-/// The vrrp process works with the configuration in effect, and has all its threads.
-pub async fn settle(daemon: &Daemon, link: &Link, child: Pid) {
-    let wanted = wanted(daemon);
-    let locked = daemon.scheduling.borrow().given.no_swap;
-    let mut refused = daemon.scheduling.borrow_mut().apply(child, &wanted, Offspring::Normal);
+/// The process works with the configuration in effect, and has all its threads.
+pub async fn settle(child: &Supervised, link: &Link, pid: Pid) {
+    let wanted = wanted(child);
+    let locked = child.scheduling.borrow().given.no_swap;
+    let mut refused =
+        child.scheduling.borrow_mut().apply(child.role, pid, &wanted, Offspring::Normal);
     if wanted.no_swap || locked {
-        refused.extend(lock_memory(link, wanted.no_swap).await);
+        refused.extend(lock_memory(child.role, link, wanted.no_swap).await);
     }
     let now = clock::now();
-    let mut scheduling = daemon.scheduling.borrow_mut();
+    let mut scheduling = child.scheduling.borrow_mut();
     let before = std::mem::take(&mut scheduling.troubles);
     for text in refused {
         let known = before.iter().find(|(_, known)| *known == text).map(|(at, _)| *at);
         if known.is_none() {
-            daemon.note(Level::Warning, text.clone());
+            child.context.note(Level::Warning, text.clone());
         }
         scheduling.troubles.push((known.unwrap_or(now), text));
     }
 }
 
-fn wanted(daemon: &Daemon) -> ProcessOptions {
-    daemon.current.borrow().model.global.vrrp_process.clone()
+fn wanted(child: &Supervised) -> ProcessOptions {
+    (child.role.options)(&child.context.configuration.model()).clone()
 }
 
 /// Only the process itself can do that.
-async fn lock_memory(link: &Link, lock: bool) -> Option<String> {
+async fn lock_memory(role: &Role, link: &Link, lock: bool) -> Option<String> {
     let answer = link.command(|ticket| ToChild::LockMemory { ticket, lock }).ok()?;
-    let error = within(LIMIT, answer.wait()).await??.err()?;
+    let error = within(ANSWER_TIMEOUT, answer.wait()).await??.err()?;
     let right = IPC_LOCK.name;
+    let prefix = role.options_prefix;
     Some(format!(
-        "vrrp_no_swap has no effect: {error}: it needs {right}, or LimitMEMLOCK=infinity in its unit, \
+        "{prefix}no_swap has no effect: {error}: it needs {right}, or LimitMEMLOCK=infinity in its unit, \
          and keeps that right only when it was started with this setting"
     ))
 }
 
-/// Looks whether the processes are still in real time: `SIGXCPU` takes them out of it.
-pub fn watch(daemon: &Daemon, child: Pid) {
+/// Looks again and again whether the processes are still in real time: `SIGXCPU` takes them out of
+/// it. Never ends.
+pub async fn watch<T>(child: &Supervised, pid: Pid) -> T {
+    loop {
+        let is_real_time = wanted(child).realtime.is_some();
+        match is_real_time {
+            true => drop(Timer::after(LOOK_PERIOD).await),
+            // A reload may change that.
+            false => child.reloaded.notified().await,
+        }
+        look(child, pid);
+    }
+}
+
+fn look(child: &Supervised, pid: Pid) {
+    let Scheduling { child: of_child, own, .. } = &mut *child.scheduling.borrow_mut();
+    if of_child.priority.is_none() && own.priority.is_none() {
+        return;
+    }
     let now = clock::now();
-    let rest = wanted(daemon).rlimit_rttime.unwrap_or(REST);
-    let Scheduling { child: of_child, own, .. } = &mut *daemon.scheduling.borrow_mut();
-    let processes =
-        [(of_child, child, "the vrrp process", rest), (own, SELF, "the supervisor", REST)];
+    let rest = wanted(child).rlimit_rttime.unwrap_or(DEFAULT_RTTIME);
+    let name = format!("the {} process", child.role.name);
+    let processes = [(of_child, pid, &*name, rest), (own, SELF, "the supervisor", DEFAULT_RTTIME)];
     for (process, pid, name, rest) in processes {
         if process.priority.is_none() {
             continue;
@@ -235,11 +269,11 @@ pub fn watch(daemon: &Daemon, child: Pid) {
                     // If it is refused now, it will be seen once more.
                     let _ = enter(pid, process.priority, Some(rest), Offspring::Normal);
                     left.lasts = false;
-                    daemon.note(Level::Notice, format!("{name} is in real time again"));
+                    child.context.note(Level::Notice, format!("{name} is in real time again"));
                 }
             }
             left if is_real_time(pid).is_ok_and(|real_time| !real_time) => {
-                let recent = left.take().filter(|left| now.since(left.at) < FORGOTTEN);
+                let recent = left.take().filter(|left| now.since(left.at) < FORGET_TIME);
                 let times = recent.map_or(0, |left| left.times) + 1;
                 let mut left = Left { at: now, times, lasts: true, text: String::new() };
                 left.text = format!(
@@ -248,7 +282,7 @@ pub fn watch(daemon: &Daemon, child: Pid) {
                     rest.as_millis(),
                     left.wait().as_secs(),
                 );
-                daemon.note(Level::Warning, left.text.clone());
+                child.context.note(Level::Warning, left.text.clone());
                 process.left = Some(left);
             }
             Some(_) | None => {}
@@ -277,11 +311,11 @@ fn is(error: &io::Error, errno: Errno) -> bool {
 }
 
 /// What to say of processors that are not there.
-fn missing(wanted: &[u16], result: io::Result<Vec<u16>>) -> Option<String> {
+fn missing(setting: &str, wanted: &[u16], result: io::Result<Vec<u16>>) -> Option<String> {
     let got = match result {
         Ok(got) => got,
         Err(error) if is(&error, Errno::EINVAL) => Vec::new(),
-        Err(error) => return failed("vrrp_cpu_affinity", Err(error), "", ""),
+        Err(error) => return failed(setting, Err(error), "", ""),
     };
     let missing = wanted.iter().filter(|number| !got.contains(number));
     let missing: Vec<String> = missing.map(ToString::to_string).collect();
@@ -291,7 +325,7 @@ fn missing(wanted: &[u16], result: io::Result<Vec<u16>>) -> Option<String> {
     let effect = if got.is_empty() { "; it has no effect" } else { "" };
     let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
     Some(format!(
-        "vrrp_cpu_affinity: this process has no CPU {} (there are: {}){effect}",
+        "{setting}: this process has no CPU {} (there are: {}){effect}",
         missing.join(", "),
         online.trim_end()
     ))
@@ -311,23 +345,23 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_named() {
-        assert_eq!(missing(&[0, 1], Ok(vec![0, 1])), None);
-        let some = missing(&[0, 7, 9], Ok(vec![0])).unwrap();
+        assert_eq!(missing("role_cpu_affinity", &[0, 1], Ok(vec![0, 1])), None);
+        let some = missing("role_cpu_affinity", &[0, 7, 9], Ok(vec![0])).unwrap();
         assert!(
-            some.starts_with("vrrp_cpu_affinity: this process has no CPU 7, 9 (there"),
+            some.starts_with("role_cpu_affinity: this process has no CPU 7, 9 (there"),
             "{some}"
         );
         assert!(some.ends_with(')'), "{some}");
-        let none = missing(&[7], Err(Errno::EINVAL.into())).unwrap();
+        let none = missing("role_cpu_affinity", &[7], Err(Errno::EINVAL.into())).unwrap();
         assert!(none.contains("no CPU 7 (") && none.ends_with("; it has no effect"), "{none}");
     }
 
     #[test]
     fn a_process_that_has_gone_is_no_trouble() {
         for gone in [Errno::ESRCH, Errno::ENOENT] {
-            assert_eq!(failed("vrrp_priority", Err(gone.into()), "", ""), None);
+            assert_eq!(failed("role_priority", Err(gone.into()), "", ""), None);
         }
-        let text = failed("vrrp_priority", Err(Errno::EPERM.into()), "LimitNICE=-20", ": why");
-        assert!(text.unwrap().starts_with("vrrp_priority has no effect: Operation not permitted"));
+        let text = failed("role_priority", Err(Errno::EPERM.into()), "LimitNICE=-20", ": why");
+        assert!(text.unwrap().starts_with("role_priority has no effect: Operation not permitted"));
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! | when | what |
 //! |---|---|
-//! | the vrrp process has its first configuration in effect | `READY=1` |
+//! | the children have their first configuration in effect | `READY=1` |
 //! | a reload begins | `RELOADING=1`, with the time |
 //! | it ends, even if it was refused | `READY=1` |
 //! | the state of an instance, or a warning, has changed | `STATUS=` and the verdict |
@@ -13,7 +13,7 @@
 //! The manager's watchdog is for the supervisor alone: it hears from us as long as our tasks have
 //! their turn. Whether the vrrp process works does not count, because to start that one again is
 //! our own work, and everything started again could do no more: it would only lose the memory by
-//! which a vrrp process goes on as master.
+//! which a process goes on as master.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -29,8 +29,9 @@ use std::time::Duration;
 use smol::Timer;
 use smol::future::{or, pending, poll_once};
 
-use super::daemon::{Daemon, Notify};
+use super::daemon::Daemon;
 use super::log::Log;
+use super::notify::Notify;
 use super::timeouts::within;
 use super::{Level, status};
 use crate::config::values::hidden;
@@ -40,15 +41,15 @@ use crate::control::status::{Document, Event, State, VerdictLevel, WarningKind};
 use crate::system::clock;
 
 /// Changes are collected for so long before they are told.
-const SETTLE: Duration = Duration::from_secs(1);
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// What changes without a record is found after so long.
-const LOOK: Duration = Duration::from_secs(15);
+const MAX_STATUS_AGE: Duration = Duration::from_secs(15);
 /// Until a manager that reads too slowly is told again.
-const AGAIN: Duration = Duration::from_millis(100);
+const RETRY_PERIOD: Duration = Duration::from_millis(100);
 /// Messages that wait for it.
-const WAITING: usize = 16;
+const MAX_WAITING_MESSAGES: usize = 16;
 /// Characters of the longest verdict: a manager takes no more than 4096 octets at once.
-const LONGEST: usize = 900;
+const MAX_VERDICT_CHARS: usize = 900;
 
 /// The way to the service manager, if there is one.
 #[derive(Debug)]
@@ -136,10 +137,10 @@ impl SdNotify {
         match sent {
             Ok(true) => self.failing.set(false),
             Ok(false) => {
-                if waiting.len() < WAITING {
+                if waiting.len() < MAX_WAITING_MESSAGES {
                     waiting.push_back(message);
                 }
-                self.full.ring();
+                self.full.notify();
             }
             Err(error) => {
                 if !self.failing.replace(true) {
@@ -163,9 +164,9 @@ impl SdNotify {
     /// Tells what could not be told at once.
     async fn try_again(&self, log: &Log) {
         loop {
-            self.full.heard().await;
+            self.full.notified().await;
             loop {
-                Timer::after(AGAIN).await;
+                Timer::after(RETRY_PERIOD).await;
                 let Some(message) = self.waiting.borrow().front().cloned() else { break };
                 match self.send(&message) {
                     Ok(true) => drop(self.waiting.borrow_mut().pop_front()),
@@ -203,7 +204,7 @@ impl Drop for Reloading<'_> {
 
 /// Tells the manager how things stand, as long as there is one.
 pub async fn serve(daemon: Rc<Daemon>) {
-    let service = &daemon.service;
+    let service = &daemon.sd_notify;
     if let Some(text) = &service.unusable {
         daemon.note(Level::Warning, text.clone());
     }
@@ -218,7 +219,7 @@ async fn show_status(daemon: &Daemon) {
     let events = daemon.log.subscribe();
     let mut shown = None;
     loop {
-        Timer::after(SETTLE).await;
+        Timer::after(SETTLE_TIME).await;
         // One look is for all that happened until now.
         while poll_once(events.next()).await.flatten().is_some() {}
         if daemon.is_stopping() {
@@ -227,7 +228,7 @@ async fn show_status(daemon: &Daemon) {
         let document = status::document(daemon, false).await;
         let gist = Some(Gist::of(&document));
         if gist != shown && !daemon.is_stopping() {
-            daemon.service.tell(&daemon.log, status_line(&document));
+            daemon.sd_notify.tell(&daemon.log, status_line(&document));
             shown = gist;
         }
         let change = async {
@@ -237,7 +238,7 @@ async fn show_status(daemon: &Daemon) {
                 }
             }
         };
-        within(LOOK, change).await;
+        within(MAX_STATUS_AGE, change).await;
     }
 }
 
@@ -248,7 +249,7 @@ fn matters(event: &Event) -> bool {
 
 /// The verdict, and of when it is: it may stand there for long.
 fn status_line(document: &Document) -> String {
-    let text = document.verdict.text.chars().take(LONGEST);
+    let text = document.verdict.text.chars().take(MAX_VERDICT_CHARS);
     let text: String = text.map(|c| if hidden(c) { ' ' } else { c }).collect();
     format!("STATUS={text} (at {})", humanize::utc(document.time))
 }
@@ -343,10 +344,10 @@ mod tests {
             service.tell(&log, format!("STATUS={sent}"));
             sent += 1;
         }
-        for _ in 0..2 * WAITING {
+        for _ in 0..2 * MAX_WAITING_MESSAGES {
             service.tell(&log, "READY=1".to_owned());
         }
-        assert_eq!(service.waiting.borrow().len(), WAITING);
+        assert_eq!(service.waiting.borrow().len(), MAX_WAITING_MESSAGES);
         service.waiting.borrow_mut().truncate(2);
         let mut heard = 0;
         let mut octets = [0; 64];

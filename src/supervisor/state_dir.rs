@@ -13,7 +13,6 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Group, Pid, fchownat, geteuid};
 
 use super::Failure;
-use super::claims::process;
 use super::path_trust::{self, Distrust};
 use crate::system::lock;
 
@@ -65,11 +64,11 @@ pub struct StateDir {
 
 impl StateDir {
     /// Makes the directory and takes the lock. What a file system that is read-only or full
-    /// refuses becomes a loss.
+    /// refuses becomes a loss. `locks` are the files of the roles' locks.
     ///
     /// # Errors
     /// Another process has the directory, or it can never work.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
+    pub fn open(path: &Path, locks: &[&str]) -> Result<Self, Failure> {
         fits(path)?;
         trusted(path)?;
         let mut dir = Self {
@@ -83,7 +82,7 @@ impl StateDir {
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
         // What is new since is looked at as well.
         trusted(path)?;
-        for name in [PID_FILE, super::role_lock::FILE] {
+        for name in locks.iter().chain([&PID_FILE]) {
             no_link(&path.join(name))?;
         }
         match made.and_then(|()| dir.open_lock_file()) {
@@ -122,6 +121,11 @@ impl StateDir {
     /// The lock, and whether our process id is in its file.
     pub fn lock(&self) -> Option<(&File, bool)> {
         self.lock.as_ref().map(|lock| (lock, self.marked))
+    }
+
+    /// Whether there is such a file.
+    pub fn has(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.path.join(name)).is_ok()
     }
 
     /// Where it is.
@@ -171,7 +175,7 @@ impl StateDir {
     fn holder(&self, file: &File) -> String {
         let who = match process_id(file) {
             None => "another process".to_owned(),
-            Some(pid) => process(pid),
+            Some(pid) => process_in_words(pid),
         };
         format!("{} is in use by {who}, stop it or give --state-dir DIR", self.path.display())
     }
@@ -418,11 +422,25 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     listener
 }
 
+/// A process in words: with its command line, where the state directory is, if it can be seen.
+pub fn process_in_words(pid: Pid) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = String::from_utf8_lossy(&words).replace('\0', " ");
+    match words.trim_end() {
+        "" => format!("process {pid}"),
+        words => format!("process {pid} (\"{words}\")"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    fn open(path: &Path) -> Result<StateDir, Failure> {
+        StateDir::open(path, &["role.lock"])
+    }
 
     /// A directory that goes with the test.
     struct Scratch(PathBuf);
@@ -444,9 +462,9 @@ mod tests {
     #[test]
     fn a_second_one_is_told_who_is_first() {
         let scratch = Scratch::new("second");
-        let first = StateDir::open(&scratch.0).unwrap();
+        let first = open(&scratch.0).unwrap();
         assert!(first.losses().is_empty(), "{:?}", first.losses());
-        let told = StateDir::open(&scratch.0).unwrap_err().what;
+        let told = open(&scratch.0).unwrap_err().what;
         let start =
             format!("{} is in use by process {} (\"", scratch.0.display(), std::process::id());
         assert!(told.starts_with(&start) && told.ends_with("give --state-dir DIR"), "{told}");
@@ -457,7 +475,7 @@ mod tests {
     #[test]
     fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
         let scratch = Scratch::new("stale");
-        let mut dir = StateDir::open(&scratch.0).unwrap();
+        let mut dir = open(&scratch.0).unwrap();
         let path = scratch.0.join(SOCKET);
         let live = UnixListener::bind(&path).unwrap();
         assert!(dir.bind().is_err());
@@ -472,7 +490,7 @@ mod tests {
     #[test]
     fn what_is_no_socket_stays_and_is_a_loss() {
         let scratch = Scratch::new("file");
-        let mut dir = StateDir::open(&scratch.0).unwrap();
+        let mut dir = open(&scratch.0).unwrap();
         fs::write(scratch.0.join(SOCKET), "x").unwrap();
         assert!(dir.bind().unwrap().is_none());
         assert!(dir.losses().concat().contains("it is not a socket"));
@@ -482,7 +500,7 @@ mod tests {
 
     #[test]
     fn a_directory_that_can_never_be_is_refused() {
-        let refused = |path: &str| StateDir::open(Path::new(path)).unwrap_err().what;
+        let refused = |path: &str| open(Path::new(path)).unwrap_err().what;
         assert!(refused("/proc/version/x").ends_with("/proc/version is not a directory"));
         assert!(refused("/proc/steadfast").contains("the kernel takes no files of others there"));
         let scratch = Scratch::new("long");
@@ -495,16 +513,16 @@ mod tests {
                 "x".repeat(length - start.as_os_str().len())
             ))
         };
-        let told = StateDir::open(&of_length(room + 1)).unwrap_err().what;
+        let told = open(&of_length(room + 1)).unwrap_err().what;
         assert!(told.contains("a path of 108 bytes"), "{told}");
         assert!(!scratch.0.exists(), "nothing is left behind");
-        assert!(StateDir::open(&of_length(room)).unwrap().bind().unwrap().is_some());
+        assert!(open(&of_length(room)).unwrap().bind().unwrap().is_some());
     }
 
     #[test]
     fn what_is_none_of_our_files_is_not_read() {
         let scratch = Scratch::new("strange");
-        let dir = StateDir::open(&scratch.0).unwrap();
+        let dir = open(&scratch.0).unwrap();
         assert_eq!(dir.read("none").unwrap(), None);
         nix::unistd::mkfifo(&scratch.0.join("fifo"), Mode::S_IRWXU).unwrap();
         std::os::unix::fs::symlink("/dev/zero", scratch.0.join("link")).unwrap();
@@ -522,16 +540,16 @@ mod tests {
         let other = Scratch::new("links-other");
         fs::create_dir(&scratch.0).unwrap();
         fs::write(&other.0, "precious").unwrap();
-        for name in [PID_FILE, super::super::role_lock::FILE] {
+        for name in [PID_FILE, "role.lock"] {
             let path = scratch.0.join(name);
             symlink(&other.0, &path).unwrap();
-            let told = StateDir::open(&scratch.0).unwrap_err();
+            let told = open(&scratch.0).unwrap_err();
             let (path, target) = (path.display(), other.0.display());
             let what = format!("{path} is a link to {target}, which would be written over");
             assert_eq!((told.what, told.help), (what, format!("rm {path}")));
             fs::remove_file(scratch.0.join(name)).unwrap();
         }
-        let mut dir = StateDir::open(&scratch.0).unwrap();
+        let mut dir = open(&scratch.0).unwrap();
         for name in [DUMP, "status.json.new", "later"] {
             symlink(&other.0, scratch.0.join(name)).unwrap();
         }
@@ -551,7 +569,7 @@ mod tests {
         let scratch = Scratch::new("others");
         fs::create_dir(&scratch.0).unwrap();
         fs::set_permissions(&scratch.0, fs::Permissions::from_mode(0o777)).unwrap();
-        let told = StateDir::open(&scratch.0).unwrap_err();
+        let told = open(&scratch.0).unwrap_err();
         assert!(told.what.contains("others may write to "), "{}", told.what);
         assert!(told.help.starts_with("chmod go-w "), "{}", told.help);
         assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 0, "nothing is written");
@@ -560,7 +578,7 @@ mod tests {
     #[test]
     fn files_are_whole() {
         let scratch = Scratch::new("whole");
-        let dir = StateDir::open(&scratch.0).unwrap();
+        let dir = open(&scratch.0).unwrap();
         dir.write(DUMP, b"1").unwrap();
         assert_eq!(fs::read(scratch.0.join(DUMP)).unwrap(), b"1");
         assert_eq!(dir.give_to(Some("no such group")), Ok(()), "without a socket there is nothing");

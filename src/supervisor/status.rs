@@ -1,15 +1,10 @@
 //! The status document: the daemon's part, and what the vrrp process says.
 
-use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
-
-use smol::channel::{Receiver, Sender, bounded};
 
 use super::child_link::Report;
 use super::daemon::Daemon;
 use super::memory_usage;
-use super::timeouts::within;
 use crate::control::humanize::plural;
 use crate::control::record::Kind;
 use crate::control::status::{
@@ -19,55 +14,9 @@ use crate::control::status::{
 use crate::system::clock;
 use crate::units::Instant;
 
-/// How long a status waits for the vrrp process.
-const LIMIT: Duration = Duration::from_secs(2);
-
-/// Where all who want to know the status at the same time share one question.
-#[derive(Debug)]
-pub struct StatusBroker {
-    waiting: RefCell<Vec<Sender<Rc<Report>>>>,
-    bell: Sender<()>,
-    rung: Receiver<()>,
-}
-
-impl StatusBroker {
-    /// Without anybody.
-    pub fn new() -> Self {
-        let (bell, rung) = bounded(1);
-        Self { waiting: RefCell::default(), bell, rung }
-    }
-}
-
-/// Asks the vrrp process whenever somebody wants to know: whoever comes while a question is on its
-/// way gets the answer to the next one, never an older one.
-pub async fn ask(daemon: Rc<Daemon>) {
-    while daemon.desk.rung.recv().await.is_ok() {
-        let waiting = daemon.desk.waiting.take();
-        let report = within(LIMIT, async {
-            let link = daemon.link()?;
-            link.ask_status().ok()?.wait().await
-        });
-        if let Some(report) = report.await.flatten().map(Rc::new) {
-            for to in waiting {
-                // Whoever has stopped waiting does not hear it.
-                let _ = to.try_send(Rc::clone(&report));
-            }
-        }
-    }
-}
-
-/// What the vrrp process says now; `None` when it does not answer in time.
-async fn report(daemon: &Daemon) -> Option<Rc<Report>> {
-    let (to, answer) = bounded(1);
-    daemon.desk.waiting.borrow_mut().push(to);
-    // A bell that was not heard yet will be heard for both.
-    let _ = daemon.desk.bell.try_send(());
-    within(LIMIT, answer.recv()).await?.ok()
-}
-
 /// The document as of now, with or without the memory of the processes.
 pub async fn document(daemon: &Daemon, memory: bool) -> Document {
-    let report = report(daemon).await;
+    let report = daemon.broker.report().await;
     let now = clock::now();
     let mut document = Document {
         schema: SCHEMA,
@@ -90,12 +39,13 @@ fn age(since: Instant, now: Instant) -> Seconds {
 }
 
 fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> DaemonStatus {
-    let current = daemon.current.borrow();
+    let current = daemon.configuration.current();
+    let leader = daemon.children.first();
     let router_id = match &current.model.global.router_id {
         Some(id) => id.to_string(),
         None => host_name(),
     };
-    let refused = daemon.refused.borrow();
+    let refused = daemon.configuration.refused.borrow();
     DaemonStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         router_id,
@@ -107,7 +57,7 @@ fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> Daem
             .map(|(from, at)| Upgraded { age: age(*at, now), from: from.clone() }),
         state_dir: daemon.dir.path().display().to_string(),
         configuration: Configuration {
-            file: daemon.file.display().to_string(),
+            file: daemon.configuration.file.display().to_string(),
             generation: current.generation,
             loaded_age: age(current.since, now),
             refused: refused
@@ -117,9 +67,13 @@ fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> Daem
         log_level: daemon.log.level(),
         records_lost: daemon.log.lost(),
         vrrp: report.map(|report| report.process.clone()),
-        vrrp_restarts: daemon.vrrp.borrow().restarts,
-        vrrp_crash: daemon.vrrp.borrow().crash.as_ref().map(|crash| crash.status(now)),
-        vrrp_starts_in: daemon.vrrp.borrow().starts_at.map(|at| at.since(now).as_secs_f64()),
+        vrrp_restarts: leader.map_or(0, |child| child.history(|history| history.restarts)),
+        vrrp_crash: leader.and_then(|child| {
+            child.history(|history| history.crash.as_ref().map(|crash| crash.status(now)))
+        }),
+        vrrp_starts_in: leader
+            .and_then(|child| child.starts_at())
+            .map(|at| at.since(now).as_secs_f64()),
         memory: None,
     }
 }
@@ -140,25 +94,29 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         ended_age: None,
     };
     let uptime = age(daemon.started, now);
+    let not_written: Vec<String> =
+        daemon.children.iter().filter_map(|child| child.holdings.loss()).collect();
     let mut warnings: Vec<Warning> = daemon
         .dir
         .losses()
         .iter()
         .chain(daemon.group_refused.borrow().iter())
-        .chain(daemon.not_written.borrow().iter())
-        .chain(daemon.hardware.loss().iter())
+        .chain(not_written.iter())
+        .chain(daemon.watchdog.loss().iter())
         .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
         .collect();
-    warnings.extend(daemon.scheduling.borrow().troubles(now).into_iter().map(|trouble| Warning {
-        count: u64::from(trouble.count),
-        ended_age: (!trouble.lasts).then(|| age(trouble.at, now)),
-        ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
-    }));
-    let vrrp = daemon.vrrp.borrow();
-    if let Some(silent) = vrrp.link.as_ref().and_then(|link| link.silent(false)) {
-        let silent = silent.as_secs_f64();
-        let text = format!("the vrrp process has not answered for {silent:.1} s");
-        warnings.push(warning(WarningKind::Process, text, 0.0));
+    for child in &daemon.children {
+        let troubles = child.scheduling.borrow().troubles(now);
+        warnings.extend(troubles.into_iter().map(|trouble| Warning {
+            count: u64::from(trouble.count),
+            ended_age: (!trouble.lasts).then(|| age(trouble.at, now)),
+            ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
+        }));
+        if let Some(silent) = child.link().and_then(|link| link.silent()) {
+            let (name, silent) = (child.role.name, silent.as_secs_f64());
+            let text = format!("the {name} process has not answered for {silent:.1} s");
+            warnings.push(warning(WarningKind::Process, text, 0.0));
+        }
     }
     warnings
 }
@@ -181,8 +139,8 @@ pub async fn dump(daemon: Rc<Daemon>) {
 
 /// Logs a line for each instance.
 pub async fn statistics(daemon: Rc<Daemon>) {
-    let Some(report) = report(&daemon).await else {
-        daemon.note(super::Level::Error, "no statistics: the vrrp process does not answer");
+    let Some(report) = daemon.broker.report().await else {
+        daemon.note(super::Level::Error, "no statistics: the process does not answer");
         return;
     };
     for instance in &report.instances {

@@ -1,169 +1,24 @@
 //! Another program takes the place of this one without anybody noticing: first the supervisor, in
-//! the same process, then the vrrp process, which leaves everything as it is for its successor.
-//! Programs that do not understand each other hand over to another router in between.
+//! the same process, then each child of a role that survives this, which leaves everything as it is
+//! for its successor. Programs that do not understand each other hand over to another router in
+//! between.
 
 use std::ffi::{CString, OsString};
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
-use async_io::Async;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, execv};
-use serde::{Deserialize, Serialize};
-use smol::io::AsyncReadExt;
+use nix::unistd::execv;
 
 use super::daemon::Daemon;
-use super::exec_state::{self, ExecChild, ExecState};
-use super::installed;
+use super::exec_state::{ExecChild, ExecProcess, ExecState};
 use super::log::Target;
-use super::timeouts::within;
-use crate::control::child_messages;
-use crate::control::shared_memory::MAGIC;
-use crate::system::pidfd;
+use super::upgrade_plan::Plan;
+use crate::system::inherited_fds::pass_on;
 
-/// The hidden command that says whether a program could take over.
-pub const CHECK_COMMAND: &str = "upgrade-check";
 /// The hidden option of the program that takes over.
 pub const OPTION: &str = "take-over";
-/// How long the other program may take to read the configuration.
-const LIMIT: Duration = Duration::from_secs(20);
-/// How long it may take to end when it is killed.
-const END: Duration = Duration::from_secs(1);
-/// Lines of it that are shown.
-const LINES: usize = 20;
 /// The number of no descriptor.
 const NOTHING: RawFd = -1;
-/// Octets of what it says that are looked at.
-const LONGEST: u64 = 64 * 1024;
-
-/// What a program says about itself.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct About {
-    /// Its version.
-    pub version: String,
-    /// Of the shared memory.
-    pub layout: u32,
-    /// Of what supervisor and child say to each other.
-    pub link: u32,
-    /// Of what a supervisor leaves.
-    pub former: u32,
-}
-
-impl About {
-    /// This program.
-    pub fn this() -> Self {
-        Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            layout: MAGIC,
-            link: child_messages::VERSION,
-            former: exec_state::FORMAT,
-        }
-    }
-}
-
-/// Which program takes over, and how.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Plan {
-    /// Its file.
-    pub program: PathBuf,
-    /// Its version.
-    pub version: String,
-    /// It understands what runs now.
-    pub seamless: bool,
-}
-
-/// The file of this program, as it is called today.
-///
-/// # Errors
-/// What the system says.
-fn own_file() -> io::Result<PathBuf> {
-    let link = fs::read_link("/proc/self/exe")?;
-    let name = link.to_string_lossy();
-    // Of a file that was replaced since.
-    Ok(name.strip_suffix(" (deleted)").map_or_else(|| link.clone(), PathBuf::from))
-}
-
-/// Asks a program whether it could take over; `None`: the one that has the name of this one now.
-///
-/// # Errors
-/// Why not, in words.
-pub async fn plan(daemon: &Daemon, program: Option<PathBuf>) -> Result<Plan, String> {
-    let own = || own_file().map_err(|error| format!("the file of this program: {error}"));
-    let program = program.map_or_else(own, Ok)?;
-    let shown = program.display();
-    let answer = ask(&program, &daemon.file, LIMIT).await;
-    let (text, end) = answer.map_err(|error| format!("{shown}: {error}"))?;
-    let about: About = serde_json::from_slice(&text).map_err(|_| {
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().take(LINES).collect();
-        match lines.is_empty() {
-            true => format!("{shown} refuses to take over ({end}): is it steadfast?"),
-            false => format!("{shown} refuses to take over ({end}):\n{}", lines.join("\n")),
-        }
-    })?;
-    let this = About::this();
-    let seamless =
-        (about.layout, about.link, about.former) == (this.layout, this.link, this.former);
-    Ok(Plan { program, version: about.version, seamless })
-}
-
-/// What the program says: about itself, or why it does not take this configuration. It and all that
-/// it has started end with the answer, or after `limit`.
-async fn ask(program: &Path, file: &Path, limit: Duration) -> io::Result<(Vec<u8>, ExitStatus)> {
-    let (reader, writer) = io::pipe()?;
-    let reader = Async::new(reader)?;
-    let mut command = Command::new(program);
-    command.args([CHECK_COMMAND, "-c"]).arg(file).env_clear().stdin(Stdio::null());
-    command.stderr(writer.try_clone()?).stdout(writer).process_group(0);
-    let mut child = EndAtOnce(command.spawn()?);
-    // It has the writing ends, and the end of the pipe would never come.
-    drop(command);
-    let process = Async::new_nonblocking(pidfd::open(child.pid())?)?;
-    let mut said = Vec::new();
-    let answer = async {
-        reader.take(LONGEST).read_to_end(&mut said).await?;
-        process.readable().await
-    };
-    let answer = within(limit, answer).await;
-    child.kill();
-    // Whatever it did, it has to be waited for.
-    within(END, process.readable()).await;
-    let end = child.0.try_wait()?;
-    match (answer, end) {
-        (Some(answer), Some(end)) => answer.map(|()| (said, end)),
-        (_, _) => Err(io::Error::new(io::ErrorKind::TimedOut, "it does not answer")),
-    }
-}
-
-/// A process that does not outlive this, with all that it has started.
-struct EndAtOnce(Child);
-
-impl EndAtOnce {
-    fn pid(&self) -> Pid {
-        Pid::from_raw(self.0.id().cast_signed())
-    }
-
-    /// To be called before it was waited for: the number is its own until then.
-    fn kill(&self) {
-        // They have ended most often.
-        let _ = killpg(self.pid(), Signal::SIGKILL);
-    }
-}
-
-impl Drop for EndAtOnce {
-    fn drop(&mut self) {
-        // Otherwise it was waited for.
-        if let Ok(None) = self.0.try_wait() {
-            self.kill();
-            let _ = self.0.wait();
-        }
-    }
-}
 
 /// What the next program has to have; its arguments only, when it does not understand this one.
 #[derive(Debug)]
@@ -178,7 +33,7 @@ pub struct Handoff {
 ///
 /// # Errors
 /// What the system says.
-pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Handoff> {
+pub fn handoff(daemon: &Daemon, plan: Plan) -> io::Result<Handoff> {
     let mut kept = Vec::new();
     let seamless = plan.seamless;
     let mut keep = |fd: &dyn AsFd| {
@@ -187,19 +42,30 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Handoff> {
             return Ok(NOTHING);
         }
         let copy = fd.as_fd().try_clone_to_owned()?;
-        let number = exec_state::pass_on(&copy)?;
+        let number = pass_on(&copy)?;
         kept.push(copy);
         io::Result::Ok(number)
     };
-    let mut vrrp = daemon.vrrp.borrow_mut();
-    let child = vrrp.child.take().map(|child| {
-        io::Result::Ok(ExecChild {
-            pid: child.pid().as_raw(),
-            link: keep(child.link.get_ref())?,
-            records: keep(child.records.get_ref())?,
-            stderr: keep(child.stderr.get_ref())?,
-        })
-    });
+    let mut children = Vec::new();
+    for child in daemon.children.iter().filter(|child| child.role.survives_upgrade) {
+        let process = child.take_child().map(|process| {
+            io::Result::Ok(ExecProcess {
+                pid: process.pid().as_raw(),
+                link: keep(process.link.get_ref())?,
+                records: keep(process.records.get_ref())?,
+                stderr: keep(process.stderr.get_ref())?,
+            })
+        });
+        let (restarts, crash) = child.history(|history| (history.restarts, history.crash.take()));
+        children.push(ExecChild {
+            role: child.role.name.to_owned(),
+            restarts,
+            crash,
+            installed: child.holdings.all(),
+            memory: keep(&*child.context.memory)?,
+            process: process.transpose()?,
+        });
+    }
     let lock = daemon.dir.lock().map(|(lock, marked)| io::Result::Ok((keep(lock)?, marked)));
     let listener = daemon.listener.as_ref().map(|listener| keep(listener));
     let (claims, claimed) = match seamless {
@@ -208,22 +74,18 @@ pub fn legacy(daemon: &Daemon, plan: Plan) -> io::Result<Handoff> {
     };
     let former = ExecState {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        file: daemon.file.clone(),
+        file: daemon.configuration.file.clone(),
         state_dir: daemon.dir.path().to_owned(),
         syslog: daemon.log.target() == Target::Syslog,
         level: daemon.log.level(),
         started: daemon.started,
-        generation: daemon.current.borrow().generation,
-        restarts: vrrp.restarts,
-        crash: vrrp.crash.take(),
+        generation: daemon.configuration.generation(),
         transitions: daemon.log.last_transitions(),
-        installed: installed::all(daemon),
         lock: lock.transpose()?,
         listener: listener.transpose()?,
         claims,
-        memory: keep(&daemon.memory)?,
-        child: child.transpose()?,
-        strangers: daemon.strangers.numbers().to_vec(),
+        children,
+        inherited: daemon.common.inherited.numbers().to_vec(),
     };
     kept.extend(claimed);
     Ok(Handoff { plan, former, _kept: kept })
@@ -248,7 +110,7 @@ impl Handoff {
             words.extend(self.arguments());
             if self.plan.seamless {
                 words.push(format!("--{OPTION}").into());
-                words.push(exec_state::pass_on(&left)?.to_string().into());
+                words.push(pass_on(&left)?.to_string().into());
             }
             let words: Result<Vec<_>, _> =
                 words.into_iter().map(|word| CString::new(word.into_encoded_bytes())).collect();
@@ -259,34 +121,6 @@ impl Handoff {
         match result {
             Err(error) => error,
             Ok(never) => match never {},
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
-
-    use nix::sys::wait::{WaitPidFlag, waitpid};
-
-    use super::*;
-
-    #[test]
-    fn nothing_is_left_of_a_program_that_does_not_answer() {
-        let path = std::env::temp_dir().join(format!("steadfast-{}-ask", std::process::id()));
-        let said = path.with_extension("pid");
-        let text = format!("#!/bin/sh\necho $$ > {}\nsleep 60 & sleep 60\n", said.display());
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-        let answer = ask(&path, Path::new("/x"), Duration::from_secs(1));
-        let error = async_io::block_on(answer).unwrap_err();
-        assert_eq!(error.to_string(), "it does not answer");
-        let pid: i32 = fs::read_to_string(&said).unwrap().trim().parse().unwrap();
-        let state = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
-        assert_eq!(state, Err(nix::errno::Errno::ECHILD), "it was waited for");
-        for file in [path, said] {
-            fs::remove_file(file).unwrap();
         }
     }
 }

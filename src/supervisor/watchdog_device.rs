@@ -1,5 +1,5 @@
 //! The watchdog device: the last resort. It restarts the machine when the supervisor is gone or
-//! hangs, or when the vrrp process cannot be made to work, so that the other router is master for
+//! hangs, or when a child cannot be made to work, so that the other router is master for
 //! good, and this one comes back well.
 
 use std::cell::{Ref, RefCell};
@@ -11,7 +11,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::Level;
-use super::daemon::{Daemon, Notify};
+use super::daemon::Daemon;
+use super::notify::Notify;
 use super::timeouts::within;
 use crate::config::model::Global;
 use crate::system::clock;
@@ -19,12 +20,12 @@ use crate::system::watchdog::Device;
 use crate::units::Instant;
 
 /// What `watchdog_timeout` is when nothing else is said.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// A vrrp process that has not worked for so long cannot be repaired: twice the longest pause
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A child that has not worked for so long cannot be repaired: twice the longest pause
 /// between two attempts to start it.
-const GIVEN_UP: Duration = Duration::from_secs(120);
+const REPAIR_TIME: Duration = Duration::from_secs(120);
 /// How often a device is tried that could not be opened.
-const AGAIN: Duration = Duration::from_secs(60);
+const RETRY_PERIOD: Duration = Duration::from_secs(60);
 
 /// What others see of the device.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl WatchdogDevice {
 
     /// The configuration may name another device now.
     pub fn look(&self) {
-        self.configured.ring();
+        self.configured.notify();
     }
 }
 
@@ -60,7 +61,7 @@ struct Wanted {
 impl Wanted {
     fn of(global: &Global) -> Option<Self> {
         let path = global.watchdog_device.clone()?;
-        Some(Self { path, timeout: global.watchdog_timeout.unwrap_or(TIMEOUT) })
+        Some(Self { path, timeout: global.watchdog_timeout.unwrap_or(DEFAULT_TIMEOUT) })
     }
 }
 
@@ -86,9 +87,9 @@ pub async fn guard(daemon: Rc<Daemon>) {
     let mut in_use: Option<InUse> = None;
     let mut health = Health::default();
     loop {
-        let wanted = Wanted::of(&daemon.current.borrow().model.global);
+        let wanted = Wanted::of(&daemon.configuration.model().global);
         let is_as_wanted = in_use.as_ref().map(|used| &used.wanted) == wanted.as_ref();
-        let is_lost = daemon.hardware.loss().is_some() && in_use.is_none();
+        let is_lost = daemon.watchdog.loss().is_some() && in_use.is_none();
         if is_lost || !is_as_wanted {
             in_use = take(&daemon, in_use.take(), wanted.as_ref());
             health = Health::default();
@@ -96,8 +97,8 @@ pub async fn guard(daemon: Rc<Daemon>) {
         if let Some(used) = &in_use {
             feed(&daemon, used, &mut health);
         }
-        let configured = daemon.hardware.configured.heard();
-        let pause = in_use.as_ref().map(InUse::period).or(wanted.map(|_| AGAIN));
+        let configured = daemon.watchdog.configured.notified();
+        let pause = in_use.as_ref().map(InUse::period).or(wanted.map(|_| RETRY_PERIOD));
         match pause {
             Some(pause) => drop(within(pause, configured).await),
             None => configured.await,
@@ -118,11 +119,11 @@ fn take(daemon: &Daemon, before: Option<InUse>, wanted: Option<&Wanted>) -> Opti
         Some((wanted, Err(error))) => (None, Some(why(wanted, &error))),
         None => (None, None),
     };
-    let new = loss.as_ref().filter(|loss| daemon.hardware.loss().as_ref() != Some(loss));
+    let new = loss.as_ref().filter(|loss| daemon.watchdog.loss().as_ref() != Some(loss));
     if let Some(loss) = new {
         daemon.note(Level::Warning, loss.clone());
     }
-    *daemon.hardware.loss.borrow_mut() = loss;
+    *daemon.watchdog.loss.borrow_mut() = loss;
     used
 }
 
@@ -166,7 +167,7 @@ fn why(wanted: &Wanted, error: &io::Error) -> String {
     format!("watchdog_device {}: {error}; nothing guards this machine; {remedy}", wanted.path)
 }
 
-/// Feeds the device, unless the vrrp process is beyond repair.
+/// Feeds the device, unless a child is beyond repair.
 fn feed(daemon: &Daemon, used: &InUse, health: &mut Health) {
     let was_well = health.is_well();
     health.look(clock::now(), daemon.works(), used.period());
@@ -176,9 +177,9 @@ fn feed(daemon: &Daemon, used: &InUse, health: &mut Health) {
             daemon.note(
                 Level::Error,
                 format!(
-                    "the vrrp process could not be made to work for {} s: {path} restarts this \
+                    "the processes could not be made to work for {} s: {path} restarts this \
                      machine in {} s",
-                    GIVEN_UP.as_secs(),
+                    REPAIR_TIME.as_secs(),
                     used.timeout.as_secs()
                 ),
             );
@@ -190,14 +191,14 @@ fn feed(daemon: &Daemon, used: &InUse, health: &mut Health) {
         .feed()
         .err()
         .map(|error| format!("{path} cannot be fed: {error}; it may restart this machine"));
-    let mut known = daemon.hardware.loss.borrow_mut();
+    let mut known = daemon.watchdog.loss.borrow_mut();
     if let Some(loss) = loss.as_ref().filter(|_| known.is_none()) {
         daemon.note(Level::Error, loss.clone());
     }
     *known = loss;
 }
 
-/// Whether the vrrp process works, or may still be made to.
+/// Whether the children work, or may still be made to.
 #[derive(Debug, Default)]
 struct Health {
     /// Since it last worked, in time during which this process ran; `None`: it never did. Then a
@@ -220,7 +221,7 @@ impl Health {
     }
 
     fn is_well(&self) -> bool {
-        self.failing.is_none_or(|failing| failing < GIVEN_UP)
+        self.failing.is_none_or(|failing| failing < REPAIR_TIME)
     }
 }
 

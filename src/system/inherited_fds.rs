@@ -1,7 +1,7 @@
 //! Descriptors that the parent process left open for us.
 
 use std::io;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{F_GETFD, F_SETFD, FdFlag, fcntl};
 
@@ -39,6 +39,15 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is open, and nobody else in this process owns it: everything that the library
     // opens is close-on-exec from the start, and what was taken over is since.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Lets the next program have a descriptor.
+///
+/// # Errors
+/// What the system says.
+pub fn pass_on(fd: &OwnedFd) -> io::Result<RawFd> {
+    fcntl(fd, F_SETFD(FdFlag::empty()))?;
+    Ok(fd.as_raw_fd())
 }
 
 #[cfg(test)]

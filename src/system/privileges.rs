@@ -85,14 +85,14 @@ struct Sets {
 /// `_LINUX_CAPABILITY_VERSION_3`: two of [`Sets`], the lower 32 capabilities first.
 const VERSION: u32 = 0x2008_0522;
 
-/// Gives up every right but [`NEEDED`] and `more`, for good: no program that this process could
+/// Gives up every right but these, for good: no program that this process could
 /// start gets one back. What it has not it does not get. To be called before there is a second
 /// thread, which would keep its rights.
 ///
 /// # Errors
 /// What the system says; nothing is sure then.
-pub fn give_up_all_but(more: &[Capability]) -> io::Result<()> {
-    let keep = NEEDED.iter().chain(more).fold(0, |keep, right| keep | mask(right));
+pub fn give_up_all_but(kept: &[Capability]) -> io::Result<()> {
+    let keep = kept.iter().fold(0, |keep, right| keep | mask(right));
     set_no_new_privs()?;
     // Before the right to do so is gone. Who does not have it has no more to lose: nothing gets
     // back from there into the sets that count, once new privileges are out of the question.

@@ -63,6 +63,11 @@ impl Region {
     }
 }
 
+// SAFETY: what can be reached through a region are atomic words, and its descriptor.
+unsafe impl Send for Region {}
+// SAFETY: the same.
+unsafe impl Sync for Region {}
+
 impl AsRef<[AtomicU32]> for Region {
     fn as_ref(&self) -> &[AtomicU32] {
         // SAFETY: the mapping has that length and lives as long as `self`; the file cannot become

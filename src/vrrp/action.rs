@@ -3,13 +3,27 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::command::{CommandId, Outcome};
 use super::validation::Reject;
 use super::{InstanceId, InterfaceId, KernelError, ObjectId, RouterId};
 use crate::units::{Centiseconds, Family, Mac, Priority};
 
-/// One output of [`Engine::poll_action`](super::Engine::poll_action).
+/// One output of [`Engine::poll_action`](super::Engine::poll_action), of whichever lane.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Action {
+    /// What cannot wait.
+    Urgent(Urgent),
+    /// A request to the kernel.
+    Kernel(KernelRequest),
+    /// A packet about an address.
+    Announcement(Announcement),
+    /// Something to say.
+    Report(Report),
+}
+
+/// The first lane: packets to read, adverts to send.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Urgent {
     /// Send an advert of this router, to the group or to each unicast peer. Only these two fields
     /// (and the checksum) ever differ from the last one.
     SendAdvert {
@@ -26,6 +40,11 @@ pub enum Action {
     /// be broken off at [`Engine::next_deadline`](super::Engine::next_deadline), which bounds the
     /// wait; [`Event::Wake`](super::Event::Wake) then asks for it again when it is not over.
     DrainSockets,
+}
+
+/// The second lane: requests to the kernel.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum KernelRequest {
     /// Install an object and report with [`Event::Acknowledged`](super::Event::Acknowledged).
     Install(ObjectId),
     /// Remove an object and report likewise.
@@ -34,13 +53,32 @@ pub enum Action {
     Mute(InstanceId),
     /// Answer them again.
     Unmute(InstanceId),
+}
+
+/// The third lane: packets about addresses.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Announcement {
     /// Send one gratuitous ARP or unsolicited neighbour advertisement for an address.
     Announce(ObjectId),
     /// Ask who holds an address (module `second_holder`): who does, announces it or answers, which
     /// is [`Event::Announced`](super::Event::Announced).
     Probe(Probed),
+}
+
+/// The last lane: what the engine has to say.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Report {
     /// Something to log, show and notify.
     Notice(Notice),
+    /// How an operator's command ended.
+    Answer {
+        /// Of the command.
+        id: CommandId,
+        /// The instance that it was about.
+        instance: InstanceId,
+        /// How it ended.
+        outcome: Outcome,
+    },
     /// After [`Event::Shutdown`](super::Event::Shutdown): nothing is left to do.
     Stopped,
 }

@@ -10,7 +10,7 @@ use super::instance::{Context, Instance};
 use super::objects::Slot;
 use super::statistics::count;
 use super::timers::Timer;
-use super::{Action, InterfaceId, ObjectId, State};
+use super::{Announcement, InterfaceId, ObjectId, State};
 use crate::units::{Family, Instant};
 
 /// The shortest time between two bursts that announcements of others cause.
@@ -162,7 +162,7 @@ impl Instance {
 impl Engine {
     /// The third lane of [`Engine::poll_action`] alone: announcements that may leave now, and
     /// probes.
-    pub fn poll_announcement(&mut self) -> Option<Action> {
+    pub fn poll_announcement(&mut self) -> Option<Announcement> {
         self.poll_first_announcement()
             .or_else(|| self.poll_paced())
             .or_else(|| self.poll_queued(|out| &mut out.repeats))
@@ -172,14 +172,14 @@ impl Engine {
     /// Of the third lane, addresses that were not announced in this burst yet. For a driver that
     /// still has addresses to install: each of them is to be announced once before others are
     /// again.
-    pub fn poll_first_announcement(&mut self) -> Option<Action> {
+    pub fn poll_first_announcement(&mut self) -> Option<Announcement> {
         self.poll_queued(|out| &mut out.announcements)
     }
 
     fn poll_queued(
         &mut self,
         queue: impl Fn(&mut ActionQueue) -> &mut VecDeque<ObjectId>,
-    ) -> Option<Action> {
+    ) -> Option<Announcement> {
         while let Some(object) = queue(&mut self.out).pop_front() {
             match self.spacing(object) {
                 Some((interface, family, spacing)) if !spacing.is_zero() => {
@@ -190,7 +190,7 @@ impl Engine {
                         if again {
                             self.out.repeats.push_back(object);
                         }
-                        return Some(Action::Announce(object));
+                        return Some(Announcement::Announce(object));
                     }
                 }
             }
@@ -198,7 +198,7 @@ impl Engine {
         None
     }
 
-    fn poll_paced(&mut self) -> Option<Action> {
+    fn poll_paced(&mut self) -> Option<Announcement> {
         for index in 0..self.pacers.list.len() {
             while let Some(object) = self.take_paced(index) {
                 let spacing = self.spacing(object).map_or(Duration::ZERO, |(_, _, s)| s);
@@ -209,7 +209,7 @@ impl Engine {
                             pacer.queue.push_back(object);
                         }
                     }
-                    return Some(Action::Announce(object));
+                    return Some(Announcement::Announce(object));
                 }
             }
         }

@@ -1,6 +1,5 @@
 //! What a reload changes: as large as the difference, and not as the configuration.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::from_config;
 use super::settings::{GroupSettings, InstanceSettings, Settings};
 use crate::config::model::{Instance, Model};
+use crate::sorted::Set;
 
 /// How far is looked for the instance of a name, when others are in its place. Whoever has been
 /// moved further is told anew.
@@ -56,7 +56,7 @@ impl Change {
         let in_group = from_config::unweighted(new);
         // What an instance tracks says it with the words of the trackers.
         let comparable = old.is_some_and(|old| old.trackers == new.trackers);
-        let has = |set: &BTreeSet<&str>, instance: &Instance| set.contains(&*instance.name);
+        let has = |set: &Set<&str>, instance: &Instance| set.contains(&*instance.name);
         let same = |a: &Instance, b: &Instance| {
             comparable && has(&was_in_group, a) == has(&in_group, b) && a == b
         };

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use super::action_queue::ActionQueue;
 use super::announcements::Pacers;
+use super::command::Commands;
 use super::deadline_heap::Schedule;
-use super::event::{Command, InterfaceState, TrackerState};
+use super::event::{InterfaceState, TrackerState};
 use super::instance::{Context, Instance};
 use super::reload::{Reloaded, Wanted};
 use super::settings::Settings;
 use super::statistics::count;
 use super::timers::{Timer, TimerTable};
-use super::{Action, Event, InstanceId, InterfaceId, Notice, ObjectId, State};
+use super::{
+    Action, Event, InstanceId, InterfaceId, KernelRequest, Notice, ObjectId, Report, State, Urgent,
+};
 use crate::units::{Family, Instant};
 
 /// Where packets of a virtual router arrive.
@@ -77,6 +80,7 @@ pub struct Engine {
     /// VRIDs of others that were reported already.
     pub(super) strangers: Vec<(Key, IpAddr)>,
     pub(super) too_short: u32,
+    pub(super) commands: Commands,
 }
 
 impl Engine {
@@ -109,6 +113,7 @@ impl Engine {
             burst: 0,
             strangers: Vec::new(),
             too_short: 0,
+            commands: Commands::default(),
         };
         let wanted: Vec<_> = settings.instances.iter().map(Wanted::Like).collect();
         engine.configure(&wanted, &settings.groups, settings.startup_delay);
@@ -153,8 +158,9 @@ impl Engine {
             }
             Event::Reload(change) => self.reload(change),
             Event::Refused { router, error } => self.refused(router, error),
-            Event::Command(command) => self.command(command),
+            Event::Command(id, command) => self.command(id, command),
             Event::Shutdown => self.shutdown(),
+            Event::StopNow => self.stop_now(),
             Event::GoOn => self.go_on(),
         }
     }
@@ -180,26 +186,32 @@ impl Engine {
     /// then notices. The driver may stop in between and handle other events: what is still to be
     /// done stays, and what became needless in the meantime vanishes.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.poll_urgent()
-            .or_else(|| self.poll_kernel())
-            .or_else(|| self.poll_announcement())
-            .or_else(|| self.poll_rest())
+        if let Some(urgent) = self.poll_urgent() {
+            return Some(Action::Urgent(urgent));
+        }
+        if let Some(request) = self.poll_kernel() {
+            return Some(Action::Kernel(request));
+        }
+        if let Some(announcement) = self.poll_announcement() {
+            return Some(Action::Announcement(announcement));
+        }
+        self.poll_report().map(Action::Report)
     }
 
     /// The first lane of [`Engine::poll_action`] alone: packets to read, adverts to send. For a
     /// driver that works off a lane slowly, to look in between whether there is something more
     /// urgent, and to announce each address as soon as it is there.
-    pub fn poll_urgent(&mut self) -> Option<Action> {
+    pub fn poll_urgent(&mut self) -> Option<Urgent> {
         // Whoever stood still hears others before it says anything.
         let late = self.drain.is_some_and(|drain| drain.late);
         if late && std::mem::take(&mut self.out.drain) {
-            return Some(Action::DrainSockets);
+            return Some(Urgent::DrainSockets);
         }
         let advert = self.poll_advert();
-        advert.or_else(|| std::mem::take(&mut self.out.drain).then_some(Action::DrainSockets))
+        advert.or_else(|| std::mem::take(&mut self.out.drain).then_some(Urgent::DrainSockets))
     }
 
-    /// The sockets that [`Action::DrainSockets`] is about: hands over those of routers whose
+    /// The sockets that [`Urgent::DrainSockets`] is about: hands over those of routers whose
     /// DownTimer ran out, some of them perhaps more than once. `false`: it is about all.
     pub fn sockets_to_drain(&self, mut take: impl FnMut(InterfaceId, Family)) -> bool {
         if self.drain.is_none_or(|drain| drain.late) {
@@ -217,10 +229,13 @@ impl Engine {
         true
     }
 
-    /// The last lanes of [`Engine::poll_action`] alone: notices, and the end.
-    pub fn poll_rest(&mut self) -> Option<Action> {
+    /// The last lane of [`Engine::poll_action`] alone: notices, answers to commands, and the end.
+    pub fn poll_report(&mut self) -> Option<Report> {
         if let Some(notice) = self.out.take_notice() {
-            return Some(Action::Notice(notice));
+            return Some(Report::Notice(notice));
+        }
+        if let Some(answer) = self.poll_answer() {
+            return Some(answer);
         }
         // Not before its last notice: that is about an instance with a name.
         while let Some(id) = self.ended.pop() {
@@ -229,7 +244,7 @@ impl Engine {
         self.poll_stopped()
     }
 
-    fn poll_advert(&mut self) -> Option<Action> {
+    fn poll_advert(&mut self) -> Option<Urgent> {
         let now = self.now;
         while let Some(id) = self.out.adverts.pop_front() {
             let Some(instance) = self.get_mut(id.instance) else { continue };
@@ -249,7 +264,7 @@ impl Engine {
                     self.with(id.instance, Instance::reannounce);
                 }
             }
-            return Some(Action::SendAdvert {
+            return Some(Urgent::SendAdvert {
                 router: id,
                 priority: pending.priority,
                 interval: pending.interval,
@@ -262,12 +277,12 @@ impl Engine {
     ///
     /// All removals come before the first installation: an address that moves from one instance
     /// to another would otherwise be removed after it was installed.
-    pub fn poll_kernel(&mut self) -> Option<Action> {
+    pub fn poll_kernel(&mut self) -> Option<KernelRequest> {
         while let Some(id) = self.out.removals.pop_front() {
             let Some(instance) = self.get_mut(id) else { continue };
             let action = if instance.wants_mute() && !instance.muted {
                 instance.muted = true;
-                Some(Action::Mute(id))
+                Some(KernelRequest::Mute(id))
             } else {
                 self.next_removal(id)
             };
@@ -284,10 +299,10 @@ impl Engine {
         while let Some(id) = self.out.kernel.pop_front() {
             let Some(instance) = self.get_mut(id) else { continue };
             let action = if let Some(slot) = instance.objects.next_installation() {
-                Some(Action::Install(ObjectId { instance: id, slot }))
+                Some(KernelRequest::Install(ObjectId { instance: id, slot }))
             } else if instance.muted && !instance.wants_mute() {
                 instance.muted = false;
-                Some(Action::Unmute(id))
+                Some(KernelRequest::Unmute(id))
             } else {
                 None
             };
@@ -303,7 +318,7 @@ impl Engine {
         None
     }
 
-    fn poll_stopped(&mut self) -> Option<Action> {
+    fn poll_stopped(&mut self) -> Option<Report> {
         let at_rest =
             self.stopping
                 && !self.stopped
@@ -312,7 +327,7 @@ impl Engine {
                 });
         at_rest.then(|| {
             self.stopped = true;
-            Action::Stopped
+            Report::Stopped
         })
     }
 
@@ -479,22 +494,6 @@ impl Engine {
         for id in self.ids() {
             // What a former process left behind and nobody wants now goes.
             self.with(id, |instance, context| instance.queue_kernel(context));
-        }
-    }
-
-    // Commands
-
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Switchover { instance, hold_for, force } => {
-                self.switchover(instance, hold_for, force);
-            }
-            Command::Release { instance } => self.release(instance),
-            Command::Announce { instance } => {
-                self.with(instance, |instance, context| {
-                    instance.announce(instance.settings.announce.repeat.max(1), context);
-                });
-            }
         }
     }
 }

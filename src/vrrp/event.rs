@@ -1,9 +1,9 @@
 //! What happens to the engine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
 
 use super::change::Change;
+use super::command::{Command, CommandId};
 use super::{InstanceId, InterfaceId, ObjectId, RouterId};
 use crate::units::{Instant, Mac};
 
@@ -103,38 +103,16 @@ pub enum Event<'a> {
     /// new in [`Engine::interfaces`](super::Engine::interfaces), also those that do not exist, and
     /// the results of all named trackers.
     Reload(&'a Change),
-    /// An operator's command.
-    Command(Command),
+    /// An operator's command, answered by [`Report::Answer`](super::Report::Answer).
+    Command(CommandId, Command),
     /// Takes [`Event::Shutdown`] back where a hand-over was begun and nobody has taken it: these
     /// instances send again as master. For a process that another one succeeds at once.
     GoOn,
     /// Stop all instances, with a planned hand-over where that is possible (`vrrp:S-11`, `S-21`).
     Shutdown,
-}
-
-/// An operator's command.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Command {
-    /// Hand over, then stay backup with the lowest priority until released. Concerns all members
-    /// of the instance's group.
-    Switchover {
-        /// Which instance.
-        instance: InstanceId,
-        /// Release by itself after this time; `None`: only by command.
-        hold_for: Option<Duration>,
-        /// Give up the addresses even if no successor is heard.
-        force: bool,
-    },
-    /// End of a switchover's hold.
-    Release {
-        /// Which instance.
-        instance: InstanceId,
-    },
-    /// Announce all addresses once more.
-    Announce {
-        /// Which instance.
-        instance: InstanceId,
-    },
+    /// The same at once: what is being handed over is given up, whether somebody has taken it or
+    /// not.
+    StopNow,
 }
 
 /// A received packet, with what the IP layer says about it.

@@ -1,6 +1,5 @@
 //! From the model of a configuration to the settings of the engine.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::change::Change;
@@ -9,6 +8,7 @@ use super::settings::{
     OnForeignRemoval, Preempt, Settings, Track, Tracker, V3Checksum,
 };
 use crate::config::model::{self, Instance, Model, TrackRef, Trackers, Tracking, Weight};
+use crate::sorted::Set;
 use crate::units::{Priority, Version};
 
 impl Settings {
@@ -19,9 +19,9 @@ impl Settings {
 }
 
 /// The instances in which trackers with a weight do not count, since their group does not say so.
-pub(super) fn unweighted(model: &Model) -> BTreeSet<&str> {
+pub(super) fn unweighted(model: &Model) -> Set<&str> {
     let groups = model.groups.iter().filter(|group| !group.tracking_weight);
-    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut names: Set<&str> = Set::new();
     names.extend(groups.flat_map(|group| group.instances.iter().map(|name| &**name)));
     names
 }

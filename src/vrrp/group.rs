@@ -293,6 +293,19 @@ impl Engine {
         }
     }
 
+    /// `vrrp:S-21` without waiting for a successor.
+    pub(super) fn stop_now(&mut self) {
+        self.shutdown();
+        for id in self.ids() {
+            self.with(id, Instance::abandon_hand_over);
+        }
+    }
+
+    /// Before a switchover, so that its end is not taken for one before.
+    pub(super) fn forget_hand_over_ends(&mut self, id: InstanceId) {
+        self.each(id, |member, _| member.hand_over_end = None);
+    }
+
     /// The first members of the units whose stop nobody has heard yet, as far as that is known.
     fn untaken(&self) -> impl Iterator<Item = InstanceId> + '_ {
         let firsts = self.instances().filter(|id| self.member(*id, 0) == Some(*id));

@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::command::HandOverEnd;
 use super::instance::{Context, GroupRequest, Instance};
 use super::router::Heard;
 use super::settings::Backups;
@@ -68,8 +69,8 @@ pub struct HandOver {
     successor_v4: Option<IpAddr>,
     successor_v6: Option<IpAddr>,
     released: bool,
-    /// The successor was told of.
-    told: bool,
+    /// The first successor of all families together, and how long after priority 0 it was heard.
+    taken: Option<(IpAddr, Duration)>,
 }
 
 impl HandOver {
@@ -130,7 +131,7 @@ impl Instance {
             successor_v4: None,
             successor_v6: None,
             released: false,
-            told: false,
+            taken: None,
         });
         context.out.notice(Notice::HandOverStarted { instance: self.id });
         self.hand_over_step(context);
@@ -213,9 +214,10 @@ impl Instance {
         let hand_over = self.hand_over.as_mut()?;
         let after = now.since(hand_over.gave_up_at.unwrap_or(now));
         if first && self.all_succeeded() {
-            let told = self.hand_over.as_mut().map(|h| std::mem::replace(&mut h.told, true));
-            if told == Some(false) {
+            let hand_over = self.hand_over.as_mut()?;
+            if hand_over.taken.is_none() {
                 let (instance, by) = (self.id, heard.address);
+                hand_over.taken = Some((by, after));
                 context.out.notice(Notice::HandOverTaken { instance, by, after });
             }
             self.timers.set(Timer::HandOver, now + LINGER);
@@ -283,9 +285,21 @@ impl Instance {
         }
     }
 
+    /// Gives up at once, whether somebody has taken over or not; with priority 0, should it not have
+    /// been sent.
+    pub fn abandon_hand_over(&mut self, context: &mut Context<'_>) {
+        let Some(hand_over) = self.hand_over else { return };
+        let owes_stop = hand_over.gave_up_at.is_none();
+        self.enter_initialize(Cause::Stopped, owes_stop, context);
+    }
+
     /// The end: Backup or Initialize.
     pub fn end_hand_over(&mut self, context: &mut Context<'_>) {
         let Some(hand_over) = self.hand_over else { return };
+        self.hand_over_end = Some(match hand_over.taken {
+            Some((by, after)) => HandOverEnd::Taken { by, after },
+            None => HandOverEnd::GivenUp,
+        });
         if hand_over.outcome == Some(Outcome::NotTaken) {
             context.out.notice(Notice::HandOverFailed { instance: self.id, resumed: false });
         }
@@ -307,6 +321,7 @@ impl Instance {
     /// Nobody took over: goes on as master.
     pub fn resume_after_hand_over(&mut self, context: &mut Context<'_>) {
         self.hand_over = None;
+        self.hand_over_end = Some(HandOverEnd::Resumed);
         self.timers.stop(Timer::HandOver);
         context.out.notice(Notice::HandOverFailed { instance: self.id, resumed: true });
         self.objects.want(true);

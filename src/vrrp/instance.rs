@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::action_queue::ActionQueue;
+use super::command::HandOverEnd;
 use super::hand_over::HandOver;
 use super::objects::Objects;
 use super::router::Router;
@@ -86,6 +87,8 @@ pub struct Instance {
     pub muted: bool,
     /// A planned hand-over.
     pub hand_over: Option<HandOver>,
+    /// How the last one ended.
+    pub(super) hand_over_end: Option<HandOverEnd>,
     /// An operator's hold.
     pub hold: Option<Hold>,
     /// An owner that yields to another one (`vrrp:S-32`).
@@ -152,6 +155,7 @@ impl Instance {
             kernel_queued: false,
             muted: false,
             hand_over: None,
+            hand_over_end: None,
             hold: None,
             demoted: false,
             unheard: None,

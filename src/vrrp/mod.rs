@@ -65,6 +65,7 @@ mod action_queue;
 mod adverts;
 mod announcements;
 pub mod change;
+pub mod command;
 mod deadline_heap;
 mod election;
 mod engine;
@@ -90,6 +91,7 @@ mod transmit_failure;
 pub mod validation;
 
 pub use action::*;
+pub use command::{Command, CommandId, Held, Outcome};
 pub use engine::Engine;
 pub use event::*;
 pub use query::Tracked;

@@ -37,6 +37,7 @@ impl Engine {
     pub fn is_quiet(&self, now: Instant) -> bool {
         self.out.is_empty()
             && self.ended.is_empty()
+            && self.commands.is_empty()
             && !self.stopping
             && self.drain.is_none()
             && self.next_deadline().is_none_or(|at| at > now)

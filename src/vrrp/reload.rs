@@ -4,7 +4,6 @@
 //! in place: no mastership and no address that both configurations have is lost. When they
 //! change it is another virtual router: the old one ends, the new one starts.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::change::{Change, Piece};
@@ -14,7 +13,8 @@ use super::instance::{Context, GroupRequest, Instance};
 use super::settings::{GroupSettings, InstanceSettings, Object, Track, Tracker};
 use super::timers::Timer;
 use super::tracking::{Source, TrackRef};
-use super::{Action, Cause, InstanceId, InterfaceId, ObjectId, State};
+use super::{Cause, InstanceId, InterfaceId, KernelRequest, ObjectId, State};
+use crate::sorted::{Map, Set};
 use crate::units::{Family, Priority, Version};
 
 /// What the last configuration has changed.
@@ -66,7 +66,7 @@ impl Engine {
         groups: &[GroupSettings],
         startup_delay: Duration,
     ) {
-        let mut named: BTreeMap<&str, &InstanceSettings> = BTreeMap::new();
+        let mut named: Map<&str, &InstanceSettings> = Map::new();
         let mut stays = vec![false; self.instances.len()];
         for one in wanted {
             match one {
@@ -92,7 +92,7 @@ impl Engine {
         }
         let revived = self.revive(&named);
         self.reloaded.changed.extend(&revived);
-        let mut known: BTreeMap<&str, InstanceId> = BTreeMap::new();
+        let mut known: Map<&str, InstanceId> = Map::new();
         let stay = self.instances.iter().flatten().filter(|i| !i.retiring);
         known.extend(stay.filter_map(|i| {
             let (name, _) = named.get_key_value(&*i.settings.name)?;
@@ -168,7 +168,7 @@ impl Engine {
     }
 
     /// An instance that was removed and comes back before it has ended goes on. Gives those.
-    fn revive(&mut self, named: &BTreeMap<&str, &InstanceSettings>) -> Vec<InstanceId> {
+    fn revive(&mut self, named: &Map<&str, &InstanceSettings>) -> Vec<InstanceId> {
         let mut revived = Vec::new();
         for id in self.ids() {
             let back = self.get(id).is_some_and(|i| {
@@ -209,12 +209,12 @@ impl Engine {
     /// The next object of an instance to remove. One that a reload gave to another instance, which
     /// has asked the kernel for it, is only struck off the books: a removal that comes later,
     /// because the kernel refused it or was slow, would take it from the new owner.
-    pub(super) fn next_removal(&mut self, id: InstanceId) -> Option<Action> {
+    pub(super) fn next_removal(&mut self, id: InstanceId) -> Option<KernelRequest> {
         let now = self.now;
         loop {
             let slot = self.get_mut(id)?.objects.next_removal()?;
             if !self.has_new_owner(id, slot) {
-                return Some(Action::Remove(ObjectId { instance: id, slot }));
+                return Some(KernelRequest::Remove(ObjectId { instance: id, slot }));
             }
             self.get_mut(id)?.objects.acknowledge(slot, false, true, now);
         }
@@ -250,7 +250,7 @@ impl Engine {
             let own = instance.settings.track.clone();
             // Also of those that are not tracked the engine has to know.
             let objects = instance.settings.objects.iter().flat_map(Object::interfaces);
-            let named: BTreeSet<Box<str>> = objects.map(Into::into).collect();
+            let named: Set<Box<str>> = objects.map(Into::into).collect();
             for name in &named {
                 self.intern_interface(name);
             }
@@ -265,7 +265,7 @@ impl Engine {
             return;
         }
         let members: Vec<Vec<InstanceId>> = {
-            let mut ids: BTreeMap<&str, InstanceId> = BTreeMap::new();
+            let mut ids: Map<&str, InstanceId> = Map::new();
             let all = self.order.iter().filter_map(|id| self.get(*id));
             ids.extend(all.map(|instance| (&*instance.settings.name, instance.id)));
             let members = groups.iter().map(|group| group.members.iter());

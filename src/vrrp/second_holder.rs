@@ -24,7 +24,7 @@ use super::engine::Engine;
 use super::instance::{Context, Instance};
 use super::timers::Timer;
 use super::validation::Reject;
-use super::{Action, InstanceId, InterfaceId, Notice, ObjectId, Probed, State};
+use super::{Announcement, InstanceId, InterfaceId, Notice, ObjectId, Probed, State};
 use crate::units::{Family, Instant, Mac};
 
 /// From becoming master to the first probe: the master before has gone by then.
@@ -277,10 +277,10 @@ impl Engine {
     }
 
     /// The last part of the third lane of [`Engine::poll_action`].
-    pub(super) fn poll_probe(&mut self) -> Option<Action> {
+    pub(super) fn poll_probe(&mut self) -> Option<Announcement> {
         while let Some(probed) = self.out.probes.pop_front() {
             if self.probed_address(probed).is_some() {
-                return Some(Action::Probe(probed));
+                return Some(Announcement::Probe(probed));
             }
         }
         None

@@ -2,72 +2,70 @@
 
 use nix::errno::Errno;
 
-use super::advert_sender::Advert;
-use super::log_records::Entry;
-use super::log_text::{self, Concern};
-use super::shell::Shell;
-use crate::control::record::{Kind, Level};
-use crate::control::status::WarningKind;
-use crate::system::clock;
-use crate::units::{Family, Instant};
-use crate::vrrp::{Action, Event, InterfaceId, KernelError, RouterId, State};
+use super::advert_sender::{Advert, Transmitter};
+use super::interfaces::Interfaces;
+use super::packet_templates::Packets;
+use super::shared_state::SharedState;
+use crate::sorted::Map;
+use crate::units::{Centiseconds, Instant, Priority};
+use crate::vrrp::{Engine, Event, KernelError, RouterId};
 
-impl Shell {
-    /// All adverts that are due, in as few calls as possible. What cannot be sent may make others
-    /// due.
-    pub(super) fn send_adverts(&mut self, now: Instant) {
-        while self.send_some_adverts(now) {}
-    }
+/// Adverts that leave in one call.
+const MAX_ADVERTS_PER_CALL: usize = 256;
 
-    fn send_some_adverts(&mut self, now: Instant) -> bool {
-        let mut refused = false;
-        while let Some(action) = self.engine.poll_urgent() {
-            if action == Action::DrainSockets {
-                // What is owed does not wait for that.
-                refused |= self.transmit(now);
-                self.drain();
-            }
-            let Action::SendAdvert { router, priority, interval } = action else { continue };
-            let link = self.engine.interface_of(router.instance).and_then(|i| self.links.index(i));
-            let Some(link) = link else { continue };
-            if self.packets.set(&self.engine, router, link, priority, interval).is_none() {
-                continue;
-            }
-            // Before it leaves: whoever comes after us has to know that we were master.
-            self.saved.advert(&self.engine, router.instance, now);
-            if self.due.push(router).is_err() {
-                refused |= self.transmit(now);
-                // There is room now.
-                let _ = self.due.push(router);
-            }
-        }
-        refused | self.transmit(now)
-    }
+/// The adverts that are due.
+#[derive(Debug)]
+pub struct AdvertOutput {
+    packets: Packets,
+    due: heapless::Vec<RouterId, MAX_ADVERTS_PER_CALL>,
+    transmitter: Transmitter,
+    /// Those that could not be sent and were not told of yet: the last error, and how many.
+    failed: Map<RouterId, (Errno, u32)>,
+}
 
-    /// Makes what adverts need, so that a takeover need not wait for that.
-    pub(super) fn prepare(&mut self) {
-        let engine = &self.engine;
-        self.packets.reconfigured(&engine.reloaded().changed);
-        for &id in &engine.reloaded().changed {
-            let link = engine.interface_of(id).and_then(|i| self.links.index(i));
-            for router in engine.routers(id) {
-                self.transmitter.prepare(router.family);
-                if let (Some(link), Some(priority), Some(settings)) =
-                    (link, engine.effective_priority(id), engine.settings(id))
-                {
-                    self.packets.set(engine, router, link, priority, settings.interval);
-                }
-            }
+impl AdvertOutput {
+    /// Without a packet.
+    pub fn new() -> Self {
+        Self {
+            packets: Packets::default(),
+            due: heapless::Vec::new(),
+            transmitter: Transmitter::new(),
+            failed: Map::new(),
         }
     }
 
-    /// `true`: the engine was told that something could not be sent.
-    fn transmit(&mut self, now: Instant) -> bool {
+    /// An advert is due. `true`: the engine was told that others could not be sent.
+    pub fn push(
+        &mut self,
+        engine: &mut Engine,
+        interfaces: &Interfaces,
+        saved: &SharedState,
+        (router, priority, interval): (RouterId, Priority, Centiseconds),
+        now: Instant,
+    ) -> bool {
+        let link = engine.interface_of(router.instance).and_then(|i| interfaces.index(i));
+        let Some(link) = link else { return false };
+        if self.packets.set(engine, router, link, priority, interval).is_none() {
+            return false;
+        }
+        // Before it leaves: whoever comes after us has to know that we were master.
+        saved.advert(engine, router.instance, now);
+        if self.due.push(router).is_ok() {
+            return false;
+        }
+        let refused = self.transmit(engine, now);
+        // There is room now.
+        let _ = self.due.push(router);
+        refused
+    }
+
+    /// Sends all that are due. `true`: the engine was told that some could not be sent.
+    pub fn transmit(&mut self, engine: &mut Engine, now: Instant) -> bool {
         if self.due.is_empty() {
             return false;
         }
         let mut refused = false;
-        let Self { due, packets, transmitter, failed, engine, .. } = self;
+        let Self { due, packets, transmitter, failed } = self;
         let adverts = due.iter().filter_map(|router| packets.get(*router)).map(|packet| Advert {
             link: packet.link,
             source: packet.source,
@@ -88,75 +86,34 @@ impl Shell {
         refused
     }
 
-    /// Reads all packets that wait, since the process stood still or a master seems to be gone; not
-    /// longer than the engine allows.
-    fn drain(&mut self) {
-        let until = self.engine.next_deadline();
-        let mut sockets = std::mem::take(&mut self.to_drain);
-        sockets.clear();
-        if self.engine.sockets_to_drain(|interface, family| sockets.push((interface, family))) {
-            sockets.sort_unstable();
-            sockets.dedup();
-        } else {
-            sockets.extend(self.links.sockets());
-        }
-        let broken_off = sockets.iter().any(|&(interface, family)| {
-            while self.receive(interface, family) {
-                if until.is_some_and(|until| clock::now() >= until) {
-                    return true;
+    /// After a reload: makes what adverts need, so that a takeover need not wait for that.
+    pub fn prepare(&mut self, engine: &Engine, interfaces: &Interfaces) {
+        self.packets.reconfigured(&engine.reloaded().changed);
+        for &id in &engine.reloaded().changed {
+            let link = engine.interface_of(id).and_then(|i| interfaces.index(i));
+            for router in engine.routers(id) {
+                self.transmitter.prepare(router.family);
+                if let (Some(link), Some(priority), Some(settings)) =
+                    (link, engine.effective_priority(id), engine.settings(id))
+                {
+                    self.packets.set(engine, router, link, priority, settings.interval);
                 }
             }
-            false
-        });
-        self.to_drain = sockets;
-        if !broken_off {
-            self.engine.handle(Event::SocketsDrained, clock::now());
         }
     }
 
-    /// Reads packets of one socket; `true`: perhaps there are more.
-    pub fn receive(&mut self, interface: InterfaceId, family: Family) -> bool {
-        super::links::receive(self, interface, family)
+    /// Forgets the packets of instances that are gone.
+    pub fn retain(&mut self, engine: &Engine) {
+        self.packets.retain(engine);
     }
 
-    /// Tells of adverts that could not be sent. Some time later, because an interface that goes
-    /// down fails first and is heard of then (`vrrp:X-4`): that is no fault of the sending.
-    pub(super) fn tell_failures(&mut self) {
-        for (router, (errno, count)) in std::mem::take(&mut self.failed) {
-            let id = router.instance;
-            let concerns =
-                self.engine.state(id) == Some(State::Master) || self.engine.is_unheard(id);
-            if concerns && !is_of_link(errno) {
-                self.tell_failed(router, errno, count);
-            }
-        }
-    }
-
-    fn tell_failed(&mut self, router: RouterId, errno: Errno, count: u32) {
-        let now = clock::now();
-        let id = router.instance;
-        let text = log_text::send_failed(router.family, errno);
-        let concern = Concern {
-            kind: WarningKind::SendFailed,
-            router: Some(router),
-            from: None,
-            reject: None,
-        };
-        let warnings = self.warnings.entry(id).or_default();
-        let mut news = false;
-        for _ in 0..count {
-            news |= warnings.add(&self.engine, concern.clone(), text.clone(), None, now);
-        }
-        // It may last for days: the list of warnings has it, the log once.
-        if news {
-            let instance = Some((id, log_text::name(&self.engine, id).to_owned()));
-            let (level, kind) = (Level::Warning, Kind::Packet);
-            self.records.add(Entry { level, kind, instance, transition: None, text }, now);
-        }
+    /// The adverts that could not be sent since this was asked last: the last error, and how many.
+    pub fn take_failed(&mut self) -> Map<RouterId, (Errno, u32)> {
+        std::mem::take(&mut self.failed)
     }
 }
 
 /// Whether an error says no more than that the interface is down or gone.
-pub(super) const fn is_of_link(errno: Errno) -> bool {
+pub const fn is_of_link(errno: Errno) -> bool {
     matches!(errno, Errno::ENETDOWN | Errno::ENETUNREACH | Errno::ENODEV | Errno::ENXIO)
 }

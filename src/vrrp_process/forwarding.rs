@@ -1,9 +1,9 @@
 //! Whether an interface forwards IPv6, which neighbour advertisements say (`vrrp:G-3`).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::netlink::link::{Link, LinkIndex};
+use crate::sorted::Map;
 use crate::units::Instant;
 
 /// How long an answer is good for.
@@ -12,7 +12,7 @@ const GOOD: Duration = Duration::from_secs(5);
 /// What was found, and when.
 #[derive(Debug, Default)]
 pub struct Forwarding {
-    known: BTreeMap<LinkIndex, (Instant, bool)>,
+    known: Map<LinkIndex, (Instant, bool)>,
 }
 
 impl Forwarding {

@@ -1,11 +1,11 @@
 //! IPv6 addresses that were added, and that the kernel may not take packets to yet
 //! ([`lookup`](crate::netlink::lookup)). Announced that early, they draw packets that are lost.
 
-use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use crate::netlink::link::LinkIndex;
+use crate::sorted::Map;
 use crate::units::Instant;
 use crate::vrrp::ObjectId;
 
@@ -28,7 +28,7 @@ struct Waiting {
 
 /// The addresses that wait.
 #[derive(Debug, Default)]
-pub struct Ipv6Readiness(BTreeMap<ObjectId, Waiting>);
+pub struct Ipv6Readiness(Map<ObjectId, Waiting>);
 
 impl Ipv6Readiness {
     /// The kernel is asked to add an address.

@@ -7,7 +7,6 @@
 //! a cache knows everything that was answered, but for one thing: the event about a new IPv6
 //! address comes from a work queue, at any time after the answer. Until it comes, the answer counts.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -23,10 +22,14 @@ use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
 use crate::netlink::route::{Resolved, Standing};
+use crate::sorted::{Map, Set};
 use crate::system::clock;
 use crate::units::{Instant, Mac};
 use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, InstanceId, KernelError, ObjectId};
+
+/// Slices of requests that what the monitor tells may wait for: some milliseconds.
+const MAX_UNREAD_SLICES: u8 = 16;
 
 /// What the engine asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,8 +105,6 @@ pub struct Done {
     pub present: bool,
     /// Whether it worked.
     pub result: Result<(), KernelError>,
-    /// The kernel's own words, if it has any beside the number.
-    pub words: Option<Box<str>>,
 }
 
 /// The two netlink sockets and what is known about the objects.
@@ -116,36 +117,48 @@ pub struct Kernel {
     by_address: AddressIndex,
     /// Routes and rules.
     watched: Vec<ObjectId>,
-    in_flight: BTreeMap<ObjectId, u32>,
+    in_flight: Map<ObjectId, u32>,
     /// The link that an address was put on: that may have another name when it is removed.
-    places: BTreeMap<ObjectId, LinkIndex>,
+    places: Map<ObjectId, LinkIndex>,
     /// The same of each next hop of a route.
-    ways: BTreeMap<ObjectId, Vec<Option<LinkIndex>>>,
+    ways: Map<ObjectId, Vec<Option<LinkIndex>>>,
     opening: Ipv6Readiness,
-    /// Since an address opened, or was given up, nobody looked at what there is.
-    opened: bool,
     /// To be compared with the cache when that is possible.
-    dirty: BTreeSet<ObjectId>,
+    dirty: Set<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
-    unheard: BTreeSet<ObjectId>,
+    unheard: Set<ObjectId>,
     /// Requests whose answer is lost, or does not say enough: the cache has to tell.
     lost: Vec<(Asked, Doubt)>,
     /// Addresses that went with a request of ours that was not about them.
-    went_along: BTreeSet<ObjectId>,
+    went_along: Set<ObjectId>,
     /// Objects that take over the address of one that is no longer configured: it is changed in
     /// place.
-    inherits: BTreeSet<ObjectId>,
+    inherits: Set<ObjectId>,
     subnets: Subnets,
-    notes: Vec<Note>,
     /// Addresses that stay where they are as somebody else put them there.
-    kept: BTreeSet<ObjectId>,
+    kept: Set<ObjectId>,
+    changes: Vec<Change>,
+    answers: Vec<Answer<Token>>,
+    news: News,
+    /// There are more requests to be sent.
+    asking: bool,
+    /// So many slices of requests were sent since what the monitor tells was read.
+    unread_slices: u8,
+}
+
+/// What nobody has asked for yet.
+#[derive(Debug, Default)]
+struct News {
+    /// An address opened, or was given up.
+    opened: bool,
     /// Addresses that were to be added and were there already.
     there: Vec<ObjectId>,
     /// Links that were deleted. One of the same number that comes later is another one.
-    gone: BTreeSet<LinkIndex>,
-    changes: Vec<Change>,
-    answers: Vec<Answer<Token>>,
+    gone: Set<LinkIndex>,
     done: Vec<Done>,
+    notes: Vec<Note>,
+    /// What the kernel said of refused requests beside an errno.
+    words: Map<ObjectId, Box<str>>,
 }
 
 impl Kernel {
@@ -161,24 +174,22 @@ impl Kernel {
             commands,
             by_address: AddressIndex::default(),
             watched: Vec::new(),
-            in_flight: BTreeMap::new(),
-            places: BTreeMap::new(),
-            ways: BTreeMap::new(),
+            in_flight: Map::new(),
+            places: Map::new(),
+            ways: Map::new(),
             opening: Ipv6Readiness::default(),
-            opened: false,
-            dirty: BTreeSet::new(),
-            unheard: BTreeSet::new(),
+            dirty: Set::new(),
+            unheard: Set::new(),
             lost: Vec::new(),
-            went_along: BTreeSet::new(),
-            inherits: BTreeSet::new(),
+            went_along: Set::new(),
+            inherits: Set::new(),
             subnets: Subnets::default(),
-            notes: Vec::new(),
-            kept: BTreeSet::new(),
-            there: Vec::new(),
-            gone: BTreeSet::new(),
+            kept: Set::new(),
             changes: Vec::new(),
             answers: Vec::new(),
-            done: Vec::new(),
+            news: News::default(),
+            asking: false,
+            unread_slices: 0,
         })
     }
 
@@ -383,7 +394,10 @@ impl Kernel {
     fn finish(&mut self, asked: Asked, result: Result<(), Errno>, words: Option<Box<str>>) {
         let result = result.map_err(|errno| KernelError(errno as i32));
         let Asked { object, present, .. } = asked;
-        self.done.push(Done { object, present, result, words });
+        if let Some(words) = words {
+            self.news.words.insert(object, words);
+        }
+        self.news.done.push(Done { object, present, result });
     }
 
     /// Sends one batch of what was asked, and reads the answers.
@@ -395,7 +409,7 @@ impl Kernel {
             return Ok(Left::Nothing);
         }
         let now = clock::now();
-        self.opened |= self.subnets.take_due(now);
+        self.news.opened |= self.subnets.take_due(now);
         self.ask_whether_open(now);
         let mut left = self.commands.send()?;
         self.commands.read(&mut self.answers)?;
@@ -426,8 +440,8 @@ impl Kernel {
     }
 
     /// The links that were deleted since this was asked last.
-    pub fn take_gone(&mut self) -> BTreeSet<LinkIndex> {
-        std::mem::take(&mut self.gone)
+    pub fn take_gone(&mut self) -> Set<LinkIndex> {
+        std::mem::take(&mut self.news.gone)
     }
 
     /// When [`Kernel::send`] has to be called again, if nothing else happens before.
@@ -438,30 +452,53 @@ impl Kernel {
     /// Whether the monitor has to be read, as events about an address did not count while it was
     /// not open.
     pub fn take_opened(&mut self) -> bool {
-        std::mem::take(&mut self.opened)
+        std::mem::take(&mut self.news.opened)
     }
 
     /// The answers that came, to be handed to the engine.
     pub fn take_done(&mut self) -> Vec<Done> {
-        std::mem::take(&mut self.done)
+        std::mem::take(&mut self.news.done)
+    }
+
+    /// What the kernel said beside the errno when it refused an object.
+    pub fn take_words(&mut self, object: ObjectId) -> Option<Box<str>> {
+        self.news.words.remove(&object)
+    }
+
+    /// Forgets what is of instances that are gone.
+    pub fn retain(&mut self, exists: impl Fn(InstanceId) -> bool) {
+        self.news.words.retain(|object, _| exists(object.instance));
+    }
+
+    /// Whether there are more requests to be sent.
+    pub const fn set_asking(&mut self, asking: bool) {
+        self.asking = asking;
+    }
+
+    /// Whether what the monitor tells may wait for requests that matter more: most of it is what
+    /// became of them.
+    pub const fn may_wait(&mut self) -> bool {
+        let may = self.asking && self.unread_slices < MAX_UNREAD_SLICES;
+        self.unread_slices = if may { self.unread_slices + 1 } else { 0 };
+        may
     }
 
     /// The addresses that the kernel had already when they were to be added, since this was asked
     /// last.
     pub fn take_there(&mut self) -> Vec<ObjectId> {
-        std::mem::take(&mut self.there)
+        std::mem::take(&mut self.news.there)
     }
 
     /// What there is to say, since this was asked last.
     pub fn take_notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes)
+        std::mem::take(&mut self.news.notes)
     }
 
     /// Reads what the monitor has; adds the names of the links that changed.
     ///
     /// # Errors
     /// What the system says.
-    pub fn read(&mut self, links: &mut BTreeSet<Box<str>>) -> io::Result<Left> {
+    pub fn read(&mut self, links: &mut Set<Box<str>>) -> io::Result<Left> {
         let left = self.monitor.read(&mut self.changes)?;
         let mut changes = std::mem::take(&mut self.changes);
         for change in changes.drain(..) {
@@ -469,7 +506,7 @@ impl Kernel {
                 What::Link { before, after } => {
                     match (&before, &after) {
                         (Some(before), None) => {
-                            self.gone.insert(before.index);
+                            self.news.gone.insert(before.index);
                             self.subnets.forget(before.index);
                         }
                         // What was put on it is still there, and now nobody wants it.

@@ -1,12 +1,10 @@
-//! What the next process has to know, in the memory that the supervisor keeps (DESIGN 3).
+//! What the next process has to know, in the memory that the supervisor keeps.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::control::shared_memory::{
-    Key, Process, SLOTS, Saved as Slot, SavedState, Shared, SlotId,
-};
+use crate::control::shared_memory::{Key, SLOTS, Saved as Slot, SavedState, Shared, SlotId};
+use crate::sorted::{Map, Set};
 use crate::system::shared_memory::Region;
 use crate::units::Instant;
 use crate::vrrp::{Engine, InstanceId, State};
@@ -40,14 +38,9 @@ impl SharedState {
         self.shared.memory().as_fd()
     }
 
-    /// One more turn: the supervisor sees that the process lives.
-    pub fn count_turn(&self, now: Instant) {
-        self.shared.beat(Process::Vrrp, now);
-    }
-
-    /// The timer was late by so much.
-    pub fn late(&self, by: Duration) {
-        self.shared.late(Process::Vrrp, by);
+    /// The memory itself, for the counter of the loop.
+    pub const fn shared(&self) -> &Shared<Region> {
+        &self.shared
     }
 
     /// The kernel has no packet filter.
@@ -60,17 +53,12 @@ impl SharedState {
         self.shared.is_unfiltered()
     }
 
-    /// How late it was at worst.
-    pub fn worst_late(&self) -> Duration {
-        self.shared.worst_late(Process::Vrrp)
-    }
-
     /// Gives each instance its slot, and frees those of others, also of a former process. What was
     /// in it stays there. Says when there are not enough.
     pub fn configure(&mut self, engine: &Engine) -> Vec<String> {
         let mut words = Vec::new();
         // Extended and not collected, which brings a sort for each type: kilobytes of flash.
-        let (mut keys, mut known) = (BTreeMap::new(), BTreeSet::new());
+        let (mut keys, mut known) = (Map::new(), Set::new());
         keys.extend(engine.instances().filter_map(|id| Some((id, key(engine, id)?))));
         known.extend(keys.values().copied());
         // What a former process held of others is the supervisor's to remove.
@@ -115,7 +103,7 @@ impl SharedState {
     /// The instances that a former process left as master, and when it sent the last advert of
     /// each. To be asked before [`SharedState::configure`].
     pub fn masters(&self, engine: &Engine) -> Vec<(InstanceId, Instant)> {
-        let mut left = BTreeMap::new();
+        let mut left = Map::new();
         left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?))));
         let of = |id| {
             let slot = left.get(&key(engine, id)?)?;
@@ -127,7 +115,7 @@ impl SharedState {
     /// The instances that an operator held when a former process ended, each with the rest of the
     /// time. To be asked before [`SharedState::configure`].
     pub fn holds(&self, engine: &Engine, now: Instant) -> Vec<(InstanceId, Option<Duration>)> {
-        let mut left = BTreeMap::new();
+        let mut left = Map::new();
         left.extend(self.shared.iter().filter_map(|(_, key, saved)| Some((key, saved?.hold?))));
         let of = |id| {
             let until = left.get(&key(engine, id)?)?;

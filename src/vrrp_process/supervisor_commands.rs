@@ -1,165 +1,118 @@
 //! What the supervisor asks for, and the answers.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-
-use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv};
-
 use crate::control::child_messages::{FromChild, Ticket, ToChild};
-use crate::control::frame::{Decoder, encode};
 use crate::control::record::{Kind, Level};
 use crate::control::status::VrrpProcess;
 use crate::system::{clock, heap, memory};
 use crate::units::Instant;
 use crate::vrrp::change::Change;
-use crate::vrrp::{Command, Event, InstanceId, Notice, State};
+use crate::vrrp::{Command, CommandId, Event, Held, InstanceId, Outcome, State};
 
-use super::shell::{End, Shell};
+use super::shell::{Shell, Waiting};
 use super::{instance_status, log_text};
 
 /// Instances of a status that are told in one slice of work.
-const REPORTS: usize = 16;
+const MAX_REPORTS_PER_SLICE: usize = 16;
 /// Octets that may wait for the supervisor before a status is continued.
-const BACKLOG: usize = 256 * 1024;
-
-/// A command whose end is waited for.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    ticket: Ticket,
-    instance: InstanceId,
-    name: String,
-    /// The state when it came.
-    state: Option<State>,
-    /// The hold when it came, as [`Engine::held`](crate::vrrp::Engine::held).
-    held: Option<Option<Instant>>,
-    /// What the hand-over said.
-    outcome: Option<Result<String, String>>,
-}
+const MAX_BACKLOG_OCTETS: usize = 256 * 1024;
+/// The command that nobody waits for the answer of.
+const UNANSWERED: CommandId = CommandId(0);
 
 impl Shell {
     /// Does what the supervisor asks for.
-    pub fn order(&mut self, message: ToChild) {
+    pub(super) fn take(&mut self, message: ToChild) {
         match message {
-            ToChild::Hello { number } => {
-                self.send(&FromChild::Hello { number });
-                self.housekeeping();
-            }
+            ToChild::Hello { number } => self.link.send(&FromChild::Hello { number }),
             ToChild::Configuration { generation, base, body } => {
                 self.configure(generation, base, &body);
             }
             ToChild::Status { ticket } => self.reporting.push_back((ticket, 0)),
             ToChild::Switchover { ticket, instance, hold_for, force } => {
-                self.with_instance(ticket, &instance, |shell, id| {
-                    let (state, held) = (shell.engine.state(id), shell.engine.held(id));
-                    let command = Command::Switchover { instance: id, hold_for, force };
-                    shell.engine.handle(Event::Command(command), clock::now());
-                    let (name, outcome) = (instance.clone(), None);
-                    shell.waiting.push(Waiting {
-                        ticket,
-                        instance: id,
-                        name,
-                        state,
-                        held,
-                        outcome,
-                    });
-                });
+                let command = |instance| Command::Switchover { instance, hold_for, force };
+                self.command(ticket, instance, command);
             }
             ToChild::Release { ticket, instance } => {
-                self.with_instance(ticket, &instance, |shell, id| {
-                    let result = match shell.engine.held(id) {
-                        Some(_) => Ok(format!("{instance}: released{}", shell.held_with(id))),
-                        None if shell.engine.is_unheard(id) => {
-                            Ok(format!("{instance}: preempts again, if its adverts leave now"))
-                        }
-                        None if shell.engine.is_losing(id) => {
-                            Ok(format!("{instance}: preempts again, whoever removes its addresses"))
-                        }
-                        None => Err(format!("{instance} is not held: there is nothing to release")),
-                    };
-                    let command = Command::Release { instance: id };
-                    shell.engine.handle(Event::Command(command), clock::now());
-                    shell.send(&FromChild::Answer { ticket, result });
-                });
+                self.command(ticket, instance, |instance| Command::Release { instance });
             }
-            ToChild::LogLevel(level) => self.records.set_level(level),
+            ToChild::LogLevel(level) => self.link.records.set_level(level),
             ToChild::Stop => self.stop(),
+            ToChild::StopNow => self.stop_now(),
             ToChild::StandBack { hold_for } => {
-                self.stand_back = Some(hold_for);
+                self.progress.set_stand_back(hold_for);
                 self.begin_to_stand_back();
             }
             ToChild::Leave => {
-                self.send(&FromChild::Leaving);
-                self.end.get_or_insert(End::Stopped);
+                self.link.send(&FromChild::Leaving);
+                self.link.finish();
             }
             ToChild::LockMemory { ticket, lock } => {
                 let done = if lock { memory::lock() } else { memory::unlock() };
                 let result = done.map(|()| String::new()).map_err(|error| error.to_string());
-                self.send(&FromChild::Answer { ticket, result });
+                self.link.send(&FromChild::Answer { ticket, result });
             }
         }
     }
 
     /// Hands everything over and ends: asked for, or because the supervisor is gone.
-    pub fn stop(&mut self) {
-        if std::mem::replace(&mut self.stopping, true) {
+    pub(super) fn stop(&mut self) {
+        if !self.progress.stop() {
             return;
         }
-        if self.started {
+        if self.progress.has_started() {
             self.engine.handle(Event::Shutdown, clock::now());
-        } else if self.generation.is_none() {
-            self.send(&FromChild::Stopped);
-            self.end.get_or_insert(End::Stopped);
+        } else if !self.progress.is_starting() {
+            self.link.send(&FromChild::Stopped);
+            self.link.finish();
         }
         // Else it starts first, which shows what a former process left, and removes it.
     }
 
+    /// The same, without waiting for somebody to take over.
+    fn stop_now(&mut self) {
+        self.stop();
+        if self.progress.has_started() {
+            self.engine.handle(Event::StopNow, clock::now());
+        }
+    }
+
     /// Hands over and holds everything that is not held, once it has started.
     fn begin_to_stand_back(&mut self) {
-        if !self.started || self.stopping {
-            return;
-        }
-        let Some(hold_for) = self.stand_back.take() else { return };
+        let Some(hold_for) = self.progress.take_stand_back() else { return };
         let free = self.engine.instances().filter(|id| self.engine.held(*id).is_none());
         let free: Vec<InstanceId> = free.collect();
         for instance in free {
             // Where nobody takes over, addresses that go away now and then are better than none.
             let hold_for = Some(hold_for);
             let command = Command::Switchover { instance, hold_for, force: false };
-            self.engine.handle(Event::Command(command), clock::now());
+            self.engine.handle(Event::Command(UNANSWERED, command), clock::now());
         }
     }
 
-    /// Queues a message to the supervisor.
-    pub(super) fn send(&mut self, message: &FromChild) {
-        let mut octets = Vec::new();
-        if encode(message, &mut octets).is_err() || !self.channel.push(octets) {
-            self.fail("the supervisor takes no messages");
-        }
-    }
-
-    fn with_instance(
+    /// Gives the engine a command about an instance.
+    fn command(
         &mut self,
         ticket: Ticket,
-        name: &str,
-        run: impl FnOnce(&mut Self, InstanceId),
+        name: String,
+        command: impl FnOnce(InstanceId) -> Command,
     ) {
-        match self.engine.instance(name) {
-            Some(id) if self.started && !self.stopping => run(self, id),
-            Some(_) => {
-                let result = Err("it is not started yet, or it stops: try again".to_owned());
-                self.send(&FromChild::Answer { ticket, result });
+        let ready = self.progress.has_started() && !self.progress.is_stopping();
+        let refusal = match self.engine.instance(&name) {
+            Some(instance) if ready => {
+                let id = CommandId(ticket.0);
+                let others = self.held_with(instance);
+                self.waiting.push(Waiting { id, ticket, name, others });
+                self.engine.handle(Event::Command(id, command(instance)), clock::now());
+                return;
             }
+            Some(_) => "it is not started yet, or it stops: try again".to_owned(),
             None => {
-                let have: Vec<&str> = self
-                    .engine
-                    .instances()
-                    .filter_map(|id| Some(&*self.engine.settings(id)?.name))
-                    .collect();
-                let have = have.join(", ");
-                let result = Err(format!("there is no instance {name} (have: {have})"));
-                self.send(&FromChild::Answer { ticket, result });
+                let engine = &self.engine;
+                let names = engine.instances().map(|id| log_text::name(engine, id));
+                let have = names.collect::<Vec<_>>().join(", ");
+                format!("there is no instance {name} (have: {have})")
             }
-        }
+        };
+        self.link.send(&FromChild::Answer { ticket, result: Err(refusal) });
     }
 
     /// The other held members of an instance's group: a release is for all of them.
@@ -182,75 +135,67 @@ impl Shell {
         let change: Change = match postcard::from_bytes(body) {
             Ok(change) => change,
             Err(error) => {
-                self.fail(&format!("the configuration cannot be read: {error}"));
+                self.link.fail(&format!("the configuration cannot be read: {error}"));
                 return;
             }
         };
-        let in_effect = self.generation.filter(|_| self.started && self.next.is_none());
-        if base.is_some() && base != in_effect {
-            self.fail("the supervisor changes a configuration that is not in effect");
+        if base.is_some() && base != self.progress.in_effect() {
+            self.link.fail("the supervisor changes a configuration that is not in effect");
             return;
         }
-        if self.stopping {
+        if self.progress.is_stopping() {
             return;
         }
-        if self.started {
+        if self.progress.has_started() {
             // What the old configuration still wants to say comes first.
-            self.next = Some((generation, change));
+            self.progress.reload(generation, change);
             return;
         }
         let Some(settings) = change.into_settings() else {
-            self.fail("the supervisor changes a configuration that was never sent");
+            self.link.fail("the supervisor changes a configuration that was never sent");
             return;
         };
         self.engine = crate::vrrp::Engine::new(&settings);
-        self.generation = Some(generation);
+        self.progress.begin(generation);
         self.start_when_ready();
     }
 
     /// Takes over the configuration that waits, if any. To be called when there is nothing left to
     /// do for the one in effect.
     pub(super) fn reload(&mut self) -> bool {
-        let Some((generation, change)) = self.next.take().filter(|_| !self.stopping) else {
-            return false;
-        };
-        self.generation = Some(generation);
+        let Some((generation, change)) = self.progress.take_reload() else { return false };
         // Before its places can be those of new instances.
         self.forget();
         self.engine.handle(Event::Reload(&change), clock::now());
         self.forget();
         self.adopt();
         self.saved.states(&self.engine);
-        self.send(&FromChild::Applied { generation });
+        self.link.send(&FromChild::Applied { generation });
         true
     }
 
     /// Everything that follows the engine's configuration.
     fn adopt(&mut self) {
         if let Err(error) = self.kernel.configure(&self.engine) {
-            self.fail(&format!("cannot hear of routes and rules: {error}"));
+            self.link.fail(&format!("cannot hear of routes and rules: {error}"));
         }
-        self.links.configure(&self.engine);
+        self.interfaces.configure(&self.engine);
         if self.engine.reloaded().members {
             for text in self.saved.configure(&self.engine) {
-                self.say(Level::Warning, Kind::Process, text);
+                self.link.say(Level::Warning, Kind::Process, text);
             }
         }
-        for (id, name) in self.links.all() {
+        for (id, name) in self.interfaces.all() {
             self.sync_link(id, &name);
         }
         self.look();
-        self.prepare();
+        self.adverts.prepare(&self.engine, &self.interfaces);
     }
 
     /// Starts the engine once the kernel's links and addresses are known, and no other process
     /// works.
-    pub fn start_when_ready(&mut self) {
-        if self.started || !self.kernel.monitor.is_current() {
-            return;
-        }
-        let Some(generation) = self.generation else { return };
-        if !self.role.is_ours() {
+    pub(super) fn start_when_ready(&mut self) {
+        if !self.progress.is_starting() || !self.kernel.monitor.is_current() || !self.is_alone() {
             return;
         }
         let now = clock::now();
@@ -258,147 +203,95 @@ impl Shell {
             self.engine.handle(Event::Resume { instance, last_advert }, now);
         }
         let holds = self.saved.holds(&self.engine, now);
-        self.started = true;
+        let Some(generation) = self.progress.started() else { return };
         self.adopt();
         self.engine.handle(Event::Start, clock::now());
         // What an operator wants outlives the process that was told.
         for (instance, hold_for) in holds {
             let command = Command::Switchover { instance, hold_for, force: true };
-            self.engine.handle(Event::Command(command), clock::now());
+            self.engine.handle(Event::Command(UNANSWERED, command), clock::now());
         }
         self.begin_to_stand_back();
         // Until now it was what the process before has left: should this one die, the next one goes
         // on from there.
         self.saved.states(&self.engine);
-        self.send(&FromChild::Applied { generation });
-        if self.stopping {
+        self.link.send(&FromChild::Applied { generation });
+        if self.progress.is_stopping() {
             self.engine.handle(Event::Shutdown, clock::now());
         }
     }
 
-    /// What an end of a hand-over says, for those who wait for it.
-    pub(super) fn note_for_waiting(&mut self, notice: &Notice) {
-        let (instance, outcome) = match *notice {
-            Notice::HandOverTaken { instance, by, after } => {
+    /// Answers a command that has come to its end.
+    pub(super) fn answer(&mut self, id: CommandId, instance: InstanceId, outcome: &Outcome) {
+        let Some(place) = self.waiting.iter().position(|waiting| waiting.id == id) else { return };
+        let Waiting { ticket, name, others, .. } = self.waiting.remove(place);
+        let held = |hold, before| self.hold_text(instance, &name, hold, before);
+        let result = match *outcome {
+            Outcome::Taken { by, after, hold, before } => {
                 let after = after.as_secs_f64() * 1000.0;
-                (instance, Ok(format!("{by} took over after {after:.1} ms")))
+                let text = format!("{name}: {by} took over after {after:.1} ms");
+                Ok(text + &held(hold, before))
             }
-            Notice::HandOverFailed { instance, resumed: true } => (
-                instance,
-                Err("nobody took over, so it stays MASTER here; --force gives it up all the same"
-                    .to_owned()),
-            ),
-            Notice::HandOverFailed { instance, resumed: false } => {
-                (instance, Ok("nobody took over; it was given up as --force asks".to_owned()))
+            Outcome::GivenUp { hold, before } => {
+                let text = format!("{name}: nobody took over; it was given up as --force asks");
+                Ok(text + &held(hold, before))
             }
-            Notice::Transition { .. }
-            | Notice::PriorityChanged { .. }
-            | Notice::FaultChanged { .. }
-            | Notice::Rejected { .. }
-            | Notice::UnknownVrid { .. }
-            | Notice::IntervalDiffers { .. }
-            | Notice::AddressesDiffer { .. }
-            | Notice::VridConflict { .. }
-            | Notice::LowerPriority { .. }
-            | Notice::SecondOwner { .. }
-            | Notice::SameSender { .. }
-            | Notice::OldChecksum { .. }
-            | Notice::ForeignRemoval { .. }
-            | Notice::GoneWithInterface { .. }
-            | Notice::KernelRefused { .. }
-            | Notice::Duplicate { .. }
-            | Notice::AddressTaken { .. }
-            | Notice::AddressFree { .. }
-            | Notice::HandOverStarted { .. }
-            | Notice::Hold { .. }
-            | Notice::LateWake { .. }
-            | Notice::Lost { .. } => return,
+            Outcome::NotTaken => Err(format!(
+                "{name}: nobody took over, so it stays MASTER here; --force gives it up all the \
+                 same"
+            )),
+            Outcome::Held { state: State::Master, hold, before } => {
+                let text = format!("{name}: this router gave up the addresses");
+                Ok(text + &held(hold, before))
+            }
+            Outcome::Held { state, hold, before } => {
+                let state = log_text::state(state);
+                let text = format!("{name}: it was {state}, so nothing was handed over");
+                Ok(text + &held(hold, before))
+            }
+            Outcome::Ended => Err(format!(
+                "{name}: there is no switchover while the daemon stops or the instance is removed"
+            )),
+            Outcome::Released => Ok(format!("{name}: released{others}")),
+            Outcome::Unheard => Ok(format!("{name}: preempts again, if its adverts leave now")),
+            Outcome::Losing => Ok(format!("{name}: preempts again, whoever removes its addresses")),
+            Outcome::NotHeld => Err(format!("{name} is not held: there is nothing to release")),
+            Outcome::Announced => Ok(format!("{name}: its addresses are announced")),
         };
-        for waiting in &mut self.waiting {
-            let same_group = self.engine.group_of(instance).is_some()
-                && self.engine.group_of(instance) == self.engine.group_of(waiting.instance);
-            if waiting.instance == instance || same_group && waiting.outcome.is_none() {
-                waiting.outcome = Some(outcome.clone());
-            }
-        }
+        self.link.send(&FromChild::Answer { ticket, result });
     }
 
-    /// Answers the commands that have come to their end.
-    pub(super) fn answer_waiting(&mut self) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let mut open = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
-            let id = waiting.instance;
-            if self.engine.handing_over(id) && !self.stopping {
-                open.push(waiting);
-                continue;
-            }
-            let name = &waiting.name;
-            let hold =
-                self.engine.held(id).map(|hold| self.hold_words(id, name, hold, waiting.held));
-            let result = match (waiting.outcome, hold, waiting.state) {
-                (Some(Ok(words)), Some(hold), _) => Ok(format!("{name}: {words}; {hold}")),
-                (Some(Ok(words)), None, _) => Ok(format!("{name}: {words}")),
-                (Some(Err(words)), _, _) => Err(format!("{name}: {words}")),
-                (None, Some(hold), Some(State::Master)) => {
-                    Ok(format!("{name}: this router gave up the addresses; {hold}"))
-                }
-                (None, Some(hold), state) => {
-                    let state = log_text::state(state.unwrap_or(State::Initialize));
-                    Ok(format!("{name}: it was {state}, so nothing was handed over; {hold}"))
-                }
-                (None, None, _) => Err(format!(
-                    "{name}: there is no switchover while the daemon stops or the instance is \
-                     removed"
-                )),
-            };
-            self.send(&FromChild::Answer { ticket: waiting.ticket, result });
-        }
-        self.waiting.extend(open);
-    }
-
-    /// "it is held as backup for 10 min 0 s (before: until \"steadfast release lan\")".
-    fn hold_words(
-        &self,
-        id: InstanceId,
-        name: &str,
-        hold: Option<Instant>,
-        before: Option<Option<Instant>>,
-    ) -> String {
+    /// "; it is held as backup for 10 min 0 s (before: until \"steadfast release lan\")".
+    fn hold_text(&self, id: InstanceId, name: &str, hold: Held, before: Held) -> String {
+        let Some(hold) = hold else { return String::new() };
         let now = clock::now();
+        let text = |hold: Option<Instant>| log_text::hold(name, hold, now);
         let before = before.filter(|before| *before != hold);
-        let before =
-            before.map(|before| format!(" (before: {})", log_text::hold(name, before, now)));
+        let before = before.map(|before| format!(" (before: {})", text(before)));
         format!(
-            "it is held as backup {}{}{}",
-            log_text::hold(name, hold, now),
+            "; it is held as backup {}{}{}",
+            text(hold),
             self.held_with(id),
             before.unwrap_or_default()
         )
     }
 
-    /// It has a configuration, and what is true of it is not known before the kernel has told of
-    /// its links and addresses: a status waits for that, some milliseconds.
-    pub(super) const fn is_starting(&self) -> bool {
-        self.generation.is_some() && !self.started
-    }
-
     /// Continues the statuses that were asked for; `true`: there is more to tell.
     pub(super) fn report(&mut self) -> bool {
-        if self.is_starting() {
+        // A status waits until what is true of the configuration is known, some milliseconds.
+        if self.progress.is_starting() {
             return false;
         }
         let Some((ticket, mut told)) = self.reporting.pop_front() else { return false };
         let now = clock::now();
-        if self.channel.waiting() > BACKLOG {
+        if self.link.waiting() > MAX_BACKLOG_OCTETS {
             // The supervisor reads on, and then this is continued.
             self.reporting.push_front((ticket, told));
             return false;
         }
-        let ids: Vec<InstanceId> = self.engine.instances().skip(told).take(REPORTS).collect();
-        let more = ids.len() == REPORTS;
+        let ids: Vec<InstanceId> =
+            self.engine.instances().skip(told).take(MAX_REPORTS_PER_SLICE).collect();
+        let more = ids.len() == MAX_REPORTS_PER_SLICE;
         for id in ids {
             told += 1;
             let flags = |object| self.kernel.flags(&self.engine, object);
@@ -414,7 +307,7 @@ impl Shell {
                 flags,
                 now,
             ) {
-                self.send(&FromChild::Instance { ticket, status: Box::new(status) });
+                self.link.send(&FromChild::Instance { ticket, status: Box::new(status) });
             }
         }
         if more {
@@ -424,86 +317,34 @@ impl Shell {
         let status = VrrpProcess {
             pid: std::process::id(),
             uptime: now.since(self.started_at).as_secs_f64(),
-            loop_late_max: self.saved.worst_late().as_secs_f64(),
+            loop_late_max: self.saved.shared().worst_late().as_secs_f64(),
             too_short: self.engine.too_short(),
             netlink_overruns: self.kernel.monitor.overruns(),
-            records_limited: self.records.limited,
-            records_lost: self.records.lost,
+            records_limited: self.link.records.limited,
+            records_lost: self.link.records.lost,
         };
         let heap = heap::count().map(Into::into);
-        self.send(&FromChild::Process { ticket, status, heap });
+        self.link.send(&FromChild::Process { ticket, status, heap });
         !self.reporting.is_empty()
     }
 
-    /// What has to be done now and then; the supervisor's hello is the clock.
-    fn housekeeping(&mut self) {
-        let now = clock::now();
-        self.records.catch_up(now);
+    /// What has to be done now and then.
+    pub(super) fn housekeeping(&mut self, now: Instant) {
+        self.link.records.catch_up(now);
         for (id, warnings) in &mut self.warnings {
             warnings.refresh(&self.engine, *id, now);
         }
         let engine = &self.engine;
         let exists = |id: InstanceId| engine.settings(id).is_some();
         self.warnings.retain(|id, warnings| exists(*id) && !warnings.is_empty());
-        if self.links.in_trouble() {
-            for (id, name) in self.links.all() {
+        if self.interfaces.in_trouble() {
+            for (id, name) in self.interfaces.all() {
                 self.sync_link(id, &name);
             }
         }
         self.tell_failures();
-        if let Some(failures) = self.announcer_failures() {
-            self.say(Level::Warning, Kind::Packet, failures);
+        if let Some(failures) = self.announcements.failures() {
+            self.link.say(Level::Warning, Kind::Packet, failures);
         }
-    }
-}
-
-/// Reads what the supervisor sends.
-#[derive(Debug)]
-pub struct SupervisorStream {
-    fd: OwnedFd,
-    decoder: Decoder,
-    buffer: Box<[u8]>,
-}
-
-impl SupervisorStream {
-    /// From this stream socket.
-    pub fn new(fd: OwnedFd) -> Self {
-        Self { fd, decoder: Decoder::default(), buffer: vec![0; 64 * 1024].into() }
-    }
-
-    /// Reads once and does what is asked for; `true`: perhaps there is more; `None`: nothing will
-    /// ever come again.
-    pub fn read(&mut self, shell: &mut Shell) -> Option<bool> {
-        let len = match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => return Self::gone(shell),
-            Ok(len) => len,
-            Err(Errno::EAGAIN) => return Some(false),
-            Err(Errno::EINTR) => return Some(true),
-            Err(_) => return Self::gone(shell),
-        };
-        self.decoder.push(self.buffer.get(..len).unwrap_or_default());
-        loop {
-            match self.decoder.message() {
-                Ok(Some(message)) => shell.order(message),
-                Ok(None) => return Some(true),
-                Err(error) => {
-                    shell.fail(&format!("the supervisor sent {error}"));
-                    return None;
-                }
-            }
-        }
-    }
-
-    /// Without a supervisor the addresses go to another router (DESIGN 3).
-    fn gone(shell: &mut Shell) -> Option<bool> {
-        shell.stop();
-        shell.wait_for_supervisor();
-        None
-    }
-}
-
-impl AsFd for SupervisorStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }

@@ -13,6 +13,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
+use steadfast::vrrp::{Announcement, KernelRequest, Urgent};
 
 use steadfast::net::VirtualAddress;
 use steadfast::system::heap::{Counting, count};
@@ -142,13 +143,16 @@ impl Driver {
     fn work(&mut self) {
         while let Some(action) = self.engine.poll_action() {
             match action {
-                Action::SendAdvert { .. } => self.seen.adverts += 1,
-                Action::Announce(_) => self.seen.announcements += 1,
-                Action::Install(object) => self.done(object, true),
-                Action::Remove(object) => self.done(object, false),
-                Action::DrainSockets => self.engine.handle(Event::SocketsDrained, self.now),
-                Action::Probe(_) => self.seen.probes += 1,
-                Action::Notice(_) | Action::Mute(_) | Action::Unmute(_) | Action::Stopped => {}
+                Action::Urgent(Urgent::SendAdvert { .. }) => self.seen.adverts += 1,
+                Action::Announcement(Announcement::Announce(_)) => self.seen.announcements += 1,
+                Action::Kernel(KernelRequest::Install(object)) => self.done(object, true),
+                Action::Kernel(KernelRequest::Remove(object)) => self.done(object, false),
+                Action::Urgent(Urgent::DrainSockets) => {
+                    self.engine.handle(Event::SocketsDrained, self.now)
+                }
+                Action::Announcement(Announcement::Probe(_)) => self.seen.probes += 1,
+                Action::Kernel(KernelRequest::Mute(_) | KernelRequest::Unmute(_))
+                | Action::Report(_) => {}
             }
         }
     }

@@ -140,6 +140,7 @@ const HEIGHTS: &[(&str, u8)] = &[
     ("net", 1),
     ("wire", 1),
     ("system", 1),
+    ("sorted", 0),
     ("units", 0),
 ];
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::{Signal, kill};
 use steadfast::control::status::{Crash, Document, State, WarningKind};
-use steadfast::supervisor::installed;
+use steadfast::supervisor::vrrp::installed;
 
 use crate::harness::config::Instance;
 use crate::harness::process::is_alive;

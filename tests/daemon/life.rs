@@ -31,10 +31,27 @@ fn a_second_term_does_not_wait() {
     assert!(alone.client().ask(r#"{"method":"reload"}"#)["ok"].is_string());
     alone.router.daemon().signal(Signal::SIGTERM);
     until_said(alone.router.daemon(), "stopping: ");
+    assert!(alone.holds_address());
     alone.router.daemon().signal(Signal::SIGTERM);
     assert!(alone.router.daemon().wait().success());
     assert!(alone.router.daemon().words().contains("stopping at once"));
+    assert!(!alone.holds_address(), "the address is gone with it");
     assert!(!alone.router.state().join("control.sock").exists());
+}
+
+#[test]
+fn stop_by_command_waits_or_not() {
+    let mut alone = Alone::master();
+    alone.configure(&Instance::lan(150, &[VIRTUAL]).every("40s"));
+    assert!(alone.client().ask(r#"{"method":"reload"}"#)["ok"].is_string());
+    let stop = alone.router.command(&["stop"]);
+    assert!(stop.status.success(), "{stop:?}");
+    until_said(alone.router.daemon(), "stopping: ");
+    assert!(alone.holds_address());
+    let stop = alone.router.command(&["stop", "--now"]);
+    assert_eq!(String::from_utf8_lossy(&stop.stdout), "it stops already\n");
+    assert!(alone.router.daemon().wait().success());
+    assert!(!alone.holds_address());
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod init;
 mod life;
 mod memory;
 mod privileges;
+mod roles;
 mod scene;
 mod seen;
 mod service;

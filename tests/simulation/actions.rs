@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::time::Duration;
+use steadfast::vrrp::{Announcement, KernelRequest, Report, Urgent};
 
 use steadfast::units::{Family, Priority};
 use steadfast::vrrp::{
@@ -21,11 +22,12 @@ const ENDLESS: usize = 20_000;
 /// The order in which work is handed out.
 const fn rank(action: &Action) -> u8 {
     match action {
-        Action::SendAdvert { .. } | Action::DrainSockets => 0,
-        Action::Install(_) | Action::Remove(_) | Action::Mute(_) | Action::Unmute(_) => 1,
-        Action::Announce(_) | Action::Probe(_) => 2,
-        Action::Notice(_) => 3,
-        Action::Stopped => 4,
+        Action::Urgent(_) => 0,
+        Action::Kernel(_) => 1,
+        Action::Announcement(_) => 2,
+        Action::Report(Report::Notice(_)) => 3,
+        Action::Report(Report::Answer { .. }) => 4,
+        Action::Report(Report::Stopped) => 5,
     }
 }
 
@@ -78,7 +80,7 @@ impl World {
                 self.violated(format!("n{n}: {action:?} comes after something less urgent"));
             }
             // The answer to DrainSockets may bring anything.
-            last = if action == Action::DrainSockets { 0 } else { rank };
+            last = if action == Action::Urgent(Urgent::DrainSockets) { 0 } else { rank };
             self.act(n, action);
             if self.violation.is_some() {
                 return true;
@@ -115,22 +117,27 @@ impl World {
 
     fn act(&mut self, n: usize, action: Action) {
         match action {
-            Action::SendAdvert { router, priority, interval } => {
+            Action::Urgent(Urgent::SendAdvert { router, priority, interval }) => {
                 let Some(name) = self.known(n, router.instance, &action) else { return };
                 let words = [10, n as u64, u64::from(priority.0) << 32 | name as u64];
                 self.timeline.mix(self.now, words);
                 self.send_advert(n, name, router, priority, interval);
             }
-            Action::DrainSockets => {
+            Action::Urgent(Urgent::DrainSockets) => {
                 self.timeline.mix(self.now, [11, n as u64, 0]);
                 note!(self, node n, "reads its sockets empty");
                 self.read_sockets(n, false);
                 self.feed(n, Event::SocketsDrained);
             }
-            Action::Install(object) => self.request(n, object, true, &action),
-            Action::Remove(object) => self.request(n, object, false, &action),
-            Action::Mute(instance) | Action::Unmute(instance) => {
-                let mute = matches!(action, Action::Mute(_));
+            Action::Kernel(KernelRequest::Install(object)) => {
+                self.request(n, object, true, &action)
+            }
+            Action::Kernel(KernelRequest::Remove(object)) => {
+                self.request(n, object, false, &action)
+            }
+            Action::Kernel(KernelRequest::Mute(instance))
+            | Action::Kernel(KernelRequest::Unmute(instance)) => {
+                let mute = matches!(action, Action::Kernel(KernelRequest::Mute(_)));
                 let Some(name) = self.known(n, instance, &action) else { return };
                 self.timeline.mix(self.now, [12, n as u64, u64::from(mute)]);
                 note!(self, node n, "{} {}", if mute { "mutes" } else { "unmutes" }, self.plan.names[name].name);
@@ -140,10 +147,13 @@ impl World {
                     self.nodes[n].muted.remove(&name);
                 }
             }
-            Action::Announce(object) => self.announce(n, object, &action),
-            Action::Probe(probed) => self.probe(n, probed, &action),
-            Action::Notice(notice) => self.notice(n, &notice),
-            Action::Stopped => self.stopped(n),
+            Action::Announcement(Announcement::Announce(object)) => {
+                self.announce(n, object, &action)
+            }
+            Action::Announcement(Announcement::Probe(probed)) => self.probe(n, probed, &action),
+            Action::Report(Report::Notice(notice)) => self.notice(n, &notice),
+            Action::Report(Report::Answer { .. }) => {}
+            Action::Report(Report::Stopped) => self.stopped(n),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
+use steadfast::vrrp::CommandId;
 
 use steadfast::units::Family;
 use steadfast::vrrp::change::Change;
@@ -97,18 +98,18 @@ impl World {
                     let name = &self.plan.names[name].name;
                     note!(self, node n, "command: switchover {name} force {force} for {hold_for:?}");
                     let command = Command::Switchover { instance, hold_for, force };
-                    self.feed(n, Event::Command(command));
+                    self.feed(n, Event::Command(CommandId(0), command));
                 }
             }
             Inbound::Release { name } => {
                 if let Some(instance) = instance(self, name) {
                     note!(self, node n, "command: release {}", self.plan.names[name].name);
-                    self.feed(n, Event::Command(Command::Release { instance }));
+                    self.feed(n, Event::Command(CommandId(0), Command::Release { instance }));
                 }
             }
             Inbound::Announce { name } => {
                 if let Some(instance) = instance(self, name) {
-                    self.feed(n, Event::Command(Command::Announce { instance }));
+                    self.feed(n, Event::Command(CommandId(0), Command::Announce { instance }));
                 }
             }
             Inbound::Shutdown => {

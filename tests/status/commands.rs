@@ -344,9 +344,18 @@ fn every_command_has_help_with_examples_and_exit_codes() {
     };
     let (_, all, _) = steadfast(&["--help"]);
     assert!(all.lines().all(|line| line.len() <= 80), "{all}");
-    for command in
-        ["run", "status", "events", "reload", "switchover", "release", "log-level", "check"]
-    {
+    for command in [
+        "run",
+        "status",
+        "events",
+        "reload",
+        "switchover",
+        "release",
+        "stop",
+        "upgrade",
+        "log-level",
+        "check",
+    ] {
         assert!(all.contains(&format!("\n  {command}  ")), "{command} is not in: {all}");
         let (code, out, _) = steadfast(&[command, "--help"]);
         assert_eq!(code, 0);

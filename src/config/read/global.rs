@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{command, notify};
-use crate::config::keys::KeySet;
 use crate::config::model::{Announce, Global, ProcessOptions, Smtp, Snmp};
 use crate::config::reader::{Item, Table};
 use crate::config::values::{self, Wrong};
@@ -184,22 +183,9 @@ fn defaults(table: &mut Table<'_>) -> Defaults {
     }
 }
 
-const ANNOUNCE: KeySet = KeySet::new(&[
-    "garp_master_repeat",
-    "garp_master_delay",
-    "garp_master_refresh",
-    "garp_master_refresh_repeat",
-    "garp_lower_prio_repeat",
-    "garp_lower_prio_delay",
-    "second_holder_probe",
-]);
-
 /// The keys of announcements and probes: in `[global]` they begin with `vrrp_`, in an instance they do not.
 pub fn announce(table: &mut Table<'_>, prefix: &str, defaults: Announce) -> Announce {
     let global = !prefix.is_empty();
-    if !global && table.lacks(&ANNOUNCE) {
-        return defaults;
-    }
     let name = |global_name, own_name| if global { global_name } else { own_name };
     let time = Duration::ZERO..=DAY;
     let repeat = table

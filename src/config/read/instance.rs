@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::global::{DAY, Defaults, announce, version};
 use super::tokens::{Builder, Words, read};
 use super::{notify, objects, routes, security, track};
-use crate::config::keys::{self, KeySet, Place};
+use crate::config::keys::{self, Place};
 use crate::config::model::{
     Announce, Checksum, GarpExtra, Group, Instance, Ipvlan, IpvlanMode, OnForeignRemoval,
     PreemptMode, Unicast, UnicastPeer, Vmac,
@@ -16,20 +16,6 @@ use crate::config::tree::Value;
 use crate::config::values::{self, Wrong};
 use crate::net::VirtualAddress;
 use crate::units::{Centiseconds, Family, Mac, Priority, Version, Vrid};
-
-/// Flags that most instances leave as they are.
-const FLAGS: KeySet = KeySet::new(&[
-    "lower_prio_no_advert",
-    "higher_prio_send_advert",
-    "owner_ignore_adverts",
-    "strict_mode",
-    "skip_check_adv_addr",
-    "no_virtual_addresses",
-    "promote_secondaries",
-    "track_src_ip",
-    "dont_track_primary",
-    "hand_over",
-]);
 
 /// Reads an instance; also says whether its interface and identifier are known.
 pub fn instance(
@@ -62,11 +48,7 @@ pub fn instance(
     let unicast = unicast(&mut table, defaults);
     let authentication = table.table("authentication", Place::Authentication);
     let hmac = table.table("hmac", Place::Hmac);
-    let no_flags = table.lacks(&FLAGS);
-    let mut flag = |key, default| match no_flags {
-        true => default,
-        false => table.bool(key).unwrap_or(default),
-    };
+    let mut flag = |key, default| table.bool(key).unwrap_or(default);
     let instance = Instance {
         lower_prio_no_advert: flag("lower_prio_no_advert", defaults.lower_prio_no_advert),
         higher_prio_send_advert: flag("higher_prio_send_advert", defaults.higher_prio_send_advert),
@@ -287,12 +269,7 @@ fn garp_extra(item: &Item<'_>) -> Option<GarpExtra> {
     Some(GarpExtra { interval: interval?, all })
 }
 
-const VMAC: KeySet = KeySet::new(&["use_vmac", "vmac_xmit_base", "use_vmac_addr"]);
-
 fn vmac(table: &mut Table<'_>) -> Option<Vmac> {
-    if table.lacks(&VMAC) {
-        return None;
-    }
     let vmac = table.get("use_vmac").and_then(|item| vmac_item(&item));
     let xmit_base = table.bool("vmac_xmit_base").unwrap_or(false);
     let for_addresses = table.bool("use_vmac_addr").unwrap_or(false);
@@ -365,13 +342,7 @@ fn ipvlan(item: &Item<'_>) -> Option<Ipvlan> {
     }
 }
 
-const UNICAST: KeySet =
-    KeySet::new(&["unicast_peers", "unicast_ttl", "unicast_fault_no_peer", "check_unicast_src"]);
-
 fn unicast(table: &mut Table<'_>, defaults: &Defaults) -> Unicast {
-    if table.lacks(&UNICAST) {
-        return Unicast { check_source: defaults.check_unicast_source, ..Unicast::default() };
-    }
     Unicast {
         peers: table.list("unicast_peers", |item| read(item, PeerBuilder::default())),
         ttl: table.integer("unicast_ttl", 0..=u8::MAX),

@@ -10,7 +10,7 @@ mod track;
 
 use std::collections::HashSet;
 
-use super::keys::{KeySet, Place};
+use super::keys::Place;
 use global::Defaults;
 
 use super::model::{Command, Model, Notify, Statics};
@@ -139,23 +139,8 @@ fn argv(item: &Item<'_>) -> Option<Vec<Box<str>>> {
     Some(argv)
 }
 
-const NOTIFY: KeySet = KeySet::new(&[
-    "notify_master",
-    "notify_backup",
-    "notify_fault",
-    "notify_stop",
-    "notify_deleted",
-    "notify",
-    "notify_master_rx_lower_pri",
-    "notify_priority_changes",
-    "smtp_alert",
-]);
-
 /// The keys that begin with `notify`, and `smtp_alert`.
 fn notify(table: &mut Table<'_>) -> Option<Box<Notify>> {
-    if table.lacks(&NOTIFY) {
-        return None;
-    }
     let mut one = |key| table.get(key).and_then(|item| command(&item));
     let (master, backup, fault) = (one("notify_master"), one("notify_backup"), one("notify_fault"));
     let (stop, deleted, any) = (one("notify_stop"), one("notify_deleted"), one("notify"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::command;
 use super::global::DAY;
-use crate::config::keys::{KeySet, Place};
+use crate::config::keys::Place;
 use crate::config::model::{
     BfdTracker, FileTracker, ParamMatch, ProcessTracker, ScriptTracker, TrackRef, Trackers,
     Tracking, Weight,
@@ -166,19 +166,8 @@ fn bfd(name: &str, table: &mut Table<'_>) -> Option<BfdTracker> {
     })
 }
 
-const TRACKS: KeySet = KeySet::new(&[
-    "track_interfaces",
-    "track_scripts",
-    "track_files",
-    "track_processes",
-    "track_bfd",
-]);
-
 /// The `track_*` keys of an instance or group.
 pub fn tracking(table: &mut Table<'_>) -> Tracking {
-    if table.lacks(&TRACKS) {
-        return Tracking::default();
-    }
     let mut refs = |key, limit| table.get(key).map(|i| references(&i, limit)).unwrap_or_default();
     Tracking {
         interfaces: refs("track_interfaces", WEIGHT),

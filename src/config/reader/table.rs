@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::path::{Path, join};
 use super::{Context, Item};
 use crate::config::diagnostic::{Diagnostic, Span};
-use crate::config::keys::{self, KeySet, KeywordAlias, Place};
+use crate::config::keys::{self, KeywordAlias, Place};
 use crate::config::suggest::nearest;
 use crate::config::tree::{self, Entry, Value};
 use crate::config::values;
@@ -28,8 +28,6 @@ pub struct Table<'a> {
     missing: RefCell<Vec<(String, Diagnostic)>>,
     /// How many of its keys were asked for.
     taken: usize,
-    /// The marks of its keys: a table has few of the keys that are asked for.
-    marks: u128,
 }
 
 impl<'a> Table<'a> {
@@ -44,8 +42,7 @@ impl<'a> Table<'a> {
         let path = Rc::new(path);
         let known = cx.rooms.borrow_mut().pop().unwrap_or_default();
         let missing = RefCell::default();
-        let marks = tree.entries().iter().fold(0, |marks, entry| marks | keys::mark(entry.key));
-        Self { cx, tree, path, span, place, known, missing, taken: 0, marks }
+        Self { cx, tree, path, span, place, known, missing, taken: 0 }
     }
 
     /// The name of what a key leads to.
@@ -66,21 +63,9 @@ impl<'a> Table<'a> {
     /// The value of a key of which only some values are not built yet.
     fn look(&mut self, key: &'static str) -> Option<(&'a Entry<'a>, Item<'a>)> {
         self.known.push(key);
-        if self.marks & keys::mark(key) == 0 {
-            return None;
-        }
         let entry = self.tree.entry(key)?;
         self.taken += 1;
         Some((entry, self.item(entry)))
-    }
-
-    /// Whether it has none of these keys, which then need not be asked for.
-    pub fn lacks(&mut self, rare: &KeySet) -> bool {
-        let none = self.marks & rare.marks == 0;
-        if none {
-            self.known.extend_from_slice(rare.keys);
-        }
-        none
     }
 
     /// What is under a key.

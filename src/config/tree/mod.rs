@@ -1,21 +1,14 @@
-//! The tree of a TOML text: what the reader looks its keys up in.
-//!
-//! The toml crate's own tree costs more time and memory than everything else that a reload does
-//! with a large text, so a text of the usual form is read into this one, from the events of the
-//! toml crate's own parser ([`usual`]). What is not usual, and everything with a mistake in it, is
-//! left to the toml crate, and its tree taken over ([`of_toml`]): it decides what is TOML, and
-//! words its errors.
+//! The tree of a configuration: what the reader looks its keys up in, whatever language the text is
+//! in. Every key and every value knows its place in the text.
 
-mod taken;
-mod usual;
+mod from_toml;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
 use super::diagnostic::Span;
-pub use taken::of_toml;
-pub use usual::usual;
+pub use from_toml::of_toml;
 
 /// A range of octets of the text, in few octets. A text is never longer than [`u32::MAX`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +44,7 @@ impl Node<'_> {
     }
 }
 
-/// A value of TOML. Dates are nothing that a configuration here has, so nothing is kept of them.
+/// A value. Dates are nothing that a configuration here has, so nothing is kept of them.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Value<'a> {
     /// A text, without its quotes and escapes.
@@ -129,25 +122,12 @@ impl Entry<'_> {
 #[derive(Clone, Default, Debug)]
 pub struct Table<'a> {
     entries: Vec<Entry<'a>>,
-    /// Where in `entries` each key is, once there are more than [`SEARCHED`].
+    /// Where in `entries` each key is, once there are more than [`SEARCHED_KEYS`].
     index: Option<HashMap<&'a str, usize>>,
-    origin: Origin,
-}
-
-/// How a table came to be.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-enum Origin {
-    /// It has a header, or is the whole text.
-    #[default]
-    Header,
-    /// The header of another names it; it may still get its own.
-    Implied,
-    /// It is in braces, and complete.
-    Braces,
 }
 
 /// In a table of so many keys a key is found sooner by looking at each.
-const SEARCHED: usize = 16;
+const SEARCHED_KEYS: usize = 16;
 
 impl<'a> Table<'a> {
     /// How many keys it has.
@@ -182,31 +162,16 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The table at a place among the entries, if it may get further headers below it.
-    fn with_headers(&mut self, at: usize) -> Option<&mut Self> {
-        match &mut self.entries.get_mut(at)?.node.value {
-            Value::Table(table) if table.origin != Origin::Braces => Some(table),
-            Value::Table(_)
-            | Value::String(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::Boolean(_)
-            | Value::Datetime
-            | Value::Array(_) => None,
-        }
-    }
-
-    /// Adds a key that is not there yet; says where.
-    fn add(&mut self, entry: Entry<'a>) -> usize {
+    /// Adds a key that is not there yet.
+    fn add(&mut self, entry: Entry<'a>) {
         let at = self.entries.len();
         if let Some(index) = &mut self.index {
             index.insert(entry.key, at);
-        } else if at == SEARCHED {
+        } else if at == SEARCHED_KEYS {
             let all = self.entries.iter().chain([&entry]).enumerate();
             self.index = Some(all.map(|(at, entry)| (entry.key, at)).collect());
         }
         self.entries.push(entry);
-        at
     }
 }
 
@@ -217,6 +182,3 @@ impl PartialEq for Table<'_> {
         self.len() == other.len() && self.entries.iter().all(same)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -22,7 +22,7 @@ impl Kernel {
 
     fn open_or_not(&mut self, object: ObjectId, open: bool, now: Instant) {
         if self.opening.answered(object, open, now) {
-            self.opened = true;
+            self.news.opened = true;
             let asked = Asked { object, present: true, unsure: false, again: false };
             self.finish(asked, Ok(()), None);
         }
@@ -58,7 +58,7 @@ impl Kernel {
             Token::Again(object) => {
                 if matches!(outcome, Outcome::Refused(_) | Outcome::Lost) {
                     self.went_along.insert(object);
-                    self.opened = true;
+                    self.news.opened = true;
                 }
             }
             Token::Promotion(object, link) => {
@@ -81,7 +81,7 @@ impl Kernel {
             }
             Outcome::Done(_) | Outcome::Unchanged | Outcome::Found(_) => {
                 if present && outcome == Outcome::Unchanged {
-                    self.there.push(object);
+                    self.news.there.push(object);
                 }
                 if !present {
                     self.places.remove(&object);

@@ -95,7 +95,7 @@ impl Kernel {
         let inherited = !present && self.heir(engine, object).is_some();
         if inherited || self.look_at(engine, object).is_some() == present {
             if present {
-                self.there.push(object);
+                self.news.there.push(object);
             }
             self.finish(asked, Ok(()), None);
             return;

@@ -104,7 +104,7 @@ impl Kernel {
         for found in self.monitor.cache().variants(link, wanted.address) {
             let exact = is_exact(found);
             if !found.is_own && !(exact && (ours || present)) {
-                self.notes.push(Note {
+                self.news.notes.push(Note {
                     object,
                     text: self.removal_words(found, wanted, present),
                     lasts: false,

@@ -14,7 +14,6 @@
 //!   changes, or of an own address that comes after the virtual one. Routes with the own one as
 //!   preferred source stay: the kernel does not let go of an address that it promotes.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use crate::netlink::address::Address;
 use crate::netlink::batch::Request;
 use crate::netlink::error::KernelError;
 use crate::netlink::link::{Link, LinkIndex};
+use crate::sorted::{Map, Set};
 use crate::system::clock;
 use crate::units::Instant;
 use crate::vrrp::settings::Object;
@@ -55,11 +55,11 @@ struct Promotion {
 /// The links with addresses of ours.
 #[derive(Debug, Default)]
 pub(super) struct Subnets {
-    promotions: BTreeMap<LinkIndex, Promotion>,
+    promotions: Map<LinkIndex, Promotion>,
     /// Links whose addresses are to be looked at.
-    changed: BTreeSet<LinkIndex>,
+    changed: Set<LinkIndex>,
     /// Since when, and how many addresses were put in order since.
-    ordered: BTreeMap<LinkIndex, (Instant, usize)>,
+    ordered: Map<LinkIndex, (Instant, usize)>,
     /// When to look at those that were in order too often.
     look_at: Option<Instant>,
 }
@@ -173,7 +173,7 @@ impl Kernel {
              removed, the kernel may delete other addresses of its subnet: sysctl \
              net.ipv4.conf.{name}.promote_secondaries=1"
         );
-        self.notes.push(Note { object, text, lasts: true });
+        self.news.notes.push(Note { object, text, lasts: true });
     }
 
     /// A removal of ours has cost an address that is of no object. A late word about one that was
@@ -190,7 +190,7 @@ impl Kernel {
             lost.address, lost.prefix_len
         );
         let object = known.object;
-        self.notes.push(Note { object, text, lasts: true });
+        self.news.notes.push(Note { object, text, lasts: true });
     }
 
     /// Puts virtual addresses behind the router's own ones of their subnets.
@@ -199,7 +199,7 @@ impl Kernel {
         for link in std::mem::take(&mut self.subnets.changed) {
             let cache = self.monitor.cache();
             let all = || cache.addresses(link).filter(|a| a.address.is_ipv4());
-            let own: BTreeSet<Subnet> = all()
+            let own: Set<Subnet> = all()
                 .filter(|a| a.flags.secondary() && !self.by_address.moves(a.address))
                 .filter_map(subnet)
                 .collect();

@@ -18,7 +18,7 @@ fn scene() -> (Engine, Kernel, ObjectId, ObjectId) {
     let address = of(|object| matches!(object, Object::Address(_)));
     let route = of(|object| matches!(object, Object::Route(_)));
     while !kernel.monitor.is_current() {
-        kernel.read(&mut BTreeSet::new()).unwrap();
+        kernel.read(&mut Set::new()).unwrap();
     }
     kernel.observe(&engine);
     (engine, kernel, address, route)
@@ -46,7 +46,7 @@ fn a_route_that_exists_already_may_be_somebody_else_s() {
     let done = kernel.take_done();
     assert_eq!(errno(&done), [Some(Errno::EEXIST as i32)]);
     assert_eq!(
-        done[0].words.as_deref(),
+        kernel.take_words(done[0].object).as_deref(),
         Some(
             "another route with this destination and metric is in its place: write another metric"
         )

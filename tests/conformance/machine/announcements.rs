@@ -1,6 +1,7 @@
 //! Section 7: when announcements are sent. What is in them is in `wire`.
 
 use std::time::Duration;
+use steadfast::vrrp::CommandId;
 
 use steadfast::units::Family;
 use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings};
@@ -75,7 +76,7 @@ fn g_5_first_ones_first() {
     let instance = d.a();
     d.reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })]));
     let engine = &mut d.engine;
-    engine.handle(Event::Command(Command::Announce { instance }), d.now);
+    engine.handle(Event::Command(CommandId(0), Command::Announce { instance }), d.now);
     let first: Vec<_> = std::iter::from_fn(|| engine.poll_first_announcement()).collect();
     assert_eq!(first.len(), 2);
     let rest: Vec<_> = std::iter::from_fn(|| engine.poll_announcement()).collect();

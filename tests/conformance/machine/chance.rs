@@ -3,6 +3,7 @@
 //! stop, all stop.
 
 use std::time::Duration;
+use steadfast::vrrp::{KernelRequest, Report};
 
 use steadfast::units::{Family, Priority, Version};
 use steadfast::vrrp::settings::{InstanceSettings, OnForeignRemoval, Preempt, Settings};
@@ -150,12 +151,16 @@ fn from_every_state_something_leads_out() {
                 assert!(d.engine.object_present(object), "seed {seed}");
             }
             let last = |wanted| d.log.iter().rposition(|(_, action)| *action == wanted);
-            let mute = last(Action::Mute(instance)) > last(Action::Unmute(instance));
+            let mute = last(Action::Kernel(KernelRequest::Mute(instance)))
+                > last(Action::Kernel(KernelRequest::Unmute(instance)));
             assert!(!mute, "seed {seed}");
         }
         d.event(Event::Shutdown);
         d.run_for(ms(100_000));
-        assert!(d.log.iter().any(|(_, action)| *action == Action::Stopped), "seed {seed}");
+        assert!(
+            d.log.iter().any(|(_, action)| *action == Action::Report(Report::Stopped)),
+            "seed {seed}"
+        );
         assert_eq!(d.engine.next_deadline(), None, "seed {seed}");
     }
 }

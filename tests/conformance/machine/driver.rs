@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
+use steadfast::vrrp::{Announcement, CommandId, KernelRequest, Outcome, Report, Urgent};
 
 use steadfast::units::{Family, Instant, Mac};
 use steadfast::vrrp::change::Change;
@@ -188,33 +189,33 @@ impl Driver {
             assert!(!quiet, "it was quiet, and there is {action:?}");
             actions += 1;
             assert!(actions < 100_000, "the engine never comes to rest: {action:?}");
-            if let Action::SendAdvert { router, priority, .. } = action {
+            if let Action::Urgent(Urgent::SendAdvert { router, priority, .. }) = action {
                 let last = self.engine.settings(router.instance).unwrap().last_word();
                 let master = self.engine.state(router.instance) == Some(State::Master);
                 assert!(master || last || priority.is_stop(), "{router:?} sends as no master");
             }
-            if action == Action::DrainSockets && self.drains {
+            if action == Action::Urgent(Urgent::DrainSockets) && self.drains {
                 // The sockets are empty.
                 self.engine.handle(Event::SocketsDrained, self.now);
                 continue;
             }
             self.log.push((self.elapsed(), action));
             self.words.extend(self.deed(&action));
-            if let Action::Announce(id) = action {
+            if let Action::Announcement(Announcement::Announce(id)) = action {
                 let address = self.engine.object(id).and_then(Object::announced).unwrap();
                 self.announcements.push((self.elapsed(), address));
             }
             match action {
-                Action::Install(object) => self.request(object, true),
-                Action::Remove(object) => self.request(object, false),
-                Action::SendAdvert { router, .. } => self.refuse(router),
-                Action::DrainSockets
-                | Action::Mute(_)
-                | Action::Unmute(_)
-                | Action::Announce(_)
-                | Action::Probe(_)
-                | Action::Notice(_)
-                | Action::Stopped => {}
+                Action::Kernel(KernelRequest::Install(object)) => self.request(object, true),
+                Action::Kernel(KernelRequest::Remove(object)) => self.request(object, false),
+                Action::Urgent(Urgent::SendAdvert { router, .. }) => self.refuse(router),
+                Action::Urgent(Urgent::DrainSockets)
+                | Action::Kernel(KernelRequest::Mute(_))
+                | Action::Kernel(KernelRequest::Unmute(_))
+                | Action::Announcement(Announcement::Announce(_))
+                | Action::Announcement(Announcement::Probe(_))
+                | Action::Report(Report::Notice(_))
+                | Action::Report(Report::Answer { .. } | Report::Stopped) => {}
             }
         }
     }
@@ -306,12 +307,33 @@ impl Driver {
     }
 
     pub fn command(&mut self, command: Command) {
-        self.event(Event::Command(command));
+        self.event(Event::Command(CommandId(0), command));
     }
 
     pub fn switchover(&mut self, hold_for: Option<Duration>, force: bool) {
         let instance = self.a();
         self.command(Command::Switchover { instance, hold_for, force });
+    }
+
+    pub fn release(&mut self) {
+        let instance = self.a();
+        self.command(Command::Release { instance });
+    }
+
+    /// Whether the engine has said that nothing is left to do.
+    pub fn has_stopped(&self) -> bool {
+        self.log.iter().any(|(_, action)| *action == Action::Report(Report::Stopped))
+    }
+
+    /// The answers to commands since this was asked last.
+    pub fn answers(&mut self) -> Vec<Outcome> {
+        let mut found = Vec::new();
+        for (_, action) in std::mem::take(&mut self.log) {
+            if let Action::Report(Report::Answer { outcome, .. }) = action {
+                found.push(outcome);
+            }
+        }
+        found
     }
 
     pub fn reload(&mut self, settings: &Settings) {
@@ -367,7 +389,7 @@ impl Driver {
     pub fn adverts_of(&self, of: RouterId) -> Vec<(Duration, u8, u16)> {
         let mut found = Vec::new();
         for (at, action) in &self.log {
-            if let Action::SendAdvert { router, priority, interval } = *action
+            if let Action::Urgent(Urgent::SendAdvert { router, priority, interval }) = *action
                 && router == of
             {
                 found.push((*at, priority.0, interval.0));
@@ -391,18 +413,20 @@ impl Driver {
             None => "?".into(),
         };
         Some(match *action {
-            Action::SendAdvert { router, priority, .. } => {
+            Action::Urgent(Urgent::SendAdvert { router, priority, .. }) => {
                 format!("send {} {} {}", name(router.instance), router.family, priority)
             }
-            Action::DrainSockets => "drain".into(),
-            Action::Install(id) => format!("install {}", object(id)),
-            Action::Remove(id) => format!("remove {}", object(id)),
-            Action::Mute(_) => "mute".into(),
-            Action::Unmute(_) => "unmute".into(),
-            Action::Announce(id) => format!("announce {}", object(id)),
-            Action::Probe(probed) => format!("probe {}", self.engine.probed_address(probed)?),
-            Action::Stopped => "stopped".into(),
-            Action::Notice(_) => return None,
+            Action::Urgent(Urgent::DrainSockets) => "drain".into(),
+            Action::Kernel(KernelRequest::Install(id)) => format!("install {}", object(id)),
+            Action::Kernel(KernelRequest::Remove(id)) => format!("remove {}", object(id)),
+            Action::Kernel(KernelRequest::Mute(_)) => "mute".into(),
+            Action::Kernel(KernelRequest::Unmute(_)) => "unmute".into(),
+            Action::Announcement(Announcement::Announce(id)) => format!("announce {}", object(id)),
+            Action::Announcement(Announcement::Probe(probed)) => {
+                format!("probe {}", self.engine.probed_address(probed)?)
+            }
+            Action::Report(Report::Stopped) => "stopped".into(),
+            Action::Report(Report::Notice(_) | Report::Answer { .. }) => return None,
         })
     }
 
@@ -413,7 +437,7 @@ impl Driver {
 
     pub fn notices(&self) -> Vec<Notice> {
         let notice = |(_, action): &(Duration, Action)| {
-            if let Action::Notice(notice) = action { Some(*notice) } else { None }
+            if let Action::Report(Report::Notice(notice)) = action { Some(*notice) } else { None }
         };
         self.log.iter().filter_map(notice).collect()
     }
@@ -427,7 +451,8 @@ impl Driver {
         let of = self.id(name);
         let mut found = Vec::new();
         for (at, action) in &self.log {
-            if let Action::Notice(Notice::Transition { instance, from, to, cause }) = *action
+            if let Action::Report(Report::Notice(Notice::Transition { instance, from, to, cause })) =
+                *action
                 && instance == of
             {
                 found.push((*at, from, to, cause));

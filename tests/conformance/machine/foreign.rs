@@ -1,6 +1,7 @@
 //! vrrp:V-40: adverts of another pair of routers that uses our VRID change nothing but counters.
 
 use std::net::IpAddr;
+use steadfast::vrrp::Report;
 
 use steadfast::units::{Family, Priority, Version};
 use steadfast::vrrp::settings::{Backups, InstanceSettings, Preempt};
@@ -45,7 +46,7 @@ fn changes_nothing(
         };
         story(&mut d, &mut attack);
         let told = |(_, action): &(_, Action)| {
-            !matches!(action, Action::Notice(Notice::VridConflict { .. }))
+            !matches!(action, Action::Report(Report::Notice(Notice::VridConflict { .. })))
         };
         d.log.retain(told);
         let statistics = d.engine.statistics(d.router(family)).unwrap().clone();

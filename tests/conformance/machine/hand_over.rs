@@ -1,6 +1,7 @@
 //! DESIGN 10: planned hand-over without a gap.
 
 use std::time::Duration;
+use steadfast::vrrp::Report;
 
 use steadfast::units::{Centiseconds, Family, Version};
 use steadfast::vrrp::settings::{Backups, InstanceSettings, Object, Track, Tracker};
@@ -249,7 +250,7 @@ fn a_switchover_becomes_a_stop() {
     d.hear_announcement(v4(100));
     assert_eq!(d.state(), State::Initialize);
     assert_eq!(d.adverts().len(), 4, "priority 0 once");
-    assert!(matches!(d.log.last(), Some((_, Action::Stopped))));
+    assert!(matches!(d.log.last(), Some((_, Action::Report(Report::Stopped)))));
 }
 
 /// DESIGN 10: version 2, strict mode and `hand_over = false`: priority 0 alone.
@@ -466,7 +467,7 @@ fn a_stop_after_a_member_joined() {
     d.event(Event::Shutdown);
     assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Initialize));
     d.run_for(LONGEST);
-    assert!(matches!(d.log.last(), Some((_, Action::Stopped))), "{:?}", d.log);
+    assert!(matches!(d.log.last(), Some((_, Action::Report(Report::Stopped)))), "{:?}", d.log);
 }
 
 /// A member that joins during a hand-over that nobody takes becomes master with the others.

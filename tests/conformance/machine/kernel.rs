@@ -2,6 +2,7 @@
 //! (objects.rs).
 
 use std::time::Duration;
+use steadfast::vrrp::KernelRequest;
 
 use steadfast::net::VirtualAddress;
 use steadfast::units::{Mac, Version};
@@ -255,7 +256,8 @@ fn a_lone_master_that_loses_its_address_puts_it_back_each_second() {
     remove_again_and_again(&mut d, ms(40_000));
     assert_eq!(d.state(), State::Master);
     let object = d.objects()[0];
-    let installed = d.log.iter().filter(|(_, a)| *a == Action::Install(object)).count();
+    let installed =
+        d.log.iter().filter(|(_, a)| *a == Action::Kernel(KernelRequest::Install(object))).count();
     assert!((25..=45).contains(&installed), "{installed}");
     let asked = d.adverts().iter().filter(|(_, priority, _)| *priority == 0).count();
     assert!((1..=3).contains(&asked), "after 10 s, 20 s, ...: {asked}");

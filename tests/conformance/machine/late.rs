@@ -1,6 +1,7 @@
 //! DESIGN 3: a process that was paused reads its sockets empty before it runs any timer.
 
 use std::time::Duration;
+use steadfast::vrrp::Urgent;
 
 use steadfast::units::{Centiseconds, Family, Priority, Vrid};
 use steadfast::vrrp::settings::{Backups, InstanceSettings};
@@ -15,7 +16,7 @@ fn sockets_first() {
     d.drains = false;
     d.stall(ms(2_001));
     d.event(Event::Wake);
-    assert_eq!(d.log[0].1, Action::DrainSockets);
+    assert_eq!(d.log[0].1, Action::Urgent(Urgent::DrainSockets));
     assert_eq!(d.notices(), [Notice::LateWake { by: ms(1_001) }]);
     assert_eq!(d.engine.next_deadline(), Some(d.now + ms(100)), "as long as sockets may take");
     d.event(Event::Wake);

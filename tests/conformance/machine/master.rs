@@ -1,6 +1,7 @@
 //! Section 6.3: Master.
 
 use std::net::IpAddr;
+use steadfast::vrrp::Report;
 
 use steadfast::net::{Route, Rule};
 use steadfast::units::{Centiseconds, Family, Priority, Version};
@@ -317,7 +318,7 @@ fn s_42_order_of_actions() {
             "install rule"
         ]
     );
-    assert!(matches!(d.log.last(), Some((_, steadfast::vrrp::Action::Notice(_)))));
+    assert!(matches!(d.log.last(), Some((_, steadfast::vrrp::Action::Report(Report::Notice(_))))));
     d.clear();
     while !d.asked.is_empty() {
         d.answer(Ok(()));

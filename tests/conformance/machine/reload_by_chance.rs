@@ -3,6 +3,7 @@
 //! started with the last configuration.
 
 use std::collections::BTreeSet;
+use steadfast::vrrp::{CommandId, KernelRequest, Urgent};
 
 use steadfast::units::{Centiseconds, Instant, Priority, Vrid};
 use steadfast::vrrp::change::Change;
@@ -232,9 +233,13 @@ impl Twins {
             assert_eq!(action, other.poll_action());
             match action {
                 None => break,
-                Some(Action::Install(object)) => self.asked.push((object, true)),
-                Some(Action::Remove(object)) => self.asked.push((object, false)),
-                Some(Action::DrainSockets) => {
+                Some(Action::Kernel(KernelRequest::Install(object))) => {
+                    self.asked.push((object, true))
+                }
+                Some(Action::Kernel(KernelRequest::Remove(object))) => {
+                    self.asked.push((object, false))
+                }
+                Some(Action::Urgent(Urgent::DrainSockets)) => {
                     one.handle(Event::SocketsDrained, self.now);
                     other.handle(Event::SocketsDrained, self.now);
                 }
@@ -290,7 +295,7 @@ fn told_in_part_or_whole() {
                 let (instance, force) = (random.pick(&ids), random.one_in(2));
                 let hold_for = Some(ms(3_000));
                 let command = Command::Switchover { instance, hold_for, force };
-                twins.hear(|| Event::Command(command));
+                twins.hear(|| Event::Command(CommandId(0), command));
             }
             let end = twins.now + ms(random.pick(&[0, 0, 5, 300, 5_000]));
             while let Some(due) = twins.engines[0].next_deadline().filter(|due| *due <= end) {

@@ -2,6 +2,7 @@
 //! holders.
 
 use std::time::Duration;
+use steadfast::vrrp::{Announcement, Report};
 
 use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings};
 use steadfast::vrrp::timers::Timer;
@@ -16,7 +17,9 @@ fn probing() -> InstanceSettings {
 
 /// When an address was probed.
 fn probes(d: &Driver, what: &str) -> Vec<Duration> {
-    let is_probe = |(_, action): &&(Duration, Action)| matches!(action, Action::Probe(_));
+    let is_probe = |(_, action): &&(Duration, Action)| {
+        matches!(action, Action::Announcement(Announcement::Probe(_)))
+    };
     let times = d.log.iter().filter(is_probe).map(|(at, _)| *at);
     let words = d.deeds().into_iter().filter(|deed| deed.starts_with("probe "));
     times.zip(words).filter(|(_, deed)| deed == what).map(|(at, _)| at).collect()
@@ -74,7 +77,7 @@ fn a_second_holder_is_one_until_it_does_not_answer() {
     let free: Vec<Duration> = d
         .log
         .iter()
-        .filter(|(_, a)| matches!(a, Action::Notice(Notice::AddressFree { .. })))
+        .filter(|(_, a)| matches!(a, Action::Report(Report::Notice(Notice::AddressFree { .. }))))
         .map(|(at, _)| *at - start)
         .collect();
     assert_eq!((held(&d), free.len()), (0, 1));

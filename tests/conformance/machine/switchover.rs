@@ -5,7 +5,7 @@ use std::time::Duration;
 use steadfast::units::{Family, Priority};
 use steadfast::vrrp::settings::InstanceSettings;
 use steadfast::vrrp::timers::Timer;
-use steadfast::vrrp::{Command, Event, Notice, State};
+use steadfast::vrrp::{Command, Event, Notice, Outcome, State};
 
 use super::driver::*;
 
@@ -68,7 +68,7 @@ fn release() {
     assert_eq!(d.state(), State::Master);
     d.clear();
     d.command(Command::Release { instance });
-    assert!(d.log.is_empty(), "nothing is left to release");
+    assert_eq!((d.log.len(), d.answers()), (1, vec![Outcome::NotHeld]), "and nothing else is done");
 }
 
 /// `--for`: the hold ends by itself.
@@ -152,5 +152,45 @@ fn a_stopping_router_is_not_held() {
     d.event(Event::Shutdown);
     d.clear();
     d.switchover(None, false);
-    assert_eq!((d.engine.held(d.a()), d.log.len()), (None, 0));
+    assert_eq!((d.engine.held(d.a()), d.answers()), (None, vec![Outcome::Ended]));
+}
+
+/// Each command has one answer, when its end is known.
+#[test]
+fn commands_are_answered_once() {
+    let held = |d: &Driver| d.engine.held(d.a());
+    let mut d = Driver::master(instance("a"));
+    d.switchover(Some(ms(60_000)), false);
+    assert_eq!(d.answers(), []);
+    d.run_for(ms(10_000));
+    assert_eq!(d.answers(), [Outcome::NotTaken], "nobody is there");
+    d.switchover(Some(ms(60_000)), true);
+    d.run_for(ms(6_000));
+    let hold = held(&d);
+    assert!(hold.is_some());
+    assert_eq!(d.answers(), [Outcome::GivenUp { hold, before: None }]);
+    d.switchover(None, false);
+    let (before, hold, state) = (hold, held(&d), State::Backup);
+    assert_eq!(d.answers(), [Outcome::Held { state, hold, before }]);
+    d.release();
+    d.release();
+    assert_eq!(d.answers(), [Outcome::Released, Outcome::NotHeld]);
+}
+
+/// A stop that cannot wait gives up what nobody has taken yet, with priority 0.
+#[test]
+fn a_stop_at_once_waits_for_nobody() {
+    for after in [0, 3, 12, 500] {
+        let mut d = Driver::master(instance("a"));
+        d.clear();
+        d.event(Event::Shutdown);
+        d.run_for(ms(after));
+        assert_eq!(d.state(), State::Master);
+        d.event(Event::StopNow);
+        assert_eq!(d.state(), State::Initialize);
+        let last = d.adverts().last().map(|(_, priority, _)| *priority);
+        assert_eq!(last, Some(0), "after {after} ms");
+        assert_eq!(d.engine.installed(d.a()), 0);
+        assert!(d.has_stopped());
+    }
 }

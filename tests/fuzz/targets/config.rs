@@ -5,11 +5,11 @@ use steadfast::config::diff::Diff;
 use steadfast::config::machine::Machine;
 use steadfast::config::model::Model;
 use steadfast::config::report::{Counts, findings, lines};
-use steadfast::config::{parse, source, tree};
+use steadfast::config::{parse, source};
 use steadfast::units::Instant;
 use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::Settings;
-use steadfast::vrrp::{Action, Engine, Event, InterfaceState};
+use steadfast::vrrp::{Action, Announcement, Engine, Event, InterfaceState, KernelRequest, Urgent};
 
 use super::netlink;
 
@@ -19,7 +19,6 @@ const ACTIONS: usize = 100_000;
 
 pub fn run(data: &[u8]) {
     let Ok(text) = source::decode(data.to_vec()) else { return };
-    check_tree(&text);
     let parsed = parse(&text, None);
     check_places(&text, &parsed.diagnostics);
     let failed = parsed.diagnostics.iter().any(|d| d.severity == Severity::Error);
@@ -46,14 +45,6 @@ pub fn run(data: &[u8]) {
         assert!(Diff::between(&Model::default(), &model).is_empty() == (model == Model::default()));
         accepted(&model);
     }
-}
-
-/// The tree of a text of the usual form is that of the toml crate, which finds nothing wrong.
-fn check_tree(text: &str) {
-    let Some(ours) = tree::usual(text) else { return };
-    let (theirs, errors) = toml::de::DeTable::parse_recoverable(text);
-    assert!(errors.is_empty(), "{errors:?}");
-    assert_eq!(ours, tree::of_toml(theirs.get_ref()));
 }
 
 /// Every remark is about something in the text, and can be shown.
@@ -134,19 +125,18 @@ fn work(engine: &mut Engine, now: Instant) {
     for _ in 0..ACTIONS {
         let Some(action) = engine.poll_action() else { return };
         let answer = match action {
-            Action::Install(object) => Some((object, true)),
-            Action::Remove(object) => Some((object, false)),
-            Action::SendAdvert { interval, .. } => {
+            Action::Kernel(KernelRequest::Install(object)) => Some((object, true)),
+            Action::Kernel(KernelRequest::Remove(object)) => Some((object, false)),
+            Action::Urgent(Urgent::SendAdvert { interval, .. }) => {
                 assert!(interval.0 > 0);
                 None
             }
-            Action::DrainSockets
-            | Action::Mute(_)
-            | Action::Unmute(_)
-            | Action::Announce(_)
-            | Action::Probe(_)
-            | Action::Notice(_)
-            | Action::Stopped => None,
+            Action::Urgent(Urgent::DrainSockets)
+            | Action::Kernel(KernelRequest::Mute(_))
+            | Action::Kernel(KernelRequest::Unmute(_))
+            | Action::Announcement(Announcement::Announce(_))
+            | Action::Announcement(Announcement::Probe(_))
+            | Action::Report(_) => None,
         };
         if let Some((object, present)) = answer {
             engine.handle(Event::Acknowledged { object, present, result: Ok(()) }, now);

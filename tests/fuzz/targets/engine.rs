@@ -7,6 +7,7 @@ mod settings;
 
 use std::net::IpAddr;
 use std::time::Duration;
+use steadfast::vrrp::CommandId;
 
 use steadfast::units::{Instant, Mac};
 use steadfast::vrrp::{Command, Event, InterfaceState, TrackerState};
@@ -69,7 +70,7 @@ fn step(driver: &mut Driver, input: &mut Input<'_>) {
                         force: kind == 3,
                     },
                 };
-                driver.feed(Event::Command(command));
+                driver.feed(Event::Command(CommandId(0), command));
             }
         }
         17 => {

@@ -1,9 +1,10 @@
 //! The file of what is in the kernel, which a former daemon wrote, or somebody else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use steadfast::control::shared_memory::{Saved, SavedState};
-use steadfast::supervisor::installed::{due, due_by, look, parse, stale, without};
+use steadfast::sorted::Map;
+use steadfast::supervisor::vrrp::installed::{due, due_by, look, parse, stale, without};
 use steadfast::units::{Instant, Priority};
 use steadfast::vrrp::settings::Settings;
 use steadfast::vrrp_process::object_words;
@@ -25,7 +26,7 @@ pub fn run(data: &[u8]) {
         }
     }
     // Nobody holds it: all of it has to be gone at once.
-    let mut saved = BTreeMap::new();
+    let mut saved = Map::new();
     let now = Instant::from_nanos(1 << 40);
     assert_eq!(due(&held, &saved).is_some(), !held.is_empty());
     assert_eq!(due_by(&held, &saved, now), held);

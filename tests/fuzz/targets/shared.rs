@@ -3,9 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use steadfast::control::shared_memory::{
-    Key, Process, SLOTS, Saved, SavedState, Shared, SlotId, WORDS,
-};
+use steadfast::control::shared_memory::{Key, SLOTS, Saved, SavedState, Shared, SlotId, WORDS};
 use steadfast::units::{Instant, Priority, Vrid};
 
 use super::input::Input;
@@ -82,17 +80,17 @@ fn look(touched: &mut Touched<'_>, manners: u8, input: &mut Input<'_>) {
 
     let before: Vec<_> = shared.iter().collect();
     assert!(before.len() <= SLOTS);
-    let beats = shared.beats(Process::Vrrp);
+    let beats = shared.beats();
     let now = Instant::from_nanos(u64::from(steps) << 36);
-    shared.beat(Process::Vrrp, now);
-    assert_eq!(shared.beats(Process::Vrrp), beats.wrapping_add(1));
-    let since = shared.since_beat(Process::Vrrp, now + Duration::from_secs(3));
+    shared.beat(now);
+    assert_eq!(shared.beats(), beats.wrapping_add(1));
+    let since = shared.since_beat(now + Duration::from_secs(3));
     assert_eq!(since, Duration::from_secs(3));
-    let late = shared.worst_late(Process::Vrrp).max(Duration::from_millis(steps.into()));
-    shared.late(Process::Vrrp, Duration::from_millis(steps.into()));
-    assert_eq!(shared.worst_late(Process::Vrrp), late);
-    shared.forget_late(Process::Vrrp);
-    assert_eq!(shared.worst_late(Process::Vrrp), Duration::ZERO);
+    let late = shared.worst_late().max(Duration::from_millis(steps.into()));
+    shared.late(Duration::from_millis(steps.into()));
+    assert_eq!(shared.worst_late(), late);
+    shared.forget_late();
+    assert_eq!(shared.worst_late(), Duration::ZERO);
 
     let key = Key::new("lan", "eth0", Vrid::new(1 + steps % 250).expect("not 0"));
     let saved = Saved {

@@ -97,6 +97,11 @@ impl Router {
         self.wrapper = ["setpriv", &bound, "--"].map(OsString::from).into();
     }
 
+    /// Sets a variable in the environment of the daemon.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.wrapper = ["env".into(), format!("{name}={value}").into()].into();
+    }
+
     /// Starts the daemon; does not wait.
     #[track_caller]
     pub fn start(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+use steadfast::vrrp::{Announcement, KernelRequest, Report, Urgent};
 
 use steadfast::netlink::cache::Cache;
 use steadfast::units::Instant;
@@ -258,7 +259,7 @@ impl Driver {
             let Some(action) = self.engine.poll_action() else { return };
             assert!(!quiet, "it was quiet, and there is {action:?}");
             match action {
-                Action::SendAdvert { router, priority, interval } => {
+                Action::Urgent(Urgent::SendAdvert { router, priority, interval }) => {
                     let count = adverts.entry(router).or_default();
                     *count += 1;
                     assert!(*count <= 1, "{router:?} sends twice without an event between");
@@ -282,30 +283,36 @@ impl Driver {
                         adverts.clear();
                     }
                 }
-                Action::DrainSockets => {
+                Action::Urgent(Urgent::DrainSockets) => {
                     if !self.is(manners::NEVER_DRAINED) {
                         self.engine.handle(Event::SocketsDrained, self.now);
                         adverts.clear();
                     }
                 }
-                Action::Install(object) => self.request(object, true, &mut adverts),
-                Action::Remove(object) => self.request(object, false, &mut adverts),
-                Action::Announce(object) => {
+                Action::Kernel(KernelRequest::Install(object)) => {
+                    self.request(object, true, &mut adverts)
+                }
+                Action::Kernel(KernelRequest::Remove(object)) => {
+                    self.request(object, false, &mut adverts)
+                }
+                Action::Announcement(Announcement::Announce(object)) => {
                     let what = self.engine.object(object).expect("it exists");
                     assert!(what.announced().is_some(), "{what:?} is no address");
                     let state = self.engine.state(object.instance);
                     assert_eq!(state, Some(State::Master), "only a master announces");
                 }
-                Action::Probe(probed) => {
+                Action::Announcement(Announcement::Probe(probed)) => {
                     assert!(self.engine.probed_address(probed).is_some(), "{probed:?} is held");
                     let state = self.engine.state(probed.instance());
                     assert_eq!(state, Some(State::Master), "only a master probes");
                 }
-                Action::Mute(instance) | Action::Unmute(instance) => {
+                Action::Kernel(KernelRequest::Mute(instance))
+                | Action::Kernel(KernelRequest::Unmute(instance)) => {
                     assert!(self.engine.settings(instance).is_some(), "it exists");
                 }
-                Action::Notice(notice) => self.notice(&notice),
-                Action::Stopped => {
+                Action::Report(Report::Notice(notice)) => self.notice(&notice),
+                Action::Report(Report::Answer { .. }) => {}
+                Action::Report(Report::Stopped) => {
                     assert!(self.stopping && !self.stopped, "stopped once, and when told to");
                     self.stopped = true;
                 }

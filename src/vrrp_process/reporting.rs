@@ -1,33 +1,33 @@
-//! What the process says: the engine's notices, its own troubles, its end.
+//! What the process says: the engine's notices and answers, its own troubles, its end.
 
+use nix::errno::Errno;
+
+use super::advert_output::is_of_link;
 use super::kernel::Note;
-use super::log_records::Entry;
 use super::log_text::{self, Concern};
-use super::shell::{End, Shell};
+use super::shell::Shell;
+use crate::child::log_records::Entry;
 use crate::control::child_messages::FromChild;
 use crate::control::record::{Kind, Level, Transition};
 use crate::control::status::WarningKind;
 use crate::system::clock;
-use crate::vrrp::{Action, Notice};
+use crate::vrrp::{Notice, Report, RouterId, State};
 
 impl Shell {
-    /// Tells what there is to be told, so much of it; `true`: there is more.
+    /// Tells what the engine has to say, so much of it; `true`: there is more.
     pub(super) fn tell(&mut self, most: usize) -> bool {
         for _ in 0..most {
-            match self.engine.poll_rest() {
+            match self.engine.poll_report() {
                 None => return false,
-                Some(Action::Notice(notice)) => self.tell_notice(&notice),
-                Some(Action::Stopped) => self.stopped(),
-                Some(
-                    Action::SendAdvert { .. }
-                    | Action::DrainSockets
-                    | Action::Install(_)
-                    | Action::Remove(_)
-                    | Action::Mute(_)
-                    | Action::Unmute(_)
-                    | Action::Announce(_)
-                    | Action::Probe(_),
-                ) => {}
+                Some(Report::Notice(notice)) => self.tell_notice(&notice),
+                Some(Report::Answer { id, instance, outcome }) => {
+                    self.answer(id, instance, &outcome);
+                }
+                Some(Report::Stopped) => {
+                    self.kernel.restore_promotions();
+                    self.link.send(&FromChild::Stopped);
+                    self.link.finish();
+                }
             }
         }
         true
@@ -35,7 +35,6 @@ impl Shell {
 
     fn tell_notice(&mut self, notice: &Notice) {
         let now = clock::now();
-        self.note_for_waiting(notice);
         let links = self.kernel.monitor.cache();
         let mut transition = None;
         if let Notice::Transition { instance, from, to, cause } = notice {
@@ -54,10 +53,11 @@ impl Shell {
             self.saved.state(&self.engine, *instance);
         }
         let refused = if let Notice::KernelRefused { object, .. } = notice {
-            self.kernel_words.remove(object)
+            self.kernel.take_words(*object)
         } else {
             None
         };
+        let links = self.kernel.monitor.cache();
         let told = log_text::notice(&self.engine, links, notice, refused.as_deref());
         let instance = told.instance.map(|id| (id, log_text::name(&self.engine, id).to_owned()));
         if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
@@ -66,7 +66,7 @@ impl Shell {
         }
         let entry =
             Entry { level: told.level, kind: told.kind, instance, transition, text: told.text };
-        self.records.add(entry, now);
+        self.link.records.add(entry, now);
     }
 
     /// Tells what the kernel's side has to say.
@@ -80,33 +80,43 @@ impl Shell {
         }
         let instance = Some((id, log_text::name(&self.engine, id).to_owned()));
         let (level, kind) = (Level::Warning, Kind::Kernel);
-        self.records.add(Entry { level, kind, instance, transition: None, text: note.text }, now);
+        let entry = Entry { level, kind, instance, transition: None, text: note.text };
+        self.link.records.add(entry, now);
     }
 
-    /// Tells of something that is of no instance.
-    pub(super) fn say(&mut self, level: Level, kind: Kind, text: String) {
-        let entry = Entry { level, kind, instance: None, transition: None, text };
-        self.records.add(entry, clock::now());
-    }
-
-    /// The process cannot go on; the supervisor starts another one.
-    pub(super) fn fail(&mut self, why: &str) {
-        if self.end.is_none() {
-            self.say(Level::Error, Kind::Process, format!("the vrrp process ends: {why}"));
-            self.end = Some(End::Failed);
+    /// Tells of adverts that could not be sent. Some time later, because an interface that goes
+    /// down fails first and is heard of then (`vrrp:X-4`): that is no fault of the sending.
+    pub(super) fn tell_failures(&mut self) {
+        for (router, (errno, count)) in self.adverts.take_failed() {
+            let id = router.instance;
+            let concerns =
+                self.engine.state(id) == Some(State::Master) || self.engine.is_unheard(id);
+            if concerns && !is_of_link(errno) {
+                self.tell_failed(router, errno, count);
+            }
         }
     }
 
-    fn stopped(&mut self) {
-        self.kernel.restore_promotions();
-        self.send(&FromChild::Stopped);
-        self.end.get_or_insert(End::Stopped);
-    }
-
-    /// What the library logged itself.
-    pub(super) fn pass_log(&mut self) {
-        for (level, text) in super::library_log::take() {
-            self.say(level, Kind::Process, text);
+    fn tell_failed(&mut self, router: RouterId, errno: Errno, count: u32) {
+        let now = clock::now();
+        let id = router.instance;
+        let text = log_text::send_failed(router.family, errno);
+        let concern = Concern {
+            kind: WarningKind::SendFailed,
+            router: Some(router),
+            from: None,
+            reject: None,
+        };
+        let warnings = self.warnings.entry(id).or_default();
+        let mut news = false;
+        for _ in 0..count {
+            news |= warnings.add(&self.engine, concern.clone(), text.clone(), None, now);
+        }
+        // It may last for days: the list of warnings has it, the log once.
+        if news {
+            let instance = Some((id, log_text::name(&self.engine, id).to_owned()));
+            let (level, kind) = (Level::Warning, Kind::Packet);
+            self.link.records.add(Entry { level, kind, instance, transition: None, text }, now);
         }
     }
 }

@@ -1,15 +1,12 @@
-//! What the vrrp process has in the kernel: kept by the supervisor, and in a small file for the
-//! case that everything dies (DESIGN 3).
+//! What the vrrp process has in the kernel: how it follows from the shared memory, and the small
+//! file for the case that everything dies.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::daemon::Daemon;
-use super::hello::LEAST;
-use crate::control::record::Level;
-use crate::control::shared_memory::{Key, Saved, SavedState, Shared};
+use crate::control::shared_memory::{Key, Saved, SavedState};
+use crate::sorted::{Map, Set};
 use crate::units::{Instant, Vrid};
 use crate::vrrp::settings::{InstanceSettings, Object, Settings};
 
@@ -56,6 +53,11 @@ impl Held {
         Key::new(&self.instance, &self.interface, self.vrid)
     }
 
+    /// Whether a process that starts now goes on as master of it.
+    pub fn is_resumable(&self, saved: &Saved, now: Instant) -> bool {
+        saved.stays_master() && now.since(saved.last_advert) <= self.resume_within
+    }
+
     /// When it has to be gone, should nobody resume.
     fn due(&self, saved: &Saved) -> Instant {
         if !saved.stays_master() {
@@ -67,7 +69,7 @@ impl Held {
 }
 
 /// Whether something of an instance may be in the kernel.
-fn holds(saved: &Saved) -> bool {
+pub fn holds(saved: &Saved) -> bool {
     saved.state == SavedState::Master || saved.installed > 0
 }
 
@@ -75,13 +77,13 @@ fn holds(saved: &Saved) -> bool {
 /// configuration in effect, and with nothing else.
 pub fn look(
     before: &[Held],
-    saved: &BTreeMap<Key, Saved>,
+    saved: &Map<Key, Saved>,
     settings: &Settings,
     settled: bool,
 ) -> Vec<Held> {
     let mut after = Vec::new();
-    // By their keys, for there may be thousands, and this is looked at every second.
-    let (mut old, mut known) = (BTreeMap::new(), BTreeSet::new());
+    // By their keys, since there may be thousands.
+    let (mut old, mut known) = (Map::new(), Set::new());
     old.extend(before.iter().map(|held| (held.key(), held)));
     for instance in &settings.instances {
         let mut held = Held::new(instance);
@@ -108,116 +110,17 @@ pub fn look(
 }
 
 /// Adds the instances that it has not.
-fn keep(held: &mut Vec<Held>, more: &[Held]) {
-    let mut known = BTreeSet::new();
+pub fn keep(held: &mut Vec<Held>, more: &[Held]) {
+    let mut known = Set::new();
     known.extend(held.iter().map(Held::key));
     held.extend(more.iter().filter(|one| !known.contains(&one.key())).cloned());
 }
 
-/// What the shared memory says, as far as it `counts`.
-pub fn written(daemon: &Daemon, counts: &dyn Fn(&Key, &Saved) -> bool) -> BTreeMap<Key, Saved> {
-    let mut all = BTreeMap::new();
-    if let Ok(shared) = Shared::open(&daemon.memory) {
-        let slots = shared.iter().filter_map(|(_, key, saved)| Some((key, saved?)));
-        all.extend(slots.filter(|(key, saved)| counts(key, saved)));
-    }
-    all
-}
-
-/// The same without what the supervisor has removed since it was written.
-pub fn saved(daemon: &Daemon) -> BTreeMap<Key, Saved> {
-    let disowned = daemon.disowned.borrow();
-    written(daemon, &|key, saved| disowned.get(key).is_none_or(|last| saved.last_advert > *last))
-}
-
-/// Looks, and writes the file when something is different. Not before a process of this daemon may
-/// run: the memory knows nothing of what a daemon before it has left.
-pub fn update(daemon: &Daemon) {
-    if !daemon.begun.get() {
-        return;
-    }
-    // Most often there is nothing to look at closely.
-    let nothing =
-        |shared: Shared<_>| !shared.iter().any(|(_, _, slot)| slot.as_ref().is_some_and(holds));
-    if daemon.installed.borrow().is_empty() && Shared::open(&daemon.memory).is_ok_and(nothing) {
-        return;
-    }
-    let saved = saved(daemon);
-    let after = {
-        let current = daemon.current.borrow();
-        let before = daemon.installed.borrow();
-        let settings = Settings::from_model(&current.model);
-        if daemon.taking_over.get() {
-            // The successor has written over what the memory said of the process before.
-            let mut after = look(&before, &saved, &settings, false);
-            keep(&mut after, &before);
-            after
-        } else {
-            let settled = daemon.vrrp.borrow().applied == current.generation;
-            look(&before, &saved, &settings, settled)
-        }
-    };
-    set(daemon, after);
-}
-
-/// From now on that is what there is.
-pub fn set(daemon: &Daemon, held: Vec<Held>) {
-    if *daemon.installed.borrow() == held {
-        return;
-    }
-    let begins = !held.is_empty();
-    if daemon.installed.replace(held).is_empty() && begins {
-        daemon.holds.ring();
-    }
-    store(daemon);
-}
-
-/// Writes the file.
-pub fn store(daemon: &Daemon) {
-    let written = write(daemon);
-    let news = written.is_err() && daemon.not_written.borrow().is_none();
-    if let Some(text) = written.as_ref().err().filter(|_| news) {
-        daemon.note(Level::Warning, text.clone());
-    }
-    *daemon.not_written.borrow_mut() = written.err();
-}
-
-/// All that is in the kernel, also what no vrrp process knows of.
-pub fn all(daemon: &Daemon) -> Vec<Held> {
-    let mut held = daemon.installed.borrow().clone();
-    held.extend_from_slice(daemon.remainder.borrow().held());
-    held
-}
-
-fn write(daemon: &Daemon) -> Result<(), String> {
-    let held = all(daemon);
-    let result = if held.is_empty() {
-        daemon.dir.remove(FILE)
-    } else {
-        let octets = encode(&held).map_err(std::io::Error::other);
-        octets.and_then(|octets| daemon.dir.write(FILE, &octets)).map(drop)
-    };
-    result.map_err(|error| {
-        format!(
-            "{FILE} cannot be written: {error}; if all processes are killed, the next start does \
-             not know which addresses to remove"
-        )
-    })
-}
-
-/// What a former daemon left in the kernel when it was killed together with its child.
+/// The contents of the file.
 ///
 /// # Errors
-/// In words.
-pub fn read(daemon: &Daemon) -> Result<Vec<Held>, String> {
-    match daemon.dir.read(FILE) {
-        Ok(None) => Ok(Vec::new()),
-        Ok(Some(octets)) => parse(&octets),
-        Err(error) => Err(format!("{FILE} cannot be read: {error}")),
-    }
-}
-
-fn encode(held: &[Held]) -> Result<Vec<u8>, postcard::Error> {
+/// They cannot be encoded.
+pub fn encode(held: &[Held]) -> Result<Vec<u8>, postcard::Error> {
     let mut octets = FORMAT.to_vec();
     octets.extend(postcard::to_allocvec(held)?);
     Ok(octets)
@@ -237,33 +140,12 @@ pub fn parse(octets: &[u8]) -> Result<Vec<Held>, String> {
 }
 
 /// When the first of them has to be gone; `None`: nothing is there.
-pub fn due(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
+pub fn due(held: &[Held], saved: &Map<Key, Saved>) -> Option<Instant> {
     held.iter().map(|one| saved.get(&one.key()).map_or(Instant::ORIGIN, |slot| one.due(slot))).min()
 }
 
-/// Whether a process that starts now goes on as master somewhere.
-pub fn is_resumable(daemon: &Daemon, now: Instant) -> bool {
-    let saved = saved(daemon);
-    let held = daemon.installed.borrow();
-    held.iter().any(|one| {
-        let slot = saved.get(&one.key()).filter(|slot| slot.stays_master());
-        slot.is_some_and(|slot| now.since(slot.last_advert) <= one.resume_within)
-    })
-}
-
-/// When an advert is so late that its process must be hanging: by half an interval, and by more
-/// than a slow machine may take.
-pub fn overdue(held: &[Held], saved: &BTreeMap<Key, Saved>) -> Option<Instant> {
-    let adverts = held.iter().filter_map(|one| {
-        let slot = saved.get(&one.key())?;
-        slot.stays_master()
-            .then_some(slot.last_advert + one.interval + (one.interval / 2).max(LEAST))
-    });
-    adverts.min()
-}
-
 /// Those that have to be gone now.
-pub fn due_by(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> Vec<Held> {
+pub fn due_by(held: &[Held], saved: &Map<Key, Saved>, now: Instant) -> Vec<Held> {
     let is_due = |one: &&Held| due(std::slice::from_ref(*one), saved).is_some_and(|at| at <= now);
     held.iter().filter(is_due).cloned().collect()
 }
@@ -272,7 +154,7 @@ pub fn due_by(held: &[Held], saved: &BTreeMap<Key, Saved>, now: Instant) -> Vec<
 /// of these.
 pub fn stale(held: &[Held], settings: &Settings) -> Vec<Held> {
     let mut stale = Vec::new();
-    let mut wanted = BTreeMap::new();
+    let mut wanted = Map::new();
     for settings in &settings.instances {
         let key = Key::new(&settings.name, &settings.interface, settings.vrid);
         wanted.insert(key, &settings.objects);

@@ -1,4 +1,4 @@
-//! From the toml crate's tree.
+//! The tree of a TOML text, from that of the toml crate.
 
 use std::borrow::Cow;
 

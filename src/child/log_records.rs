@@ -1,56 +1,55 @@
-//! The process's side of the log: limited, queued, and lost rather than waited for.
+//! The child's side of the log: limited, queued, and lost rather than waited for.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::rate_limit::RateLimit;
 use super::send_queue::SendQueue;
 use crate::control::record::{Kind, Level, Record, Transition};
+use crate::sorted::Map;
 use crate::units::Instant;
-use crate::vrrp::InstanceId;
 
 /// Octets that may wait for the supervisor: some thousand records.
-const ROOM: usize = 512 * 1024;
+const MAX_QUEUED_OCTETS: usize = 512 * 1024;
 
-/// What a record says, before limits.
+/// What a record says, before limits; `K` names what it may be about.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct Entry<K> {
     /// How much it matters.
     pub level: Level,
     /// What it is about.
     pub kind: Kind,
-    /// The instance, with its name.
-    pub instance: Option<(InstanceId, String)>,
+    /// What it is about, with its name.
+    pub instance: Option<(K, String)>,
     /// The change of state, if it is one.
     pub transition: Option<Transition>,
-    /// What follows the instance's name.
+    /// What follows the name.
     pub text: String,
 }
 
 /// Records on their way to the supervisor.
 #[derive(Debug)]
-pub struct Records {
-    outlet: SendQueue,
+pub struct Records<K> {
+    queue: SendQueue,
     level: Level,
-    limits: BTreeMap<(Option<InstanceId>, Kind), RateLimit>,
-    /// The last change of state of an instance, when a limit left it out: what was told before it
+    limits: Map<(Option<K>, Kind), RateLimit>,
+    /// The last change of state of each, when a limit left it out: what was told before it
     /// is not how things stand.
-    withheld: BTreeMap<InstanceId, (Entry, Instant)>,
+    withheld: Map<K, (Entry<K>, Instant)>,
     /// Left out by limits.
     pub limited: u64,
     /// Lost because the supervisor did not take them.
     pub lost: u64,
 }
 
-impl Records {
+impl<K: Ord + Copy> Records<K> {
     /// Through this datagram socket.
     pub const fn new(fd: OwnedFd) -> Self {
         Self {
-            outlet: SendQueue::new(fd, ROOM),
+            queue: SendQueue::new(fd, MAX_QUEUED_OCTETS),
             level: Level::Info,
-            limits: BTreeMap::new(),
-            withheld: BTreeMap::new(),
+            limits: Map::new(),
+            withheld: Map::new(),
             limited: 0,
             lost: 0,
         }
@@ -62,7 +61,7 @@ impl Records {
     }
 
     /// Takes a record.
-    pub fn add(&mut self, entry: Entry, now: Instant) {
+    pub fn add(&mut self, entry: Entry<K>, now: Instant) {
         if entry.level > self.level {
             return;
         }
@@ -89,7 +88,7 @@ impl Records {
     /// Tells the changes of state that were left out and that nothing followed, as far as the
     /// limits allow by now.
     pub fn catch_up(&mut self, now: Instant) {
-        let ids: Vec<InstanceId> = self.withheld.keys().copied().collect();
+        let ids: Vec<K> = self.withheld.keys().copied().collect();
         for id in ids {
             let Some((entry, _)) = self.withheld.get(&id) else { continue };
             let limit = self.limits.get_mut(&(Some(id), entry.kind));
@@ -103,7 +102,7 @@ impl Records {
         }
     }
 
-    fn push(&mut self, entry: Entry, at: Instant, left_out: u32) {
+    fn push(&mut self, entry: Entry<K>, at: Instant, left_out: u32) {
         let name = entry.instance.map(|(_, name)| name);
         let text = match &name {
             Some(name) => format!("{name}: {}", entry.text),
@@ -118,14 +117,14 @@ impl Records {
             text,
             left_out,
         };
-        let sent = postcard::to_allocvec(&record).is_ok_and(|octets| self.outlet.push(octets));
+        let sent = postcard::to_allocvec(&record).is_ok_and(|octets| self.queue.push(octets));
         if !sent {
             self.lost += 1;
         }
     }
 
-    /// Forgets the limits of instances that are gone.
-    pub fn retain(&mut self, exists: impl Fn(InstanceId) -> bool) {
+    /// Forgets the limits of what is gone.
+    pub fn retain(&mut self, exists: impl Fn(K) -> bool) {
         self.limits.retain(|(instance, _), _| instance.is_none_or(&exists));
         self.withheld.retain(|instance, _| exists(*instance));
     }
@@ -135,13 +134,13 @@ impl Records {
     /// # Errors
     /// What the system says.
     pub fn flush(&mut self) -> io::Result<bool> {
-        self.outlet.flush()
+        self.queue.flush()
     }
 }
 
-impl AsFd for Records {
+impl<K> AsFd for Records<K> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.outlet.as_fd()
+        self.queue.as_fd()
     }
 }
 
@@ -155,18 +154,18 @@ mod tests {
     use super::*;
     use crate::control::status::State;
 
-    fn pair() -> (Records, OwnedFd) {
+    fn pair() -> (Records<u32>, OwnedFd) {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let kind = SockType::SeqPacket;
         let (near, far) = socketpair(AddressFamily::Unix, kind, None, flags).unwrap();
         (Records::new(near), far)
     }
 
-    fn entry(instance: Option<u32>, text: &str) -> Entry {
+    fn entry(instance: Option<u32>, text: &str) -> Entry<u32> {
         Entry {
             level: Level::Warning,
             kind: Kind::Packet,
-            instance: instance.map(|id| (InstanceId::new(id), format!("i{id}"))),
+            instance: instance.map(|id| (id, format!("i{id}"))),
             transition: None,
             text: text.into(),
         }
@@ -199,7 +198,7 @@ mod tests {
         records.add(entry(Some(1), "bad"), start + Duration::from_secs(3));
         assert!(records.flush().unwrap());
         assert_eq!(read(&far), [("i1: bad".to_owned(), 80)]);
-        records.retain(|id| id == InstanceId::new(2));
+        records.retain(|id| id == 2);
         assert_eq!(records.limits.len(), 2, "of an instance, and of the process");
     }
 
@@ -236,7 +235,7 @@ mod tests {
             let change = Entry { kind, transition, ..entry(Some(1), &number.to_string()) };
             records.add(change, start);
         }
-        let told = |records: &mut Records, after| {
+        let told = |records: &mut Records<u32>, after| {
             records.catch_up(start + Duration::from_secs(after));
             assert!(records.flush().unwrap());
             read(&far)

@@ -5,8 +5,6 @@
 //! the process, and is nobody's twice. One for each virtual router and not one for each daemon, since
 //! several daemons may run beside each other with different ones.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
@@ -16,9 +14,10 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
 use nix::unistd::{Pid, geteuid};
 
-use super::exec_state;
 use crate::config::model::Model;
-use crate::system::inherited_fds::take;
+use crate::sorted::Map;
+use crate::supervisor::state_dir::process_in_words;
+use crate::system::inherited_fds::{pass_on, take};
 use crate::system::limits::most_descriptors;
 use crate::units::Vrid;
 
@@ -30,7 +29,7 @@ type Router = (Box<str>, Vrid);
 
 /// What this daemon claims.
 #[derive(Debug, Default)]
-pub struct Claims(BTreeMap<Router, OwnedFd>);
+pub struct Claims(Map<Router, OwnedFd>);
 
 /// What another daemon has.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,7 +56,7 @@ impl Claims {
     /// # Errors
     /// Another daemon has some of it. Then nothing has changed.
     pub fn add(&mut self, model: &Model) -> Result<(), Taken> {
-        let mut new = BTreeMap::new();
+        let mut new = Map::new();
         let most = most_descriptors().map_or(usize::MAX, |most| {
             // The type of a limit depends on the system.
             usize::try_from(most).unwrap_or(usize::MAX)
@@ -105,7 +104,7 @@ impl Claims {
     pub fn leave(self) -> io::Result<(Vec<FormerClaim>, Vec<OwnedFd>)> {
         let mut numbers = Vec::new();
         for ((interface, vrid), claim) in &self.0 {
-            numbers.push((interface.clone(), *vrid, exec_state::pass_on(claim)?));
+            numbers.push((interface.clone(), *vrid, pass_on(claim)?));
         }
         Ok((numbers, self.0.into_values().collect()))
     }
@@ -129,7 +128,7 @@ fn taken(router: &Router) -> Option<Taken> {
         Ok((_, uid)) if ![0, geteuid().as_raw()].contains(&uid) => return None,
         // Of another namespace of process ids.
         Ok((pid, _)) if pid.as_raw() <= 0 => String::new(),
-        Ok((pid, _)) => format!(", {},", process(pid)),
+        Ok((pid, _)) => format!(", {},", process_in_words(pid)),
         Err(_) => String::new(),
     };
     Some(Taken {
@@ -149,16 +148,6 @@ fn holder(name: &str) -> io::Result<(Pid, u32)> {
     connect(socket.as_fd().as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes())?)?;
     let credentials = getsockopt(&socket, PeerCredentials)?;
     Ok((Pid::from_raw(credentials.pid()), credentials.uid()))
-}
-
-/// A process in words: with its command line, where the state directory is, if it can be seen.
-pub fn process(pid: Pid) -> String {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words = String::from_utf8_lossy(&words).replace('\0', " ");
-    match words.trim_end() {
-        "" => format!("process {pid}"),
-        words => format!("process {pid} (\"{words}\")"),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use log::{LevelFilter, Log, Metadata};
 use crate::control::record::Level;
 
 /// The most lines that wait; more are lost, as they are about the same.
-const MOST: usize = 32;
+const MAX_WAITING_LINES: usize = 32;
 
 static WAITING: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 
@@ -26,7 +26,7 @@ impl Log for Collector {
             log::Level::Debug | log::Level::Trace => Level::Debug,
         };
         if let Ok(mut waiting) = WAITING.try_lock()
-            && waiting.len() < MOST
+            && waiting.len() < MAX_WAITING_LINES
         {
             waiting.push((level, line.args().to_string()));
         }

@@ -2,24 +2,24 @@
 //! them. A socket lives as long as its link: one that is deleted and made again gets a new one
 //! (`netlink:N-23`).
 
-use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::AsFd;
 
-use super::advert_receiver::{Datagram, Receiver};
-use super::event_loop::{Spawner, Watch};
-use super::shell::Shell;
+use super::advert_receiver::Receiver;
+use super::source::Source;
+use crate::child::event_loop::{Sources, Watch};
 use crate::netlink::cache::{Cache, Interface};
 use crate::netlink::link::LinkIndex;
-use crate::system::clock;
+use crate::sorted::{Map, Set};
 use crate::units::Family;
-use crate::vrrp::{Engine, Event, InterfaceId, InterfaceState};
+use crate::vrrp::{Engine, InterfaceId, InterfaceState};
 
 /// One socket and who waits for it.
 #[derive(Debug)]
 struct Socket {
     receiver: Receiver,
     /// Ends with it.
-    _watch: Watch,
+    _watch: Watch<Source>,
 }
 
 /// What is known of an interface.
@@ -38,21 +38,29 @@ struct Known {
 }
 
 /// The interfaces of the configuration.
-#[derive(Debug, Default)]
-pub struct Links {
-    spawner: Option<Spawner>,
-    known: BTreeMap<InterfaceId, Known>,
-    sockets: BTreeMap<(InterfaceId, Family), Socket>,
-    by_index: BTreeMap<LinkIndex, InterfaceId>,
+#[derive(Debug)]
+pub struct Interfaces {
+    sources: Sources<Source>,
+    known: Map<InterfaceId, Known>,
+    sockets: Map<(InterfaceId, Family), Socket>,
+    by_index: Map<LinkIndex, InterfaceId>,
+    /// The names of links that have changed since they were looked at.
+    pub changed: Set<Box<str>>,
 }
 
 /// Something to report to the engine, in this order.
 type Reports = heapless::Vec<InterfaceState, 2>;
 
-impl Links {
-    /// Who waits for sockets.
-    pub fn set_spawner(&mut self, spawner: Spawner) {
-        self.spawner = Some(spawner);
+impl Interfaces {
+    /// Without an interface; sockets are added to what is waited for.
+    pub const fn new(sources: Sources<Source>) -> Self {
+        Self {
+            sources,
+            known: Map::new(),
+            sockets: Map::new(),
+            by_index: Map::new(),
+            changed: Set::new(),
+        }
     }
 
     /// Takes over the interfaces of a configuration, and which families are used on each.
@@ -103,6 +111,11 @@ impl Links {
         self.sockets.keys().copied()
     }
 
+    /// One socket.
+    pub fn receiver(&self, interface: InterfaceId, family: Family) -> Option<&Receiver> {
+        Some(&self.sockets.get(&(interface, family))?.receiver)
+    }
+
     /// Whether some socket could not be opened, so that it has to be tried again.
     pub fn in_trouble(&self) -> bool {
         self.known.values().any(|known| known.trouble.is_some())
@@ -118,7 +131,7 @@ impl Links {
         was_present.then(|| (id, *known.state.insert(InterfaceState::default())))
     }
 
-    /// What the engine has to know before [`Links::sync`] when the link of an interface has another
+    /// What the engine has to know before [`Interfaces::sync`] when the link of an interface has another
     /// name now and is up: priority 0 can still leave by it. `found`: the link that has the name.
     pub fn renamed(
         &self,
@@ -163,12 +176,12 @@ impl Links {
         }
         let before = known.trouble.take();
         known.deaf.clear();
-        if let (Some(index), Some(spawner)) = (index, &self.spawner) {
+        if let Some(index) = index {
             for family in known.families.clone() {
                 if self.sockets.contains_key(&(id, family)) {
                     continue;
                 }
-                match open(spawner, id, index, family) {
+                match open(&self.sources, id, index, family) {
                     Ok(socket) => {
                         self.sockets.insert((id, family), socket);
                     }
@@ -200,14 +213,13 @@ impl Links {
 }
 
 fn open(
-    spawner: &Spawner,
+    sources: &Sources<Source>,
     id: InterfaceId,
     index: LinkIndex,
     family: Family,
 ) -> io::Result<Socket> {
     let receiver = Receiver::open(index, family)?;
-    let watch = spawner
-        .watch(std::os::fd::AsFd::as_fd(&receiver), move |shell| receive(shell, id, family))?;
+    let watch = sources.watch(receiver.as_fd(), Source::Adverts(id, family))?;
     Ok(Socket { receiver, _watch: watch })
 }
 
@@ -219,25 +231,6 @@ fn remedy(name: &str, family: Family, error: &io::Error) -> String {
         "; it is tried again every second"
     };
     format!("interface \"{name}\": cannot listen for {family} adverts: {error}{help}")
-}
-
-/// Reads packets of one socket and hands them to the engine; `true`: perhaps there are more.
-pub fn receive(shell: &mut Shell, id: InterfaceId, family: Family) -> bool {
-    shell.only_heard = true;
-    let Shell { links, buffer, engine, heard, .. } = shell;
-    let Some(socket) = links.sockets.get(&(id, family)) else { return false };
-    let take = |datagram: &Datagram<'_>| {
-        *heard = true;
-        let Ok(received) = datagram.received(id) else { return };
-        let now = clock::now();
-        // A flood for one virtual router must not keep timers from running (`vrrp:V-24`).
-        if engine.burst_is_over(&received) {
-            engine.handle(Event::Wake, now);
-        }
-        engine.handle(Event::Received(received), now);
-    };
-    // Of an error netlink tells: the link is down or gone.
-    socket.receiver.read(buffer, take).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -259,21 +252,21 @@ mod tests {
         }
     }
 
-    fn sync(links: &mut Links, id: InterfaceId, link: &Link) -> Vec<(bool, bool)> {
+    fn sync(links: &mut Interfaces, id: InterfaceId, link: &Link) -> Vec<(bool, bool)> {
         let found = Interface { link, ipv4: None, ipv6: None, port: false };
         let (reports, trouble) = links.sync(id, Some(&found));
         assert_eq!(trouble, None);
         reports.iter().map(|state| (state.present, state.up)).collect()
     }
 
-    fn two() -> (Links, InterfaceId, InterfaceId) {
+    fn two() -> (Interfaces, InterfaceId, InterfaceId) {
         let text = "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
                     virtual_addresses = [\"192.0.2.1/24\"]\n\
                     [vrrp.instance.b]\ninterface = \"eth1\"\nvirtual_router_id = 1\n\
                     virtual_addresses = [\"198.51.100.1/24\"]\n";
         let settings = Settings::from_model(&crate::config::parse(text, None).model.unwrap());
         let engine = Engine::new(&settings);
-        let mut links = Links::default();
+        let mut links = Interfaces::new(Sources::new().unwrap());
         links.configure(&engine);
         (links, engine.interface("eth0").unwrap(), engine.interface("eth1").unwrap())
     }

@@ -1,26 +1,26 @@
 //! The deadline of a process that is gone: when nobody resumes in time, the supervisor removes the
-//! addresses itself, so that the other router is the only one to have them (DESIGN 3).
+//! addresses itself, so that the other router is the only one to have them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use smol::Timer;
 
-use super::daemon::Daemon;
+use super::holdings::Holdings;
 use super::installed::{self, Held};
 use super::sweep::{Source, sweep};
 use crate::control::record::{Kind, Level};
 use crate::control::shared_memory::{Key, Saved};
+use crate::sorted::Map;
 use crate::system::clock;
 use crate::units::Instant;
 use crate::vrrp::settings::Settings;
 
 /// Watches the deadlines, and removes what is due. To be run as long as no process has said that
 /// it works; never ends.
-pub async fn when_due(daemon: &Daemon) {
+pub async fn when_due(holdings: &Holdings) {
     loop {
-        installed::update(daemon);
-        let due = installed::due(&daemon.installed.borrow(), &installed::saved(daemon));
+        holdings.update();
+        let due = holdings.with(|held| installed::due(held, &holdings.saved()));
         let Some(due) = due else { return std::future::pending().await };
         let now = clock::now();
         if due > now {
@@ -28,7 +28,7 @@ pub async fn when_due(daemon: &Daemon) {
             Timer::after(due.since(now)).await;
             continue;
         }
-        if !remove_due(daemon, "no vrrp process has resumed in time", now).await {
+        if !remove_due(holdings, "no vrrp process has resumed in time", now).await {
             // The next process, or the next start, tries again.
             return std::future::pending().await;
         }
@@ -36,9 +36,9 @@ pub async fn when_due(daemon: &Daemon) {
 }
 
 /// The first pause before what could not be removed is tried again,
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// and the longest.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+const LONGEST_RETRY: Duration = Duration::from_secs(600);
 
 /// What could not be removed, and no vrrp process knows of: it is tried again, and stays in the file
 /// until then.
@@ -56,9 +56,14 @@ impl Remainder {
         &self.held
     }
 
+    /// When it is tried again.
+    pub const fn at(&self) -> Option<Instant> {
+        self.at
+    }
+
     fn add(&mut self, held: Vec<Held>, now: Instant) {
         self.held.extend(held);
-        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.pause = (self.pause * 2).clamp(FIRST_RETRY, LONGEST_RETRY);
         self.at = Some(now + self.pause);
     }
 
@@ -71,52 +76,47 @@ impl Remainder {
 }
 
 /// Before a process starts: removes what it would not know of, or has no right to resume.
-pub async fn before_start(daemon: &Daemon) {
-    remove_due(daemon, "a vrrp process before this one left them", clock::now()).await;
-    let mut stale = installed::stale(&daemon.installed.borrow(), &settings(daemon));
-    if daemon.taking_over.take() {
+pub async fn before_start(holdings: &Holdings) {
+    remove_due(holdings, "a vrrp process before this one left them", clock::now()).await;
+    let settings = holdings.settings();
+    let mut stale = holdings.with(|held| installed::stale(held, &settings));
+    if holdings.taking_over.take() {
         // The process that has taken over knows of what another instance has by now.
-        installed::spare(&mut stale, &settings(daemon));
+        installed::spare(&mut stale, &settings);
     }
     if !stale.is_empty() {
-        if !remove(daemon, &stale, "they are no longer configured").await {
-            daemon.remainder.borrow_mut().add(stale.clone(), clock::now());
+        if !remove(holdings, &stale, "they are no longer configured").await {
+            holdings.remainder.borrow_mut().add(stale.clone(), clock::now());
         }
-        let rest = installed::without(&daemon.installed.borrow(), &stale);
-        installed::set(daemon, rest);
+        holdings.set(holdings.with(|held| installed::without(held, &stale)));
     }
-    daemon.begun.set(true);
+    holdings.begun.set(true);
 }
 
 /// Tries again what could not be removed before a process started.
-pub async fn again(daemon: &Daemon) {
+pub async fn remove_rest(holdings: &Holdings) {
     let now = clock::now();
-    let due = daemon.remainder.borrow_mut().take_due(now, || settings(daemon));
+    let due = holdings.remainder.borrow_mut().take_due(now, || holdings.settings());
     let Some(due) = due else { return };
     let why = "they were left by a vrrp process that has ended";
-    match remove_from(daemon, &due, Source::Past, why).await {
-        true => *daemon.remainder.borrow_mut() = Remainder::default(),
-        false => daemon.remainder.borrow_mut().add(due, clock::now()),
+    match remove_from(holdings, &due, Source::Past, why).await {
+        true => *holdings.remainder.borrow_mut() = Remainder::default(),
+        false => holdings.remainder.borrow_mut().add(due, clock::now()),
     }
-    installed::store(daemon);
-}
-
-fn settings(daemon: &Daemon) -> Settings {
-    Settings::from_model(&daemon.current.borrow().model)
+    holdings.store();
 }
 
 /// Removes all that there is, at the end.
-pub async fn all(daemon: &Daemon) {
-    installed::update(daemon);
-    let held = daemon.installed.borrow().clone();
-    let saved = installed::saved(daemon);
-    if remove(daemon, &held, "the vrrp process has not handed them over").await {
-        disown(daemon, &held, &saved);
+pub async fn all(holdings: &Holdings) {
+    holdings.update();
+    let (held, saved) = (holdings.installed(), holdings.saved());
+    if remove(holdings, &held, "the vrrp process has not handed them over").await {
+        disown(holdings, &held, &saved);
     }
 }
 
 /// Forgets what is not in the memory any more, or was written anew.
-fn forget(disowned: &mut BTreeMap<Key, Instant>, written: &BTreeMap<Key, Saved>) {
+fn forget(disowned: &mut Map<Key, Instant>, written: &Map<Key, Saved>) {
     let old = std::mem::take(disowned);
     // Not `retain`, which is kilobytes of flash for each type.
     disowned.extend(
@@ -125,45 +125,44 @@ fn forget(disowned: &mut BTreeMap<Key, Instant>, written: &BTreeMap<Key, Saved>)
     );
 }
 
-async fn remove_due(daemon: &Daemon, why: &str, now: Instant) -> bool {
-    let saved = installed::saved(daemon);
-    let due = installed::due_by(&daemon.installed.borrow(), &saved, now);
-    let removed = due.is_empty() || remove(daemon, &due, why).await;
+async fn remove_due(holdings: &Holdings, why: &str, now: Instant) -> bool {
+    let saved = holdings.saved();
+    let due = holdings.with(|held| installed::due_by(held, &saved, now));
+    let removed = due.is_empty() || remove(holdings, &due, why).await;
     if removed {
-        disown(daemon, &due, &saved);
+        disown(holdings, &due, &saved);
     }
     removed
 }
 
 /// What was in the shared memory about them before they were removed counts no more. What a process
 /// has written meanwhile does: it may have resumed at the last moment.
-fn disown(daemon: &Daemon, gone: &[Held], saved: &BTreeMap<Key, Saved>) {
+fn disown(holdings: &Holdings, gone: &[Held], saved: &Map<Key, Saved>) {
     {
-        let mut disowned = daemon.disowned.borrow_mut();
+        let mut disowned = holdings.disowned.borrow_mut();
         for one in gone {
             if let Some(slot) = saved.get(&one.key()) {
                 disowned.insert(one.key(), slot.last_advert);
             }
         }
-        forget(&mut disowned, &installed::written(daemon, &|_, _| true));
+        forget(&mut disowned, &holdings.written(&|_, _| true));
     }
-    let rest = installed::without(&daemon.installed.borrow(), gone);
-    installed::set(daemon, rest);
+    holdings.set(holdings.with(|held| installed::without(held, gone)));
 }
 
-async fn remove(daemon: &Daemon, held: &[Held], why: &str) -> bool {
-    let source = if daemon.begun.get() { Source::Present } else { Source::Past };
-    remove_from(daemon, held, source, why).await
+async fn remove(holdings: &Holdings, held: &[Held], why: &str) -> bool {
+    let source = if holdings.begun.get() { Source::Present } else { Source::Past };
+    remove_from(holdings, held, source, why).await
 }
 
 /// Whether nothing of them is left.
-async fn remove_from(daemon: &Daemon, held: &[Held], source: Source, why: &str) -> bool {
+async fn remove_from(holdings: &Holdings, held: &[Held], source: Source, why: &str) -> bool {
     if held.is_empty() {
         return true;
     }
     let names: Vec<&str> = held.iter().map(|one| &*one.instance).collect();
     let names = names.join(", ");
-    let note = |level, text: String| daemon.log.note(level, Kind::Kernel, text);
+    let note = |level, text: String| holdings.context.log.note(level, Kind::Kernel, text);
     match sweep(held, source).await {
         Ok(swept) => {
             for text in &swept.refused {
@@ -241,7 +240,7 @@ mod tests {
             handing_over: false,
             hold: None,
         };
-        let mut disowned: BTreeMap<_, _> =
+        let mut disowned: Map<_, _> =
             [("a", 5), ("b", 5), ("gone", 5)].map(|(name, last)| (key(name), at(last))).into();
         forget(&mut disowned, &[(key("a"), slot(5)), (key("b"), slot(6))].into());
         assert_eq!(disowned, [(key("a"), at(5))].into());

@@ -14,32 +14,17 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::exec_state::ExecChild;
+use super::exec_state::ExecProcess;
+use super::role::Role;
 use super::role_lock::RoleLock;
 use super::signals;
+use crate::child::start::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
 use crate::system::inherited_fds::take;
 use crate::system::{heap, pidfd};
-
-/// The hidden command that makes this program a vrrp process.
-pub const VRRP_COMMAND: &str = "vrrp-process";
-/// The word after it when the process is to keep the right to lock memory.
-pub const LOCKS_MEMORY: &str = "locks-memory";
-
-/// The word after it when the child is to record its memory as well.
-pub const MEMORY_CHECK: &str = "--memory-check";
 
 /// What is executed: the very file that this process was started from, even if another one has
 /// its name by now.
 const SELF: &str = "/proc/self/exe";
-
-/// The number of the descriptor that a child has for messages.
-pub const LINK: RawFd = 3;
-/// For records.
-pub const RECORDS: RawFd = 4;
-/// For the shared memory.
-pub const MEMORY: RawFd = 5;
-/// For the lock of its role; nothing to lock when there is none.
-pub const LOCK: RawFd = 6;
 
 /// A running child, and our ends of what connects us.
 #[derive(Debug)]
@@ -78,15 +63,16 @@ impl InheritedFds {
 }
 
 impl Child {
-    /// Starts the vrrp process with a socket for messages, one for records, the shared memory and
+    /// Starts a process of a role with a socket for messages, one for records, the shared memory and
     /// the lock of its role, which it waits for when another process has it. It gives up the right
     /// to lock its memory unless it `locks` it.
     ///
     /// # Errors
     /// What the system says.
-    pub fn start_vrrp(
+    pub fn start(
+        role: &Role,
         memory: &impl AsFd,
-        strangers: &InheritedFds,
+        inherited: &InheritedFds,
         lock: Option<&RoleLock>,
         locks: bool,
     ) -> io::Result<Self> {
@@ -118,7 +104,8 @@ impl Child {
                 (MEMORY, high(memory)?),
                 (LOCK, high(&locked)?),
             ],
-            strangers,
+            inherited,
+            role.command,
             locks,
         )?;
         let exit = or_end(pid, |pid| Async::new_nonblocking(pidfd::open(pid)?))?;
@@ -129,7 +116,7 @@ impl Child {
     ///
     /// # Errors
     /// What the system says.
-    pub fn adopt(former: ExecChild) -> io::Result<Self> {
+    pub fn adopt(former: ExecProcess) -> io::Result<Self> {
         let pid = Pid::from_raw(former.pid);
         Ok(Self {
             pid,
@@ -194,10 +181,15 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
 /// Runs this program again. Each descriptor gets its number; the child has no environment,
 /// none of the signals that are for the supervisor, and a process group of its own, so that a
 /// Ctrl-C on the terminal reaches the supervisor alone.
-fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &InheritedFds, locks: bool) -> io::Result<Pid> {
+fn spawn(
+    fds: &[(RawFd, OwnedFd)],
+    inherited: &InheritedFds,
+    command: &str,
+    locks: bool,
+) -> io::Result<Pid> {
     let mut actions = PosixSpawnFileActions::init()?;
-    for stranger in &strangers.0 {
-        actions.add_close(*stranger)?;
+    for other in &inherited.0 {
+        actions.add_close(*other)?;
     }
     for (number, fd) in fds {
         actions.add_dup2(fd.as_raw_fd(), *number)?;
@@ -213,7 +205,7 @@ fn spawn(fds: &[(RawFd, OwnedFd)], strangers: &InheritedFds, locks: bool) -> io:
     )?;
     let locks = locks.then_some(LOCKS_MEMORY);
     let records = heap::is_recording().then_some(MEMORY_CHECK);
-    let words = ["steadfast", VRRP_COMMAND].into_iter().chain(locks).chain(records);
+    let words = ["steadfast", command].into_iter().chain(locks).chain(records);
     let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
     let no_environment: [CString; 0] = [];
     Ok(posix_spawn(Path::new(SELF), &actions, &attributes, &words, &no_environment)?)
@@ -226,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_can_not_be_watched_is_ended() {
+    fn a_process_that_cannot_be_watched_is_ended() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed());
         let fails = |_| Err::<(), _>(io::Error::from(Errno::EMFILE));

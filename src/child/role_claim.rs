@@ -1,7 +1,7 @@
-//! Who of two vrrp processes is the one that works: it has the lock (DESIGN 3).
+//! Which of two processes of a role works: the one that has the lock.
 //!
-//! In an upgrade the successor is there before the process that it succeeds leaves, so that there
-//! is never nobody to hand the addresses over, whoever is killed. It has read its configuration and
+//! In an upgrade the successor is there before the process that it succeeds leaves, so that one of
+//! them can hand the addresses over whoever is killed. The successor has read its configuration and
 //! knows what is in the kernel by then, and only waits for the lock, which the other one lets go
 //! when it ends.
 
@@ -9,12 +9,10 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use super::shell::Shell;
 use crate::system::lock;
-use crate::units::Instant;
 
 /// Between two attempts to have the lock.
-const AGAIN: Duration = Duration::from_millis(2);
+pub const RETRY_PERIOD: Duration = Duration::from_millis(2);
 
 /// The lock of the role.
 #[derive(Debug)]
@@ -36,17 +34,6 @@ impl RoleClaim {
         // A lock that does not work keeps nobody apart.
         self.taken = self.taken || lock::take(&self.lock).unwrap_or(true);
         self.taken
-    }
-}
-
-impl Shell {
-    /// Starts when the process before has gone; until then, when to look again.
-    pub(super) fn wait_for_role(&mut self, now: Instant) -> Option<Instant> {
-        if !self.is_starting() || !self.kernel.monitor.is_current() {
-            return None;
-        }
-        self.start_when_ready();
-        self.is_starting().then(|| now + AGAIN)
     }
 }
 

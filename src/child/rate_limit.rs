@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::units::Instant;
 
 /// So many at once,
-const BURST: u32 = 20;
+const BURST_RECORDS: u32 = 20;
 /// and one more after each of these.
-const REFILL: Duration = Duration::from_secs(3);
+const REFILL_PERIOD: Duration = Duration::from_secs(3);
 
 /// A bucket of tokens.
 #[derive(Clone, Copy, Debug)]
@@ -20,21 +20,22 @@ pub struct RateLimit {
 impl RateLimit {
     /// Full.
     pub const fn new(now: Instant) -> Self {
-        Self { tokens: BURST, filled: now, left_out: 0 }
+        Self { tokens: BURST_RECORDS, filled: now, left_out: 0 }
     }
 
     /// Whether [`RateLimit::take`] would tell one more.
     pub fn allows(&self, now: Instant) -> bool {
-        self.tokens > 0 || now.since(self.filled) >= REFILL
+        self.tokens > 0 || now.since(self.filled) >= REFILL_PERIOD
     }
 
     /// Whether to tell one more; then with how many were left out before it.
     pub fn take(&mut self, now: Instant) -> Option<u32> {
-        let periods = now.since(self.filled).as_nanos() / REFILL.as_nanos();
+        let periods = now.since(self.filled).as_nanos() / REFILL_PERIOD.as_nanos();
         let more = u32::try_from(periods).unwrap_or(u32::MAX);
         if more > 0 {
-            self.tokens = self.tokens.saturating_add(more).min(BURST);
-            self.filled = if self.tokens == BURST { now } else { self.filled + REFILL * more };
+            self.tokens = self.tokens.saturating_add(more).min(BURST_RECORDS);
+            self.filled =
+                if self.tokens == BURST_RECORDS { now } else { self.filled + REFILL_PERIOD * more };
         }
         match self.tokens.checked_sub(1) {
             Some(left) => {
@@ -60,9 +61,11 @@ mod tests {
         let told = (0..50).filter(|_| limit.take(start).is_some()).count();
         assert_eq!(told, 20);
         assert_eq!(limit.take(start + Duration::from_secs(2)), None);
-        assert!(!limit.allows(start + Duration::from_secs(2)) && limit.allows(start + REFILL));
-        assert_eq!(limit.take(start + REFILL), Some(31));
-        assert_eq!(limit.take(start + REFILL), None);
+        assert!(
+            !limit.allows(start + Duration::from_secs(2)) && limit.allows(start + REFILL_PERIOD)
+        );
+        assert_eq!(limit.take(start + REFILL_PERIOD), Some(31));
+        assert_eq!(limit.take(start + REFILL_PERIOD), None);
         // A long silence fills it, and not more than that.
         let later = start + Duration::from_secs(3600);
         assert_eq!(limit.take(later), Some(1));

@@ -1,6 +1,5 @@
 //! Removes from the kernel what a vrrp process that is no more has left there.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
@@ -10,7 +9,6 @@ use async_io::Async;
 use nix::net::if_::if_nametoindex;
 
 use super::installed::Held;
-use super::timeouts::within;
 use crate::net::VirtualAddress;
 use crate::netlink::address::Address;
 use crate::netlink::batch::{NotTaken, Outcome, Request};
@@ -18,12 +16,14 @@ use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
 use crate::netlink::monitor::{Left, Monitor, ROOM};
 use crate::netlink::route::Resolved;
+use crate::sorted::{Map, Set};
+use crate::supervisor::timeouts::within;
 use crate::system::limits::raise_descriptors;
 use crate::vrrp::settings::Object;
 use crate::vrrp_process::object_words;
 
 /// How long the kernel may take.
-const LIMIT: Duration = Duration::from_secs(2);
+const KERNEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What became of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -56,7 +56,7 @@ pub async fn sweep(held: &[Held], source: Source) -> io::Result<Swept> {
     // Whatever somebody has set: this has to work. Should it fail, there are as many as there were.
     let _ = raise_descriptors();
     let slow = || io::Error::new(io::ErrorKind::TimedOut, "the kernel does not answer");
-    within(LIMIT, run(held, source)).await.ok_or_else(slow)?
+    within(KERNEL_TIMEOUT, run(held, source)).await.ok_or_else(slow)?
 }
 
 async fn run(held: &[Held], source: Source) -> io::Result<Swept> {
@@ -109,7 +109,7 @@ fn promoting<'a>(requests: Requests<'a>, links: Option<&Monitor>) -> Requests<'a
         address.address.is_ipv4().then_some(link)
     };
     let mut all: Requests<'a> = Vec::new();
-    let links_of: BTreeSet<LinkIndex> = requests.iter().filter_map(|(r, _)| is_v4(r)).collect();
+    let links_of: Set<LinkIndex> = requests.iter().filter_map(|(r, _)| is_v4(r)).collect();
     let request = |link, promote| (Request::Promote(link, promote), String::new());
     all.extend(links_of.iter().map(|link| request(*link, true)));
     all.extend(requests);
@@ -226,8 +226,8 @@ async fn everything<T>(commands: &Commands<T>) -> io::Result<Monitor> {
 }
 
 /// What is listed, by address, with whether it is its owner's.
-fn by_address(held: &[Held]) -> BTreeMap<IpAddr, Vec<(bool, &VirtualAddress)>> {
-    let mut all: BTreeMap<IpAddr, Vec<_>> = BTreeMap::new();
+fn by_address(held: &[Held]) -> Map<IpAddr, Vec<(bool, &VirtualAddress)>> {
+    let mut all: Map<IpAddr, Vec<_>> = Map::new();
     for one in held {
         for object in &one.objects {
             if let Object::Address(address) | Object::Excluded(address) = object {

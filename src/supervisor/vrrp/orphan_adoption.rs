@@ -13,29 +13,29 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use nix::unistd::{Pid, geteuid};
 use smol::Timer;
 
-use super::ready;
-use super::timeouts::within;
 use crate::control::child_messages::orphan_name;
 use crate::control::shared_memory::{Shared, WORDS};
+use crate::supervisor::ready;
+use crate::supervisor::timeouts::within;
 use crate::system::fd_passing;
 use crate::system::shared_memory::Region;
 
 /// How often it is called in vain: it may not have seen yet that its supervisor is gone.
-const CALLS: u32 = 20;
+const MAX_CALLS: u32 = 20;
 /// Between two calls.
-const PAUSE: Duration = Duration::from_millis(10);
+const CALL_PAUSE: Duration = Duration::from_millis(10);
 /// How long it may take to answer.
-const ANSWER: Duration = Duration::from_millis(500);
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The memory of a vrrp process that has no supervisor and has found no successor. It ends.
 /// `None`: it goes on handing over, or does not answer.
 pub async fn take_over(orphan: Pid) -> Option<Shared<Region>> {
-    for call in 0..CALLS {
+    for call in 0..MAX_CALLS {
         if call > 0 {
-            Timer::after(PAUSE).await;
+            Timer::after(CALL_PAUSE).await;
         }
         match dial(orphan) {
-            Ok(stream) => return within(ANSWER, memory(&stream)).await?.ok()?,
+            Ok(stream) => return within(ANSWER_TIMEOUT, memory(&stream)).await?.ok()?,
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(_) => return None,
         }

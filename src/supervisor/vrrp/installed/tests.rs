@@ -34,8 +34,8 @@ fn at(millis: u64) -> Instant {
     Instant::ORIGIN + Duration::from_millis(millis)
 }
 
-fn slots(settings: &Settings, saved: &[Saved]) -> BTreeMap<Key, Saved> {
-    let mut all = BTreeMap::new();
+fn slots(settings: &Settings, saved: &[Saved]) -> Map<Key, Saved> {
+    let mut all = Map::new();
     all.extend(held(settings).iter().map(Held::key).zip(saved.iter().copied()));
     all
 }
@@ -81,20 +81,7 @@ fn it_is_due_when_nobody_may_resume_any_more() {
     assert_eq!(due(&[slot(SavedState::Backup, 7, 1), master(7)]), Some(Instant::ORIGIN));
     let now = due_by(&both, &slots(&settings, &[master(7), master(8)]), at(9_500));
     assert_eq!(now, [both[0].clone()]);
-    assert_eq!(super::due(&[], &BTreeMap::new()), None);
-}
-
-#[test]
-fn an_advert_is_overdue_half_an_interval_late() {
-    let settings = settings(TWO);
-    let both = held(&settings);
-    let overdue = |saved: &[Saved]| overdue(&both, &slots(&settings, saved));
-    let (master, backup) = (slot(SavedState::Master, 7, 1), slot(SavedState::Backup, 3, 0));
-    assert_eq!(overdue(&[master, backup]), Some(at(8_500)));
-    assert_eq!(overdue(&[backup, Saved { handing_over: true, ..master }]), None);
-    let quick = Held { interval: Duration::from_millis(100), ..both[0].clone() };
-    let quick = super::overdue(&[quick], &slots(&settings, &[master, backup]));
-    assert_eq!(quick, Some(at(7_250)));
+    assert_eq!(super::due(&[], &Map::new()), None);
 }
 
 #[test]

@@ -1,0 +1,135 @@
+//! The end of a daemon: children hand over and end, or stay for the next program.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use smol::future::or;
+
+use super::daemon::Daemon;
+use super::signals::{Asked, Signals};
+use super::timeouts::{patience, within};
+use super::upgrade_plan::Plan;
+use crate::control::child_messages::ToChild;
+use crate::control::record::Level;
+
+/// Added to the time that stopping may take by the protocol.
+const STOP_MARGIN: Duration = Duration::from_secs(2);
+/// How long the end of killed children, and the removal of what they held, is waited for.
+const KILL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Before another program goes on: whether the children that survive this can stay until it does.
+pub async fn make_room(daemon: &Daemon, plan: &Plan) -> bool {
+    let (program, version) = (plan.program.display(), &plan.version);
+    daemon.note(Level::Notice, format!("{program} (steadfast {version}) takes over"));
+    if !plan.seamless {
+        let text = "it does not understand what this one leaves: addresses are handed over first";
+        daemon.note(Level::Notice, text);
+        return false;
+    }
+    for child in daemon.children.iter().filter(|child| child.role.survives_upgrade) {
+        // One that waits to be started is started by the next program.
+        let Some(link) = child.link() else { continue };
+        if !link.quiesce().await {
+            let text = format!(
+                "the {} process does not come to rest: addresses are handed over first",
+                child.role.name
+            );
+            daemon.note(Level::Warning, text);
+            return false;
+        }
+    }
+    true
+}
+
+/// Lets the processes end that do not survive an upgrade; they leave everything as it is. The others
+/// are left to the next program.
+pub async fn leave(daemon: &Daemon, keepers: Vec<smol::Task<()>>) {
+    let all = daemon.children.iter().zip(keepers);
+    let (stay, leave): (Vec<_>, Vec<_>) = all.partition(|(child, _)| child.role.survives_upgrade);
+    for (child, keeper) in leave {
+        child.leaves.happen();
+        child.say(ToChild::Leave);
+        let mut keeper = std::pin::pin!(keeper);
+        if within(KILL_TIMEOUT, keeper.as_mut()).await.is_none()
+            && let Some(link) = child.link()
+        {
+            link.condemn();
+            keeper.await;
+        }
+    }
+    // Last, since nobody watches them from here on.
+    for (_, keeper) in stay {
+        keeper.cancel().await;
+    }
+}
+
+/// Lets the children hand over and end. A second signal, or `stop --now`, gives up at once what
+/// nobody has taken over yet. A child that takes longer than its protocol is killed.
+pub async fn stop(
+    daemon: &Rc<Daemon>,
+    keepers: Vec<smol::Task<()>>,
+    signals: &Signals,
+    goes_on: bool,
+) {
+    let stop_time = {
+        let model = daemon.configuration.model();
+        let times = daemon.children.iter().map(|child| (child.role.stop_time)(&model));
+        times.max().unwrap_or_default()
+    };
+    let text = format!(
+        "stopping: addresses are handed over, and stay until another router has them, {:.1} s at \
+         most; a second signal or \"steadfast stop --now\" gives them up at once",
+        stop_time.as_secs_f64()
+    );
+    daemon.note(Level::Notice, text);
+    daemon.common.stopping.begun.happen();
+    let limit = patience(stop_time + STOP_MARGIN);
+    if !goes_on {
+        daemon.sd_notify.stopping(&daemon.log, limit + KILL_TIMEOUT + STOP_MARGIN);
+    }
+    let told = say(daemon, &ToChild::Stop);
+    let mut all = std::pin::pin!(async {
+        for keeper in keepers {
+            keeper.await;
+        }
+    });
+    let hurried = async {
+        let hurry = or(second_signal(signals), daemon.stop_now.notified());
+        hurry.await;
+        daemon.note(Level::Warning, "stopping at once: what nobody has taken over is given up");
+        say(daemon, &ToChild::StopNow);
+        std::future::pending().await
+    };
+    let ended = told && within(limit, or(all.as_mut(), hurried)).await.is_some();
+    if !ended {
+        daemon.common.stopping.in_a_hurry.set(true);
+        for child in &daemon.children {
+            if let Some(link) = child.link() {
+                let text = format!("the {} process took too long to hand over", child.role.name);
+                daemon.note(Level::Error, text);
+                link.condemn();
+            }
+        }
+        within(KILL_TIMEOUT, all).await;
+    }
+    if !goes_on {
+        daemon.note(Level::Notice, "stopped");
+    }
+}
+
+/// Tells all children; whether they take it.
+fn say(daemon: &Daemon, message: &ToChild) -> bool {
+    let running = daemon.children.iter().filter_map(|child| child.link());
+    running.fold(true, |told, link| told & link.say(message.clone()).is_ok())
+}
+
+/// Waits for another signal that asks for the end.
+async fn second_signal(signals: &Signals) {
+    loop {
+        match signals.next().await {
+            Ok(Asked::Stop) => return,
+            Ok(Asked::Reload | Asked::Dump | Asked::Statistics) => {}
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
