@@ -18,7 +18,7 @@ ETH_P_ALL = 3
 RTMGRP_IPV4_IFADDR = 0x10
 RTM_NEWADDR = 20
 RTM_DELADDR = 21
-ROOM = 256 * 1024 * 1024
+RECEIVE_BUFFER_OCTETS = 256 * 1024 * 1024
 
 
 class Unusable(Exception):
@@ -171,7 +171,7 @@ class Observer:
         with namespace.entered():
             self.socket = socket.socket(
                 socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_OCTETS)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         code = [  # ARP, or IPv4 with protocol 112
             (0x28, 0, 0, 12), (0x15, 3, 0, 0x0806), (0x15, 0, 3, 0x0800),
@@ -249,7 +249,7 @@ class Addresses:
         with namespace.entered():
             self.socket = socket.socket(
                 socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_OCTETS)
         self.socket.bind((0, RTMGRP_IPV4_IFADDR))
 
     def collect(self, seconds, quiet=0.0):

@@ -18,7 +18,7 @@ use crate::harness::guard;
 use crate::harness::namespace::Namespace;
 
 /// How long the thread sleeps at most before it looks whether it is still wanted.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// From then on, these have the address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +64,8 @@ impl Holders {
                 {
                     let mut all =
                         monitors.each_ref().map(|m| PollFd::new(m.as_fd(), PollFlags::POLLIN));
-                    let _ = poll(&mut all, PollTimeout::try_from(LOOK).expect("a short time"));
+                    let _ =
+                        poll(&mut all, PollTimeout::try_from(POLL_INTERVAL).expect("a short time"));
                 }
                 let at = Instant::now();
                 let mut changes = Vec::new();

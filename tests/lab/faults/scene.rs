@@ -44,7 +44,7 @@ pub const NAMES: [&str; 2] = ["gw-a", "gw-b"];
 const PRIORITIES: [u8; 2] = [150, 100];
 const LAN: &str = "lan";
 /// Pause between two looks at the state of things.
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A router.
 #[derive(Debug)]
@@ -227,7 +227,7 @@ impl Scene {
                 Err(why) if begin.0 > deadline => return Err(why),
                 Err(_) => since = None,
             }
-            thread::sleep(PAUSE);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 

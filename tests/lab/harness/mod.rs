@@ -46,7 +46,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Pause between two looks at something that cannot be waited for.
-const PAUSE: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Looks until there is an answer.
 ///
@@ -60,7 +60,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(Instant::now() < deadline, "waited {} s in vain: {what}", PATIENCE.as_secs());
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 

@@ -19,7 +19,7 @@ use super::scratch::Scratch;
 use super::{PATIENCE, until};
 
 /// The longest time that the daemon may take for an answer.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The program, when cargo does not tell.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -268,8 +268,8 @@ impl Control {
     /// What the system says.
     pub fn request(&self, request: &Request) -> std::io::Result<Stream> {
         let mut stream = UnixStream::connect(&self.0)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        stream.set_write_timeout(Some(ANSWER))?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         stream.write_all(line.as_bytes())?;

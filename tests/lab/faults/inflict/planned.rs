@@ -13,7 +13,7 @@ use crate::harness::until;
 use crate::scene::send;
 
 /// How soon something comes between.
-const SOON: Duration = Duration::from_millis(150);
+const SHORT_PAUSE: Duration = Duration::from_millis(150);
 
 impl Patient<'_> {
     pub fn stop_kill(&mut self) {
@@ -21,7 +21,7 @@ impl Patient<'_> {
         self.done.to_end.push(child);
         let router = self.scene.sides[self.side].ours();
         router.daemon().signal(Signal::SIGTERM);
-        self.pause_for(Duration::ZERO, SOON);
+        self.pause_for(Duration::ZERO, SHORT_PAUSE);
         send(child, Signal::SIGKILL);
         let router = self.scene.sides[self.side].ours();
         // It has ended already, or this waits for it.
@@ -65,7 +65,7 @@ impl Patient<'_> {
 
     pub fn upgrade_kill(&mut self) {
         let mut upgrade = self.begin_upgrade();
-        self.pause_for(Duration::ZERO, 2 * SOON);
+        self.pause_for(Duration::ZERO, 2 * SHORT_PAUSE);
         let child = self.scene.child(self.side);
         send(child, Signal::SIGKILL);
         self.done.to_end.push(child);
@@ -75,7 +75,7 @@ impl Patient<'_> {
 
     pub fn upgrade_kill_supervisor(&mut self) {
         let mut upgrade = self.begin_upgrade();
-        self.pause_for(Duration::ZERO, 2 * SOON);
+        self.pause_for(Duration::ZERO, 2 * SHORT_PAUSE);
         self.scene.sides[self.side].ours().kill_supervisor();
         self.pause(0.0, 2.0);
         self.lift();
