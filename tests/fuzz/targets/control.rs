@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use steadfast::control::child_messages::{FromChild, ToChild};
 use steadfast::control::frame::{Broken, Decoder, MAX_LEN, encode};
 use steadfast::control::record::Record;
-use steadfast::control::request::{Answer, MAX_LINE, Request};
+use steadfast::control::request::{MAX_LINE, Request};
 use steadfast::control::status::{Document, Event};
-use steadfast::control::{humanize, render, verdict, warnings};
+use steadfast::control::value::{ToValue, Value};
+use steadfast::control::{answer, humanize, render, verdict, warnings};
 use steadfast::supervisor::client_lines::Lines;
 use steadfast::supervisor::log::line::{self, Clocks};
 use steadfast::units::Instant;
@@ -78,8 +79,10 @@ fn requests(input: &mut Input<'_>) {
 fn request(line: &[u8]) {
     match Request::parse(line) {
         Err(told) => {
-            let answer = serde_json::to_vec(&Answer::<()>::Error(told)).expect("a text is JSON");
-            assert!(!answer.contains(&b'\n'), "an answer is one line");
+            let refusal = Err(told.into());
+            let line = answer::line(refusal.clone());
+            assert!(!line.contains('\n'), "an answer is one line");
+            assert_eq!(answer::read(line.as_bytes()), Ok(refusal));
         }
         Ok(request) => {
             if let Request::Switchover { hold_for: Some(seconds), .. } = &request {
@@ -88,8 +91,7 @@ fn request(line: &[u8]) {
                     let _ = Instant::from_nanos(u64::MAX / 2) + length;
                 }
             }
-            let written = serde_json::to_vec(&request).expect("what was JSON can be JSON");
-            assert_eq!(Request::parse(&written), Ok(request));
+            assert_eq!(Request::parse(request.to_line().as_bytes()), Ok(request));
         }
     }
 }
@@ -160,8 +162,7 @@ fn record(input: &mut Input<'_>) {
     assert!(!line.text.contains(char::is_control), "a record is one line");
     let _ = (line.with_time(), line.short_time());
     let event = line::event(&record, &clocks);
-    let text = serde_json::to_vec(&event).expect("an event is JSON");
-    let again: Event = serde_json::from_slice(&text).expect("and can be read");
+    let again: Event = serde_json::from_str(&event.to_value().to_json()).expect("it is JSON");
     show(&again);
 }
 
@@ -173,8 +174,19 @@ fn show(event: &Event) {
 }
 
 fn event(octets: &[u8]) {
+    json(octets);
     if let Ok(event) = serde_json::from_slice::<Event>(octets) {
         show(&event);
+    }
+}
+
+/// What is taken as JSON is JSON, and stays the same.
+fn json(octets: &[u8]) {
+    let _ = answer::read(octets);
+    let Ok(value) = Value::from_json(octets) else { return };
+    assert!(serde_json::from_slice::<serde_json::Value>(octets).is_ok(), "others take it");
+    for written in [value.to_json(), value.to_pretty_json()] {
+        assert_eq!(Value::from_json(written.as_bytes()).as_ref(), Ok(&value));
     }
 }
 
@@ -189,10 +201,11 @@ fn document(octets: &[u8]) {
     }
     let name = document.instances.iter().flatten().next().map(|instance| instance.name.clone());
     if let Some(name) = name {
-        let only = document.clone().only(&name).expect("it is there");
-        let _ = render::document(&only, false);
+        let _ = render::document(&document.clone().only(&name), false);
     }
-    let text = serde_json::to_vec(&document).expect("a document is JSON");
-    let again: Document = serde_json::from_slice(&text).expect("and can be read");
-    assert_eq!(serde_json::to_vec(&again).expect("as before"), text);
+    let value = document.to_value();
+    let again: Document = serde_json::from_str(&value.to_json()).expect("it is JSON");
+    assert_eq!(again.to_value().to_json(), value.to_json());
+    let pretty: serde_json::Value = serde_json::from_str(&value.to_pretty_json()).expect("JSON");
+    assert_eq!(pretty, serde_json::from_str::<serde_json::Value>(&value.to_json()).expect("JSON"));
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use steadfast::control::request::{Answer, Request};
+use steadfast::control::request::{Format, Request};
 use steadfast::control::status::{Document, Event, InstanceStatus, State};
 
 use super::lan::Host;
@@ -248,13 +248,25 @@ impl Router {
     #[track_caller]
     pub fn events(&self) -> Events {
         let control = self.control();
-        Events(until("the daemon answers", || control.request(&Request::Events {}).ok()))
+        Events(until("the daemon answers", || {
+            control.request(&Request::Events { format: Format::Json }).ok()
+        }))
     }
 }
 
 /// An instance of a status.
 pub fn find<'a>(document: &'a Document, name: &str) -> Option<&'a InstanceStatus> {
     document.instances.as_ref()?.iter().find(|instance| instance.name == name)
+}
+
+/// An answer of the daemon.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer<T> {
+    /// What was asked for.
+    Ok(T),
+    /// Why not.
+    Error(String),
 }
 
 /// The control socket of a daemon.
@@ -270,8 +282,7 @@ impl Control {
         let mut stream = UnixStream::connect(&self.0)?;
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-        let mut line = serde_json::to_string(request)?;
-        line.push('\n');
+        let line = request.to_line() + "\n";
         stream.write_all(line.as_bytes())?;
         Ok(Stream(BufReader::new(stream)))
     }
@@ -289,7 +300,8 @@ impl Control {
     /// # Errors
     /// What the system says, or the daemon.
     pub fn status_with(&self, memory: bool) -> Result<Document, String> {
-        let stream = self.request(&Request::Status { memory }).map_err(|error| error.to_string());
+        let request = Request::Status { memory, instance: None, format: Format::Json };
+        let stream = self.request(&request).map_err(|error| error.to_string());
         let line = stream?.line().ok_or("no answer")?;
         match serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))? {
             Answer::Ok(document) => Ok(document),
