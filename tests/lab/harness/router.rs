@@ -19,7 +19,7 @@ use super::scratch::Scratch;
 use super::{PATIENCE, until};
 
 /// The longest time that the daemon may take for an answer.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The program, when cargo does not tell.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -177,7 +177,7 @@ impl Router {
     pub fn command(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program());
         command.args(arguments).arg("--state-dir").arg(self.state());
-        self.host.net.run(|| command.output()).expect("the program")
+        self.host.net.output(&mut command).expect("the program")
     }
 
     /// The same; it has to succeed. What it printed.
@@ -280,9 +280,11 @@ impl Control {
     /// What the system says.
     pub fn request(&self, request: &Request) -> std::io::Result<Stream> {
         let mut stream = UnixStream::connect(&self.0)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        stream.set_write_timeout(Some(ANSWER))?;
-        let line = request.to_line() + "\n";
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        let line = request.to_line()
+            + "
+";
         stream.write_all(line.as_bytes())?;
         Ok(Stream(BufReader::new(stream)))
     }
