@@ -116,6 +116,9 @@ async fn keep_needed(child: &Supervised, first: &impl Fn(Result<(), String>)) {
         if child.is_stopping() && !give_up(child, &crash.end, &mut cleaned).await {
             return;
         }
+        if !child.is_needed() && !child.is_stopping() {
+            return;
+        }
         child.history(|history| history.restarts += 1);
     }
 }
@@ -326,6 +329,8 @@ async fn attend(
         pending().await
     })
     .await;
+    // Its last message may be that it has done what it was asked for.
+    link.receive_rest(process.link.get_ref());
     if !all_read.get() {
         within(DRAIN_TIMEOUT, words).await;
     }

@@ -39,6 +39,7 @@ mod liveness;
 pub mod log;
 mod memory_usage;
 mod notify;
+mod options;
 mod path_trust;
 mod ready;
 mod reload;
@@ -61,9 +62,7 @@ pub mod upgrade_plan;
 pub mod vrrp;
 mod watchdog_device;
 
-use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -79,7 +78,7 @@ use configuration::Accepted;
 use daemon::Daemon;
 use detach::Detached;
 use exec_state::ExecState;
-use log::Target;
+pub use options::{Failure, Options};
 use signals::{Asked, Signals};
 use timeouts::{start, within};
 use upgrade::Handoff;
@@ -87,38 +86,6 @@ use upgrade_plan::Plan;
 
 /// How long the first start of the children may take before a daemon counts as failed.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How to run.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Options {
-    /// The file of the configuration.
-    pub file: PathBuf,
-    /// The state directory.
-    pub state_dir: PathBuf,
-    /// Where the log goes.
-    pub log: Target,
-    /// How much is logged.
-    pub level: Level,
-}
-
-/// Why it does not run.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Failure {
-    /// What is wrong.
-    pub what: String,
-    /// What to do about it.
-    pub help: String,
-}
-
-impl Failure {
-    fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { what: what.into(), help: help.into() }
-    }
-
-    fn system(what: &str) -> impl Fn(io::Error) -> Self {
-        move |error| Self::new(format!("{what}: {error}"), "see what the system is short of")
-    }
-}
 
 /// Where a daemon comes from.
 #[derive(Debug)]

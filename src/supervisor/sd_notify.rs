@@ -32,11 +32,11 @@ use smol::future::{or, pending, poll_once};
 use super::daemon::Daemon;
 use super::log::Log;
 use super::notify::Notify;
+use super::status;
 use super::timeouts::within;
-use super::{Level, status};
 use crate::config::values::hidden;
 use crate::control::humanize;
-use crate::control::record::Kind;
+use crate::control::record::{Kind, Level};
 use crate::control::status::{Document, Event, State, VerdictLevel, WarningKind};
 use crate::system::clock;
 
