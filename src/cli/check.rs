@@ -143,10 +143,10 @@ fn line(text: &mut String, instance: &Instance) -> fmt::Result {
         "instance {}: interface {}, virtual router {}, version {}, priority {}, advert every {}",
         instance.name,
         instance.interface,
-        instance.vrid,
-        instance.version,
-        instance.priority,
-        show_duration(instance.interval.duration())
+        instance.options.vrid,
+        instance.options.version,
+        instance.options.priority,
+        show_duration(instance.options.interval.duration())
     )?;
     for family in Family::ALL {
         let count = count(family);

@@ -12,8 +12,8 @@
 //! builds the [`model::Model`]; [`validate`] looks at what goes together. The model holds no
 //! places: when a cross check finds something, [`locate`] looks the place up in the tree.
 //!
-//! [`report`] is what the user sees of it. [`keys`] has the one list of features that are in the model but not built yet. [`diff`] tells
-//! two models apart, for a reload.
+//! A key is one row of a [`section`]: the field of the model, its default, its [`keys::Key`] and its
+//! help. [`report`] is what the user sees of it. [`diff`] tells two models apart, for a reload.
 
 pub mod diagnostic;
 pub mod diff;
@@ -24,6 +24,7 @@ pub mod model;
 mod read;
 pub mod reader;
 pub mod report;
+pub mod section;
 pub mod source;
 pub mod suggest;
 mod syntax;
@@ -70,7 +71,7 @@ fn parse_tree<'a>(
     syntax: Option<Vec<Diagnostic>>,
     machine: Option<&Machine>,
 ) -> Parsed {
-    let context = Context::new(text);
+    let context = Context::new(text, model::TABLES);
     let reading = read::model(&context, tree);
     let (mut diagnostics, holes) = context.finish();
     if let Some(syntax) = syntax {

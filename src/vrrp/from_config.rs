@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::change::Change;
-use super::settings::{
-    AnnounceSettings, Authentication, Backups, GroupSettings, InstanceSettings, Object,
-    OnForeignRemoval, Preempt, Settings, Track, Tracker, V3Checksum,
-};
+use super::settings::{GroupSettings, InstanceSettings, Object, Settings, Track, Tracker};
 use crate::config::model::{self, Instance, Model, TrackRef, Trackers, Tracking, Weight};
 use crate::sorted::Set;
 use crate::units::{Priority, Version};
@@ -38,60 +35,30 @@ pub(super) fn groups(model: &Model) -> Vec<GroupSettings> {
 
 /// Settings of one instance; `in_group` as [`unweighted`] says.
 pub(super) fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> InstanceSettings {
-    let owner = from.priority.is_owner();
     let mut track = tracks(&from.track, trackers);
     if in_group {
         track.retain(|track| track.weight == 0);
     }
     let objects = objects(from);
     track.extend(in_use(from, &objects));
+    let (mut options, mut announce) = (from.options.clone(), from.announce);
+    options.hand_over &= options.version == Version::V3 && !options.strict;
+    if options.strict {
+        // Nothing extra is sent.
+        options.lower_prio_no_advert = true;
+        options.higher_prio_send_advert = false;
+        options.owner_ignore_adverts |= options.priority.is_owner();
+        (announce.lower_prio_repeat, announce.lower_prio_delay) = (0, Duration::ZERO);
+    }
     InstanceSettings {
         name: from.name.clone(),
         interface: from.interface.clone(),
-        vrid: from.vrid,
-        version: from.version,
-        priority: from.priority,
-        interval: from.interval,
-        down_timer_adverts: from.down_timer_adverts,
-        preempt: match from.preempt {
-            model::PreemptMode::Off => Preempt::Off,
-            model::PreemptMode::On => Preempt::On { delay: from.preempt_delay },
-            model::PreemptMode::Immediate => Preempt::Immediate,
-        },
-        source_v4: from.source_v4,
-        source_v6: from.source_v6,
+        options,
+        announce,
+        pacing: from.pacing,
         objects,
-        authentication: match from.authentication {
-            model::Authentication::Pass(password) => Authentication::Password(password),
-            // AH is refused by the reader (`config::keys::AH`) as long as the engine has none.
-            model::Authentication::None | model::Authentication::Ah(_) => Authentication::None,
-        },
-        checksum: match from.checksum {
-            model::Checksum::PseudoHeader => V3Checksum::PseudoHeader,
-            model::Checksum::PseudoHeaderStrict => V3Checksum::PseudoHeaderStrict,
-            model::Checksum::OldUnicast => V3Checksum::OldUnicast,
-            model::Checksum::MessageOnly => V3Checksum::MessageOnly,
-        },
         unicast_peers: from.unicast.peers.iter().map(|peer| peer.address).collect(),
         check_unicast_source: from.unicast.check_source,
-        skip_check_adv_addr: from.skip_check_adv_addr,
-        announce: announce(from),
-        answer_lower_priority: !from.lower_prio_no_advert && !from.strict,
-        higher_prio_send_advert: from.higher_prio_send_advert && !from.strict,
-        owner_ignore_adverts: from.owner_ignore_adverts || (from.strict && owner),
-        strict: from.strict,
-        timer_expired_backup: from.timer_expired_backup,
-        on_foreign_removal: match from.on_foreign_removal {
-            model::OnForeignRemoval::Restore => OnForeignRemoval::Restore,
-            model::OnForeignRemoval::Backup => OnForeignRemoval::Backup,
-        },
-        resume_within: from.resume_within,
-        backups: match from.backups {
-            Some(1) => Backups::One,
-            Some(_) | None => Backups::Several,
-        },
-        hand_over: from.hand_over && from.version == Version::V3 && !from.strict,
-        dont_track_primary: from.dont_track_primary,
         track,
     }
 }
@@ -114,33 +81,12 @@ fn in_use(from: &Instance, objects: &[Object]) -> Vec<Track> {
 
 /// In the order of installing (`vrrp:S-42`).
 fn objects(from: &Instance) -> Vec<Object> {
-    let filter = (!from.accept && from.priority != Priority::OWNER).then_some(Object::Filter);
+    let filter = (!from.accept && from.options.priority != Priority::OWNER).then_some(Object::Filter);
     let addresses = from.addresses.iter().cloned().map(Object::Address);
     let excluded = from.excluded.iter().cloned().map(Object::Excluded);
     let routes = from.routes.iter().cloned().map(Object::Route);
     let rules = from.rules.iter().cloned().map(Object::Rule);
     filter.into_iter().chain(addresses).chain(excluded).chain(routes).chain(rules).collect()
-}
-
-/// In strict mode nothing extra is sent after an advert of a lower priority.
-fn announce(from: &Instance) -> AnnounceSettings {
-    let announce = &from.announce;
-    let (lower_prio_repeat, lower_prio_delay) = if from.strict {
-        (0, Duration::ZERO)
-    } else {
-        (announce.lower_prio_repeat, announce.lower_prio_delay)
-    };
-    AnnounceSettings {
-        repeat: announce.repeat,
-        delay: announce.delay,
-        refresh: announce.refresh,
-        refresh_repeat: announce.refresh_repeat,
-        lower_prio_repeat,
-        lower_prio_delay,
-        garp_interval: announce.garp_interval,
-        gna_interval: announce.gna_interval,
-        probe: announce.second_holder_probe,
-    }
 }
 
 fn tracks(from: &Tracking, trackers: &Trackers) -> Vec<Track> {
@@ -149,19 +95,19 @@ fn tracks(from: &Tracking, trackers: &Trackers) -> Vec<Track> {
     });
     let scripts = from.scripts.iter().map(|reference| {
         let own = trackers.scripts.iter().find(|tracker| tracker.name == reference.name);
-        named(reference, own.map(|tracker| tracker.weight))
+        named(reference, own.map(|own| Weight { weight: own.weight, reverse: own.reverse }))
     });
     let files = from.files.iter().map(|reference| {
         let own = trackers.files.iter().find(|tracker| tracker.name == reference.name);
-        named(reference, own.map(|tracker| tracker.weight))
+        named(reference, own.map(|own| Weight { weight: own.weight, reverse: own.reverse }))
     });
     let processes = from.processes.iter().map(|reference| {
         let own = trackers.processes.iter().find(|tracker| tracker.name == reference.name);
-        named(reference, own.map(|tracker| tracker.weight))
+        named(reference, own.map(|own| Weight { weight: own.weight, reverse: own.reverse }))
     });
     let bfd = from.bfd.iter().map(|reference| {
         let own = trackers.bfd.iter().find(|tracker| tracker.name == reference.name);
-        named(reference, own.map(|tracker| tracker.weight))
+        named(reference, own.map(|own| Weight { weight: own.weight, reverse: own.reverse }))
     });
     interfaces.chain(scripts).chain(files).chain(processes).chain(bfd).collect()
 }
@@ -179,6 +125,7 @@ fn track(tracker: Tracker, reference: &TrackRef, own: Weight) -> Track {
 mod tests {
     use super::*;
     use crate::config::parse;
+    use crate::vrrp::settings::{Backups, Preempt};
     use crate::units::{Centiseconds, Family, Vrid};
 
     fn settings(text: &str) -> Settings {
@@ -198,12 +145,12 @@ mod tests {
         assert_eq!(a.version, Version::V2);
         assert_eq!(a.priority, Priority::DEFAULT);
         assert_eq!(a.interval, Centiseconds::SECOND);
-        assert_eq!(a.preempt, Preempt::On { delay: Duration::ZERO });
+        assert_eq!((a.options.preempt, a.options.preempt_delay), (Preempt::On, Duration::ZERO));
         assert_eq!(a.announce.repeat, 5);
         assert_eq!(a.announce.delay, Duration::from_secs(5));
-        assert!(a.answer_lower_priority);
+        assert!(a.answers_lower_priority());
         assert!(!a.hand_over, "version 2 has no planned hand-over");
-        assert_eq!(a.backups, Backups::Several);
+        assert_eq!(a.backups(), Backups::Several);
         assert!(a.has_family(Family::V4) && !a.has_family(Family::V6));
     }
 
@@ -238,7 +185,7 @@ mod tests {
              virtual_addresses = [\"10.0.0.1/24\"]\n",
         );
         let a = &settings.instances[0];
-        assert!(a.strict && !a.hand_over && !a.answer_lower_priority && !a.higher_prio_send_advert);
+        assert!(a.strict && !a.hand_over && !a.answers_lower_priority() && !a.higher_prio_send_advert);
         assert_eq!(a.announce.lower_prio_repeat, 0);
     }
 
@@ -296,9 +243,8 @@ mod tests {
             files: vec![model::FileTracker {
                 name: "f".into(),
                 file: "/run/f".into(),
-                weight: weight(1),
-                init_file: None,
-                overwrite: false,
+                weight: 1,
+                ..model::FileTracker::default()
             }],
             ..Trackers::default()
         };

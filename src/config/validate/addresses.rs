@@ -46,9 +46,9 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
     for (key, list) in lists(instance) {
         for (index, address) in list.iter().enumerate() {
             let steps = [Step::Key(key), Step::Index(index)];
-            let source = instance.source_v4.map(IpAddr::V4) == Some(address.address)
-                || instance.source_v6.map(IpAddr::V6) == Some(address.address);
-            if source && !instance.priority.is_owner() {
+            let source = instance.options.source.v4.map(IpAddr::V4) == Some(address.address)
+                || instance.options.source.v6.map(IpAddr::V6) == Some(address.address);
+            if source && !instance.options.priority.is_owner() {
                 let message = format!(
                     "{}: {} is also the source_address",
                     name_of(instance, key),
@@ -97,7 +97,7 @@ fn no_host(address: &VirtualAddress) -> Option<&'static str> {
 
 /// More addresses than a packet holds.
 fn count(checker: &mut Checker<'_>, instance: &Instance, family: Family) {
-    let capacity = packet_capacity(instance.version, family);
+    let capacity = packet_capacity(instance.options.version, family);
     let of_family =
         instance.addresses.iter().enumerate().filter(|(_, a)| Family::of(a.address) == family);
     let total = of_family.clone().count();
@@ -105,7 +105,7 @@ fn count(checker: &mut Checker<'_>, instance: &Instance, family: Family) {
     let message = format!(
         "{}: {total} {family} addresses, but a packet of version {} holds {capacity}",
         name_of(instance, "virtual_addresses"),
-        instance.version
+        instance.options.version
     );
     let steps = [Step::Key("virtual_addresses"), Step::Index(first)];
     let span = checker.place(instance, &steps);
@@ -132,7 +132,7 @@ fn first_v6(checker: &mut Checker<'_>, instance: &Instance) {
     );
     let steps = [Step::Key("virtual_addresses"), Step::Index(index)];
     let span = checker.place(instance, &steps);
-    let diagnostic = if instance.strict {
+    let diagnostic = if instance.options.strict {
         Diagnostic::error(span, message)
     } else {
         Diagnostic::warning(span, message)
@@ -140,13 +140,13 @@ fn first_v6(checker: &mut Checker<'_>, instance: &Instance) {
     checker.found.push(diagnostic.help(format!(
         "write one before it, such as \"fe80::{:x}/64\", on all routers; hosts use it as their \
          gateway",
-        instance.vrid.get()
+        instance.options.vrid.get()
     )));
 }
 
 /// The owner has the addresses on its interface all the time (`vrrp:V-4`).
 fn owner(checker: &mut Checker<'_>, instance: &Instance) {
-    if !instance.priority.is_owner() || instance.addresses.is_empty() {
+    if !instance.options.priority.is_owner() || instance.addresses.is_empty() {
         return;
     }
     let help = "write priority = 254 or less, unless the addresses are set on the interface \
@@ -185,7 +185,7 @@ fn owner(checker: &mut Checker<'_>, instance: &Instance) {
 
 /// A router that is not the owner needs an address of its own to send from.
 fn own_address(checker: &mut Checker<'_>, instance: &Instance) {
-    if instance.priority.is_owner() {
+    if instance.options.priority.is_owner() {
         return;
     }
     let there = checker.machine.filter(|machine| machine.has_interface(&instance.interface));

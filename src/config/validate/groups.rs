@@ -90,12 +90,12 @@ fn priorities<'a>(
     mut members: impl Iterator<Item = &'a Instance>,
 ) {
     let Some(first) = members.next() else { return };
-    let Some(other) = members.find(|member| member.priority != first.priority) else { return };
+    let Some(other) = members.find(|member| member.options.priority != first.options.priority) else { return };
     let steps = [Step::Key("vrrp"), Step::Key("group"), Step::Key(&group.name)];
     let span = checker.places.find(&[&steps[..], &[Step::Key("instances")]].concat());
     let message = format!(
         "{list}: {} has priority {} and {} has {}",
-        first.name, first.priority, other.name, other.priority
+        first.name, first.options.priority, other.name, other.options.priority
     );
     let help = "write the same priority for all members: the group is master only while every \
                 member wins its own election";

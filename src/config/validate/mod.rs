@@ -106,13 +106,13 @@ impl<'a> Checker<'a> {
                 continue;
             }
             for family in Family::ALL.into_iter().filter(|family| instance.has_family(*family)) {
-                let key = (&*instance.interface, instance.vrid.get(), family);
+                let key = (&*instance.interface, instance.options.vrid.get(), family);
                 let Some(other) = first.insert(key, instance) else { continue };
                 // Unicast routers may share one when their peers tell them apart (U-6).
                 if !instance.unicast.peers.is_empty() && !other.unicast.peers.is_empty() {
                     continue;
                 }
-                let (vrid, interface) = (instance.vrid, &instance.interface);
+                let (vrid, interface) = (instance.options.vrid, &instance.interface);
                 let key = [Step::Key("virtual_router_id")];
                 let error = Diagnostic::error(
                     self.place(instance, &key),
