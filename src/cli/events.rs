@@ -5,9 +5,9 @@ use lexopt::{Arg, Parser};
 use super::client::{Daemon, LIMIT, Trouble};
 use super::output::Output;
 use super::{Exit, Wrong};
+use crate::control::event::json::Event;
 use crate::control::render;
 use crate::control::request::Request;
-use crate::control::status::Event;
 
 /// What `--help` shows.
 pub const HELP: &str = "\

@@ -8,14 +8,14 @@
 //! | `status` | the [document](super::status::Document); `"memory":true` adds that of the processes |
 //! | `reload` | text: what changed, one line for each change |
 //! | `switchover`, `release` | text: how it ended |
-//! | `events` | an [`Event`](super::status::Event) |
+//! | `events` | an [`Event`](super::event::json::Event) |
 //! | `stop` | text: that it stops; the daemon hangs up when it has |
 //! | `upgrade` | text: what takes over; the daemon hangs up, and answers again soon |
 //! | `log_level` | the [`Level`] in effect |
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Level;
+use super::event::Level;
 
 /// The longest line that is read, in octets.
 pub const MAX_LINE: usize = 4096;
@@ -49,7 +49,7 @@ pub enum Request {
         /// Its name.
         instance: String,
     },
-    /// Every [record](super::record::Record) from now on, as [`Event`](super::status::Event)s.
+    /// Every [event](super::event::Event) from now on, as [`Event`](super::event::json::Event)s.
     Events {},
     /// Hand the addresses over and end; only root may ask.
     Stop {

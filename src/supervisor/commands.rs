@@ -10,7 +10,7 @@ use super::timeouts::within;
 use super::{reload, status, upgrade_plan};
 use crate::config::suggest::nearest;
 use crate::control::child_messages::{Ticket, ToChild};
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::control::request::{Answer, Request};
 
 /// Added to what a hand-over may take by the protocol.

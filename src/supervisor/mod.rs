@@ -71,7 +71,7 @@ use smol::LocalExecutor;
 use smol::channel::{Receiver, unbounded};
 use smol::future::or;
 
-use crate::control::record::{Kind, Level};
+use crate::control::event::{Kind, Level};
 use crate::system::scheduling::yield_when_too_long;
 use crate::system::{memory, threads};
 use child_process::InheritedFds;
@@ -210,8 +210,8 @@ async fn work(
     let library = daemon.log.of_library();
     let log = Rc::clone(&daemon.log);
     let collect = start(executor, async move {
-        while let Ok(record) = library.recv().await {
-            log.take(record);
+        while let Ok(event) = library.recv().await {
+            log.take(Rc::new(event));
         }
     });
     let signals = Signals::open().map_err(Failure::system("cannot take signals"))?;

@@ -14,8 +14,8 @@ use super::supervised::Supervised;
 use super::timeouts::within;
 use crate::config::diff::Diff;
 use crate::control::child_messages::ToChild;
+use crate::control::event::{Kind, Level};
 use crate::control::humanize::plural;
-use crate::control::record::{Kind, Level};
 use crate::system::clock;
 
 /// How long a child may take to apply a configuration.

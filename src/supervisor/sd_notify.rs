@@ -35,9 +35,9 @@ use super::notify::Notify;
 use super::timeouts::within;
 use super::{Level, status};
 use crate::config::values::hidden;
+use crate::control::event::{Event, Kind};
 use crate::control::humanize;
-use crate::control::record::Kind;
-use crate::control::status::{Document, Event, State, VerdictLevel, WarningKind};
+use crate::control::status::{Document, State, VerdictLevel, WarningKind};
 use crate::system::clock;
 
 /// Changes are collected for so long before they are told.
@@ -244,7 +244,7 @@ async fn show_status(daemon: &Daemon) {
 
 /// Whether it may change the status.
 fn matters(event: &Event) -> bool {
-    event.to.is_some() || event.level <= Level::Warning
+    event.is_transition() || event.level() <= Level::Warning
 }
 
 /// The verdict, and of when it is: it may stand there for long.

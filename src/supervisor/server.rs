@@ -16,8 +16,9 @@ use smol::{LocalExecutor, Timer};
 use super::client_lines::{Lines, TooLong};
 use super::commands;
 use super::daemon::Daemon;
+use super::log;
 use super::timeouts::{start, within};
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::control::request::{Answer, MAX_LINE, Request};
 
 /// Clients at once.
@@ -198,7 +199,7 @@ async fn events(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
     };
     let tell = async {
         while let Some(event) = subscription.next().await {
-            let mut line = commands::line(&Answer::Ok(&*event));
+            let mut line = commands::line(&Answer::Ok(&log::shown(&event)));
             line.push(b'\n');
             let mut stream = stream;
             // However slow it is: what it misses meanwhile is only counted.

@@ -10,7 +10,7 @@ use super::signals::{Asked, Signals};
 use super::timeouts::{patience, within};
 use super::upgrade_plan::Plan;
 use crate::control::child_messages::ToChild;
-use crate::control::record::Level;
+use crate::control::event::Level;
 
 /// Added to the time that stopping may take by the protocol.
 const STOP_MARGIN: Duration = Duration::from_secs(2);

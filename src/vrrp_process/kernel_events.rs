@@ -1,6 +1,6 @@
 //! What the kernel tells, on its way to the engine: links, addresses, others' announcements.
 
-use crate::control::record::{Kind, Level};
+use crate::control::event::{Kind, Level};
 use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::vrrp::{Event, InstanceId, InterfaceId};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use steadfast::control::record::{Kind, Level};
+use steadfast::control::event::{Kind, Level};
 use steadfast::control::status::{Hold, SCHEMA, State, VerdictLevel, WarningKind};
 
 use super::documents::{files, named, read};

@@ -8,7 +8,7 @@ use smol::Timer;
 use super::holdings::Holdings;
 use super::installed::{self, Held};
 use super::sweep::{Source, sweep};
-use crate::control::record::{Kind, Level};
+use crate::control::event::{Kind, Level};
 use crate::control::shared_memory::{Key, Saved};
 use crate::sorted::Map;
 use crate::system::clock;
