@@ -75,6 +75,8 @@
 //! - **Input never panics.** Indexing, `unwrap` and their like are denied by lints outside tests.
 //! - **Units are in types.** There is no bare integer for a time, a priority or an identifier.
 
+#![allow(clippy::disallowed_methods, reason = "it is about what tests may start")]
+
 pub mod child;
 pub mod cli;
 pub mod config;

@@ -7,30 +7,28 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lexopt::Parser;
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::output::Output;
 use super::{Exit, Wrong};
-use crate::config::suggest::nearest;
+use crate::control::answer::{self, Kind, Refusal};
 use crate::control::humanize::length;
-use crate::control::request::{Answer, MAX_LINE, Request};
-use crate::control::status::{Document, SCHEMA};
+use crate::control::request::{Format, MAX_LINE, Request};
+use crate::control::value::Value;
 use crate::supervisor::state_dir::{DEFAULT, SOCKET};
 
 /// How long a daemon that is well may take to answer.
-pub const LIMIT: Duration = Duration::from_secs(5);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest answer, in octets: the status of some ten thousand instances.
-const LONGEST: usize = 64 * 1024 * 1024;
+const MAX_ANSWER_OCTETS: usize = 64 * 1024 * 1024;
 /// Octets that are read at once.
-const CHUNK: usize = 64 * 1024;
+const READ_OCTETS: usize = 64 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Trouble {
     /// The daemon says no, in its words.
-    Refused(String),
+    Refused(Refusal),
     /// There is no daemon, or it does not answer.
     Dead(Fault),
     /// Something else is in the way: whether there is a daemon is not known.
@@ -54,9 +52,17 @@ impl Trouble {
     /// Says it on standard error.
     pub fn report(&self, output: &mut Output) -> Exit {
         let (fault, exit) = match self {
-            Self::Refused(text) => {
+            Self::Refused(Refusal { kind, text, help }) => {
                 output.err(&format!("steadfast: {}\n", text.trim_end()));
-                return Exit::Failure;
+                if let Some(help) = help {
+                    output.err(&format!("  = help: {help}\n"));
+                }
+                return match kind {
+                    Kind::Refused => Exit::Failure,
+                    Kind::Configuration => Exit::Configuration,
+                    Kind::Instance => Exit::Usage,
+                    Kind::Dead => Exit::Dead,
+                };
             }
             Self::Dead(fault) => (fault, Exit::Dead),
             Self::Failed(fault) => (fault, Exit::Failure),
@@ -90,57 +96,37 @@ impl Daemon {
     }
 
     /// One question, one answer, within a time limit that covers all of it.
-    pub fn ask<T: DeserializeOwned>(
-        &self,
-        request: &Request,
-        limit: Duration,
-    ) -> Result<T, Trouble> {
+    pub fn ask(&self, request: &Request, limit: Duration) -> Result<Value, Trouble> {
         let deadline = Instant::now() + limit;
         let mut conversation = self.begin(request, limit)?;
         decode(conversation.line(Some(deadline))?, &self.socket)
     }
 
-    /// The status document, with or without the memory of the processes.
-    pub fn status(&self, memory: bool) -> Result<Document, Trouble> {
-        #[derive(Deserialize)]
-        struct Version {
-            schema: u32,
-        }
-        let deadline = Instant::now() + LIMIT;
-        let mut conversation = self.begin(&Request::Status { memory }, LIMIT)?;
-        let line = conversation.line(Some(deadline))?;
-        let version: Version = decode(line, &self.socket)?;
-        if version.schema != SCHEMA {
-            return Err(Trouble::Failed(fault(
-                format!(
-                    "the daemon's status has version {}, this program knows {SCHEMA}",
-                    version.schema
-                ),
-                "restart the daemon, so that it runs the installed version",
-            )));
-        }
-        decode(line, &self.socket)
+    /// The same, for an answer that is a text.
+    pub fn ask_text(&self, request: &Request, limit: Duration) -> Result<String, Trouble> {
+        self.ask(request, limit)?.as_text().map(str::to_owned).ok_or_else(other_version)
+    }
+
+    /// The status document: as a value, and the line that it came in.
+    pub fn status(&self) -> Result<Value, Trouble> {
+        let (memory, instance, format) = (false, None, Format::Json);
+        self.ask(&Request::Status { memory, instance, format }, ANSWER_TIMEOUT)
     }
 
     /// Asks for a stream of answers.
     pub fn begin(&self, request: &Request, limit: Duration) -> Result<Conversation<'_>, Trouble> {
         let socket = self.socket.as_path();
         let stream = connect(socket, limit).map_err(|error| unreachable(&error, socket))?;
-        let mut line = serde_json::to_vec(request).map_err(|error| {
-            Trouble::Failed(fault(format!("cannot encode the request: {error}"), REPORT))
-        })?;
-        line.push(b'\n');
+        let line = request.to_line() + "\n";
         if line.len() > MAX_LINE {
             let what = format!("the request is longer than {MAX_LINE} bytes");
             return Err(Trouble::Failed(fault(what, "use the name of an instance")));
         }
         let mut conversation = Conversation { stream, socket, octets: Vec::new(), used: 0, limit };
-        conversation.say(&line)?;
+        conversation.say(line.as_bytes())?;
         Ok(conversation)
     }
 }
-
-const REPORT: &str = "please report it";
 
 fn connect(path: &Path, limit: Duration) -> std::io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -171,7 +157,7 @@ impl Conversation<'_> {
     }
 
     /// The next answer, without a time limit.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<T, Trouble> {
+    pub fn next(&mut self) -> Result<Value, Trouble> {
         let socket = self.socket;
         decode(self.line(None)?, socket)
     }
@@ -189,7 +175,7 @@ impl Conversation<'_> {
                 return Ok(self.octets.get(..end).unwrap_or_default());
             }
             searched = self.octets.len();
-            if searched > LONGEST {
+            if searched > MAX_ANSWER_OCTETS {
                 let what = format!("the answer from {} has no end", self.socket.display());
                 return Err(Trouble::Failed(fault(what, NOT_OURS)));
             }
@@ -199,7 +185,7 @@ impl Conversation<'_> {
 
     /// Reads what there is, at least one octet.
     fn read(&mut self, deadline: Option<Instant>) -> Result<(), Trouble> {
-        let mut chunk = [0; CHUNK];
+        let mut chunk = [0; READ_OCTETS];
         let count = loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -236,21 +222,22 @@ impl Conversation<'_> {
 const NOT_OURS: &str = "something else than steadfast listens there: see --state-dir";
 
 /// What a line says.
-fn decode<T: DeserializeOwned>(line: &[u8], socket: &Path) -> Result<T, Trouble> {
-    match serde_json::from_slice::<Answer<T>>(line) {
-        Ok(Answer::Ok(answer)) => Ok(answer),
-        Ok(Answer::Error(text)) => Err(Trouble::Refused(text)),
-        Err(error) if serde_json::from_slice::<Answer<IgnoredAny>>(line).is_ok() => {
-            Err(Trouble::Failed(fault(
-                format!("the daemon answers in another way than this program knows: {error}"),
-                "restart the daemon, so that it runs the installed version",
-            )))
-        }
+fn decode(line: &[u8], socket: &Path) -> Result<Value, Trouble> {
+    match answer::read(line) {
+        Ok(answer) => answer.map_err(Trouble::Refused),
         Err(_) => {
             let what = format!("what comes from {} is not an answer of a daemon", socket.display());
             Err(Trouble::Failed(fault(what, NOT_OURS)))
         }
     }
+}
+
+/// The answer is none that this program knows.
+pub fn other_version() -> Trouble {
+    Trouble::Failed(fault(
+        "the daemon answers in another way than this program knows",
+        "restart the daemon, so that it runs the installed version",
+    ))
 }
 
 /// Why the socket is of no use.
@@ -287,28 +274,6 @@ fn unreachable(error: &std::io::Error, socket: &Path) -> Trouble {
     }
 }
 
-/// An instance of that name is unknown.
-pub fn unknown(document: &Document, name: &str) -> Wrong {
-    let names = || document.instances.iter().flatten().map(|instance| instance.name.as_str());
-    let help = match nearest(name, names().collect::<Vec<_>>()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => "the names are those of steadfast status".to_owned(),
-    };
-    Wrong::new(format!("there is no instance {name} (have: {})", listed(names())), help)
-}
-
-/// How many names are listed.
-const NAMES: usize = 20;
-
-fn listed<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
-    let shown = names.clone().take(NAMES).collect::<Vec<_>>().join(", ");
-    match names.count() {
-        0 => "none".to_owned(),
-        count if count > NAMES => format!("{shown} and {} more", count - NAMES),
-        _ => shown,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,10 +284,15 @@ mod tests {
         far.write_all(b"{\"error\":\"too many clients\"}\n").unwrap();
         drop(far);
         let socket = Path::new("control.sock");
-        let mut conversation =
-            Conversation { stream: near, socket, octets: Vec::new(), used: 0, limit: LIMIT };
+        let mut conversation = Conversation {
+            stream: near,
+            socket,
+            octets: Vec::new(),
+            used: 0,
+            limit: ANSWER_TIMEOUT,
+        };
         conversation.say(b"{\"method\":\"status\"}\n").unwrap();
-        let trouble = conversation.next::<IgnoredAny>().unwrap_err();
-        assert!(matches!(&trouble, Trouble::Refused(text) if text == "too many clients"));
+        let trouble = conversation.next().unwrap_err();
+        assert!(matches!(&trouble, Trouble::Refused(no) if no.text == "too many clients"));
     }
 }

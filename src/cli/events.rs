@@ -2,12 +2,10 @@
 
 use lexopt::{Arg, Parser};
 
-use super::client::{Daemon, LIMIT, Trouble};
+use super::client::{ANSWER_TIMEOUT, Daemon, Trouble, other_version};
 use super::output::Output;
 use super::{Exit, Wrong};
-use crate::control::event::json::Event;
-use crate::control::render;
-use crate::control::request::Request;
+use crate::control::request::{Format, Request};
 
 /// What `--help` shows.
 pub const HELP: &str = "\
@@ -59,15 +57,16 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 
 /// Shows events until nobody reads them.
 fn follow(daemon: &Daemon, json: bool, output: &mut Output) -> Result<(), Trouble> {
-    let mut events = daemon.begin(&Request::Events {}, LIMIT)?;
     let colour = output.out_colour();
+    let format = if json { Format::Json } else { Format::Text { colour } };
+    let mut events = daemon.begin(&Request::Events { format }, ANSWER_TIMEOUT)?;
     while !output.closed() {
-        let event: Event = events.next()?;
-        let text = match serde_json::to_string(&event) {
-            Ok(text) if json => text + "\n",
-            Ok(_) | Err(_) => render::event(&event, colour),
-        };
-        output.out(&text);
+        let event = events.next()?;
+        match event.as_text() {
+            Some(text) => output.out(text),
+            None if json => output.out(&(event.to_json() + "\n")),
+            None => return Err(other_version()),
+        }
     }
     Ok(())
 }

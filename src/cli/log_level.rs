@@ -2,7 +2,7 @@
 
 use lexopt::{Arg, Parser};
 
-use super::client::{Daemon, LIMIT};
+use super::client::{ANSWER_TIMEOUT, Daemon};
 use super::output::Output;
 use super::{Exit, Wrong};
 use crate::config::suggest::nearest;
@@ -53,9 +53,9 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             }
         }
     }
-    match daemon.ask::<Level>(&Request::LogLevel { level }, LIMIT) {
+    match daemon.ask_text(&Request::LogLevel { level }, ANSWER_TIMEOUT) {
         Ok(level) => {
-            output.out(&format!("{}\n", level.name()));
+            output.out(&format!("{level}\n"));
             Ok(Exit::Success)
         }
         Err(trouble) => Ok(trouble.report(output)),
@@ -63,7 +63,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 }
 
 fn named(word: &str) -> Result<Level, Wrong> {
-    Level::ALL.into_iter().find(|level| level.name() == word).ok_or_else(|| {
+    Level::named(word).ok_or_else(|| {
         let names = Level::ALL.map(Level::name);
         let help = match nearest(word, names) {
             Some(near) => format!("did you mean {near}?"),

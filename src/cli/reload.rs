@@ -7,6 +7,7 @@ use lexopt::{Arg, Parser};
 use super::client::{Daemon, Trouble};
 use super::output::Output;
 use super::{Exit, Wrong};
+use crate::control::answer::{Kind, Refusal};
 use crate::control::request::Request;
 
 /// What `--help` shows.
@@ -38,7 +39,7 @@ Exit codes:
 ";
 
 /// A large configuration is read and applied in this time.
-const LIMIT: Duration = Duration::from_secs(60);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
@@ -55,28 +56,18 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             }
         }
     }
-    match daemon.ask::<String>(&Request::Reload {}, LIMIT) {
+    match daemon.ask_text(&Request::Reload, RELOAD_TIMEOUT) {
         Ok(changes) => {
             output.out(&format!("{}\n", changes.trim_end()));
             Ok(Exit::Success)
         }
-        Err(Trouble::Refused(reason)) => Ok(refused(&daemon, &reason, output)),
-        Err(trouble @ (Trouble::Dead(_) | Trouble::Failed(_))) => Ok(trouble.report(output)),
+        Err(Trouble::Refused(Refusal { kind: Kind::Configuration, text, .. })) => {
+            output.err(&format!(
+                "steadfast: the configuration is refused, the former one stays in effect\n{}\n",
+                text.trim_end()
+            ));
+            Ok(Exit::Configuration)
+        }
+        Err(trouble) => Ok(trouble.report(output)),
     }
-}
-
-/// A no has two reasons: the configuration is bad, or it is good and not yet in effect
-/// everywhere. The status tells which.
-fn refused(daemon: &Daemon, reason: &str, output: &mut Output) -> Exit {
-    let reason = reason.trim_end();
-    let stays =
-        daemon.status(false).is_ok_and(|document| document.daemon.configuration.refused.is_some());
-    if !stays {
-        output.err(&format!("steadfast: {reason}\n"));
-        return Exit::Failure;
-    }
-    output.err(&format!(
-        "steadfast: the configuration is refused, the former one stays in effect\n{reason}\n"
-    ));
-    Exit::Configuration
 }

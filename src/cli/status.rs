@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use super::client::{Daemon, Trouble, unknown};
+use super::client::{ANSWER_TIMEOUT, Daemon, Trouble, other_version};
 use super::output::Output;
 use super::{Exit, Wrong, screen};
 use crate::config::values::duration;
-use crate::control::render;
-use crate::control::status::{Document, VerdictLevel};
+use crate::control::request::{Format, Request};
+use crate::control::status::VerdictLevel;
+use crate::control::value::Value;
 use crate::system::terminal::{self, Size};
 
 /// What `--help` shows.
@@ -62,9 +63,9 @@ Exit codes, with NAME of that instance alone:
 const OPTIONS: [&str; 5] = ["json", "memory", "watch", "state-dir", "help"];
 
 /// How often `--watch` looks.
-const PERIOD: Duration = Duration::from_secs(1);
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
 /// Not more often than this.
-const SHORTEST: Duration = Duration::from_millis(100);
+const SHORTEST_WATCH_PERIOD: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 struct Options {
@@ -110,9 +111,9 @@ fn period(parser: &mut Parser) -> Result<Duration, Wrong> {
             rest.next_if(|next| next.to_str().is_some_and(|next| duration(next).is_ok()))
         }),
     };
-    let Some(given) = given else { return Ok(PERIOD) };
+    let Some(given) = given else { return Ok(WATCH_PERIOD) };
     let period = duration(&given.to_string_lossy())?;
-    if period < SHORTEST {
+    if period < SHORTEST_WATCH_PERIOD {
         return Err(Wrong::new(
             format!("--watch {} is too often", given.to_string_lossy()),
             "write 100ms or more",
@@ -122,14 +123,13 @@ fn period(parser: &mut Parser) -> Result<Duration, Wrong> {
 }
 
 fn once(options: &Options, output: &mut Output) -> Result<Exit, Wrong> {
-    match ask(options)? {
-        Ok(document) => {
-            let text = text(&document, options.json, output.out_colour());
+    match ask(options, output) {
+        Ok((text, exit)) => {
             output.out(&match screen(options) {
                 Some(size) => screen::with_verdict(&text, size),
                 None => text,
             });
-            Ok(exit(document.verdict.level))
+            Ok(exit)
         }
         Err(trouble) => {
             if let (Trouble::Dead(fault), false) = (&trouble, options.json) {
@@ -145,8 +145,8 @@ fn once(options: &Options, output: &mut Output) -> Result<Exit, Wrong> {
 /// Shows it until nobody reads it. A daemon that ended may come back.
 fn watch(options: &Options, period: Duration, output: &mut Output) -> Result<Exit, Wrong> {
     while !output.closed() {
-        let shown = match ask(options)? {
-            Ok(document) => text(&document, options.json, output.out_colour()),
+        let shown = match ask(options, output) {
+            Ok((text, _)) => text,
             Err(Trouble::Dead(fault)) if !options.json => {
                 format!("DEAD: {}\n  = help: {}\n", fault.what, fault.help)
             }
@@ -173,28 +173,23 @@ fn screen(options: &Options) -> Option<Size> {
     if options.json || !stdout.is_terminal() { None } else { terminal::size(&stdout) }
 }
 
-/// The document that was asked for.
-fn ask(options: &Options) -> Result<Result<Document, Trouble>, Wrong> {
-    let document = match options.daemon.status(options.memory) {
-        Ok(document) => document,
-        Err(trouble) => return Ok(Err(trouble)),
-    };
-    match &options.name {
-        // Nothing is known about any instance then: the whole says so.
-        Some(_) if document.instances.is_none() => Ok(Ok(document)),
-        Some(name) => {
-            let one = document.clone().only(name);
-            one.map(Ok).ok_or_else(|| unknown(&document, name))
+/// What was asked for, as the daemon shows it, and how the verdict ends the program.
+fn ask(options: &Options, output: &Output) -> Result<(String, Exit), Trouble> {
+    let colour = output.out_colour();
+    let format = if options.json { Format::Json } else { Format::Text { colour } };
+    let (memory, instance) = (options.memory, options.name.clone());
+    let request = Request::Status { memory, instance, format };
+    let answer = options.daemon.ask(&request, ANSWER_TIMEOUT)?;
+    let (level, text) = match format {
+        Format::Json => (answer.at(&["verdict", "level"]), Some(answer.to_json() + "\n")),
+        Format::Text { .. } => {
+            let text = answer.get("text").and_then(Value::as_text);
+            (answer.get("level"), text.map(str::to_owned))
         }
-        None => Ok(Ok(document)),
-    }
-}
-
-fn text(document: &Document, json: bool, colour: bool) -> String {
-    match serde_json::to_string(document) {
-        Ok(text) if json => text + "\n",
-        Ok(_) | Err(_) => render::document(document, colour),
-    }
+    };
+    let level = level.and_then(Value::as_text).and_then(VerdictLevel::named);
+    let (Some(level), Some(text)) = (level, text) else { return Err(other_version()) };
+    Ok((text, exit(level)))
 }
 
 const fn exit(level: VerdictLevel) -> Exit {

@@ -2,7 +2,7 @@
 
 use lexopt::{Arg, Parser};
 
-use super::client::{Daemon, LIMIT};
+use super::client::{ANSWER_TIMEOUT, Daemon};
 use super::output::Output;
 use super::{Exit, Wrong};
 use crate::control::request::Request;
@@ -51,7 +51,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             }
         }
     }
-    match daemon.ask::<String>(&Request::Stop { now }, LIMIT) {
+    match daemon.ask_text(&Request::Stop { now }, ANSWER_TIMEOUT) {
         Ok(text) => {
             output.out(&format!("{text}\n"));
             Ok(Exit::Success)

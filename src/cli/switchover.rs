@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use super::client::{Daemon, LIMIT, unknown};
+use super::client::{ANSWER_TIMEOUT, Daemon};
 use super::output::Output;
 use super::{Exit, Wrong};
 use crate::config::values::duration;
 use crate::control::request::Request;
-use crate::control::status::InstanceStatus;
 
 /// What `--help` shows.
 pub const HELP: &str = "\
@@ -62,9 +61,9 @@ Exit codes:
   64  wrong arguments, or there is no such instance
 ";
 
-/// How many of its intervals a hand-over takes at most: it waits for a successor as long as a
-/// backup may wait, and another round for the addresses.
-const INTERVALS: f64 = 16.0;
+/// How long a hand-over may take: with the longest intervals that there are, it waits for a successor
+/// for a quarter of an hour. The daemon itself bounds it by the interval of the instance.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// Runs `switchover`.
 pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
@@ -86,8 +85,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
         }
     }
     let instance = named("switchover", name)?;
-    let request = Request::Switchover { instance: instance.clone(), hold_for, force };
-    command(&daemon, &instance, &request, output)
+    Ok(command(&daemon, &Request::Switchover { instance, hold_for, force }, output))
 }
 
 /// Runs `release`.
@@ -107,8 +105,7 @@ pub fn release(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> 
         }
     }
     let instance = named("release", name)?;
-    let request = Request::Release { instance: instance.clone() };
-    command(&daemon, &instance, &request, output)
+    Ok(command(&daemon, &Request::Release { instance }, output))
 }
 
 fn named(command: &str, name: Option<std::ffi::OsString>) -> Result<String, Wrong> {
@@ -129,33 +126,14 @@ fn time(text: &str) -> Result<f64, Wrong> {
     Ok(time.as_secs_f64())
 }
 
-/// Asks for something that is done with one instance.
-fn command(
-    daemon: &Daemon,
-    name: &str,
-    request: &Request,
-    output: &mut Output,
-) -> Result<Exit, Wrong> {
-    let document = match daemon.status(false) {
-        Ok(document) => document,
-        Err(trouble) => return Ok(trouble.report(output)),
-    };
-    let Some(instances) = &document.instances else {
-        output.err(&format!("steadfast: {}\n", document.verdict.text));
-        return Ok(Exit::Dead);
-    };
-    let instance = instances.iter().find(|instance| instance.name == name);
-    let instance = instance.ok_or_else(|| unknown(&document, name))?;
-    match daemon.ask::<String>(request, limit(instance)) {
+/// Asks for something that is done with one instance, once it is known that the daemon answers.
+fn command(daemon: &Daemon, request: &Request, output: &mut Output) -> Exit {
+    let alive = daemon.ask(&Request::LogLevel { level: None }, ANSWER_TIMEOUT);
+    match alive.and_then(|_| daemon.ask_text(request, HAND_OVER_TIMEOUT)) {
         Ok(text) => {
             output.out(&format!("{}\n", text.trim_end()));
-            Ok(Exit::Success)
+            Exit::Success
         }
-        Err(trouble) => Ok(trouble.report(output)),
+        Err(trouble) => trouble.report(output),
     }
-}
-
-fn limit(instance: &InstanceStatus) -> Duration {
-    let wait = Duration::try_from_secs_f64(instance.advertisement_interval * INTERVALS);
-    LIMIT + wait.unwrap_or_default()
 }

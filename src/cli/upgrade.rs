@@ -10,7 +10,7 @@ use super::client::{Daemon, Trouble};
 use super::output::Output;
 use super::{Exit, Wrong};
 use crate::control::request::Request;
-use crate::control::status::Document;
+use crate::control::value::Value;
 use crate::supervisor::configuration;
 use crate::supervisor::upgrade_plan::About;
 
@@ -46,14 +46,14 @@ Exit codes:
 ";
 
 /// How long the new program may take to read the configuration.
-const LIMIT: Duration = Duration::from_secs(30);
+const PLAN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long it may take to begin its work, with a hand-over in between.
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// A daemon that nobody can connect to for so long has ended: the next program has the socket from
 /// its first moment, or makes another one at once.
-const GONE: Duration = Duration::from_secs(10);
+const GONE_TIME: Duration = Duration::from_secs(10);
 /// How often is looked.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK_PERIOD: Duration = Duration::from_millis(50);
 
 /// Runs the command.
 pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
@@ -76,16 +76,13 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             }
         }
     }
-    let before = match daemon.status(false) {
+    let before = match daemon.status() {
         Ok(document) => document,
         Err(trouble) => return Ok(trouble.report(output)),
     };
-    match daemon.ask::<String>(&Request::Upgrade { program }, LIMIT) {
+    match daemon.ask_text(&Request::Upgrade { program }, PLAN_TIMEOUT) {
         Ok(text) => output.out(&format!("{text}\n")),
-        Err(Trouble::Refused(reason)) => {
-            output.err(&format!("steadfast: {}\n", reason.trim_end()));
-            return Ok(Exit::Failure);
-        }
+        Err(trouble @ Trouble::Refused(_)) => return Ok(trouble.report(output)),
         // It may have hung up before it could say so.
         Err(Trouble::Failed(_) | Trouble::Dead(_)) => {}
     }
@@ -93,26 +90,36 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 }
 
 /// Waits until the new program answers, with a vrrp process of its own.
-fn wait(daemon: &Daemon, before: &Document, output: &mut Output) -> Exit {
-    let pid = |document: &Document| document.daemon.vrrp.as_ref().map(|vrrp| vrrp.pid);
+fn wait(daemon: &Daemon, before: &Value, output: &mut Output) -> Exit {
+    let pid = |document: &Value| document.at(&["daemon", "vrrp", "pid"]).cloned();
+    let text = |document: &Value, keys: &[&str]| {
+        document.at(keys).and_then(Value::as_text).unwrap_or("?").to_owned()
+    };
     let asked = Instant::now();
     let mut answered = asked;
     loop {
-        let document = daemon.status(false);
+        let document = daemon.status();
         if let Ok(document) = &document {
             let since = asked.elapsed().as_secs_f64() + 1.0;
-            let goes_on = document.daemon.upgraded.as_ref().is_some_and(|new| new.age < since);
-            let how = match (goes_on, document.daemon.uptime < since) {
+            let is_new = |keys: &[&str]| {
+                document.at(keys).and_then(Value::as_number).is_some_and(|age| age < since)
+            };
+            let how = match (is_new(&["daemon", "upgraded", "age"]), is_new(&["daemon", "uptime"]))
+            {
                 (true, _) => Some("goes on after"),
                 (false, true) => Some("starts in the place of"),
                 (false, false) => None,
             };
             if let (Some(how), Some(child)) = (how, pid(document))
-                && Some(child) != pid(before)
+                && Some(&child) != pid(before).as_ref()
             {
+                let version = &["daemon", "version"];
                 output.out(&format!(
-                    "steadfast {} {how} {}, with vrrp process {child}: {}\n",
-                    document.daemon.version, before.daemon.version, document.verdict.text
+                    "steadfast {} {how} {}, with vrrp process {}: {}\n",
+                    text(document, version),
+                    text(before, version),
+                    child.to_json(),
+                    text(document, &["verdict", "text"])
                 ));
                 return Exit::Success;
             }
@@ -120,7 +127,7 @@ fn wait(daemon: &Daemon, before: &Document, output: &mut Output) -> Exit {
         if matches!(document, Err(Trouble::Failed(_)) | Ok(_)) {
             answered = Instant::now();
         }
-        if asked.elapsed() > PATIENCE || answered.elapsed() > GONE {
+        if asked.elapsed() > START_TIMEOUT || answered.elapsed() > GONE_TIME {
             return match document {
                 Err(trouble) => trouble.report(output),
                 Ok(_) => {
@@ -129,7 +136,7 @@ fn wait(daemon: &Daemon, before: &Document, output: &mut Output) -> Exit {
                 }
             };
         }
-        sleep(LOOK);
+        sleep(LOOK_PERIOD);
     }
 }
 
@@ -148,7 +155,7 @@ pub fn check(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     let file = file.ok_or_else(|| Wrong::new("which configuration?", "give it with -c FILE"))?;
     match configuration::load(&file, false) {
         Ok(_) => {
-            let about = serde_json::to_string(&About::this()).unwrap_or_default();
+            let about = About::this().to_value().to_json();
             output.out(&format!("{about}\n"));
             Ok(Exit::Success)
         }

@@ -27,6 +27,13 @@ const LINE: usize = 100;
 const LEAST: usize = 50;
 
 impl VerdictLevel {
+    const ALL: [Self; 4] = [Self::Ok, Self::Degraded, Self::Split, Self::Dead];
+
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
     /// As shown.
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,19 +52,17 @@ impl Document {
         self.verdict = from_warnings(self, &self.warnings);
     }
 
-    /// The same about one instance only; `None` when there is no such instance.
+    /// The same about one instance only.
     #[must_use]
-    pub fn only(mut self, name: &str) -> Option<Self> {
-        let instances = self.instances.as_mut()?;
-        instances.retain(|instance| instance.name == name);
-        if instances.is_empty() {
-            return None;
+    pub fn only(mut self, name: &str) -> Self {
+        if let Some(instances) = &mut self.instances {
+            instances.retain(|instance| instance.name == name);
         }
         let of_it = |instance: &Option<String>| instance.as_deref().is_none_or(|n| n == name);
         self.transitions.retain(|event| of_it(&event.instance));
         self.warnings.retain(|warning| of_it(&warning.instance));
         self.conclude();
-        Some(self)
+        self
     }
 }
 

@@ -3,60 +3,49 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::daemon::Daemon;
 use super::timeouts::within;
 use super::{reload, status, upgrade_plan};
-use crate::config::suggest::nearest;
+use crate::control::answer::{self, Kind, Refusal};
 use crate::control::child_messages::{Ticket, ToChild};
 use crate::control::event::Level;
-use crate::control::request::{Answer, Request};
+use crate::control::request::{Format, Request};
+use crate::control::value::ToValue;
 
 /// Added to what a hand-over may take by the protocol.
-const SLACK: Duration = Duration::from_secs(5);
+const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 
-/// Answers a request with a line, without its end; `None`: it asks for events, which is no single
+/// Answers a request with a line, without its end; `Err`: it asks for events, which is no single
 /// answer.
-pub async fn answer(daemon: &Daemon, request: Request, is_root: bool) -> Option<Vec<u8>> {
-    Some(match request {
-        Request::Status { memory } => line(&Answer::Ok(status::document(daemon, memory).await)),
-        Request::Reload {} => words(reload::reload(daemon).await),
-        Request::Switchover { instance, hold_for, force } => {
-            words(switchover(daemon, instance, hold_for, force).await)
+pub async fn answer(daemon: &Daemon, request: Request, is_root: bool) -> Result<String, Format> {
+    let text = |result: Result<String, Refusal>| result.map(|text| text.to_value());
+    Ok(answer::line(match request {
+        Request::Status { memory, instance, format } => {
+            answer::status(status::document(daemon, memory).await, instance.as_deref(), format)
         }
-        Request::Release { instance } => words(
+        Request::Reload => text(reload::reload(daemon).await),
+        Request::Switchover { instance, hold_for, force } => {
+            text(switchover(daemon, instance, hold_for, force).await)
+        }
+        Request::Release { instance } => text(
             command(daemon, instance, |ticket, instance| ToChild::Release { ticket, instance })
                 .await,
         ),
-        Request::Stop { now } => words(stop(daemon, now, is_root)),
-        Request::Upgrade { program } => words(upgrade(daemon, program, is_root).await),
-        Request::Events {} => return None,
+        Request::Stop { now } => text(stop(daemon, now, is_root)),
+        Request::Upgrade { program } => text(upgrade(daemon, program, is_root).await),
+        Request::Events { format } => return Err(format),
         Request::LogLevel { level } => {
             if let Some(level) = level {
                 set_log_level(daemon, level);
             }
-            line(&Answer::Ok(daemon.log.level()))
+            Ok(daemon.log.level().to_value())
         }
-    })
+    }))
 }
 
-/// An answer as a line of JSON.
-pub fn line<T: Serialize>(answer: &Answer<T>) -> Vec<u8> {
-    serde_json::to_vec(answer)
-        .unwrap_or_else(|_| br#"{"error":"the answer cannot be written as JSON"}"#.to_vec())
-}
-
-/// A refusal as a line of JSON.
-pub fn error(text: impl Into<String>) -> Vec<u8> {
-    line(&Answer::<()>::Error(text.into()))
-}
-
-fn words(result: Result<String, String>) -> Vec<u8> {
-    line(&match result {
-        Ok(text) => Answer::Ok(text),
-        Err(text) => Answer::Error(text),
-    })
+/// A refusal as a line.
+pub fn refusal(text: impl Into<String>) -> String {
+    answer::line(Err(Refusal::from(text.into())))
 }
 
 fn set_log_level(daemon: &Daemon, level: Level) {
@@ -69,9 +58,9 @@ fn set_log_level(daemon: &Daemon, level: Level) {
 }
 
 /// Begins the end of the daemon, or hurries it.
-fn stop(daemon: &Daemon, now: bool, is_root: bool) -> Result<String, String> {
+fn stop(daemon: &Daemon, now: bool, is_root: bool) -> Result<String, Refusal> {
     if !is_root {
-        return Err("only root may stop the daemon".to_owned());
+        return Err("only root may stop the daemon".to_owned().into());
     }
     if now {
         daemon.stop_now.notify();
@@ -88,9 +77,9 @@ async fn upgrade(
     daemon: &Daemon,
     program: Option<String>,
     is_root: bool,
-) -> Result<String, String> {
+) -> Result<String, Refusal> {
     if !is_root {
-        return Err("only root may choose the program that runs as root".to_owned());
+        return Err("only root may choose the program that runs as root".to_owned().into());
     }
     let _no_reload = daemon.configuration.reloading.lock().await;
     let plan =
@@ -99,17 +88,18 @@ async fn upgrade(
             Err(why) => {
                 let first = why.lines().next().unwrap_or_default();
                 daemon.note(Level::Warning, format!("no upgrade: {first}"));
-                return Err(why);
+                return Err(why.into());
             }
         };
     if daemon.is_stopping() || daemon.upgrade.borrow().is_some() {
-        return Err("the daemon is ending already, or an upgrade is going on".to_owned());
+        return Err("the daemon is ending already, or an upgrade is going on".to_owned().into());
     }
     if let Some(child) = daemon.needed().find(|child| !child.has_applied()) {
         return Err(format!(
             "the {} process is not at work: an upgrade or a restart is going on, try again",
             child.role.name
-        ));
+        )
+        .into());
     }
     let text = format!("{} (steadfast {}) takes over", plan.program.display(), plan.version);
     *daemon.upgrade.borrow_mut() = Some(plan);
@@ -122,11 +112,10 @@ async fn switchover(
     instance: String,
     hold_for: Option<f64>,
     force: bool,
-) -> Result<String, String> {
-    let hold_for = match hold_for.map(Duration::try_from_secs_f64).transpose() {
-        Ok(hold_for) => hold_for,
-        Err(error) => return Err(format!("for: {error}; give a number of seconds, such as 600")),
-    };
+) -> Result<String, Refusal> {
+    let hold_for = hold_for.map(Duration::try_from_secs_f64).transpose();
+    let hold_for =
+        hold_for.map_err(|error| format!("for: {error}; give a number of seconds, such as 600"))?;
     command(daemon, instance, |ticket, instance| ToChild::Switchover {
         ticket,
         instance,
@@ -136,29 +125,27 @@ async fn switchover(
     .await
 }
 
-/// Gives the process a command about an instance.
+/// Gives the process that has instances a command about one.
 async fn command(
     daemon: &Daemon,
     instance: String,
     message: impl FnOnce(Ticket, String) -> ToChild,
-) -> Result<String, String> {
-    let child = daemon.children.first().ok_or("no process takes commands")?;
+) -> Result<String, Refusal> {
+    let child = daemon.children.first().ok_or_else(|| "no process takes commands".to_owned())?;
     let limit = {
         let model = daemon.configuration.model();
         let names = || model.instances.iter().map(|instance| &*instance.name);
         if !names().any(|name| name == instance) {
-            let have = names().collect::<Vec<_>>().join(", ");
-            let help = match nearest(&instance, names()) {
-                Some(near) => format!("did you mean {near}?"),
-                None => format!("have: {have}"),
-            };
-            return Err(format!("there is no instance \"{instance}\" ({help})"));
+            return Err(Refusal::no_instance(&instance, names()));
         }
-        (child.role.stop_time)(&model) + SLACK
+        (child.role.stop_time)(&model) + ANSWER_MARGIN
     };
-    let silent =
-        || format!("the {} process does not answer; see steadfast status", child.role.name);
+    let silent = || {
+        let text = format!("the {} process does not answer; see steadfast status", child.role.name);
+        Refusal::new(Kind::Dead, text)
+    };
     let link = child.link().ok_or_else(silent)?;
     let answer = link.command(|ticket| message(ticket, instance)).map_err(|_| silent())?;
-    within(limit, answer.wait()).await.flatten().ok_or_else(silent)?
+    let result = within(limit, answer.wait()).await.flatten().ok_or_else(silent)?;
+    result.map_err(Refusal::from)
 }

@@ -13,6 +13,7 @@ use super::scheduling;
 use super::supervised::Supervised;
 use super::timeouts::within;
 use crate::config::diff::Diff;
+use crate::control::answer::{Kind as No, Refusal};
 use crate::control::child_messages::ToChild;
 use crate::control::event::{Kind, Level};
 use crate::control::humanize::plural;
@@ -25,7 +26,7 @@ const APPLY_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Why it was refused, with all diagnostics; or that a child does not answer.
-pub async fn reload(daemon: &Daemon) -> Result<String, String> {
+pub async fn reload(daemon: &Daemon) -> Result<String, Refusal> {
     let _one_at_a_time = daemon.configuration.reloading.lock().await;
     // Whoever asks from now on may have changed the file after it is read.
     daemon.configuration.reload_asked.set(false);
@@ -44,7 +45,7 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
                 note(Level::Error, line.clone());
             }
             *daemon.configuration.refused.borrow_mut() = Some((clock::now(), brief.join("\n")));
-            return Err(refusal.shown);
+            return Err(Refusal::new(No::Configuration, refusal.shown));
         }
     };
     *daemon.configuration.refused.borrow_mut() = None;
@@ -61,7 +62,8 @@ pub async fn reload(daemon: &Daemon) -> Result<String, String> {
     if let Err(Taken { what, help }) = claimed {
         note(Level::Error, format!("{file} is refused, the configuration before stays: {what}"));
         *daemon.configuration.refused.borrow_mut() = Some((clock::now(), what.clone()));
-        return Err(format!("{what}\n  = help: {help}"));
+        let text = format!("{what}\n  = help: {help}");
+        return Err(Refusal::new(No::Configuration, text));
     }
     daemon.claims.borrow_mut().give_back(&accepted.model);
     let changes = changes.to_string();

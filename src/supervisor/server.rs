@@ -19,18 +19,20 @@ use super::daemon::Daemon;
 use super::log;
 use super::timeouts::{start, within};
 use crate::control::event::Level;
-use crate::control::request::{Answer, MAX_LINE, Request};
+use crate::control::request::{Format, MAX_LINE, Request};
+use crate::control::value::ToValue;
+use crate::control::{answer, render};
 
 /// Clients at once.
-pub const CLIENTS: usize = 64;
+pub const MAX_CLIENTS: usize = 64;
 /// Clients at once that listen to events: they stay, and the other places are for short requests.
-const LISTENERS: usize = CLIENTS - 8;
+const MAX_LISTENERS: usize = MAX_CLIENTS - 8;
 /// How long a client may take for a line, and how long it may leave an answer unread.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The wait after the system has refused a connection.
-const PAUSE: Duration = Duration::from_secs(1);
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Octets that are read at once.
-const CHUNK: usize = 1_024;
+const READ_OCTETS: usize = 1_024;
 
 /// Counts a client as long as it is there.
 struct Place(Rc<Cell<usize>>);
@@ -69,11 +71,11 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
                     Level::Warning,
                     format!("the control socket cannot accept a client: {error}"),
                 );
-                Timer::after(PAUSE).await;
+                Timer::after(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        match Place::take(&taken, CLIENTS) {
+        match Place::take(&taken, MAX_CLIENTS) {
             Some(place) => {
                 refusing = false;
                 let (daemon, listening) = (Rc::clone(&daemon), Rc::clone(&listening));
@@ -88,7 +90,7 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
                 if !refusing {
                     refusing = true;
                     let text = format!(
-                        "control socket: {CLIENTS} clients are connected already, and one more is refused"
+                        "control socket: {MAX_CLIENTS} clients are connected already, and one more is refused"
                     );
                     daemon.note(Level::Warning, text);
                 }
@@ -102,18 +104,18 @@ pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener
 fn refuse(stream: &Async<UnixStream>) {
     use std::io::Write;
 
-    let mut line = commands::error(format!(
-        "too many clients: {CLIENTS} are connected already, try again when one has gone"
+    let mut line = commands::refusal(format!(
+        "too many clients: {MAX_CLIENTS} are connected already, try again when one has gone"
     ));
-    line.push(b'\n');
+    line.push('\n');
     let mut stream = stream.get_ref();
     // It finds the end of the stream either way.
-    let _ = stream.write(&line);
+    let _ = stream.write(line.as_bytes());
 }
 
-fn too_many_listeners() -> Vec<u8> {
-    commands::error(format!(
-        "too many listeners: {LISTENERS} clients listen to events already, try again when one has \
+fn too_many_listeners() -> String {
+    commands::refusal(format!(
+        "too many listeners: {MAX_LISTENERS} clients listen to events already, try again when one has \
          gone"
     ))
 }
@@ -126,10 +128,10 @@ async fn attend(
 ) -> io::Result<()> {
     let mut lines = Lines::default();
     loop {
-        let line = match within(PATIENCE, next(&mut lines, stream)).await {
+        let line = match within(CLIENT_TIMEOUT, next(&mut lines, stream)).await {
             None => {
-                let text = format!("no complete line came within {} s", PATIENCE.as_secs());
-                return write(stream, commands::error(text)).await;
+                let text = format!("no complete line came within {} s", CLIENT_TIMEOUT.as_secs());
+                return write(stream, commands::refusal(text)).await;
             }
             Some(line) => line?,
         };
@@ -137,16 +139,16 @@ async fn attend(
             Some(Ok(line)) => Request::parse(&line),
             Some(Err(TooLong)) => {
                 let text = format!("a line has at most {MAX_LINE} bytes");
-                return write(stream, commands::error(text)).await;
+                return write(stream, commands::refusal(text)).await;
             }
             None => return Ok(()),
         };
         match request {
-            Err(text) => write(stream, commands::error(text)).await?,
+            Err(text) => write(stream, commands::refusal(text)).await?,
             Ok(request) => match commands::answer(daemon, request, is_root(stream)).await {
-                Some(answer) => write(stream, answer).await?,
-                None => match Place::take(listening, LISTENERS) {
-                    Some(_place) => return events(daemon, stream).await,
+                Ok(answer) => write(stream, answer).await?,
+                Err(format) => match Place::take(listening, MAX_LISTENERS) {
+                    Some(_place) => return events(daemon, stream, format).await,
                     None => write(stream, too_many_listeners()).await?,
                 },
             },
@@ -166,7 +168,7 @@ async fn next(
     lines: &mut Lines,
     mut stream: &Async<UnixStream>,
 ) -> io::Result<Option<Result<Vec<u8>, TooLong>>> {
-    let mut chunk = [0; CHUNK];
+    let mut chunk = [0; READ_OCTETS];
     loop {
         if let Some(line) = lines.next_line().transpose() {
             return Ok(Some(line));
@@ -179,17 +181,17 @@ async fn next(
 }
 
 /// Writes a line.
-async fn write(mut stream: &Async<UnixStream>, mut line: Vec<u8>) -> io::Result<()> {
-    line.push(b'\n');
+async fn write(mut stream: &Async<UnixStream>, mut line: String) -> io::Result<()> {
+    line.push('\n');
     let slow = || Err(io::ErrorKind::TimedOut.into());
-    within(PATIENCE, stream.write_all(&line)).await.unwrap_or_else(slow)
+    within(CLIENT_TIMEOUT, stream.write_all(line.as_bytes())).await.unwrap_or_else(slow)
 }
 
 /// Tells a client of every event, until it hangs up.
-async fn events(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
+async fn events(daemon: &Daemon, stream: &Async<UnixStream>, format: Format) -> io::Result<()> {
     let subscription = daemon.log.subscribe();
     let hung_up = async {
-        let (mut stream, mut chunk) = (stream, [0; CHUNK]);
+        let (mut stream, mut chunk) = (stream, [0; READ_OCTETS]);
         // What it says now is not read as requests.
         while stream.read(&mut chunk).await? > 0 {
             // However much it says, others have their turn.
@@ -199,11 +201,15 @@ async fn events(daemon: &Daemon, stream: &Async<UnixStream>) -> io::Result<()> {
     };
     let tell = async {
         while let Some(event) = subscription.next().await {
-            let mut line = commands::line(&Answer::Ok(&log::shown(&event)));
-            line.push(b'\n');
+            let event = log::shown(&event);
+            let event = match format {
+                Format::Json => event.to_value(),
+                Format::Text { colour } => render::event(&event, colour).to_value(),
+            };
+            let line = answer::line(Ok(event)) + "\n";
             let mut stream = stream;
             // However slow it is: what it misses meanwhile is only counted.
-            stream.write_all(&line).await?;
+            stream.write_all(line.as_bytes()).await?;
         }
         Ok(())
     };

@@ -11,6 +11,7 @@ use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
     VerdictLevel, Warning, WarningKind,
 };
+use crate::control::value::ToValue;
 use crate::system::clock;
 use crate::units::Instant;
 
@@ -124,9 +125,8 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
 /// Writes the document to a file in the state directory.
 pub async fn dump(daemon: Rc<Daemon>) {
     let document = document(&daemon, true).await;
-    let written = serde_json::to_vec_pretty(&document)
-        .map_err(std::io::Error::from)
-        .and_then(|text| daemon.dir.write(super::state_dir::DUMP, &text));
+    let text = document.to_value().to_pretty_json();
+    let written = daemon.dir.write(super::state_dir::DUMP, text.as_bytes());
     let (level, text) = match written {
         Ok(path) => (super::Level::Notice, format!("status written to {}", path.display())),
         Err(error) => {

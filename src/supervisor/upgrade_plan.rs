@@ -10,13 +10,13 @@ use std::time::Duration;
 use async_io::Async;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use serde::{Deserialize, Serialize};
 use smol::io::AsyncReadExt;
 
 use super::exec_state;
 use super::timeouts::within;
 use crate::control::child_messages;
 use crate::control::shared_memory::MAGIC;
+use crate::control::value::{ToValue, Value};
 use crate::system::pidfd;
 
 /// The hidden command that says whether a program could take over.
@@ -31,7 +31,7 @@ const MAX_SHOWN_LINES: usize = 20;
 const MAX_ANSWER_OCTETS: u64 = 64 * 1024;
 
 /// What a program says about itself.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct About {
     /// Its version.
     pub version: String,
@@ -44,6 +44,27 @@ pub struct About {
 }
 
 impl About {
+    /// As the other program writes it.
+    pub fn to_value(&self) -> Value {
+        Value::object([
+            ("version", self.version.to_value()),
+            ("layout", self.layout.to_value()),
+            ("link", self.link.to_value()),
+            ("former", self.former.to_value()),
+        ])
+    }
+
+    fn read(text: &[u8]) -> Option<Self> {
+        let value = Value::from_json(text).ok()?;
+        let number = |key: &str| u32::try_from(value.get(key)?.as_integer()?).ok();
+        Some(Self {
+            version: value.get("version")?.as_text()?.to_owned(),
+            layout: number("layout")?,
+            link: number("link")?,
+            former: number("former")?,
+        })
+    }
+
     /// This program.
     pub fn this() -> Self {
         Self {
@@ -87,7 +108,7 @@ pub async fn plan(configuration: &Path, program: Option<PathBuf>) -> Result<Plan
     let shown = program.display();
     let answer = ask(&program, configuration, PLAN_TIMEOUT).await;
     let (text, end) = answer.map_err(|error| format!("{shown}: {error}"))?;
-    let about: About = serde_json::from_slice(&text).map_err(|_| {
+    let about = About::read(&text).ok_or_else(|| {
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().take(MAX_SHOWN_LINES).collect();
         match lines.is_empty() {

@@ -4,6 +4,7 @@
 //! messages, `UPDATE_SNAPSHOTS=1 cargo test --test check` writes them again; read them aloud.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "commands that check a file, and no router")]
 
 use std::fs;
 use std::io::Write;

@@ -21,7 +21,7 @@ fn errors_are_shown_as_check_shows_them_and_nothing_starts() {
     assert_eq!(ran.status.code(), Some(2), "{}", said(&ran));
     let mut check = Command::new(program());
     check.arg("check").arg("-c").arg(alone.router.file());
-    let checked = alone.router.host.net.run(|| check.output()).unwrap();
+    let checked = alone.router.host.net.output(&mut check).unwrap();
     assert_eq!(checked.status.code(), Some(2));
     assert_eq!(said(&ran), said(&checked));
     assert!(said(&ran).contains("did you mean"), "{}", said(&ran));

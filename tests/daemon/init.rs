@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use nix::sys::signal::Signal;
 
+use crate::harness::guard;
 use crate::harness::process::Process;
 use crate::harness::router::program;
 use crate::scene::{Alone, said, until_said};
@@ -25,7 +26,7 @@ fn with_program(file: &str) -> String {
 #[track_caller]
 fn run(command: &mut Command, package: &str) -> Output {
     let name = command.get_program().to_owned();
-    command.output().unwrap_or_else(|error| {
+    guard::tool(command).unwrap_or_else(|error| {
         panic!("{}: {error}\n  = help: apt-get install {package}", name.display())
     })
 }
@@ -41,7 +42,7 @@ fn systemd_has_nothing_against_the_unit() {
     // A check of the check: what it does not know, it says.
     let wrong = fs::read_to_string(&unit).unwrap().replace("WatchdogSec=", "WatchdogSecs=");
     fs::write(&unit, wrong).unwrap();
-    assert!(said(&verify.output().unwrap()).contains("WatchdogSecs"));
+    assert!(said(&guard::tool(&mut verify).unwrap()).contains("WatchdogSecs"));
 }
 
 /// What the functions of procd are called with, and nothing else of OpenWrt.

@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use steadfast::control::status::{State, WarningKind};
 
 use crate::harness::config::Instance;
+use crate::harness::guard;
 use crate::harness::process::Process;
 use crate::harness::router::{find, program};
 use crate::harness::until;
@@ -110,7 +111,7 @@ fn the_processes_have_what_they_need_and_no_more() {
     let look = |pid: Pid| {
         let file = format!("/proc/{pid}/exe");
         let drop = ["--bounding-set", "-sys_ptrace", "--", "readlink", &file];
-        let ran = std::process::Command::new("setpriv").args(drop).output();
+        let ran = guard::tool(std::process::Command::new("setpriv").args(drop));
         ran.expect("setpriv; apt-get install util-linux").status.success()
     };
     let drop = ["--bounding-set", "-sys_ptrace", "--", "sleep", "60"];

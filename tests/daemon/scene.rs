@@ -90,7 +90,7 @@ impl Alone {
         words.extend(more.iter().map(OsStr::new));
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        let output = self.router.host.net.run(|| command.output());
+        let output = self.router.host.net.output(&mut command);
         output.unwrap_or_else(|error| panic!("{}: {error}", words[0].display()))
     }
 

@@ -1,5 +1,6 @@
 //! A process as `/proc` shows it.
 
+use crate::harness::guard;
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -44,7 +45,7 @@ pub fn threads(pid: Pid) -> Vec<Pid> {
 #[track_caller]
 pub fn classes(pid: Pid) -> BTreeSet<String> {
     let class = |thread| {
-        let chrt = Command::new("chrt").args(["-p", &Pid::to_string(&thread)]).output();
+        let chrt = guard::tool(Command::new("chrt").args(["-p", &Pid::to_string(&thread)]));
         let chrt = chrt.expect("chrt; apt-get install util-linux");
         let told = String::from_utf8_lossy(&chrt.stdout).into_owned();
         let words: Vec<&str> = told.lines().filter_map(|l| Some(l.rsplit_once(": ")?.1)).collect();

@@ -11,6 +11,7 @@ use nix::unistd::gettid;
 use steadfast::netlink::cache::What;
 use steadfast::netlink::monitor::{self, Left, Monitor};
 
+use crate::harness::guard;
 use crate::harness::namespace::Namespace;
 use crate::harness::{PATIENCE, readable, wall_clock};
 
@@ -54,7 +55,7 @@ impl Departures {
             let id = gettid().to_string();
             let mut chrt = Command::new("chrt");
             chrt.args(["--fifo", "--pid", "10", &id]).stdout(Stdio::null()).stderr(Stdio::null());
-            let _ = chrt.status();
+            let _ = guard::tool(&mut chrt);
             begun.send(()).expect("the test waits");
             let mut departures = Vec::new();
             let mut not_before = wall_clock();

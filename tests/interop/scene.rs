@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde_json::Value;
-use steadfast::control::request::{Answer, Request};
+use steadfast::control::request::Request;
 use steadfast::control::status::Document;
 use steadfast::units::Family;
 
@@ -12,7 +12,7 @@ use crate::harness::capture::Capture;
 use crate::harness::lan::{Host, Lan};
 use crate::harness::namespace::Namespace;
 use crate::harness::packet::Packet;
-use crate::harness::router::{Router, find};
+use crate::harness::router::{Answer, Router, find};
 use crate::harness::scratch::Scratch;
 use crate::harness::until;
 use crate::harness::watch::Watch;

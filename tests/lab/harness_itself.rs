@@ -1,12 +1,16 @@
 //! The harness sees what it should: without this, an empty capture would show that all is well.
 
+use std::process::Command;
 use std::time::Duration;
 
 use crate::harness::capture::Capture;
+use crate::harness::guard;
 use crate::harness::lan::{Host, Lan};
+use crate::harness::namespace::Namespace;
 use crate::harness::packet::What;
 use crate::harness::ping::Pinger;
 use crate::harness::process::Process;
+use crate::harness::router::program;
 use crate::harness::scratch::Scratch;
 use crate::harness::wall_clock;
 use crate::harness::watch::Watch;
@@ -101,4 +105,26 @@ fn programs_and_what_they_start_end_with_the_test() {
     });
     drop(host);
     sleep.wait();
+}
+
+/// A router once ran on a real link for ten minutes.
+#[test]
+fn no_program_starts_in_the_network_of_this_machine() {
+    // Should the guard not work, this only prints a version.
+    let version = || {
+        let mut command = Command::new(program());
+        command.arg("--version");
+        command
+    };
+    for refused in [
+        guard::output(&mut version()).map(drop),
+        guard::spawn(&mut version()).map(drop),
+        guard::tool(&mut version()).map(drop),
+    ] {
+        let words = refused.expect_err("it is refused").to_string();
+        assert!(words.contains("refused: ") || words.contains(" is no tool"), "{words}");
+    }
+    let inside = Namespace::new();
+    assert!(inside.output(&mut version()).expect("the program").status.success());
+    assert!(inside.spawn(version()).expect("the program").wait().expect("its end").success());
 }

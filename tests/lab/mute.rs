@@ -55,7 +55,7 @@ impl Lab {
     fn nft(&self, words: &str) -> String {
         let mut command = Command::new("nft");
         command.args(words.split_whitespace());
-        let output = self.router.run(|| command.output());
+        let output = self.router.output(&mut command);
         let output = output.expect("nft; install it with: apt-get install nftables");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "nft {words}: {said}");

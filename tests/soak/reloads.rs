@@ -1,10 +1,10 @@
 //! One configuration after the other, each with other instances and addresses.
 
-use steadfast::control::request::{Answer, Request};
+use steadfast::control::request::Request;
 use steadfast::control::status::{ProcessMemory, State};
 
 use crate::harness::config::Instance;
-use crate::harness::router::Router;
+use crate::harness::router::{Answer, Router};
 use crate::reading::{Reading, heap};
 use crate::routers::Routers;
 
@@ -114,7 +114,7 @@ const NUMBERS: [(&str, Number, u64); 3] = [
 /// Reads the file again, through the control socket.
 #[track_caller]
 fn reload(router: &Router) {
-    let line = router.control().request(&Request::Reload {}).expect("a daemon").line();
+    let line = router.control().request(&Request::Reload).expect("a daemon").line();
     let answer: Answer<String> = serde_json::from_str(&line.expect("an answer")).expect("JSON");
     assert!(matches!(answer, Answer::Ok(_)), "{}: {answer:?}", router.name());
 }

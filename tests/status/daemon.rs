@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
+use steadfast::control::answer::{self, Refusal};
+use steadfast::control::request::Request;
 use steadfast::control::status::Document;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -33,6 +35,8 @@ impl StateDir {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
+        let first = args.iter().find(|word| !word.starts_with('-'));
+        assert!(first != Some(&"run") || args.contains(&"--help"), "a router, outside of the lab");
         let mut command = Command::new(env!("CARGO_BIN_EXE_steadfast"));
         command.args(args).arg("--state-dir").arg(&self.0);
         command
@@ -67,19 +71,35 @@ pub fn listen(
     questions
 }
 
-/// A daemon that shows a document and otherwise answers with one line.
+/// A daemon that shows a document and knows its instances, and otherwise answers with one line.
 pub fn well(directory: &StateDir, document: &Document, line: &str) -> Receiver<String> {
-    let document = serde_json::to_string(document).unwrap();
+    let document = document.clone();
     let line = line.to_owned();
     listen(directory, move |question, mut stream| {
-        let text = match question {
-            question if question.starts_with(r#"{"method":"status""#) => {
-                format!("{{\"ok\":{document}}}\n")
+        let names = || document.instances.iter().flatten().map(|instance| &*instance.name);
+        let is_unknown = |name: &str| !names().any(|have| have == name);
+        let text = match Request::parse(question.as_bytes()).unwrap() {
+            Request::Status { instance, format, .. } => {
+                answer::line(answer::status(document.clone(), instance.as_deref(), format))
             }
-            _ => format!("{line}\n"),
+            Request::Switchover { instance, .. } | Request::Release { instance }
+                if is_unknown(&instance) =>
+            {
+                answer::line(Err(Refusal::no_instance(&instance, names())))
+            }
+            Request::LogLevel { level: None } if !line.contains("notice") => {
+                r#"{"ok":"notice"}"#.to_owned()
+            }
+            Request::Reload
+            | Request::Switchover { .. }
+            | Request::Release { .. }
+            | Request::Events { .. }
+            | Request::Stop { .. }
+            | Request::Upgrade { .. }
+            | Request::LogLevel { .. } => line.clone(),
         };
         // The client may have gone.
-        let _ = stream.write_all(text.as_bytes());
+        let _ = stream.write_all((text + "\n").as_bytes());
     })
 }
 

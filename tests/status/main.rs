@@ -6,6 +6,7 @@
 //! `UPDATE_SNAPSHOTS=1 cargo test --test status` writes them again; read them aloud.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "commands that ask a daemon, and no router")]
 
 mod commands;
 mod daemon;

@@ -69,7 +69,7 @@ fn a_thousand_instances_are_one_table() {
     assert_eq!(first[3], "  ! lan700: FAULT: interface \"eth700\" is down");
     assert!(text.lines().count() < 1040, "{}", text.lines().count());
     assert!(text.contains("steadfast status NAME"));
-    let one = render::document(&document.only("lan700").unwrap(), false);
+    let one = render::document(&document.only("lan700"), false);
     assert!(one.contains("DEGRADED: 1 of 1 in FAULT"), "{one}");
     assert!(one.contains("* 192.168.1.1/24"), "{one}");
     assert!(!one.contains("lan699"), "{one}");

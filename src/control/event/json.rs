@@ -1,14 +1,16 @@
 //! An event as clients of the control socket read it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::details::{Details, details};
+use super::details::details;
 use super::kind::{Kind, Level};
 use super::text;
 use super::what::What;
 use crate::control::status::State;
+use crate::control::value::Value;
 
 /// What happened: a line of `steadfast events`, or of the history of transitions.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -20,7 +22,7 @@ pub struct Event {
     /// What it is about.
     pub kind: Kind,
     /// The sort of event, one word.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub event: String,
     /// The instance, if it is about one.
     pub instance: Option<String>,
@@ -35,10 +37,18 @@ pub struct Event {
     /// How many like it were left out before this one.
     #[serde(default)]
     pub left_out: u32,
-    /// The data that the text is made of, by the sort of event: addresses, priorities, seconds,
-    /// interfaces. `peer` is the other router, `cause` and `fault` are objects with a `name`.
-    #[serde(default, skip_serializing_if = "Details::is_empty", skip_deserializing)]
-    pub details: Details,
+    /// The other router that it is about, if it is about one.
+    #[serde(default)]
+    pub peer: Option<IpAddr>,
+    /// What the text is made of: names, addresses, priorities, seconds, by the sort of event. Here
+    /// `cause` and `fault` are objects, whose `name` tells which other keys they have.
+    #[serde(skip, default = "unread")]
+    pub details: Value,
+}
+
+/// The details of an event that was read from JSON: only programs of others want them.
+const fn unread() -> Value {
+    Value::Object(Vec::new())
 }
 
 /// Renders an event that happened at this time since 1970, UTC.
@@ -59,6 +69,7 @@ pub fn event(event: &super::Event, time: Duration) -> Event {
         cause,
         text: text::event(event),
         left_out: event.left_out,
+        peer: event.what.peer(),
         details: details(event),
     }
 }

@@ -22,6 +22,11 @@ impl Level {
     /// All, most important first.
     pub const ALL: [Self; 5] = [Self::Error, Self::Warning, Self::Notice, Self::Info, Self::Debug];
 
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
     /// As the user writes it.
     pub const fn name(self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 
-from .net import CLONE_NEWNET, LIBC, Unusable
+from .net import CLONE_NEWNET, LIBC, Unusable, refuse_outside
 from .plot import render as draw
 from .routers import PR_SET_PDEATHSIG, Keepalived, Steadfast
 from .rows import NAMES, ROWS, panels, plan
@@ -82,6 +82,9 @@ def main(words, about):
 
 def prepare(options):
     """Finds all that is needed."""
+    with contextlib.suppress(Unusable):
+        refuse_outside()
+        raise AssertionError("a router could be started in the network of this machine")
     if os.geteuid() != 0:
         raise Unusable("it needs root for network namespaces and real-time priority; run it with: "
                        "sudo tests/bench/run")

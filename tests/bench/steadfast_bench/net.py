@@ -18,7 +18,7 @@ ETH_P_ALL = 3
 RTMGRP_IPV4_IFADDR = 0x10
 RTM_NEWADDR = 20
 RTM_DELADDR = 21
-ROOM = 256 * 1024 * 1024
+RECEIVE_BUFFER_OCTETS = 256 * 1024 * 1024
 
 
 class Unusable(Exception):
@@ -42,6 +42,25 @@ def punctual():
 def now_ns():
     """The clock of the kernel's packet timestamps."""
     return time.clock_gettime_ns(time.CLOCK_REALTIME)
+
+
+def _network(process):
+    """Which network namespace a process is in; None where that may not be seen."""
+    try:
+        found = os.stat(f"/proc/{process}/ns/net")
+    except PermissionError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+# The networks of whoever started the bench and of the first process.
+OUTSIDE = {_network("self"), _network(1)}
+
+
+def refuse_outside():
+    """A router there would take the addresses of this machine: nothing is started in it."""
+    if _network("thread-self") in OUTSIDE:
+        raise Unusable("refused: a router would run in the network of this machine")
 
 
 class Namespace:
@@ -152,7 +171,7 @@ class Observer:
         with namespace.entered():
             self.socket = socket.socket(
                 socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_OCTETS)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         code = [  # ARP, or IPv4 with protocol 112
             (0x28, 0, 0, 12), (0x15, 3, 0, 0x0806), (0x15, 0, 3, 0x0800),
@@ -230,7 +249,7 @@ class Addresses:
         with namespace.entered():
             self.socket = socket.socket(
                 socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_OCTETS)
         self.socket.bind((0, RTMGRP_IPV4_IFADDR))
 
     def collect(self, seconds, quiet=0.0):

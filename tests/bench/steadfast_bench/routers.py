@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from .net import LIBC, Unusable, now_ns
+from .net import LIBC, Unusable, now_ns, refuse_outside
 
 PR_SET_PDEATHSIG = 1
 
@@ -125,6 +125,7 @@ def spawn(namespace, command, log, nice):
     read, write = os.pipe()
     parent = os.getpid()
     with namespace.entered():
+        refuse_outside()
         pid = os.fork()
         if pid == 0:
             try:

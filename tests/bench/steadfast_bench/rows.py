@@ -1,9 +1,10 @@
 """The rows of the table, and the measurements that give them."""
 
-from . import failover, handover, jitter, steady
+from . import failover, handover, idle, jitter, steady
 from .table import Row, p99
 
 COUNTS = (1, 250, 1000)
+IDLE_COUNTS = (1, 1000)
 # (key, title, both processors busy, real-time priority)
 MODES = [("idle", "idle", False, False), ("busy", "processors busy", True, False),
          ("idle_rt", "idle, real-time", False, True),
@@ -51,12 +52,23 @@ for _n in COUNTS[1:]:
         Row("overload", "  advert late, 99 of 100", f"overload{_n}/late", "ms", of=p99, ratio=1,
             slack=0.02),
     ]
+for _n in IDLE_COUNTS:
+    ROWS += [
+        Row("idle", f"idle master of {_n} at 1 s: CPU of all", f"idle{_n}/cpu", "ms/s",
+            limit=0.2 if _n == 1 else None),
+        Row("idle", "  context switches", f"idle{_n}/switches", "1/s"),
+        Row("idle", "  system calls", f"idle{_n}/calls", "1/s"),
+        Row("idle", "  supervisor: CPU", f"idle{_n}/parent_cpu", "ms/s"),
+        Row("idle", "  supervisor: context switches", f"idle{_n}/parent_switches", "1/s",
+            limit=3),
+        Row("idle", "  supervisor: system calls", f"idle{_n}/parent_calls", "1/s", limit=12),
+    ]
 ROWS += [
     Row("start", "start to first advert, CPU", "start/start_cpu", "ms", ratio=0.5),
     Row("start", "  wall", "start/start_wall", "ms"),
 ]
 for _n in COUNTS:
-    _ratio = 0.25 if _n == 1000 else None
+    _ratio = 0.6 if _n == 1000 else None
     ROWS += [
         Row("reload", f"reload of {_n}: new address", f"reload{_n}/new_address", "ms",
             ratio=_ratio),
@@ -71,7 +83,7 @@ for _n in COUNTS:
         Row("sent", "  anonymous", f"sent{_n}/anonymous", "KiB", ratio=_ratio),
     ]
 ROWS += [
-    Row("check", "check of 1 MiB, wall", "check/check", "ms", ratio=0.2),
+    Row("check", "check of 1 MiB, wall", "check/check", "ms", ratio=0.6),
     Row("check", "  CPU", "check/check_cpu", "ms"),
 ]
 NAMES = list(dict.fromkeys(row.name for row in ROWS))
@@ -111,6 +123,8 @@ def plan(quick, keepalived):
             todo.append(("overload", f"overload{n}",
                          lambda r, n=n: jitter.punctuality(r, n, 10, some(3, 10), True, True),
                          False))
+    for n in IDLE_COUNTS:
+        todo.append(("idle", f"idle{n}", lambda r, n=n: idle.idle(r, n, some(2, 6)), False))
     todo.append(("start", "start", lambda r: steady.start(r, some(5, 20)), False))
     for n in counts:
         todo.append(("reload", f"reload{n}", lambda r, n=n: steady.reload(r, n, some(1, 5)),

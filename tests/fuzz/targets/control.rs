@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use steadfast::control::child_messages::{FromChild, ToChild};
-use steadfast::control::event::Record;
+use steadfast::control::event::{Event, json};
 use steadfast::control::frame::{Broken, Decoder, MAX_LEN, encode};
-use steadfast::control::request::{Answer, MAX_LINE, Request};
-use steadfast::control::status::{Document, Event};
-use steadfast::control::{humanize, render, verdict, warnings};
+use steadfast::control::request::{MAX_LINE, Request};
+use steadfast::control::status::Document;
+use steadfast::control::value::{ToValue, Value};
+use steadfast::control::{answer, humanize, render, verdict, warnings};
 use steadfast::supervisor::client_lines::Lines;
 use steadfast::supervisor::log::line::{self, Clocks};
 use steadfast::units::Instant;
@@ -24,9 +25,9 @@ pub fn run(data: &[u8]) {
         0 | 1 => requests(&mut input),
         2 => frames::<ToChild>(&mut input),
         3 => frames::<FromChild>(&mut input),
-        4 => record(&mut input),
+        4 => event(&mut input),
         5 => document(input.rest()),
-        6 => event(input.rest()),
+        6 => shown_event(input.rest()),
         _ => drop(stays::<Change>(input.rest())),
     }
 }
@@ -78,8 +79,10 @@ fn requests(input: &mut Input<'_>) {
 fn request(line: &[u8]) {
     match Request::parse(line) {
         Err(told) => {
-            let answer = serde_json::to_vec(&Answer::<()>::Error(told)).expect("a text is JSON");
-            assert!(!answer.contains(&b'\n'), "an answer is one line");
+            let refusal = Err(told.into());
+            let line = answer::line(refusal.clone());
+            assert!(!line.contains('\n'), "an answer is one line");
+            assert_eq!(answer::read(line.as_bytes()), Ok(refusal));
         }
         Ok(request) => {
             if let Request::Switchover { hold_for: Some(seconds), .. } = &request {
@@ -88,8 +91,7 @@ fn request(line: &[u8]) {
                     let _ = Instant::from_nanos(u64::MAX / 2) + length;
                 }
             }
-            let written = serde_json::to_vec(&request).expect("what was JSON can be JSON");
-            assert_eq!(Request::parse(&written), Ok(request));
+            assert_eq!(Request::parse(request.to_line().as_bytes()), Ok(request));
         }
     }
 }
@@ -152,29 +154,39 @@ fn frames<T: Serialize + DeserializeOwned>(input: &mut Input<'_>) {
     assert_eq!(messages::<T>(&stream, cut), (found, None), "what is written is read again");
 }
 
-fn record(input: &mut Input<'_>) {
+fn event(input: &mut Input<'_>) {
     let clocks =
         Clocks { now: Instant::from_nanos(input.u64()), wall: Duration::from_nanos(input.u64()) };
-    let Some(record) = stays::<Record>(input.rest()) else { return };
-    let line = line::line(&record, &clocks);
-    assert!(!line.text.contains(char::is_control), "a record is one line");
+    let Some(event) = stays::<Event>(input.rest()) else { return };
+    let line = line::line(&event, &clocks);
+    assert!(!line.text.contains(char::is_control), "an event is one line");
     let _ = (line.with_time(), line.short_time());
-    let event = line::event(&record, &clocks);
-    let text = serde_json::to_vec(&event).expect("an event is JSON");
-    let again: Event = serde_json::from_slice(&text).expect("and can be read");
+    let event = json::event(&event, clocks.wall(event.at));
+    let again: json::Event = serde_json::from_str(&event.to_value().to_json()).expect("it is JSON");
     show(&again);
 }
 
-fn show(event: &Event) {
+fn show(event: &json::Event) {
     for colour in [false, true] {
         let shown = render::event(event, colour);
         assert!(!shown.trim_end_matches('\n').contains('\n'), "an event is one line: {shown:?}");
     }
 }
 
-fn event(octets: &[u8]) {
-    if let Ok(event) = serde_json::from_slice::<Event>(octets) {
+fn shown_event(octets: &[u8]) {
+    json(octets);
+    if let Ok(event) = serde_json::from_slice::<json::Event>(octets) {
         show(&event);
+    }
+}
+
+/// What is taken as JSON is JSON, and stays the same.
+fn json(octets: &[u8]) {
+    let _ = answer::read(octets);
+    let Ok(value) = Value::from_json(octets) else { return };
+    assert!(serde_json::from_slice::<serde_json::Value>(octets).is_ok(), "others take it");
+    for written in [value.to_json(), value.to_pretty_json()] {
+        assert_eq!(Value::from_json(written.as_bytes()).as_ref(), Ok(&value));
     }
 }
 
@@ -189,10 +201,11 @@ fn document(octets: &[u8]) {
     }
     let name = document.instances.iter().flatten().next().map(|instance| instance.name.clone());
     if let Some(name) = name {
-        let only = document.clone().only(&name).expect("it is there");
-        let _ = render::document(&only, false);
+        let _ = render::document(&document.clone().only(&name), false);
     }
-    let text = serde_json::to_vec(&document).expect("a document is JSON");
-    let again: Document = serde_json::from_slice(&text).expect("and can be read");
-    assert_eq!(serde_json::to_vec(&again).expect("as before"), text);
+    let value = document.to_value();
+    let again: Document = serde_json::from_str(&value.to_json()).expect("it is JSON");
+    assert_eq!(again.to_value().to_json(), value.to_json());
+    let pretty: serde_json::Value = serde_json::from_str(&value.to_pretty_json()).expect("JSON");
+    assert_eq!(pretty, serde_json::from_str::<serde_json::Value>(&value.to_json()).expect("JSON"));
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use steadfast::units::Family;
 
 use super::{program_in, start};
+use crate::harness::guard;
 use crate::harness::lan::Host;
 use crate::harness::process::Process;
 use crate::harness::scratch::Scratch;
@@ -70,7 +71,7 @@ impl Frr {
         let mut vtysh = Command::new("timeout");
         vtysh.args(["5", VTYSH, "--vty_socket", directory, "--config_dir", directory]);
         vtysh.args(["-d", "vrrpd", "-c", "show vrrp json"]).env("HOME", directory);
-        let output = vtysh.output().expect("timeout of coreutils");
+        let output = guard::tool(&mut vtysh).expect("timeout of coreutils");
         let all: Vec<Value> = serde_json::from_slice(&output.stdout).ok()?;
         let mut one = all.into_iter().find(|one| one["vrid"] == instance.vrid)?;
         let family = match instance.profile.family() {

@@ -270,7 +270,7 @@ fn the_only_address_of_the_router_is_not_taken_away() {
     let check = || {
         let mut command = std::process::Command::new(crate::harness::router::program());
         command.args(["check", "-c"]).arg(&file);
-        pair.a.host.net.run(|| command.output()).expect("the program")
+        pair.a.host.net.output(&mut command).expect("the program")
     };
     let words = String::from_utf8_lossy(&check().stderr).into_owned();
     assert!(words.contains("192.0.2.2 is the router's own address"), "{words}");

@@ -11,7 +11,7 @@ use crate::harness::pair::{Pair, VIRTUAL, VIRTUAL_4, VIRTUAL_6};
 fn nft(pair: &Pair, words: &str) {
     let mut command = Command::new("nft");
     command.args(words.split(' '));
-    let output = pair.a.host.net.run(|| command.output());
+    let output = pair.a.host.net.output(&mut command);
     let output = output.expect("nft; install it with: apt-get install nftables");
     assert!(output.status.success(), "nft {words}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -118,7 +118,7 @@ fn a_split_brain_is_shown() {
     let rules = "add table inet deaf; add chain inet deaf in { type filter hook input priority 0; }; \
                  add rule inet deaf in meta l4proto 112 drop";
     let nft = |words: &str| {
-        let output = pair.b.host.net.run(|| Command::new("nft").arg(words).output());
+        let output = pair.b.host.net.output(Command::new("nft").arg(words));
         let output = output.expect("nft; install it with: apt-get install nftables");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
@@ -134,8 +134,8 @@ fn a_split_brain_is_shown() {
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("SPLIT"));
     assert!(!output.status.success());
     // As soon as it hears again, it gives way.
-    let output = pair.b.host.net.run(|| Command::new("nft").arg("flush ruleset").status());
-    assert!(output.unwrap().success());
+    let output = pair.b.host.net.output(Command::new("nft").arg("flush ruleset"));
+    assert!(output.unwrap().status.success());
     pair.settle();
     pair.a.until("the split is over", |document| document.verdict.level != VerdictLevel::Split);
 }

@@ -14,10 +14,11 @@ use nix::unistd::gettid;
 use steadfast::netlink::cache::Cache;
 use steadfast::netlink::monitor::{self, Left, Monitor};
 
+use crate::harness::guard;
 use crate::harness::namespace::Namespace;
 
 /// How long the thread sleeps at most before it looks whether it is still wanted.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// From then on, these have the address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,12 +59,13 @@ impl Holders {
             let id = gettid().to_string();
             let mut chrt = Command::new("chrt");
             chrt.args(["--fifo", "--pid", "10", &id]).stdout(Stdio::null()).stderr(Stdio::null());
-            let _ = chrt.status();
+            let _ = guard::tool(&mut chrt);
             while !stopped.load(Ordering::Relaxed) {
                 {
                     let mut all =
                         monitors.each_ref().map(|m| PollFd::new(m.as_fd(), PollFlags::POLLIN));
-                    let _ = poll(&mut all, PollTimeout::try_from(LOOK).expect("a short time"));
+                    let _ =
+                        poll(&mut all, PollTimeout::try_from(POLL_INTERVAL).expect("a short time"));
                 }
                 let at = Instant::now();
                 let mut changes = Vec::new();

@@ -61,7 +61,7 @@ impl fmt::Display for Fault {
 /// Intervals of those faults that need no second.
 const SHORT: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(300)];
 /// Intervals of the fixed faults that are only shown, as all drawn ones at such intervals are.
-const SHOWN: [Duration; 3] =
+const SHOWN_INTERVALS: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(50), Duration::from_millis(10)];
 /// The fixed faults.
 const FIXED: [Kind; 4] = [Kind::Kill, Kind::Stop, Kind::SupervisorKill, Kind::AllKill];
@@ -105,7 +105,7 @@ pub fn drawn(arguments: &Arguments) -> Vec<Fault> {
             interval,
             moment: rng.below(1_000) as f64 / 1_000.0,
             seed: rng.below(u64::MAX),
-            only_shown: interval <= SHOWN[0],
+            only_shown: interval <= SHOWN_INTERVALS[0],
         });
     }
     if let Some(only) = arguments.only {
@@ -121,7 +121,7 @@ pub fn fixed(arguments: &Arguments) -> Vec<Fault> {
     let mut rng = Rng::new(arguments.seed, Purpose::Plan);
     let mut plan = Vec::new();
     let second = Duration::from_secs(1);
-    for interval in [second].into_iter().chain(SHOWN) {
+    for interval in [second].into_iter().chain(SHOWN_INTERVALS) {
         let only_shown = interval < second;
         for (place, kind) in FIXED.into_iter().enumerate() {
             let part = if only_shown { 10 } else { 1 + usize::from(place > 0) };

@@ -26,6 +26,7 @@ exit $?
 ";
 
 /// Starts this program again inside, and waits for it: how it ended. `None`: we are inside.
+#[allow(clippy::disallowed_methods, reason = "it is this program, and not a router")]
 pub fn enter() -> Result<Option<ExitCode>, String> {
     if env::var_os(INSIDE).is_some() {
         return Ok(None);

@@ -15,6 +15,7 @@ use steadfast::control::status::{Document, State, VerdictLevel, WarningKind};
 
 use crate::harness::capture::Capture;
 use crate::harness::config;
+use crate::harness::guard;
 use crate::harness::lan::{Host, Lan};
 use crate::harness::packet::Packet;
 use crate::harness::pair::{VIRTUAL, VIRTUAL_4};
@@ -43,7 +44,7 @@ pub const NAMES: [&str; 2] = ["gw-a", "gw-b"];
 const PRIORITIES: [u8; 2] = [150, 100];
 const LAN: &str = "lan";
 /// Pause between two looks at the state of things.
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A router.
 #[derive(Debug)]
@@ -226,7 +227,7 @@ impl Scene {
                 Err(why) if begin.0 > deadline => return Err(why),
                 Err(_) => since = None,
             }
-            thread::sleep(PAUSE);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -425,7 +426,7 @@ fn unsent_replies() -> usize {
 /// Runs a program that has to succeed.
 #[track_caller]
 pub fn run(program: &str, words: &[&str]) {
-    let output = Command::new(program).args(words).output();
+    let output = guard::tool(Command::new(program).args(words));
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(
         output.status.success(),

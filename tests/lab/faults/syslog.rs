@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const PATH: &str = "/dev/log";
 /// How long the reader waits before it looks whether it should go on.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Somebody who reads the log of the system.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ impl Syslog {
     pub fn start() -> Self {
         let _ = fs::remove_file(PATH);
         let socket = UnixDatagram::bind(PATH).expect("a socket for the log");
-        socket.set_read_timeout(Some(LOOK)).expect("a timeout");
+        socket.set_read_timeout(Some(POLL_INTERVAL)).expect("a timeout");
         let (reads, stop) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
         let (go, end) = (Arc::clone(&reads), Arc::clone(&stop));
         let work = move || {
             let mut line = [0; 4096];
             while !end.load(Ordering::Relaxed) {
                 if !go.load(Ordering::Relaxed) {
-                    thread::sleep(LOOK);
+                    thread::sleep(POLL_INTERVAL);
                 } else if let Err(error) = socket.recv(&mut line) {
                     let is_silence =
                         matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);

@@ -27,9 +27,9 @@ use super::packet::{Packet, read};
 use super::{PATIENCE, readable};
 
 /// Octets that the kernel keeps until somebody looks.
-const ROOM: usize = 64 * 1024 * 1024;
+const RECEIVE_BUFFER_OCTETS: usize = 64 * 1024 * 1024;
 /// Packets that a failed test prints.
-const SHOWN: usize = 60;
+const SHOWN_PACKETS: usize = 60;
 
 /// Every VRRP packet, ARP and neighbour advertisement that hosts of a switch send, in the order
 /// in which they reach it. The kernel collects them; they are read when somebody looks.
@@ -205,7 +205,7 @@ impl Drop for Capture {
         if !std::thread::panicking() {
             return;
         }
-        let from = self.packets.len().saturating_sub(SHOWN);
+        let from = self.packets.len().saturating_sub(SHOWN_PACKETS);
         let last = self.packets.get(from..).unwrap_or_default();
         let text = last.iter().fold(String::new(), |mut text, packet| {
             let _ = writeln!(text, "{packet}");
@@ -230,7 +230,8 @@ fn open() -> io::Result<Socket> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)?;
     setsockopt(&socket, ReceiveTimestampns, &true)?;
-    setsockopt(&socket, RcvBufForce, &ROOM).or_else(|_| setsockopt(&socket, RcvBuf, &ROOM))?;
+    setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER_OCTETS)
+        .or_else(|_| setsockopt(&socket, RcvBuf, &RECEIVE_BUFFER_OCTETS))?;
     let socket = Socket::from(socket);
     socket.attach_filter(&filter(if_nametoindex(BRIDGE)?))?;
     Ok(socket)

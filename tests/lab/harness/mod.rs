@@ -2,6 +2,7 @@
 //!
 //! | module | for |
 //! |---|---|
+//! | [`guard`] | programs start only in a namespace that the tests made |
 //! | [`namespace`] | a network namespace without a name: it ends with the test, however that ends |
 //! | [`lan`] | a switch, and the hosts on it |
 //! | [`process`] | a program in a namespace; killed with the test, its stderr kept |
@@ -23,6 +24,7 @@
 
 pub mod capture;
 pub mod config;
+pub mod guard;
 pub mod inject;
 pub mod lan;
 pub mod namespace;
@@ -44,7 +46,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Pause between two looks at something that cannot be waited for.
-const PAUSE: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Looks until there is an answer.
 ///
@@ -58,7 +60,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(Instant::now() < deadline, "waited {} s in vain: {what}", PATIENCE.as_secs());
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 

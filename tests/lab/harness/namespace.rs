@@ -6,11 +6,13 @@ use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::panic::resume_unwind;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use nix::sched::{CloneFlags, setns, unshare};
+
+use super::guard;
 
 /// A program to start, and where to answer.
 type Job = (Command, Sender<io::Result<Child>>);
@@ -42,7 +44,7 @@ impl Namespace {
         let hold = move || {
             let _ = tell.send(enter_new());
             for (mut command, answer) in work {
-                let _ = answer.send(command.spawn());
+                let _ = answer.send(guard::spawn(&mut command));
             }
         };
         let holder = thread::Builder::new().name("namespace".into()).spawn(hold);
@@ -90,6 +92,14 @@ impl Namespace {
         answered.recv().expect("the thread answers")
     }
 
+    /// Runs a program inside, to its end.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn output(&self, command: &mut Command) -> io::Result<Output> {
+        self.run(|| guard::output(command))
+    }
+
     /// Runs `ip` with these words.
     #[track_caller]
     pub fn ip(&self, words: &str) {
@@ -105,7 +115,7 @@ impl Namespace {
     pub fn try_ip(&self, words: &str) -> Result<String, String> {
         let mut command = Command::new("ip");
         command.args(words.split_whitespace());
-        let output = self.run(|| command.output());
+        let output = self.output(&mut command);
         let output = output.expect("ip; install it with: apt-get install iproute2");
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -119,7 +129,7 @@ impl Namespace {
     pub fn ip_batch(&self, lines: &str) {
         let mut command = Command::new("ip");
         command.args(["-batch", "-"]).stdin(Stdio::piped());
-        let child = self.run(|| command.spawn());
+        let child = self.run(|| guard::spawn(&mut command));
         let mut child = child.expect("ip; install it with: apt-get install iproute2");
         child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("ip reads");
         assert!(child.wait().expect("its end").success(), "ip -batch failed");

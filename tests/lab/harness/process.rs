@@ -13,7 +13,7 @@ use super::namespace::{Namespace, mortal};
 use super::until;
 
 /// Lines of stderr that a failed test shows of each program.
-const SHOWN: usize = 60;
+const SHOWN_LINES: usize = 60;
 
 /// A running program. It is killed when this is dropped; when that happens because the test
 /// failed, its last words are printed.
@@ -117,7 +117,7 @@ impl Process {
     pub fn last_words(&self) -> String {
         let words = self.words();
         let lines: Vec<&str> = words.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(SHOWN)..).unwrap_or_default();
+        let last = lines.get(lines.len().saturating_sub(SHOWN_LINES)..).unwrap_or_default();
         format!("-- {} said:\n{}\n--", self.name, last.join("\n"))
     }
 }

@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use steadfast::control::request::{Answer, Request};
-use steadfast::control::status::{Document, Event, InstanceStatus, State};
+use steadfast::control::event::json::Event;
+use steadfast::control::request::{Format, Request};
+use steadfast::control::status::{Document, InstanceStatus, State};
 
 use super::lan::Host;
 use super::process::Process;
@@ -19,7 +20,7 @@ use super::scratch::Scratch;
 use super::{PATIENCE, until};
 
 /// The longest time that the daemon may take for an answer.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The program, when cargo does not tell.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -177,7 +178,7 @@ impl Router {
     pub fn command(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program());
         command.args(arguments).arg("--state-dir").arg(self.state());
-        self.host.net.run(|| command.output()).expect("the program")
+        self.host.net.output(&mut command).expect("the program")
     }
 
     /// The same; it has to succeed. What it printed.
@@ -248,13 +249,25 @@ impl Router {
     #[track_caller]
     pub fn events(&self) -> Events {
         let control = self.control();
-        Events(until("the daemon answers", || control.request(&Request::Events {}).ok()))
+        Events(until("the daemon answers", || {
+            control.request(&Request::Events { format: Format::Json }).ok()
+        }))
     }
 }
 
 /// An instance of a status.
 pub fn find<'a>(document: &'a Document, name: &str) -> Option<&'a InstanceStatus> {
     document.instances.as_ref()?.iter().find(|instance| instance.name == name)
+}
+
+/// An answer of the daemon.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer<T> {
+    /// What was asked for.
+    Ok(T),
+    /// Why not.
+    Error(String),
 }
 
 /// The control socket of a daemon.
@@ -268,10 +281,11 @@ impl Control {
     /// What the system says.
     pub fn request(&self, request: &Request) -> std::io::Result<Stream> {
         let mut stream = UnixStream::connect(&self.0)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        stream.set_write_timeout(Some(ANSWER))?;
-        let mut line = serde_json::to_string(request)?;
-        line.push('\n');
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        let line = request.to_line()
+            + "
+";
         stream.write_all(line.as_bytes())?;
         Ok(Stream(BufReader::new(stream)))
     }
@@ -289,7 +303,8 @@ impl Control {
     /// # Errors
     /// What the system says, or the daemon.
     pub fn status_with(&self, memory: bool) -> Result<Document, String> {
-        let stream = self.request(&Request::Status { memory }).map_err(|error| error.to_string());
+        let request = Request::Status { memory, instance: None, format: Format::Json };
+        let stream = self.request(&request).map_err(|error| error.to_string());
         let line = stream?.line().ok_or("no answer")?;
         match serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))? {
             Answer::Ok(document) => Ok(document),

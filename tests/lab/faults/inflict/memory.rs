@@ -12,13 +12,14 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::Patient;
+use crate::harness::guard;
 use crate::harness::process::is_alive;
 use crate::scene::{run, send};
 
 /// Addresses for which a process needs memory that it has not got yet.
 const MANY: usize = 1_000;
 /// Room for the daemon and those that take the rest.
-const ROOM: u64 = 48 * 1024 * 1024;
+const GROUP_OCTETS: u64 = 48 * 1024 * 1024;
 
 impl Patient<'_> {
     pub fn oom(&mut self) {
@@ -64,7 +65,7 @@ impl Patient<'_> {
     }
 
     pub fn memory(&mut self) {
-        let group = match Cgroup::new(ROOM) {
+        let group = match Cgroup::new(GROUP_OCTETS) {
             Ok(group) => group,
             Err(why) => {
                 say_once(&why);
@@ -80,11 +81,11 @@ impl Patient<'_> {
             let take = format!(
                 "echo $$ >{}/cgroup.procs; head -c {} /dev/zero | tail",
                 group.path.display(),
-                4 * ROOM
+                4 * GROUP_OCTETS
             );
             let mut command = Command::new("sh");
             command.args(["-c", &take]).stdout(Stdio::null()).stderr(Stdio::null());
-            command.status().expect("a shell");
+            guard::tool(&mut command).expect("a shell");
         }
         self.lift();
     }

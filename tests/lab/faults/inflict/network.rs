@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::Patient;
+use crate::harness::guard;
 use crate::harness::inject::{Injector, advert};
 use crate::scene::{INTERFACE, NAMES, OWN, send};
 
@@ -62,7 +63,7 @@ impl Patient<'_> {
         let mut command = Command::new("nft");
         command.args(["-f", "-"]).stdin(Stdio::piped());
         let net = &self.scene.sides[self.side].host().net;
-        let child = net.run(|| command.spawn());
+        let child = net.run(|| guard::spawn(&mut command));
         let mut child = child.expect("nft; install it with: apt-get install nftables");
         child.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("nft reads");
         assert!(child.wait().expect("its end").success(), "nft: {script}");

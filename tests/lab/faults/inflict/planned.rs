@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::Patient;
+use crate::harness::guard;
 use crate::harness::router::program;
 use crate::harness::until;
 use crate::scene::send;
 
 /// How soon something comes between.
-const SOON: Duration = Duration::from_millis(150);
+const SHORT_PAUSE: Duration = Duration::from_millis(150);
 
 impl Patient<'_> {
     pub fn stop_kill(&mut self) {
@@ -20,7 +21,7 @@ impl Patient<'_> {
         self.done.to_end.push(child);
         let router = self.scene.sides[self.side].ours();
         router.daemon().signal(Signal::SIGTERM);
-        self.pause_for(Duration::ZERO, SOON);
+        self.pause_for(Duration::ZERO, SHORT_PAUSE);
         send(child, Signal::SIGKILL);
         let router = self.scene.sides[self.side].ours();
         // It has ended already, or this waits for it.
@@ -64,7 +65,7 @@ impl Patient<'_> {
 
     pub fn upgrade_kill(&mut self) {
         let mut upgrade = self.begin_upgrade();
-        self.pause_for(Duration::ZERO, 2 * SOON);
+        self.pause_for(Duration::ZERO, 2 * SHORT_PAUSE);
         let child = self.scene.child(self.side);
         send(child, Signal::SIGKILL);
         self.done.to_end.push(child);
@@ -74,7 +75,7 @@ impl Patient<'_> {
 
     pub fn upgrade_kill_supervisor(&mut self) {
         let mut upgrade = self.begin_upgrade();
-        self.pause_for(Duration::ZERO, 2 * SOON);
+        self.pause_for(Duration::ZERO, 2 * SHORT_PAUSE);
         self.scene.sides[self.side].ours().kill_supervisor();
         self.pause(0.0, 2.0);
         self.lift();
@@ -89,6 +90,7 @@ impl Patient<'_> {
         let mut command = Command::new(program());
         command.arg("upgrade").arg("--state-dir").arg(router.state()).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().expect("the program")
+        let net = &router.host.net;
+        net.run(|| guard::spawn(&mut command)).expect("the program")
     }
 }
