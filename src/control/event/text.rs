@@ -179,20 +179,18 @@ pub fn what(what: &What) -> String {
 
 /// What is said of a trouble with an address, route or rule when the kernel has it as it should be
 /// again, or while another router has it.
-pub fn settled(what_happened: &What, elsewhere: bool) -> String {
-    match what_happened {
-        What::ForeignRemoval { object, restore_in } => {
-            let then = match restore_in {
-                _ if elsewhere => "another router has it for now",
-                Some(_) => "it was put back",
-                None => "this router stepped down",
-            };
-            removed(object.as_deref(), then)
-        }
-        What::KernelRefused { object, present, error, words, .. } => {
-            refused(object.as_deref(), *present, *error, words.as_deref())
-        }
-        other => what(other),
+pub fn settled(trouble: &What, elsewhere: bool) -> String {
+    if let What::ForeignRemoval { object, restore_in } = trouble {
+        let then = match restore_in {
+            _ if elsewhere => "another router has it for now",
+            Some(_) => "it was put back",
+            None => "this router stepped down",
+        };
+        removed(object.as_deref(), then)
+    } else if let What::KernelRefused { object, present, error, words, .. } = trouble {
+        refused(object.as_deref(), *present, *error, words.as_deref())
+    } else {
+        what(trouble)
     }
 }
 
