@@ -27,7 +27,7 @@ pub struct Ticket(pub u32);
 /// From the supervisor to a child.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum ToChild {
-    /// Are you alive? Goes the same way as real work (DESIGN 3).
+    /// Are you alive? Goes the same way as real work (architecture.md, processes).
     Hello {
         /// Comes back in the answer.
         number: u32,

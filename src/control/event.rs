@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`kind`] | how much an event matters, and what it is about |
 //! | [`what`] | everything that can happen, with its data |
+//! | [`daemon`] | the same of the daemon, its processes and its configuration |
 //! | [`cause`] | why the state of an instance changed, and why an instance is in fault |
 //! | [`class`] | name, kind and level of each |
 //! | [`concern`] | which of them `status` lists as warnings, and for which the same warning |
@@ -17,6 +18,7 @@
 pub mod cause;
 pub mod class;
 pub mod concern;
+pub mod daemon;
 pub mod details;
 pub mod json;
 pub mod kind;
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{Instant, Vrid};
 pub use cause::{Cause, Fault};
 pub use concern::Concern;
+pub use daemon::DaemonEvent;
 pub use kind::{Kind, Level};
 pub use what::What;
 

@@ -22,7 +22,7 @@ use super::supervised::Supervised;
 use super::timeouts::{patience, within};
 use super::{ready, role_lock, scheduling};
 use crate::control::child_messages::ToChild;
-use crate::control::event::{Event, Kind, Level, MAX_EVENT_OCTETS, What};
+use crate::control::event::{DaemonEvent, Event, Kind, Level, MAX_EVENT_OCTETS, What};
 use crate::system::{clock, limits};
 
 /// How long a child may take to end after its connection has, beside what its protocol takes.
@@ -92,11 +92,9 @@ async fn keep_needed(child: &Supervised, first: &impl Fn(Result<(), String>)) {
             }
             return;
         }
-        let when = match wait.as_secs() {
-            0 => "at once".to_owned(),
-            seconds => format!("in {seconds} s"),
-        };
-        child.context.note(Level::Error, format!("{crash}; it is started again {when}"));
+        let (role, how) = (name.into(), crash.to_string().into());
+        let ended = DaemonEvent::ProcessEnded { role, how, restart_in: wait };
+        child.context.log.tell(What::Daemon(ended));
         if let Some((_, time)) = standing {
             let text = format!(
                 "the {name} process ended {ends} times within a minute: its addresses are handed \
@@ -113,6 +111,9 @@ async fn keep_needed(child: &Supervised, first: &impl Fn(Result<(), String>)) {
         within(wait, or(stops, child.holdings.remove_when_due())).await;
         child.set_starts_at(None);
         if child.is_stopping() && !give_up(child, &crash.end, &mut cleaned).await {
+            return;
+        }
+        if !child.is_needed() && !child.is_stopping() {
             return;
         }
         child.history(|history| history.restarts += 1);
@@ -215,7 +216,8 @@ async fn run(
     };
     let pid = process.pid();
     child.history(|history| history.events.clear());
-    context.note(Level::Info, format!("{name} process {pid} started"));
+    let started = DaemonEvent::ProcessStarted { role: name.into(), pid: pid.as_raw() };
+    context.log.tell(What::Daemon(started));
     scheduling::begin(child, pid);
     let link = Rc::new(Link::new());
     child.set_running(&link, &process);
@@ -325,6 +327,8 @@ async fn attend(
         pending().await
     })
     .await;
+    // Its last message may be that it has done what it was asked for.
+    link.receive_rest(process.link.get_ref());
     if !all_read.get() {
         within(DRAIN_TIMEOUT, words).await;
     }

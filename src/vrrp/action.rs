@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::command::{CommandId, Outcome};
+use super::event::KernelError;
+use super::ids::{InstanceId, InterfaceId, ObjectId, RouterId};
 use super::validation::Reject;
-use super::{InstanceId, InterfaceId, KernelError, ObjectId, RouterId};
 use crate::units::{Centiseconds, Family, Mac, Priority};
 
 /// One output of [`Engine::poll_action`](super::Engine::poll_action), of whichever lane.
@@ -325,7 +326,7 @@ pub enum Cause {
     Started,
     /// The owner of the addresses does not wait (`vrrp:S-31`).
     Owner,
-    /// A former process was master moments ago (DESIGN 3).
+    /// A former process was master moments ago (architecture.md, processes).
     Resumed {
         /// Since its last advert.
         gap: Duration,

@@ -3,7 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::{InstanceId, Notice, ObjectId, Probed, RouterId};
+use super::action::{Notice, Probed};
+use super::ids::{InstanceId, ObjectId, RouterId};
 
 /// Notices that wait at the most; more are counted and lost. With many instances there may be more.
 const NOTICES: usize = 1024;

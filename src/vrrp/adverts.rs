@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::State;
+use super::action::State;
 use super::instance::{Context, Instance};
 use super::router::{Conflict, Pending};
 use super::timers::Timer;

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::action::{Announcement, State};
 use super::action_queue::ActionQueue;
 use super::engine::Engine;
+use super::ids::{InterfaceId, ObjectId};
 use super::instance::{Context, Instance};
 use super::objects::Slot;
 use super::statistics::count;
 use super::timers::Timer;
-use super::{Announcement, InterfaceId, ObjectId, State};
 use crate::units::{Family, Instant};
 
 /// The shortest time between two bursts that announcements of others cause.

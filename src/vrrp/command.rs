@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::action::{Report, State};
 use super::engine::Engine;
-use super::{InstanceId, Report, State};
+use super::ids::InstanceId;
 use crate::units::Instant;
 
 /// Matches the answer to a command.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use super::action::{Cause, Notice, State};
 use super::instance::{Context, GroupRequest, Instance};
 use super::router::{Conflict, Heard, Remark, Router};
 use super::settings::Preempt;
 use super::statistics::count;
 use super::timers::{Timer, master_down, next_on_schedule, skew};
 use super::validation::Advert;
-use super::{Cause, Notice, State};
 use crate::units::{Centiseconds, Family, Instant, Version};
 
 /// Own adverts that another owner shall hear before it is judged (`vrrp:S-32`).

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::command::{Command, CommandId};
-use super::{InstanceId, InterfaceId, ObjectId, RouterId};
+use super::ids::{InstanceId, InterfaceId, ObjectId, RouterId};
 use crate::units::{Instant, Mac};
 
 /// One input of [`Engine::handle`](super::Engine::handle).

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use super::action::{Cause, State};
 use super::engine::Engine;
 use super::hand_over::{Goal, Outcome};
+use super::ids::InstanceId;
 use super::instance::{GroupRequest, Instance};
 use super::timers::Timer;
-use super::{Cause, InstanceId, State};
 use crate::units::{Family, Instant};
 
 impl Engine {

@@ -1,4 +1,4 @@
-//! Planned hand-over without a gap (DESIGN 10).
+//! Planned hand-over without a gap (architecture.md, hand-over).
 //!
 //! The master announces a very short interval a few times, so that backups which follow the
 //! master's interval (`vrrp:T-2`, `T-6`) wait only moments, then priority 0. It keeps its
@@ -8,13 +8,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::action::{Cause, Notice, State};
 use super::command::HandOverEnd;
+use super::ids::ObjectId;
 use super::instance::{Context, GroupRequest, Instance};
 use super::router::Heard;
 use super::settings::Backups;
 use super::timers::Timer;
 use super::timers::skew;
-use super::{Cause, Notice, ObjectId, State};
 use crate::units::{Centiseconds, Family, Instant, Priority, Version};
 
 /// Adverts with the short interval; more than one, since one may be lost.

@@ -7,9 +7,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::action::{Cause, FaultReason, Notice, State};
 use super::action_queue::ActionQueue;
 use super::command::HandOverEnd;
 use super::hand_over::HandOver;
+use super::ids::{InstanceId, InterfaceId, RouterId};
 use super::objects::Objects;
 use super::router::Router;
 use super::second_holder::SecondHolders;
@@ -17,7 +19,6 @@ use super::settings::{InstanceSettings, Preempt};
 use super::timers::{Timer, TimerTable, master_down, skew};
 use super::tracking::TrackRef;
 use super::transmit_failure::Pause;
-use super::{Cause, FaultReason, InstanceId, InterfaceId, Notice, RouterId, State};
 use crate::units::{Centiseconds, Family, Instant, Priority};
 
 /// The moment and where results go.

@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
+use super::action::{Cause, Notice, State};
 use super::engine::Engine;
 use super::event::{InterfaceState, TrackerState};
+use super::ids::{InstanceId, InterfaceId, ObjectId};
 use super::instance::GroupRequest;
 use super::objects::Change;
 use super::repeated_removal::LOSSES;
 use super::settings::OnForeignRemoval;
 use super::timers::Timer;
 use super::tracking::{Source, interface_as_tracker, verdict};
-use super::{Cause, InstanceId, InterfaceId, Notice, ObjectId, State};
 
 impl Engine {
     pub(super) fn interface_changed(&mut self, interface: InterfaceId, state: InterfaceState) {

@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
+use super::action::{Notice, State};
 use super::engine::{Engine, Key};
+use super::event::Received;
 use super::hand_over::SHORT_ADVERTS;
+use super::ids::InstanceId;
 use super::instance::{Context, Instance};
+use super::router::Heard;
 use super::router::Remark;
 use super::statistics::count;
 use super::validation::{Advert, Expectation, Reject, peek_priority, peek_vrid, validate};
-use super::{Heard, InstanceId, Notice, Received, State};
 use crate::units::{Family, Priority};
 use crate::wire::vrrp::group;
 

@@ -6,14 +6,15 @@
 
 use std::time::Duration;
 
+use super::action::{Cause, KernelRequest, State};
 use super::change::{Change, Piece};
 use super::engine::{Engine, Key};
 use super::event::TrackerState;
+use super::ids::{InstanceId, InterfaceId, ObjectId};
 use super::instance::{Context, GroupRequest, Instance};
 use super::settings::{GroupSettings, InstanceSettings, Object, Track, Tracker};
 use super::timers::Timer;
 use super::tracking::{Source, TrackRef};
-use super::{Cause, InstanceId, InterfaceId, KernelRequest, ObjectId, State};
 use crate::sorted::{Map, Set};
 use crate::units::{Family, Priority, Version};
 

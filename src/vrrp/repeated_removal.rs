@@ -11,11 +11,12 @@
 
 use std::net::IpAddr;
 
+use super::action::{Cause, State};
 use super::engine::Engine;
 use super::hand_over::Goal;
+use super::ids::{InstanceId, ObjectId};
 use super::instance::{GroupRequest, Instance};
 use super::transmit_failure::Pause;
-use super::{Cause, InstanceId, ObjectId, State};
 
 /// Losses of one object within half a minute that are too many.
 pub const LOSSES: u8 = 5;

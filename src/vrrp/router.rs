@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::action::{Cause, Notice};
 use super::statistics::Statistics;
 use super::transmit_failure::Departures;
 use super::validation::{Advert, Reject};
-use super::{Cause, Notice};
 use crate::units::{Centiseconds, Instant, Priority};
 
 /// New masters make remarks worth repeating only so often in [`RENEWAL_WINDOW`]: otherwise two

@@ -20,11 +20,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::action::{Announcement, Notice, Probed, State};
 use super::engine::Engine;
+use super::ids::{InstanceId, InterfaceId, ObjectId};
 use super::instance::{Context, Instance};
 use super::timers::Timer;
 use super::validation::Reject;
-use super::{Announcement, InstanceId, InterfaceId, Notice, ObjectId, Probed, State};
 use crate::units::{Family, Instant, Mac};
 
 /// From becoming master to the first probe: the master before has gone by then.

@@ -1,8 +1,9 @@
 //! What lowers or raises a priority, and what faults an instance (`vrrp:S-40`).
 
+use super::action::FaultReason;
 use super::event::{InterfaceState, TrackerState};
+use super::ids::InterfaceId;
 use super::instance::Instance;
-use super::{FaultReason, InterfaceId};
 
 /// A tracked thing, resolved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

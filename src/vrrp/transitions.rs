@@ -1,11 +1,11 @@
 //! Entering and leaving the states of one instance (`vrrp:S-1`, `S-2`, `S-21`, `S-40`, `S-42`).
 
+use super::action::{Cause, Notice, State};
 use super::hand_over::Goal;
 use super::instance::{Context, Instance};
 use super::statistics::count;
 use super::timers::Timer;
 use super::transmit_failure::Departures;
-use super::{Cause, Notice, State};
 use crate::units::Family;
 
 impl Instance {

@@ -1,4 +1,4 @@
-//! Adverts that do not leave (promise 3 of DESIGN 2): whoever cannot say that it is master must not
+//! Adverts that do not leave (architecture.md, promises): whoever cannot say that it is master must not
 //! hold the addresses beside somebody who can.
 //!
 //! A firewall rule that drops IP protocol 112 makes every send fail. The other router hears nothing,
@@ -24,10 +24,12 @@
 
 use std::time::Duration;
 
+use super::action::{Cause, State};
 use super::engine::Engine;
+use super::event::KernelError;
+use super::ids::{InstanceId, RouterId};
 use super::instance::{Context, GroupRequest, Instance};
 use super::router::Heard;
-use super::{Cause, InstanceId, KernelError, RouterId, State};
 use crate::units::{Family, Instant};
 
 /// The first pause before it tries to preempt again,

@@ -1,5 +1,5 @@
 //! Rules about the sources themselves: what the pure core may name, which module may use which,
-//! and what the tree may hold (DESIGN 4).
+//! and what the tree may hold (architecture.md, what binds).
 #![cfg(test)]
 
 #[path = "purity/scan.rs"]

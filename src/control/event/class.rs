@@ -20,6 +20,7 @@ pub const fn of(what: &What) -> Class {
     use Level as L;
 
     let (name, kind, level) = match what {
+        What::Daemon(event) => return event.class(),
         What::Message { kind, level, .. } => ("message", *kind, *level),
         What::Transition { .. } => ("transition", K::Transition, L::Notice),
         What::PriorityChanged { .. } => ("priority_changed", K::Priority, L::Notice),

@@ -62,6 +62,7 @@ impl Concern {
             | What::PromotionRefused { .. }
             | What::SecondaryLost { .. } => Self::of_itself(W::KernelRefused),
             What::Message { .. }
+            | What::Daemon(_)
             | What::Transition { .. }
             | What::PriorityChanged { .. }
             | What::FaultChanged(_)

@@ -14,7 +14,7 @@ use crate::vrrp::KernelError;
 use crate::vrrp::settings::Object;
 
 /// Names with their values.
-type Entries = Vec<(&'static str, Value)>;
+pub(super) type Entries = Vec<(&'static str, Value)>;
 
 /// The data of an event, beside what all events have.
 pub fn details(event: &Event) -> Value {
@@ -100,6 +100,7 @@ fn of_what(what: &What) -> Entries {
         What::NoticesLost { count } | What::EventsLost { count } => {
             vec![("count", count.to_value())]
         }
+        What::Daemon(event) => event.details(),
         What::Message { .. }
         | What::AddressesDiffer { .. }
         | What::SameSender { .. }
@@ -246,11 +247,11 @@ fn of_error(error: KernelError) -> Value {
     Errno::from_raw(error.0).desc().to_value()
 }
 
-fn name(name: &Name) -> Value {
+pub(super) fn name(name: &Name) -> Value {
     Value::Text(name.to_string().into())
 }
 
-fn seconds(length: Duration) -> Value {
+pub(super) fn seconds(length: Duration) -> Value {
     Value::Number(length.as_secs_f64())
 }
 

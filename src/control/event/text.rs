@@ -30,6 +30,7 @@ pub fn event(event: &Event) -> String {
 pub fn what(what: &What) -> String {
     match what {
         What::Message { text, .. } => text.to_string(),
+        What::Daemon(event) => event.text(),
         What::Transition { from, to, cause: why, .. } if from == to => {
             format!("stays {to}: {}", cause(why))
         }

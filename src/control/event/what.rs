@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Cause, Fault, InterfaceTrouble};
+use super::daemon::DaemonEvent;
 use super::kind::{Kind, Level};
 use super::{Name, class};
 use crate::control::status::State;
@@ -26,6 +27,8 @@ pub enum What {
         /// In words, with the remedy when there is one.
         text: Box<str>,
     },
+    /// Something of the daemon, its processes or its configuration.
+    Daemon(DaemonEvent),
     /// An instance changed its state.
     Transition {
         /// From. The same as `to` when another vrrp process went on as master.
@@ -318,6 +321,7 @@ impl What {
             | Self::OldChecksum { peer }
             | Self::HandOverTaken { peer, .. } => Some(*peer),
             Self::Message { .. }
+            | Self::Daemon(_)
             | Self::PriorityChanged { .. }
             | Self::FaultChanged(_)
             | Self::SendFailed { .. }

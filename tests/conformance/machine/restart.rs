@@ -1,4 +1,4 @@
-//! DESIGN 3: a new process after one that was master.
+//! Processes: a new process after one that was master.
 
 use std::time::Duration;
 
