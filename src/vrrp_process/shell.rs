@@ -22,7 +22,7 @@ use crate::child::event_loop::{Child, End, Read, Sources, Watch};
 use crate::child::role_claim::{RETRY_PERIOD, RoleClaim};
 use crate::child::supervisor_link::Input;
 use crate::control::child_messages::Ticket;
-use crate::control::event::{Kind, Level, What};
+use crate::control::event::What;
 use crate::netlink::monitor::Left;
 use crate::sorted::Map;
 use crate::system::clock;
@@ -270,7 +270,7 @@ impl Shell {
     fn filter_neighbors(&mut self, instance: InstanceId, silent: bool) {
         if let Err(error) = self.filter.set(&self.engine, instance, silent) {
             let text = format!("cannot ask the packet filter for silence: {error}");
-            self.link.say(Level::Warning, Kind::Kernel, text);
+            self.link.tell(What::PacketFilterFailed(text.into()));
         }
     }
 
@@ -281,7 +281,7 @@ impl Shell {
             Err(error) => vec![format!("cannot hear the packet filter: {error}")],
         };
         for text in failures {
-            self.link.say(Level::Warning, Kind::Kernel, text);
+            self.link.tell(What::PacketFilterFailed(text.into()));
         }
     }
 

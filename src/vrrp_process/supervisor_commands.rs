@@ -1,7 +1,7 @@
 //! What the supervisor asks for, and the answers.
 
 use crate::control::child_messages::{FromChild, Ticket, ToChild};
-use crate::control::event::{Kind, Level};
+use crate::control::event::{Kind, Level, What};
 use crate::control::humanize::length;
 use crate::control::status::VrrpProcess;
 use crate::system::{clock, heap, memory};
@@ -345,7 +345,7 @@ impl Shell {
         }
         self.tell_failures();
         if let Some(failures) = self.announcements.failures() {
-            self.link.say(Level::Warning, Kind::Packet, failures);
+            self.link.tell(What::AnnounceFailed(failures.into()));
         }
     }
 }

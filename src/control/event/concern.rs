@@ -74,6 +74,9 @@ impl Concern {
             | What::Duplicate { .. }
             | What::ForeignAddress { .. }
             | What::NoPacketFilter { .. }
+            | What::PacketFilterFailed(_)
+            | What::ListenFailed(_)
+            | What::AnnounceFailed(_)
             | What::HandOverStarted
             | What::HandOverTaken { .. }
             | What::HandOverFailed { .. }

@@ -102,6 +102,9 @@ fn of_what(what: &What) -> Entries {
         }
         What::Daemon(event) => event.details(),
         What::Message { .. }
+        | What::PacketFilterFailed(_)
+        | What::ListenFailed(_)
+        | What::AnnounceFailed(_)
         | What::AddressesDiffer { .. }
         | What::SameSender { .. }
         | What::OldChecksum { .. }

@@ -29,7 +29,10 @@ pub fn event(event: &Event) -> String {
 /// What follows the name of the instance.
 pub fn what(what: &What) -> String {
     match what {
-        What::Message { text, .. } => text.to_string(),
+        What::Message { text, .. }
+        | What::PacketFilterFailed(text)
+        | What::ListenFailed(text)
+        | What::AnnounceFailed(text) => text.to_string(),
         What::Daemon(event) => event.text(),
         What::Transition { from, to, cause: why, .. } if from == to => {
             format!("stays {to}: {}", cause(why))

@@ -211,6 +211,12 @@ pub enum What {
         /// Why.
         error: Box<str>,
     },
+    /// The packet filter does not do what it is asked for: which, and why.
+    PacketFilterFailed(Box<str>),
+    /// No adverts are heard on an interface: which, why, and the remedy.
+    ListenFailed(Box<str>),
+    /// Announcements of addresses could not be sent: where, how often, and why.
+    AnnounceFailed(Box<str>),
     /// A planned hand-over began.
     HandOverStarted,
     /// The successor was heard.
@@ -336,6 +342,9 @@ impl What {
             | Self::PromotionRefused { .. }
             | Self::SecondaryLost { .. }
             | Self::NoPacketFilter { .. }
+            | Self::PacketFilterFailed(_)
+            | Self::ListenFailed(_)
+            | Self::AnnounceFailed(_)
             | Self::HandOverStarted
             | Self::HandOverFailed { .. }
             | Self::Held { .. }
