@@ -283,9 +283,7 @@ impl Control {
         let mut stream = UnixStream::connect(&self.0)?;
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-        let line = request.to_line()
-            + "
-";
+        let line = request.to_line() + "\n";
         stream.write_all(line.as_bytes())?;
         Ok(Stream(BufReader::new(stream)))
     }
