@@ -18,7 +18,7 @@ It ends when the daemon ends, or with Ctrl-C. For what was before, see the log
 and steadfast status.
 
 Options:
-      --json           each line is a JSON object, \"Event\" in status.schema.json;
+      --json           one JSON object a line, \"Event\" in status.schema.json;
                        conf/events.jsonl has an example of each
       --state-dir DIR  the directory of the daemon (default: /run/steadfast)
   -h, --help           show this
