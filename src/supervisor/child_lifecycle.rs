@@ -31,8 +31,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(2);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// So many times as long as an account of the kernel takes, none is made.
 const ACCOUNT_PAUSE_FACTOR: u32 = 9;
-/// The longest record, in octets.
-/// Records that are taken before others have their turn.
+/// Events that are taken before others have their turn.
 const EVENTS_PER_TURN: usize = 64;
 /// Octets of a line on a child's standard error that are logged.
 const MAX_LINE_OCTETS: usize = 1_024;

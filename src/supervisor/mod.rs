@@ -16,7 +16,7 @@
 //! | `scheduling` | when processes run |
 //! | [`state_dir`], `path_trust` | who runs here: lock, process id, control socket; who else may write there |
 //! | [`configuration`], `in_effect`, `reload` | reading a configuration, and taking another one over |
-//! | [`log`] | the records of all processes |
+//! | [`log`] | the events of all processes |
 //! | `server`, `client_lines`, `commands`, `status`, `status_broker`, `memory_usage` | the control socket |
 //! | [`upgrade`], [`upgrade_plan`], [`exec_state`] | another program in the place of this one |
 //! | `startup`, `shutdown` | the begin and the end |

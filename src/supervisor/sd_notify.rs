@@ -42,7 +42,7 @@ use crate::system::clock;
 
 /// Changes are collected for so long before they are told.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
-/// What changes without a record is found after so long.
+/// What changes without an event is found after so long.
 const MAX_STATUS_AGE: Duration = Duration::from_secs(15);
 /// Until a manager that reads too slowly is told again.
 const RETRY_PERIOD: Duration = Duration::from_millis(100);
