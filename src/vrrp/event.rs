@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::change::Change;
 use super::command::{Command, CommandId};
-use super::{InstanceId, InterfaceId, ObjectId, RouterId};
+use super::ids::{InstanceId, InterfaceId, ObjectId, RouterId};
 use crate::units::{Instant, Mac};
 
 /// One input of [`Engine::handle`](super::Engine::handle).

@@ -13,8 +13,9 @@ use std::net::IpAddr;
 
 pub use reject::{Counters, Reject};
 
+use super::event::Received;
+use super::ids::InterfaceId;
 use super::settings::{Authentication, V3Checksum};
-use super::{InterfaceId, Received};
 use crate::units::{Centiseconds, Family, Priority, Version};
 use crate::wire::checksum::PseudoHeader;
 use crate::wire::ip::{AH_LEN, Ipv4Packet, PROTOCOL_AH};
