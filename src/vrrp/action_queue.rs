@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::action::{Notice, Probed};
+use super::action::Probed;
 use super::ids::{InstanceId, ObjectId, RouterId};
+use super::notice::Notice;
 
 /// Notices that wait at the most; more are counted and lost. With many instances there may be more.
 const NOTICES: usize = 1024;
