@@ -93,7 +93,7 @@ impl Diff {
         let mut diff = Self {
             global: Vec::new(),
             statics: Vec::new(),
-            instances: Changes::between(&old.instances, &new.instances, |i| &i.name),
+            instances: Changes::between(&old.instances, &new.instances, |i| &i.settings.name),
             groups: Changes::between(&old.groups, &new.groups, |group| &group.name),
             scripts: Changes::between(&was.scripts, &is.scripts, |tracker| &tracker.name),
             files: Changes::between(&was.files, &is.files, |tracker| &tracker.name),
@@ -190,7 +190,8 @@ mod tests {
         ));
         assert_eq!(
             Diff::between(&old, &new).to_string(),
-            "global changed: router_id, vrrp_rt_priority, vrrp_no_swap\ninstance wan removed\ninstance dmz added\n\
+            "global changed: router_id, vrrp_rt_priority, vrrp_no_swap\ninstance wan removed\n\
+             instance dmz added\n\
              instance lan changed: priority, garp_master_repeat, garp_lower_prio_repeat\n"
         );
         let (name, fate) = Diff::between(&new, &old).instances.new.remove(1);

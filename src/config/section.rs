@@ -14,6 +14,9 @@ pub trait Section: PartialEq + Sized {
 
     /// Adds the names of the keys whose values differ, each with `prefix` before it.
     fn changed(&self, new: &Self, prefix: &str, names: &mut Vec<String>);
+
+    /// Whether it asks for anything that is not built yet: another value than the default.
+    fn needs_unbuilt(&self) -> bool;
 }
 
 /// A section that most tables have no key of: it takes memory only where one is written.
@@ -34,6 +37,10 @@ impl<S: Section + Default> Section for Option<Box<S>> {
         let none = S::default();
         let old = self.as_deref().unwrap_or(&none);
         old.changed(new.as_deref().unwrap_or(&none), prefix, names);
+    }
+
+    fn needs_unbuilt(&self) -> bool {
+        self.as_deref().is_some_and(S::needs_unbuilt)
     }
 }
 
@@ -92,6 +99,7 @@ macro_rules! section {
                 }
             };
 
+            #[allow(unused_variables, reason = "no field may be read by its type")]
             fn set(&mut self, name: &str, given: &$crate::config::reader::Given<'_>) -> bool {
                 $($(
                     if name == const { $key.name } {
@@ -109,6 +117,7 @@ macro_rules! section {
                 false
             }
 
+            #[allow(unused_variables, reason = "no field may have a key of its own")]
             fn changed(&self, new: &Self, prefix: &str, names: &mut Vec<String>) {
                 $($(
                     if self.$field != new.$field {
@@ -121,17 +130,49 @@ macro_rules! section {
                     }
                 )?)*
                 $($(
-                    {
-                        let _: &str = prefix;
-                        self.$field.changed(&new.$field, $part, names);
+                    $crate::config::section::Section::changed(
+                        &self.$field,
+                        &new.$field,
+                        $part,
+                        names,
+                    );
+                )?)*
+                $($(
+                    $crate::config::section::Section::changed(
+                        &self.$field,
+                        &new.$field,
+                        $from,
+                        names,
+                    );
+                )?)*
+            }
+
+            fn needs_unbuilt(&self) -> bool {
+                $($(
+                    if const { $key.unbuilt.is_some() } {
+                        let default: $type = $default;
+                        if self.$field != default {
+                            return true;
+                        }
+                    }
+                )?)*
+                $($(
+                    if const { $own.unbuilt.is_some() } {
+                        let default: $type = $default;
+                        if self.$field != default {
+                            return true;
+                        }
                     }
                 )?)*
                 $($(
                     {
-                        let _: &str = prefix;
-                        self.$field.changed(&new.$field, $from, names);
+                        const _: &str = $part;
+                        if $crate::config::section::Section::needs_unbuilt(&self.$field) {
+                            return true;
+                        }
                     }
                 )?)*
+                false
             }
         }
     };

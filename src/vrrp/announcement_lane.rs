@@ -73,10 +73,10 @@ impl Engine {
         let instance = self.get(object.instance)?;
         let address = instance.objects.get(object.slot)?.object.announced()?;
         let family = Family::of(address);
-        let announce = &instance.settings.announce;
+        let pacing = instance.settings.pacing;
         let spacing = match family {
-            Family::V4 => announce.garp_interval,
-            Family::V6 => announce.gna_interval,
+            Family::V4 => pacing.garp_interval,
+            Family::V6 => pacing.gna_interval,
         };
         Some((instance.interface, family, spacing))
     }

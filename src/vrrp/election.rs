@@ -71,7 +71,7 @@ impl Instance {
     ) -> Option<GroupRequest> {
         let mine = self.effective_priority();
         let now = context.now;
-        let preempt = self.preempt();
+        let (preempt, delay) = self.preempt();
         let patience = self.master_down(family);
         let unheard = self.pauses.any_lasts(now);
         if heard.priority.is_stop() {
@@ -92,10 +92,10 @@ impl Instance {
         } else {
             match preempt {
                 Preempt::Off => true,
-                Preempt::On { delay } if !delay.is_zero() => {
+                Preempt::On if !delay.is_zero() => {
                     now < *listening.preempt_at.get_or_insert(now + delay)
                 }
-                Preempt::On { .. } => false,
+                Preempt::On => false,
                 // Not from beside a higher master: it would only take us back with its next
                 // advert.
                 Preempt::Immediate if listening.other_master(heard, mine, patience) => false,
@@ -177,7 +177,7 @@ impl Instance {
                 context.out.notice(notice);
             }
         }
-        if self.settings.answer_lower_priority && !self.settings.strict {
+        if self.settings.answers_lower_priority() {
             self.send_now(family, context);
         }
         self.wants_reannouncing()

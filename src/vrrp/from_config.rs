@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::change::Change;
 use super::settings::{GroupSettings, InstanceSettings, Object, Settings, Track, Tracker};
 use crate::config::model::{self, Instance, Model, TrackRef, Trackers, Tracking, Weight};
+use crate::config::section::Section;
 use crate::sorted::Set;
 use crate::units::{Priority, Version};
 
@@ -33,34 +34,39 @@ pub(super) fn groups(model: &Model) -> Vec<GroupSettings> {
     model.groups.iter().map(settings).collect()
 }
 
-/// Settings of one instance; `in_group` as [`unweighted`] says.
-pub(super) fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> InstanceSettings {
+/// Settings of one instance; `in_group` as [`unweighted`] says. `None` when it asks for what is not
+/// built yet, which the reader refuses: without authentication, say, it must not run.
+pub(super) fn instance(
+    from: &Instance,
+    in_group: bool,
+    trackers: &Trackers,
+) -> Option<InstanceSettings> {
+    if from.needs_unbuilt() {
+        return None;
+    }
     let mut track = tracks(&from.track, trackers);
     if in_group {
         track.retain(|track| track.weight == 0);
     }
     let objects = objects(from);
     track.extend(in_use(from, &objects));
-    let (mut options, mut announce) = (from.options.clone(), from.announce);
-    options.hand_over &= options.version == Version::V3 && !options.strict;
-    if options.strict {
-        // Nothing extra is sent.
-        options.lower_prio_no_advert = true;
-        options.higher_prio_send_advert = false;
-        options.owner_ignore_adverts |= options.priority.is_owner();
-        (announce.lower_prio_repeat, announce.lower_prio_delay) = (0, Duration::ZERO);
-    }
-    InstanceSettings {
-        name: from.name.clone(),
-        interface: from.interface.clone(),
-        options,
-        announce,
-        pacing: from.pacing,
+    let mut settings = InstanceSettings {
         objects,
         unicast_peers: from.unicast.peers.iter().map(|peer| peer.address).collect(),
         check_unicast_source: from.unicast.check_source,
         track,
+        ..from.settings.clone()
+    };
+    settings.hand_over &= settings.version == Version::V3 && !settings.strict;
+    if settings.strict {
+        // Nothing extra is sent.
+        settings.lower_prio_no_advert = true;
+        settings.higher_prio_send_advert = false;
+        settings.owner_ignore_adverts |= settings.priority.is_owner();
+        settings.announce.lower_prio_repeat = 0;
+        settings.announce.lower_prio_delay = Duration::ZERO;
     }
+    Some(settings)
 }
 
 /// The interfaces that addresses and routes name, unless `no_track` stands there, or the instance
@@ -71,7 +77,7 @@ fn in_use(from: &Instance, objects: &[Object]) -> Vec<Track> {
     for name in tracked.flat_map(Object::interfaces) {
         let is_listed = from.track.interfaces.iter().any(|listed| *listed.name == *name);
         let tracker = Tracker::InUse(name.into());
-        let is_own = *name == *from.interface;
+        let is_own = *name == *from.settings.interface;
         if !is_listed && !is_own && !tracks.iter().any(|known| known.tracker == tracker) {
             tracks.push(Track { tracker, weight: 0, reverse: false });
         }
@@ -81,7 +87,8 @@ fn in_use(from: &Instance, objects: &[Object]) -> Vec<Track> {
 
 /// In the order of installing (`vrrp:S-42`).
 fn objects(from: &Instance) -> Vec<Object> {
-    let filter = (!from.accept && from.options.priority != Priority::OWNER).then_some(Object::Filter);
+    let filter =
+        (!from.accept && from.settings.priority != Priority::OWNER).then_some(Object::Filter);
     let addresses = from.addresses.iter().cloned().map(Object::Address);
     let excluded = from.excluded.iter().cloned().map(Object::Excluded);
     let routes = from.routes.iter().cloned().map(Object::Route);
@@ -125,8 +132,8 @@ fn track(tracker: Tracker, reference: &TrackRef, own: Weight) -> Track {
 mod tests {
     use super::*;
     use crate::config::parse;
-    use crate::vrrp::settings::{Backups, Preempt};
     use crate::units::{Centiseconds, Family, Vrid};
+    use crate::vrrp::settings::{Backups, Preempt};
 
     fn settings(text: &str) -> Settings {
         let parsed = parse(text, None);
@@ -145,7 +152,7 @@ mod tests {
         assert_eq!(a.version, Version::V2);
         assert_eq!(a.priority, Priority::DEFAULT);
         assert_eq!(a.interval, Centiseconds::SECOND);
-        assert_eq!((a.options.preempt, a.options.preempt_delay), (Preempt::On, Duration::ZERO));
+        assert_eq!((a.preempt, a.preempt_delay), (Preempt::On, Duration::ZERO));
         assert_eq!(a.announce.repeat, 5);
         assert_eq!(a.announce.delay, Duration::from_secs(5));
         assert!(a.answers_lower_priority());
@@ -178,6 +185,22 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_that_needs_what_is_not_built_does_not_run() {
+        let text = "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\n\
+             virtual_addresses = [\"10.0.0.1/24\"]\n";
+        let mut model = parse(text, None).model.unwrap();
+        assert_eq!(Settings::from_model(&model).instances.len(), 1);
+        model.instances[0].hmac = Some(model::Hmac {
+            keys: Vec::new(),
+            active_key: 1,
+            time_window: None,
+            monotonic: false,
+            mode: model::HmacMode::Enforce,
+        });
+        assert_eq!(Settings::from_model(&model).instances, []);
+    }
+
+    #[test]
     fn strict_mode_sends_nothing_extra() {
         let settings = settings(
             "[global]\nvrrp_strict = true\nvrrp_higher_prio_send_advert = true\n\
@@ -185,7 +208,9 @@ mod tests {
              virtual_addresses = [\"10.0.0.1/24\"]\n",
         );
         let a = &settings.instances[0];
-        assert!(a.strict && !a.hand_over && !a.answers_lower_priority() && !a.higher_prio_send_advert);
+        assert!(
+            a.strict && !a.hand_over && !a.answers_lower_priority() && !a.higher_prio_send_advert
+        );
         assert_eq!(a.announce.lower_prio_repeat, 0);
     }
 

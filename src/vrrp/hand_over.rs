@@ -46,7 +46,7 @@ impl Instance {
             self.timers.stop(Timer::Advert(family));
             self.timers.stop(Timer::Owner(family));
         }
-        let short = match self.settings.backups {
+        let short = match self.settings.backups() {
             Backups::One => Centiseconds(1),
             Backups::Several => Centiseconds(5),
         };

@@ -334,11 +334,7 @@ impl Instance {
 
     /// The address that adverts of a family come from.
     pub fn source(&self, family: Family) -> Option<IpAddr> {
-        let configured = match family {
-            Family::V4 => self.settings.source_v4.map(IpAddr::V4),
-            Family::V6 => self.settings.source_v6.map(IpAddr::V6),
-        };
-        configured.or(*self.link.addresses.get(family))
+        self.settings.source.of(family).or(*self.link.addresses.get(family))
     }
 
     /// The priority that elections use now (`vrrp:T-3`): a held router has the lowest, an owner
@@ -394,12 +390,13 @@ impl Instance {
         )
     }
 
-    pub(super) fn preempt(&self) -> Preempt {
+    /// Whether to take over from a lower master, and when.
+    pub(super) fn preempt(&self) -> (Preempt, Duration) {
         // The owner preempts always (`vrrp:S-31`).
         if self.settings.priority.is_owner() && !self.demoted && self.hold.is_none() {
-            Preempt::On { delay: Duration::ZERO }
+            (Preempt::On, Duration::ZERO)
         } else {
-            self.settings.preempt
+            (self.settings.preempt, self.settings.preempt_delay)
         }
     }
 

@@ -355,7 +355,8 @@ fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context
         return false;
     }
     let before = instance.effective_priority();
-    let preempt = instance.settings.preempt;
+    let preempt = |settings: &InstanceSettings| (settings.preempt, settings.preempt_delay);
+    let preempted = preempt(&instance.settings);
     let was_active = PerFamily::new(|family| instance.routers.get(family).active);
     instance.settings = new.clone();
     instance.objects.configure(&instance.settings.objects);
@@ -365,7 +366,7 @@ fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context
     if !instance.settings.priority.is_owner() {
         instance.demoted = false;
     }
-    if instance.settings.preempt != preempt {
+    if preempt(&instance.settings) != preempted {
         // The delay begins anew with the next lower advert (`vrrp:S-17`).
         for family in Family::ALL {
             if let Some(listening) = instance.listening(family) {

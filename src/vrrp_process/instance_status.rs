@@ -51,7 +51,7 @@ pub fn instance(
         advertisement_interval: interval(settings.interval),
         preempt: match settings.preempt {
             Preempt::Off => "off",
-            Preempt::On { .. } => "on",
+            Preempt::On => "on",
             Preempt::Immediate => "immediate",
         }
         .to_owned(),

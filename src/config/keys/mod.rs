@@ -96,6 +96,8 @@ pub struct Key {
     pub kind: Kind,
     /// A value, as it is written in the file.
     pub example: &'static str,
+    /// The default, as it would be written; `None`: none, or one that depends on other keys.
+    pub default: Option<&'static str>,
     /// keepalived's keywords for it in the block that corresponds to the table, each with the value
     /// that it stands for; without one the value follows the keyword there as well.
     pub keepalived: &'static [(&'static str, Option<&'static str>)],
@@ -116,6 +118,7 @@ impl Key {
             name,
             kind,
             example,
+            default: None,
             keepalived: &[],
             required: None,
             unbuilt: None,
@@ -124,9 +127,9 @@ impl Key {
         }
     }
 
-    /// `true` or `false`.
+    /// `true` or `false`; the default is `false`.
     pub const fn flag(name: &'static str) -> Self {
-        Self::new(name, Kind::Flag, "true")
+        Self::new(name, Kind::Flag, "true").default("false")
     }
 
     /// A whole number.
@@ -156,6 +159,12 @@ impl Key {
         example: &'static str,
     ) -> Self {
         Self::new(name, Kind::Choice(words), example)
+    }
+
+    /// The default, as it would be written.
+    #[must_use]
+    pub const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
     }
 
     /// keepalived's keywords for it.

@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::notify::PROGRAM;
-use super::{Announce, Command, Instance, InstanceOptions, Notify, Pacing, UNICAST, Unicast};
+use super::{Announce, Command, Instance, InstanceSettings, Notify, Pacing, UNICAST, Unicast};
 use crate::config::keys::{DAY, Key, Kind, NO_TIME};
-use crate::config::section::{Section, section};
+use crate::config::section::section;
 use crate::units::Version;
 
 const SCRIPTS: &str = "running scripts is";
@@ -22,14 +22,17 @@ section! {
     pub struct Global {
         /// How this router calls itself; the default is its host name.
         router_id: Option<Box<str>> = None,
-            key Key::text("router_id", "\"gw-a\"").keepalived(&[("router_id", None)]);
+            key Key::text("router_id", "\"gw-a\"")
+                .keepalived(&[("router_id", None)]);
         /// Ignore everything for this long after the start.
         startup_delay: Duration = NO_TIME,
             key Key::time("vrrp_startup_delay", NO_TIME, DAY, "\"5s\"")
+                .default("\"0s\"")
                 .keepalived(&[("vrrp_startup_delay", None)]);
         /// The same, counted from the start of the machine.
         delay_after_boot: Duration = NO_TIME,
             key Key::time("vrrp_delay_after_boot", NO_TIME, DAY, "\"60s\"")
+                .default("\"0s\"")
                 .unbuilt("a delay that counts from boot is");
         /// The multicast group of IPv4, when it is not 224.0.0.18.
         mcast_group4: Option<Ipv4Addr> = None,
@@ -105,7 +108,8 @@ section! {
         /// So long after the last sign of life, in whole seconds, rounded up; the default is ten
         /// seconds.
         watchdog_timeout: Option<Duration> = None,
-            key Key::time("watchdog_timeout", MIN_WATCHDOG, MAX_WATCHDOG, "\"10s\"");
+            key Key::time("watchdog_timeout", MIN_WATCHDOG, MAX_WATCHDOG, "\"30s\"")
+                .default("\"10s\"");
         /// Run in this network namespace.
         net_namespace: Option<Box<str>> = None,
             key Key::text("net_namespace", "\"blue\"")
@@ -126,10 +130,13 @@ section! {
     pub struct Defaults {
         /// The version of instances without IPv6 addresses.
         version: Version = Version::V2,
-            own Key::whole("vrrp_version", 2, 3, "3").keepalived(&[("vrrp_version", None)]);
+            own Key::whole("vrrp_version", 2, 3, "3")
+                .default("2")
+                .keepalived(&[("vrrp_version", None)]);
         /// Adverts that may be missed.
         down_timer_adverts: u8 = 3,
-            key Key::whole("vrrp_down_timer_adverts", 1, 100, "3")
+            key Key::whole("vrrp_down_timer_adverts", 1, 100, "4")
+                .default("3")
                 .keepalived(&[("vrrp_down_timer_adverts", None)]);
         /// Announcements and probes.
         announce: Announce = Announce::default(), part "vrrp_";
@@ -145,6 +152,7 @@ section! {
         /// Send one more advert before giving way to a higher one.
         higher_prio_send_advert: bool = true,
             key Key::flag("vrrp_higher_prio_send_advert")
+                .default("true")
                 .keepalived(&[("vrrp_higher_prio_send_advert", None)]);
         /// As the owner, do not process other routers' adverts.
         owner_ignore_adverts: bool = false,
@@ -152,7 +160,8 @@ section! {
                 .keepalived(&[("vrrp_owner_ignore_adverts", None)]);
         /// The RFC without keepalived's extensions.
         strict: bool = false,
-            key Key::flag("vrrp_strict").keepalived(&[("vrrp_strict", None)]);
+            key Key::flag("vrrp_strict")
+                .keepalived(&[("vrrp_strict", None)]);
         /// Compare the address list of a master only when it is new.
         skip_check_adv_addr: bool = false,
             key Key::flag("vrrp_skip_check_adv_addr")
@@ -169,8 +178,8 @@ impl Defaults {
     /// An instance of which nothing is written yet.
     pub fn instance(&self, name: &str) -> Instance {
         Instance {
-            name: name.into(),
-            options: InstanceOptions {
+            settings: InstanceSettings {
+                name: name.into(),
                 version: self.version,
                 down_timer_adverts: self.down_timer_adverts,
                 lower_prio_no_advert: self.lower_prio_no_advert,
@@ -178,10 +187,10 @@ impl Defaults {
                 owner_ignore_adverts: self.owner_ignore_adverts,
                 strict: self.strict,
                 skip_check_adv_addr: self.skip_check_adv_addr,
-                ..InstanceOptions::default()
+                announce: self.announce,
+                pacing: self.pacing,
+                ..InstanceSettings::default()
             },
-            announce: self.announce,
-            pacing: self.pacing,
             unicast: Unicast { check_source: self.check_unicast_source, ..Unicast::default() },
             ..Instance::default()
         }
@@ -225,7 +234,8 @@ section! {
                 .unbuilt(MAIL);
         /// How long a connection may take.
         connect_timeout: Duration = Duration::from_secs(30),
-            key Key::time("smtp_connect_timeout", Duration::from_secs(1), DAY, "\"30s\"")
+            key Key::time("smtp_connect_timeout", Duration::from_secs(1), DAY, "\"10s\"")
+                .default("\"30s\"")
                 .keepalived(&[("smtp_connect_timeout", None)])
                 .unbuilt(MAIL);
     }

@@ -5,30 +5,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Notify, Tracking, UNICAST};
+use super::{Notify, Track, Tracking, UNICAST};
 use crate::config::keys::{DAY, Key, Kind, NO_TIME};
-use crate::config::section::{Section, section};
-use crate::net::VirtualAddress;
-use crate::net::{Route, Rule};
+use crate::config::section::section;
+use crate::net::{Object, Route, Rule, VirtualAddress};
 use crate::units::{Centiseconds, Family, Mac, Priority, Version, Vrid};
 
 section! {
     /// `[vrrp.instance.NAME]`: one virtual router per address family that it has addresses of.
     #[derive(Clone, PartialEq, Debug)]
     pub struct Instance {
-        /// As logs and commands use it.
-        name: Box<str> = Box::default();
-        /// The interface that adverts are sent and received on.
-        interface: Box<str> = Box::default(),
-            key Key::new("interface", Kind::Interface, "\"eth0\"")
-                .keepalived(&[("interface", None)])
-                .required("add interface = \"eth0\", as `ip link` shows it");
-        /// What the protocol does.
-        options: InstanceOptions = InstanceOptions::default(), part "";
-        /// Gratuitous ARP and unsolicited neighbour advertisements.
-        announce: Announce = Announce::default(), part "";
-        /// How fast announcements follow each other.
-        pacing: Pacing = Pacing::default(), from "vrrp_";
+        /// What the engine takes as it is written.
+        settings: InstanceSettings = InstanceSettings::default(), part "";
         /// Further announcements on the interfaces below a virtual one.
         garp_extra: Option<GarpExtra> = None,
             key Key::new("garp_extra_if", Kind::Other("a length of time, or a table"), "\"60s\"")
@@ -76,6 +64,7 @@ section! {
         /// Packets to the virtual addresses are for the master itself.
         accept: bool = true,
             own Key::flag("accept")
+                .default("true")
                 .keepalived(&[("accept", Some("true")), ("no_accept", Some("false"))]);
         /// The trailer of keepalived that proves who sent an advert.
         hmac: Option<Hmac> = None,
@@ -136,9 +125,31 @@ impl Instance {
 }
 
 section! {
-    /// What the protocol does in an instance: what the engine takes as it is written.
+    /// What the engine needs to know of an instance: one virtual router per address family that it
+    /// has addresses of. Most of it is as it is written; the fields without a key follow from other
+    /// sections.
     #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-    pub struct InstanceOptions {
+    pub struct InstanceSettings {
+        /// As logs and commands use it.
+        name: Box<str> = Box::default();
+        /// The interface that adverts are sent and received on.
+        interface: Box<str> = Box::default(),
+            key Key::new("interface", Kind::Interface, "\"eth0\"")
+                .keepalived(&[("interface", None)])
+                .required("add interface = \"eth0\", as `ip link` shows it");
+        /// Gratuitous ARP and unsolicited neighbour advertisements.
+        announce: Announce = Announce::default(), part "";
+        /// How fast announcements follow each other.
+        pacing: Pacing = Pacing::default(), from "vrrp_";
+        /// What is installed while master: filter first, then addresses, routes, rules
+        /// (`vrrp:S-42`).
+        objects: Vec<Object> = Vec::new();
+        /// The peers, when adverts go to each of them instead of to the group.
+        unicast_peers: Vec<IpAddr> = Vec::new();
+        /// Unicast: drop adverts whose source is no configured peer (`vrrp:V-41`).
+        check_unicast_source: bool = false;
+        /// What changes the priority or faults the instance.
+        track: Vec<Track> = Vec::new();
         /// The identifier, the same on all routers that share the addresses, for both families.
         vrid: Vrid = Vrid::LOWEST,
             key Key::whole("virtual_router_id", 1, 255, "51")
@@ -148,26 +159,33 @@ section! {
                 );
         /// The router with the highest priority becomes master; the owner of the addresses has 255.
         priority: Priority = Priority::DEFAULT,
-            key Key::whole("priority", 1, 255, "150").keepalived(&[("priority", None)]);
+            key Key::whole("priority", 1, 255, "150")
+                .default("100")
+                .keepalived(&[("priority", None)]);
         /// The version sent and accepted; the default is 3 with IPv6 addresses, else `vrrp_version`
         /// (`vrrp:V-8b`, `V-31`).
         version: Version = Version::V2,
-            own Key::whole("version", 2, 3, "3").keepalived(&[("version", None)]);
+            own Key::whole("version", 2, 3, "3")
+                .keepalived(&[("version", None)]);
         /// The time between two adverts of the master; whole seconds in version 2.
         interval: Centiseconds = Centiseconds::SECOND,
-            own Key::time("advertisement_interval", Duration::from_millis(10), TOP_INTERVAL, "\"1s\"")
+            own Key::time("advertisement_interval", MIN_INTERVAL, MAX_INTERVAL, "\"1s\"")
+                .default("\"1s\"")
                 .keepalived(&[("advert_int", None)]);
         /// Adverts that may be missed: the 3 of Master_Down_Interval (`vrrp:T-3`).
         down_timer_adverts: u8 = 3,
-            key Key::whole("down_timer_adverts", 1, 100, "3")
+            key Key::whole("down_timer_adverts", 1, 100, "4")
+                .default("3")
                 .keepalived(&[("down_timer_adverts", None)]);
         /// Whether to take over from a lower master.
         preempt: Preempt = Preempt::On,
             key Key::new("preempt", Kind::Other("true, false or \"immediate\""), "true")
+                .default("true")
                 .keepalived(&[("preempt", Some("true")), ("nopreempt", Some("false"))]);
         /// Take over from a lower master only when it was heard for this long.
         preempt_delay: Duration = NO_TIME,
             key Key::time("preempt_delay", NO_TIME, Duration::from_secs(1000), "\"30s\"")
+                .default("\"0s\"")
                 .keepalived(&[("preempt_delay", None)]);
         /// The source of adverts, when it is not the interface's own: one of each family.
         source: SourceAddresses = SourceAddresses::NONE,
@@ -183,7 +201,9 @@ section! {
             .keepalived(&[("auth_type", None), ("auth_pass", None)]);
         /// What the checksum of version 3 over IPv4 covers (`vrrp:C-4`, `C-5`).
         checksum: Checksum = Checksum::PseudoHeader,
-            key Key::choice("checksum", Checksum::WORDS, "\"pseudo_header\"").keepalived(&[
+            key Key::choice("checksum", Checksum::WORDS, "\"message\"")
+                .default("\"pseudo_header\"")
+                .keepalived(&[
                 ("v3_checksum_as_v2", Some("\"message\"")),
                 ("old_unicast_checksum", Some("\"old_unicast\"")),
             ]);
@@ -194,6 +214,7 @@ section! {
         /// Send one more advert before giving way to a higher one (`vrrp:S-29`).
         higher_prio_send_advert: bool = true,
             key Key::flag("higher_prio_send_advert")
+                .default("true")
                 .keepalived(&[("higher_prio_send_advert", None)]);
         /// As the owner, do not process other routers' adverts (`vrrp:V-38`).
         owner_ignore_adverts: bool = false,
@@ -201,7 +222,8 @@ section! {
                 .keepalived(&[("owner_ignore_adverts", None)]);
         /// The RFC without keepalived's extensions; switches the planned hand-over off.
         strict: bool = false,
-            key Key::flag("strict_mode").keepalived(&[("strict_mode", None)]);
+            key Key::flag("strict_mode")
+                .keepalived(&[("strict_mode", None)]);
         /// Compare the address list of a master only when it is new (`vrrp:V-40`).
         skip_check_adv_addr: bool = false,
             key Key::flag("skip_check_adv_addr")
@@ -213,7 +235,8 @@ section! {
                 .keepalived(&[("thread_timer_expired", None)]);
         /// When somebody else removes one of our addresses, routes or rules.
         on_foreign_removal: OnForeignRemoval = OnForeignRemoval::Restore,
-            key Key::choice("on_foreign_removal", OnForeignRemoval::WORDS, "\"backup\"");
+            key Key::choice("on_foreign_removal", OnForeignRemoval::WORDS, "\"backup\"")
+                .default("\"restore\"");
         /// Go on as master after a restart when the last advert is at most this old; the default is
         /// two intervals.
         resume_within: Option<Duration> = None,
@@ -224,7 +247,8 @@ section! {
             key Key::whole("backups", 1, 254, "1");
         /// Planned stops without a gap (architecture.md, hand-over).
         hand_over: bool = true,
-            key Key::flag("hand_over");
+            key Key::flag("hand_over")
+                .default("true");
         /// The state of the own interface does not matter.
         dont_track_primary: bool = false,
             key Key::flag("dont_track_primary")
@@ -232,8 +256,10 @@ section! {
     }
 }
 
+/// The shortest interval, one unit of version 3.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// The longest interval: that of version 2, a whole octet of seconds.
-const TOP_INTERVAL: Duration = Duration::from_secs(255);
+const MAX_INTERVAL: Duration = Duration::from_secs(255);
 
 /// `preempt` (`vrrp:S-14`, `S-15`, `S-17`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -356,32 +382,39 @@ section! {
     pub struct Announce {
         /// Rounds of announcements on becoming master.
         repeat: u8 = 5,
-            key Key::whole("garp_master_repeat", 1, 255, "5")
+            key Key::whole("garp_master_repeat", 1, 255, "3")
+                .default("5")
                 .keepalived(&[("garp_master_repeat", None)]);
         /// When the same number of rounds follows again; zero: never.
         delay: Duration = Duration::from_secs(5),
-            key Key::time("garp_master_delay", NO_TIME, DAY, "\"5s\"")
+            key Key::time("garp_master_delay", NO_TIME, DAY, "\"10s\"")
+                .default("\"5s\"")
                 .keepalived(&[("garp_master_delay", None)]);
         // Off in keepalived; one packet a minute repairs what a lost one left behind.
         /// The time between refreshes of a master; zero: none.
         refresh: Duration = Duration::from_secs(60),
-            key Key::time("garp_master_refresh", NO_TIME, DAY, "\"60s\"")
+            key Key::time("garp_master_refresh", NO_TIME, DAY, "\"300s\"")
+                .default("\"60s\"")
                 .keepalived(&[("garp_master_refresh", None)]);
         /// Rounds of a refresh.
         refresh_repeat: u8 = 1,
-            key Key::whole("garp_master_refresh_repeat", 1, 255, "1")
+            key Key::whole("garp_master_refresh_repeat", 1, 255, "2")
+                .default("1")
                 .keepalived(&[("garp_master_refresh_repeat", None)]);
         /// Rounds after an advert of a lower priority (`vrrp:S-29`).
         lower_prio_repeat: u8 = 5,
-            key Key::whole("garp_lower_prio_repeat", 0, 255, "5")
+            key Key::whole("garp_lower_prio_repeat", 0, 255, "1")
+                .default("5")
                 .keepalived(&[("garp_lower_prio_repeat", None)]);
         /// When those follow again; zero: never.
         lower_prio_delay: Duration = Duration::from_secs(5),
-            key Key::time("garp_lower_prio_delay", NO_TIME, DAY, "\"5s\"")
+            key Key::time("garp_lower_prio_delay", NO_TIME, DAY, "\"10s\"")
+                .default("\"5s\"")
                 .keepalived(&[("garp_lower_prio_delay", None)]);
         /// The time between two probes for a second holder of an address; zero: none.
         probe: Duration = Duration::from_secs(10),
-            key Key::time("second_holder_probe", NO_TIME, DAY, "\"10s\"");
+            key Key::time("second_holder_probe", NO_TIME, DAY, "\"30s\"")
+                .default("\"10s\"");
     }
 }
 
@@ -392,10 +425,12 @@ section! {
         /// Of gratuitous ARPs.
         garp_interval: Duration = NO_TIME,
             key Key::time("garp_interval", NO_TIME, DAY, "\"100us\"")
+                .default("\"0s\"")
                 .keepalived(&[("vrrp_garp_interval", None)]);
         /// Of neighbour advertisements.
         gna_interval: Duration = NO_TIME,
             key Key::time("gna_interval", NO_TIME, DAY, "\"100us\"")
+                .default("\"0s\"")
                 .keepalived(&[("vrrp_gna_interval", None)]);
     }
 }

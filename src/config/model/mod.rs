@@ -89,9 +89,8 @@ section! {
 }
 
 /// Every kind of table that has a header, with its keys.
-pub const TABLES: &[Table] = &[
-    ROOT, GLOBAL, VRRP, INSTANCE, GROUP, TRACK, SCRIPT, FILE, PROCESS, BFD, STATIC,
-];
+pub const TABLES: &[Table] =
+    &[ROOT, GLOBAL, VRRP, INSTANCE, GROUP, TRACK, SCRIPT, FILE, PROCESS, BFD, STATIC];
 
 /// A kind of table with the keys of a section.
 const fn table(place: Place, keys: &'static Keys) -> Table {

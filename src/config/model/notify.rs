@@ -21,7 +21,10 @@ const EXAMPLE: &str = "[\"/path/to/program\", \"argument\"]";
 const FEATURE: &str = "notification is";
 
 /// A key for a script that runs at an event.
-const fn script(name: &'static str, keyword: &'static [(&'static str, Option<&'static str>)]) -> Key {
+const fn script(
+    name: &'static str,
+    keyword: &'static [(&'static str, Option<&'static str>)],
+) -> Key {
     Key::new(name, PROGRAM, EXAMPLE).keepalived(keyword).unbuilt(FEATURE)
 }
 
@@ -57,6 +60,7 @@ section! {
                 .unbuilt(FEATURE);
         /// Send mail on changes of state.
         smtp_alert: bool = false,
-            key Key::flag("smtp_alert").keepalived(&[("smtp_alert", None)]).unbuilt(FEATURE);
+            key Key::flag("smtp_alert")
+                .keepalived(&[("smtp_alert", None)]).unbuilt(FEATURE);
     }
 }

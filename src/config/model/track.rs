@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::notify::PROGRAM;
+use serde::{Deserialize, Serialize};
+
 use super::Command;
+use super::notify::PROGRAM;
 use crate::config::keys::{DAY, Key, Kind, NO_TIME};
 use crate::config::section::section;
 
@@ -37,6 +39,29 @@ pub struct TrackRef {
     pub name: Box<str>,
     /// How much it counts here; `None`: as the tracker itself says.
     pub weight: Option<Weight>,
+}
+
+/// One tracked thing as an instance or group sees it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Track {
+    /// What is tracked.
+    pub tracker: Tracker,
+    /// 0 faults the instance; otherwise it is added to the priority (behaviour of keepalived's
+    /// weights).
+    pub weight: i16,
+    /// Turns up and down round.
+    pub reverse: bool,
+}
+
+/// A thing whose state changes the priority.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Tracker {
+    /// The state of an interface.
+    Interface(Box<str>),
+    /// The same of one that nobody listed, but an address or a route of the instance names.
+    InUse(Box<str>),
+    /// A script, file, process or BFD session, whose state arrives by name.
+    Named(Box<str>),
 }
 
 /// The largest weight of a script, interface or BFD session.
@@ -126,12 +151,14 @@ section! {
                 .required("add command = [\"/path/to/program\", \"argument\"]");
         /// The user that it runs as.
         user: Option<Box<str>> = None,
-            key Key::text("user", "\"nobody\"").keepalived(&[("user", None)]);
+            key Key::text("user", "\"nobody\"")
+                .keepalived(&[("user", None)]);
         /// The group that it runs with.
         group: Option<Box<str>> = None, key Key::text("group", "\"nogroup\"");
         /// The time between two runs.
         interval: Duration = Duration::from_secs(1),
-            key Key::time("interval", Duration::from_millis(1), DAY, "\"1s\"")
+            key Key::time("interval", Duration::from_millis(1), DAY, "\"2s\"")
+                .default("\"1s\"")
                 .keepalived(&[("interval", None)]);
         /// How long a run may take; the default is the interval.
         timeout: Option<Duration> = None,
@@ -143,13 +170,18 @@ section! {
         reverse: bool = false, key REVERSE;
         /// Successes in a row that bring it up.
         rise: u16 = 1,
-            key Key::whole("rise", 1, u16::MAX as i64, "2").keepalived(&[("rise", None)]);
+            key Key::whole("rise", 1, u16::MAX as i64, "2")
+                .default("1")
+                .keepalived(&[("rise", None)]);
         /// Failures in a row that bring it down.
         fall: u16 = 1,
-            key Key::whole("fall", 1, u16::MAX as i64, "3").keepalived(&[("fall", None)]);
+            key Key::whole("fall", 1, u16::MAX as i64, "3")
+                .default("1")
+                .keepalived(&[("fall", None)]);
         /// It counts as failed until it has succeeded.
         init_fail: bool = false,
-            key Key::flag("init_fail").keepalived(&[("init_fail", Some("true"))]);
+            key Key::flag("init_fail")
+                .keepalived(&[("init_fail", Some("true"))]);
     }
 }
 
@@ -190,18 +222,22 @@ section! {
                 .required("add process = \"name\"");
         /// How arguments are compared.
         param_match: ParamMatch = ParamMatch::Exact,
-            key Key::choice("param_match", ParamMatch::WORDS, "\"exact\"")
+            key Key::choice("param_match", ParamMatch::WORDS, "\"initial\"")
+                .default("\"exact\"")
                 .keepalived(&[("param_match", None)]);
         /// Compare the whole command line and not only the name.
         full_command: bool = false,
-            key Key::flag("full_command").keepalived(&[("full_command", Some("true"))]);
+            key Key::flag("full_command")
+                .keepalived(&[("full_command", Some("true"))]);
         /// How much it counts: 0 faults the instance, anything else is added to the priority.
         weight: i16 = 0, key weight(MAX_NUMBER_WEIGHT);
         /// Turns up and down round.
         reverse: bool = false, key REVERSE;
         /// How many have to run.
         quorum: u16 = 1,
-            key Key::whole("quorum", 1, u16::MAX as i64, "1").keepalived(&[("quorum", None)]);
+            key Key::whole("quorum", 1, u16::MAX as i64, "2")
+                .default("1")
+                .keepalived(&[("quorum", None)]);
         /// How many may run; not less than the quorum.
         quorum_max: Option<u16> = None,
             own Key::whole("quorum_max", 1, u16::MAX as i64, "1")
@@ -209,10 +245,12 @@ section! {
         /// How long they have to run before it is up.
         fork_delay: Duration = NO_TIME,
             key Key::time("fork_delay", NO_TIME, DAY, "\"1s\"")
+                .default("\"0s\"")
                 .keepalived(&[("fork_delay", None)]);
         /// How long they have to be gone before it is down.
         terminate_delay: Duration = NO_TIME,
             key Key::time("terminate_delay", NO_TIME, DAY, "\"1s\"")
+                .default("\"0s\"")
                 .keepalived(&[("terminate_delay", None)]);
     }
 }
@@ -254,32 +292,41 @@ section! {
                 .keepalived(&[("source_ip", None)]);
         /// The smallest interval between received packets.
         min_rx: Duration = Duration::from_millis(10),
-            key Key::time("min_rx", Duration::from_millis(1), MAX_BFD_INTERVAL, "\"10ms\"")
+            key Key::time("min_rx", Duration::from_millis(1), MAX_BFD_INTERVAL, "\"50ms\"")
+                .default("\"10ms\"")
                 .keepalived(&[("min_rx", None)]);
         /// The smallest interval between sent packets.
         min_tx: Duration = Duration::from_millis(10),
-            key Key::time("min_tx", Duration::from_millis(1), MAX_BFD_INTERVAL, "\"10ms\"")
+            key Key::time("min_tx", Duration::from_millis(1), MAX_BFD_INTERVAL, "\"50ms\"")
+                .default("\"10ms\"")
                 .keepalived(&[("min_tx", None)]);
         /// The interval while the session is down.
         idle_tx: Duration = Duration::from_secs(1),
-            key Key::time("idle_tx", Duration::from_secs(1), MAX_BFD_INTERVAL, "\"1s\"")
+            key Key::time("idle_tx", Duration::from_secs(1), MAX_BFD_INTERVAL, "\"2s\"")
+                .default("\"1s\"")
                 .keepalived(&[("idle_tx", None)]);
         /// Packets that may be missed.
         multiplier: u8 = 5,
-            key Key::whole("multiplier", 1, 255, "5").keepalived(&[("multiplier", None)]);
+            key Key::whole("multiplier", 1, 255, "3")
+                .default("5")
+                .keepalived(&[("multiplier", None)]);
         /// Wait for the neighbour to begin.
         passive: bool = false,
-            key Key::flag("passive").keepalived(&[("passive", Some("true"))]);
+            key Key::flag("passive")
+                .keepalived(&[("passive", Some("true"))]);
         /// The neighbour is behind routers.
         multihop: bool = false,
-            key Key::flag("multihop").keepalived(&[("multihop", Some("true"))]);
+            key Key::flag("multihop")
+                .keepalived(&[("multihop", Some("true"))]);
         /// The TTL of packets sent.
         ttl: Option<u8> = None,
             key Key::whole("ttl", 1, 255, "255")
                 .keepalived(&[("ttl", None), ("hoplimit", None)]);
         /// How many routers packets received may have passed.
         max_hops: u8 = 0,
-            key Key::whole("max_hops", 0, 255, "0").keepalived(&[("max_hops", None)]);
+            key Key::whole("max_hops", 0, 255, "3")
+                .default("0")
+                .keepalived(&[("max_hops", None)]);
         /// How much it counts: 0 faults the instance, anything else is added to the priority.
         weight: i16 = 0, key weight(MAX_WEIGHT);
         /// Turns up and down round.

@@ -34,8 +34,8 @@ pub fn instance(name: &str, table: &Table<'_>, defaults: &Defaults) -> Instance 
             "add virtual_addresses = [\"192.168.1.1/24\"], the addresses that move to the master";
         item.wrong(Wrong::new("the list is empty", help));
     }
-    instance.options.version = version_of(table, &instance);
-    instance.options.interval = interval(table, instance.options.version);
+    instance.settings.version = version_of(table, &instance);
+    instance.settings.interval = interval(table, instance.settings.version);
     if let Some(accept) = table.get("accept").and_then(|item| item.bool()) {
         instance.accept = accept;
         if !accept {
@@ -59,7 +59,7 @@ fn version_of(table: &Table<'_>, instance: &Instance) -> Version {
     match table.get("version") {
         Some(item) => version(&item).unwrap_or(Version::V3),
         None if instance.has_family(Family::V6) => Version::V3,
-        None => instance.options.version,
+        None => instance.settings.version,
     }
 }
 

@@ -41,8 +41,11 @@ pub fn model<'a>(cx: &'a Context<'a>, tree: &'a tree::Table<'a>) -> Reading {
         for (name, item) in instances {
             let Some(table) = item.table(model::INSTANCE) else { continue };
             let instance = instance::instance(name, &table, &defaults);
-            let vrid = table.get("virtual_router_id").and_then(|item| item.value.as_integer()?.value());
-            if instance.interface.is_empty() || !vrid.is_some_and(|vrid| (1..=255).contains(&vrid)) {
+            let vrid =
+                table.get("virtual_router_id").and_then(|item| item.value.as_integer()?.value());
+            if instance.settings.interface.is_empty()
+                || !vrid.is_some_and(|vrid| (1..=255).contains(&vrid))
+            {
                 incomplete.insert(name.into());
             }
             model.instances.push(instance);

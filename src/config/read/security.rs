@@ -100,7 +100,10 @@ impl FromItem for Hmac {
             && !hmac.keys.is_empty()
             && !hmac.keys.iter().any(|key| key.id == id)
         {
-            item.wrong(Wrong::new(format!("no key has the id {id}"), "write the id of one of keys"));
+            item.wrong(Wrong::new(
+                format!("no key has the id {id}"),
+                "write the id of one of keys",
+            ));
         }
         let replay = table.get("anti_replay").and_then(|item| item.choice(REPLAY));
         let mode = match table.get("mode").and_then(|item| item.choice(MODES)) {

@@ -248,9 +248,7 @@ impl<'a> Table<'a> {
     fn written(&self, key: &str, meant: &str, example: &'static str) -> Cow<'static, str> {
         let Some(node) = self.tree.get(key) else { return example.into() };
         let source = self.cx.text.get(node.span()).unwrap_or_default();
-        if source.len() > 80
-            || self.place == Place::Authentication
-            || source.contains(['\n', '{'])
+        if source.len() > 80 || self.place == Place::Authentication || source.contains(['\n', '{'])
         {
             return example.into();
         }
