@@ -76,13 +76,15 @@ pub struct KernelLanes {
     pub muted: bool,
 }
 
-/// When the bursts of announcements that others cause were sent: they are rate limited.
+/// What announcements and probes remember beyond the time as master.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bursts {
-    /// The last one, or the next, that another host's announcement caused.
+pub struct Announcing {
+    /// When the last burst was sent that another host's announcement caused, or the next one is due.
     pub defended_at: Option<Instant>,
-    /// The last one that an advert of another master caused (`vrrp:S-29`).
+    /// When the last burst was sent that an advert of another master caused (`vrrp:S-29`).
     pub reannounced_at: Option<Instant>,
+    /// The address that is probed next: its place among the objects and the sources of adverts.
+    pub probe_place: usize,
 }
 
 /// One instance.
@@ -124,8 +126,8 @@ pub struct Instance {
     pub demoted: bool,
     /// How long it leaves masters of lower priority alone.
     pub pauses: Pauses,
-    /// The rate limits of announcements.
-    pub bursts: Bursts,
+    /// Its announcements and probes.
+    pub announcing: Announcing,
     /// How the last planned hand-over ended.
     pub hand_over_end: Option<HandOverEnd>,
 }
@@ -162,7 +164,7 @@ impl Instance {
             hold: None,
             demoted: false,
             pauses: Pauses::default(),
-            bursts: Bursts::default(),
+            announcing: Announcing::default(),
             hand_over_end: None,
         };
         instance.objects.configure(&instance.settings.objects);

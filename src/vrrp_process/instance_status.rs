@@ -39,7 +39,7 @@ pub fn instance(
         interface: settings.interface.to_string(),
         virtual_router_id: settings.vrid.get(),
         version: settings.version.number(),
-        state: log_text::state(engine.state(id)?),
+        state: engine.state(id)?,
         state_age: age(since, now),
         cause: log_text::cause(engine, links, id, &cause),
         fault: engine.fault(id).map(|reason| log_text::fault(engine, links, id, reason)),

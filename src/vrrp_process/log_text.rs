@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use crate::control::humanize::{length, plural};
 use crate::control::record::{Kind, Level};
-use crate::control::status::{self, WarningKind};
+use crate::control::status::WarningKind;
 use crate::net::{Route, RouteKind, TableId};
 use crate::netlink::cache::Cache;
 use crate::units::{Centiseconds, Family, Instant};
@@ -23,16 +23,6 @@ use crate::vrrp::{
 
 /// Interfaces that are named where one is missing.
 const NAMED: usize = 8;
-
-/// The state as the status document names it.
-pub const fn state(state: State) -> status::State {
-    match state {
-        State::Initialize => status::State::Init,
-        State::Backup => status::State::Backup,
-        State::Master => status::State::Master,
-        State::Fault => status::State::Fault,
-    }
-}
 
 /// What a tracked interface or address of the machine is called in messages.
 pub fn interface(engine: &Engine, id: InterfaceId) -> &str {
@@ -54,8 +44,8 @@ fn interval(interval: Centiseconds) -> String {
 }
 
 /// What an instance was before: for others, one that resumes was master all the time.
-pub const fn from_state(from: State, cause: &Cause) -> status::State {
-    if matches!(cause, Cause::Resumed { .. }) { status::State::Master } else { state(from) }
+pub const fn from_state(from: State, cause: &Cause) -> State {
+    if matches!(cause, Cause::Resumed { .. }) { State::Master } else { from }
 }
 
 /// Why an instance changed its state.
@@ -343,7 +333,7 @@ impl Told {
 pub fn notice(engine: &Engine, links: &Cache, notice: &Notice, refusal: Option<&str>) -> Told {
     match notice {
         Notice::Transition { instance, from, to, cause: why } => {
-            let (from, to) = (from_state(*from, why), state(*to));
+            let (from, to) = (from_state(*from, why), *to);
             let why = cause(engine, links, *instance, why);
             let text = match from == to {
                 true => format!("stays {to}: {why}"),

@@ -42,7 +42,7 @@ impl Shell {
             let why = log_text::cause(&self.engine, links, *instance, cause);
             let warnings = self.warnings.entry(*instance).or_default();
             warnings.changed(*from, *to, &why, now);
-            let (from, to) = (log_text::from_state(*from, cause), log_text::state(*to));
+            let (from, to) = (log_text::from_state(*from, cause), *to);
             transition = Some(Transition { from, to, cause: why });
         }
         if let Notice::FaultChanged { instance, reason } = notice {
