@@ -9,6 +9,7 @@
     reason = "helpers of tests: what is wrong in them has to fail the test"
 )]
 
+mod circles;
 mod index;
 mod machine;
 mod mutation;
