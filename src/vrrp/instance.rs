@@ -1,6 +1,7 @@
-//! One VRRP instance: the state machine of section 6 of the rules.
+//! One VRRP instance: what it is made of, its priority (`vrrp:T-3`) and an operator's hold.
 //!
-//! An instance with addresses of both families has two virtual routers that move together. What
+//! What it knows in one state only is in module `state`; what makes it leave a state is decided by the
+//! modules `transitions`, `election` and `hand_over`. An instance with addresses of both families has two virtual routers that move together. What
 //! concerns more than one instance (a sync group) is not decided here: the methods give back a
 //! [`GroupRequest`] and the engine makes all members follow.
 

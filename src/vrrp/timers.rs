@@ -1,4 +1,5 @@
-//! The timers of an instance, and the formulas of section 5 of the rules.
+//! The timers of an instance, the order in which they run, and the formulas of section 5 of the rules
+//! (`vrrp:T-1` to `T-3`).
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub enum Timer {
     Refresh,
     /// The second burst after a lower-priority advert (`vrrp:S-29`).
     LowerBurst,
-    /// The next step of a planned hand-over (DESIGN 10).
+    /// The next step of a planned hand-over (`architecture.md`).
     HandOver,
     /// The end of an operator's hold.
     HoldEnd,

@@ -1,4 +1,4 @@
-//! DESIGN 3: a new process after one that was master.
+//! A new process after one that was master.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! DESIGN 7: switchover, hold and release.
+//! Switchover, hold and release.
 
 use std::time::Duration;
 
