@@ -5,21 +5,7 @@
 //! fuzzers and the tests drive the very code that runs on the router; its interface follows the
 //! daemon's needs and is not a promise to other crates.
 //!
-//! # The map
-//!
-//! | module | for | driven by |
-//! |---|---|---|
-//! | [`units`] | values with their units: times, priorities, identifiers | everybody |
-//! | [`wire`] | packet formats: octets to values and back | [`vrrp`], and whoever has a socket |
-//! | [`config`] | the configuration: text to a checked model, or to messages that say what to write | [`cli`] |
-//! | [`netlink`] | the kernel's links and addresses: what there is, and requests to change it | a process that waits for its sockets |
-//! | [`control`] | what the processes and the user say to each other: messages, status, records | [`vrrp`], [`cli`] and the supervisor |
-//! | [`system`] | the operating system: clock, timer, shared memory, raw sockets | whoever needs them |
-//! | [`vrrp`] | the virtual routers: events in, actions out | a process with sockets, or a simulator |
-//! | [`supervisor`] | configuration, log, control socket; keeps the other processes running | [`cli`] |
-//! | [`cli`] | the command line | `main` |
-//!
-//! Modules use only those above them in this table, but for `cli`, which uses all.
+//! The [architecture] page is the map: processes, the ways that things take, where a behaviour lives.
 //!
 //! # How a configuration becomes adverts
 //!
@@ -65,18 +51,11 @@
 //! let sends = matches!(first, Some(Action::Urgent(Urgent::SendAdvert { .. })));
 //! assert!(sends, "nobody is master: we are");
 //! ```
-//!
-//! # What holds everywhere
-//!
-//! - **Pure core.** [`wire`], [`vrrp`] and [`config`]'s parser have no sockets, clocks, tasks, files
-//!   or log. A test reads the sources and says so (`tests/conformance/purity.rs`).
-//! - **Rules have numbers.** `tests/conformance/rules/` is the specification; comments and tests
-//!   cite it as `vrrp:S-25`.
-//! - **Input never panics.** Indexing, `unwrap` and their like are denied by lints outside tests.
-//! - **Units are in types.** There is no bare integer for a time, a priority or an identifier.
 
 #![allow(clippy::disallowed_methods, reason = "it is about what tests may start")]
 
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
 pub mod child;
 pub mod cli;
 pub mod config;

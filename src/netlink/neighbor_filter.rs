@@ -1,5 +1,5 @@
 //! The socket to nf_tables: makes the kernel silent about addresses while a successor takes them
-//! over (DESIGN 10).
+//! over (architecture.md, hand-over).
 //!
 //! Nothing is answered for a muted address and no question is asked in its name, so that no
 //! neighbour's cache comes back to this host. Frames that the process itself sends are not

@@ -70,8 +70,10 @@ pub struct Link {
     left: Cell<bool>,
     /// Nothing is said any more, since another program goes on.
     quiet: Cell<bool>,
-    /// A message is on its way out, or one has come in part.
-    busy: [Cell<bool>; 2],
+    /// A message is on its way out.
+    writing: Cell<bool>,
+    /// What has come of a message.
+    decoder: RefCell<Decoder>,
     /// Nobody waits for this child any more, or it is hung.
     given_up: Once,
 }
@@ -93,7 +95,8 @@ impl Link {
             stopped: Cell::new(false),
             left: Cell::new(false),
             quiet: Cell::new(false),
-            busy: Default::default(),
+            writing: Cell::new(false),
+            decoder: RefCell::default(),
             given_up: Once::new(),
         }
     }
@@ -134,7 +137,8 @@ impl Link {
             && self.questions.borrow().is_empty()
             && self.waiting_for_applied.borrow().is_empty()
             && self.liveness.get().is_answered()
-            && self.busy.iter().all(|busy| !busy.get())
+            && !self.writing.get()
+            && self.decoder.borrow().is_empty()
     }
 
     /// Waits until nobody waits for it any more; for how long it was silent, if that is why.
@@ -255,41 +259,45 @@ impl Link {
     pub async fn send(&self, stream: &Async<UnixStream>) -> io::Result<()> {
         let mut octets = Vec::new();
         while let Ok(message) = self.outgoing.recv().await {
-            self.writing().set(true);
+            self.writing.set(true);
             octets.clear();
             frame::encode(&message, &mut octets).map_err(io::Error::other)?;
             let mut stream = stream;
             stream.write_all(&octets).await?;
-            self.writing().set(false);
+            self.writing.set(false);
         }
         Ok(())
     }
 
     /// Takes what the child says, until it hangs up.
     pub async fn receive(&self, stream: &Async<UnixStream>) -> io::Result<()> {
-        let mut decoder = Decoder::default();
         let mut chunk = vec![0; READ_OCTETS];
         loop {
             let len = ready::read(stream, |mut stream| stream.read(&mut chunk)).await?;
             if len == 0 {
                 return Ok(());
             }
-            decoder.push(chunk.get(..len).unwrap_or_default());
-            while let Some(message) = decoder.message().map_err(io::Error::other)? {
-                self.take(message);
-            }
-            self.reading().set(!decoder.is_empty());
+            self.push(chunk.get(..len).unwrap_or_default())?;
         }
     }
 
-    const fn writing(&self) -> &Cell<bool> {
-        let [writing, _] = &self.busy;
-        writing
+    /// Takes what a child has said that has ended.
+    pub fn receive_rest(&self, mut stream: &UnixStream) {
+        let mut chunk = vec![0; READ_OCTETS];
+        while let Ok(len @ 1..) = stream.read(&mut chunk) {
+            if self.push(chunk.get(..len).unwrap_or_default()).is_err() {
+                return;
+            }
+        }
     }
 
-    const fn reading(&self) -> &Cell<bool> {
-        let [_, reading] = &self.busy;
-        reading
+    fn push(&self, octets: &[u8]) -> io::Result<()> {
+        let mut decoder = self.decoder.borrow_mut();
+        decoder.push(octets);
+        while let Some(message) = decoder.message().map_err(io::Error::other)? {
+            self.take(message);
+        }
+        Ok(())
     }
 
     /// Takes a message. Whoever has stopped waiting for it does not hear it.

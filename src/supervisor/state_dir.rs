@@ -12,7 +12,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Group, Pid, fchownat, geteuid};
 
-use super::Failure;
+use super::options::Failure;
 use super::path_trust::{self, Distrust};
 use crate::system::lock;
 

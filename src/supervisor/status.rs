@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::child_link::Report;
 use super::daemon::Daemon;
-use super::memory_usage;
+use super::{log, memory_usage};
+use crate::control::event::{Kind, Level};
 use crate::control::humanize::plural;
-use crate::control::record::Kind;
 use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
     VerdictLevel, Warning, WarningKind,
@@ -24,11 +24,11 @@ pub async fn document(daemon: &Daemon, memory: bool) -> Document {
         time: clock::wall().as_secs_f64(),
         verdict: Verdict { level: VerdictLevel::Ok, text: String::new() },
         daemon: DaemonStatus {
-            memory: memory.then(|| memory_usage::of_processes(daemon, report.as_deref())),
+            memory: memory.then(|| memory_usage::of_processes(&daemon.children, report.as_deref())),
             ..daemon_status(daemon, report.as_deref(), now)
         },
         instances: report.map(|report| report.instances.clone()),
-        transitions: daemon.log.transitions(),
+        transitions: daemon.log.transitions().iter().map(|event| log::shown(event)).collect(),
         warnings: warnings(daemon, now),
     };
     document.conclude();
@@ -128,10 +128,10 @@ pub async fn dump(daemon: Rc<Daemon>) {
     let text = document.to_value().to_pretty_json();
     let written = daemon.dir.write(super::state_dir::DUMP, text.as_bytes());
     let (level, text) = match written {
-        Ok(path) => (super::Level::Notice, format!("status written to {}", path.display())),
+        Ok(path) => (Level::Notice, format!("status written to {}", path.display())),
         Err(error) => {
             let path = daemon.dir.path().display();
-            (super::Level::Warning, format!("the status cannot be written to {path}: {error}"))
+            (Level::Warning, format!("the status cannot be written to {path}: {error}"))
         }
     };
     daemon.note(level, text);
@@ -140,7 +140,7 @@ pub async fn dump(daemon: Rc<Daemon>) {
 /// Logs a line for each instance.
 pub async fn statistics(daemon: Rc<Daemon>) {
     let Some(report) = daemon.broker.report().await else {
-        daemon.note(super::Level::Error, "no statistics: the process does not answer");
+        daemon.note(Level::Error, "no statistics: the process does not answer");
         return;
     };
     for instance in &report.instances {
@@ -163,6 +163,6 @@ pub async fn statistics(daemon: Rc<Daemon>) {
                 plural(router.announcements_sent, "announcement"),
             ));
         }
-        daemon.log.note(super::Level::Notice, Kind::Process, text);
+        daemon.log.note(Level::Notice, Kind::Process, text);
     }
 }

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::Level;
 use super::daemon::Daemon;
 use super::notify::Notify;
 use super::timeouts::within;
 use crate::config::model::Global;
+use crate::control::event::Level;
 use crate::system::clock;
 use crate::system::watchdog::Device;
 use crate::units::Instant;

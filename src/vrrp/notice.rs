@@ -219,7 +219,7 @@ pub enum Cause {
     Started,
     /// The owner of the addresses does not wait (`vrrp:S-31`).
     Owner,
-    /// A former process was master moments ago (`architecture.md`).
+    /// A former process was master moments ago (architecture.md, processes).
     Resumed {
         /// Since its last advert.
         gap: Duration,

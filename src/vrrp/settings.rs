@@ -91,7 +91,7 @@ pub struct InstanceSettings {
     pub resume_within: Option<Duration>,
     /// How many other routers there are, for the speed of a planned hand-over.
     pub backups: Backups,
-    /// Hand over without a gap on a planned stop or switchover (DESIGN 10).
+    /// Hand over without a gap on a planned stop or switchover (architecture.md, hand-over).
     pub hand_over: bool,
     /// The state of the instance's own interface does not matter.
     pub dont_track_primary: bool,

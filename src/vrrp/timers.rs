@@ -20,7 +20,7 @@ pub enum Timer {
     Refresh,
     /// The second burst after a lower-priority advert (`vrrp:S-29`).
     LowerBurst,
-    /// The next step of a planned hand-over (`architecture.md`).
+    /// The next step of a planned hand-over (architecture.md, hand-over).
     HandOver,
     /// The end of an operator's hold.
     HoldEnd,

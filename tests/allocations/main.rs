@@ -1,5 +1,5 @@
 //! The engine takes no memory while 1,000 instances send or receive adverts in steady state
-//! (`architecture.md`). Everything in this process is counted, so the measured part does nothing
+//! (architecture.md, promises). Everything in this process is counted, so the measured part does nothing
 //! but drive the engine.
 
 #![allow(

@@ -1,4 +1,4 @@
-//! Ends that nobody asked for: of the child, of the supervisor, of both (DESIGN 3).
+//! Ends that nobody asked for: of the child, of the supervisor, of both (architecture.md, processes).
 
 use std::fs;
 

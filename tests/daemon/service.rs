@@ -38,7 +38,13 @@ impl Manager {
     fn within(&self, limit: Duration) -> Option<String> {
         let mut octets = [0; 4_096];
         self.0.set_read_timeout(Some(limit)).unwrap();
-        let len = self.0.recv(&mut octets).ok()?;
+        // A process that is stopped for a moment and goes on is interrupted here.
+        let len = loop {
+            match self.0.recv(&mut octets) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                received => break received.ok()?,
+            }
+        };
         Some(String::from_utf8(octets[..len].to_vec()).unwrap())
     }
 

@@ -1,5 +1,5 @@
 //! Whoever comes after a process that dies has to know that it was master: that is in the shared
-//! memory before the packet leaves which tells the others (DESIGN 3).
+//! memory before the packet leaves which tells the others (architecture.md, processes).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! The planned hand-over (DESIGN.md section 10) to a backup that is keepalived, and to one of ours,
+//! The planned hand-over (architecture.md, hand-over) to a backup that is keepalived, and to one of ours,
 //! with a client that asks every 2 ms.
 //!
 //! `STEADFAST_RUNS` is how often each kind is done. Over IPv6 keepalived 2.2.7 loses a few questions:

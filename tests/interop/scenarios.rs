@@ -164,7 +164,7 @@ pub fn stops(profile: Profile, master: Maker, backup: Maker) {
     println!("{}: {took:?} after priority 0; the skew time is {usual:?}", b.name);
     let announced = intervals(heard, a);
     if a.maker == Maker::Steadfast && profile != Profile::V2 {
-        // DESIGN.md section 10: with no number of backups given, 5 cs.
+        // architecture.md, hand-over: with no number of backups given, 5 cs.
         assert!(announced.contains(&Duration::from_millis(50)), "{announced:?}");
     } else {
         assert_eq!(announced, [a.instance().interval], "the master keeps its interval");

@@ -163,7 +163,7 @@ fn switchover_without_successor(record: Record) -> Outcome {
     })
 }
 
-/// All short adverts are lost, the backup learns nothing and waits its skew time.
+/// Hand-over: all short adverts are lost, the backup learns nothing and waits its skew time.
 fn lost_short_adverts(record: Record) -> Outcome {
     let plan = simple(&[200, 100], V4, |_, i| i.backups = Backups::One);
     run_in(0, plan, record, |world| {
@@ -183,7 +183,7 @@ fn lost_short_adverts(record: Record) -> Outcome {
     })
 }
 
-/// Priority 0 is lost; the backup learned the short interval and waits that out.
+/// Hand-over: priority 0 is lost; the backup learned the short interval and waits that out.
 fn lost_priority_0(record: Record) -> Outcome {
     let plan = simple(&[200, 100], V4, |_, i| i.backups = Backups::One);
     run_in(0, plan, record, |world| {
@@ -195,7 +195,7 @@ fn lost_priority_0(record: Record) -> Outcome {
     })
 }
 
-/// A third backup learned 1 cs and misses the successor's first advert.
+/// Hand-over: a third backup learned 1 cs and misses the successor's first advert.
 fn third_backup_learned_1_cs(record: Record) -> Outcome {
     let plan = simple(&[200, 150, 100], V4, |_, i| i.backups = Backups::One);
     run_in(0, plan, record, |world| {

@@ -37,7 +37,7 @@ pub struct Outcome {
 pub const FAST_PINGS: Duration = Duration::from_millis(2);
 
 /// What two backups have to be apart so that only one takes over: the longest way of a frame,
-/// and twice what a timer is late (at 5 cs two backups of priorities 100 and 99 never
+/// and twice what a timer is late (architecture.md, hand-over: at 5 cs two backups of priorities 100 and 99 never
 /// both became master).
 const MARGIN: Duration = Duration::from_micros(170);
 
@@ -204,7 +204,7 @@ pub fn settle_and_stay(world: &mut World) {
     }
 }
 
-/// Whether an instance hands over as planned.
+/// Whether architecture.md, hand-over applies to an instance.
 fn hands_over(settings: &InstanceSettings) -> bool {
     settings.version == Version::V3 && settings.hand_over && !settings.strict
 }

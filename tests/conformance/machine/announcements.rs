@@ -264,7 +264,7 @@ fn s_42_pending_announcements_are_cancelled() {
     assert_eq!((d.announced(v4(100)), d.announced(v4(101))), (vec![], vec![]));
 }
 
-/// Each address is announced when its installation is acknowledged, not before (`architecture.md`).
+/// Each address is announced when its installation is acknowledged, not before (architecture.md, promises).
 #[test]
 fn announced_when_acknowledged() {
     let mut d = Driver::one(with(plain()));
@@ -311,7 +311,7 @@ fn s_29_second_burst_only_where_configured() {
     assert_eq!(d.announced(v4(100)).len(), 1);
 }
 
-/// Never two lasting holders: a master that hears another host announce its address
+/// Promises (never two lasting holders): a master that hears another host announce its address
 /// announces again, at once and then at most every ten seconds.
 #[test]
 fn an_announcement_of_another_host_is_answered_with_measure() {

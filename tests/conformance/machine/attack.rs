@@ -57,7 +57,7 @@ fn s_29_a_flood_of_adverts_is_no_flood_of_announcements() {
     }
 }
 
-/// Announcements of another host that do not end are answered every ten seconds, not
+/// Promises: announcements of another host that do not end are answered every ten seconds, not
 /// twice every ten seconds.
 #[test]
 fn lasting_announcements_of_another_host_are_answered_every_ten_seconds() {
@@ -74,7 +74,7 @@ fn lasting_announcements_of_another_host_are_answered_every_ten_seconds() {
     assert_eq!(after, [0, 10_000, 20_000, 30_000, 40_000, 50_000].map(ms));
 }
 
-/// Immediate preemption is for a lower master, not for a lower router beside a master
+/// Hand-over: immediate preemption is for a lower master, not for a lower router beside a master
 /// that is higher than we are.
 #[test]
 fn immediate_preemption_respects_a_higher_master() {
@@ -98,7 +98,7 @@ fn immediate_preemption_respects_a_higher_master() {
     assert_eq!(d.state(), State::Master);
 }
 
-/// What the multicast loop or a bridge brings back of our own adverts is no successor.
+/// Hand-over: what the multicast loop or a bridge brings back of our own adverts is no successor.
 #[test]
 fn our_own_echo_is_no_successor() {
     let mut d = Driver::master(instance("a"));
@@ -111,7 +111,7 @@ fn our_own_echo_is_no_successor() {
     assert!(d.engine.handing_over(d.a()), "nobody took over yet");
 }
 
-/// A successor that comes and goes is told once.
+/// Hand-over: a successor that comes and goes is told once.
 #[test]
 fn a_successor_that_comes_and_goes_is_told_once() {
     let mut d = Driver::master(instance("a"));

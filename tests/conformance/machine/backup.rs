@@ -343,7 +343,7 @@ fn v3_4_no_addresses() {
     assert_eq!(d.engine.statistics(router).unwrap().address_list_errors, 1);
 }
 
-/// `preempt = "immediate"` (`architecture.md`): the first lower advert is enough.
+/// `preempt = "immediate"` (architecture.md, hand-over): the first lower advert is enough.
 #[test]
 fn immediate_preemption_does_not_wait() {
     let mut d = preempting(Preempt::Immediate);
@@ -356,7 +356,7 @@ fn immediate_preemption_does_not_wait() {
     assert_eq!(d.adverts(), [(ms(10), 100, 100)]);
 }
 
-/// Immediate preemption of an instance with both families waits for both (`architecture.md`).
+/// Immediate preemption of an instance with both families waits for both (architecture.md, hand-over).
 #[test]
 fn immediate_preemption_moves_both_families() {
     let mut d = Driver::one(InstanceSettings { preempt: Preempt::Immediate, ..both() });

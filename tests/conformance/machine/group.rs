@@ -179,7 +179,7 @@ fn families_move_together() {
     }
 }
 
-/// A member with immediate preemption waits for the group as well (`architecture.md`).
+/// A member with immediate preemption waits for the group as well (architecture.md, hand-over).
 #[test]
 fn immediate_preemption_waits_for_the_group() {
     let mut s = pair();

@@ -1,4 +1,4 @@
-//! Planned hand-over without a gap.
+//! Hand-over: planned hand-over without a gap.
 
 use std::time::Duration;
 use steadfast::vrrp::Report;
@@ -26,7 +26,7 @@ fn adverts_since(d: &Driver, at: Duration) -> Vec<(Duration, u8, u16)> {
     since.map(|(t, priority, interval)| (t - at, priority, interval)).collect()
 }
 
-/// Three adverts with the short interval, 5 ms apart, then priority 0.
+/// Hand-over: three adverts with the short interval, 5 ms apart, then priority 0.
 #[test]
 fn the_sequence_of_adverts() {
     for (backups, interval, short) in
@@ -46,7 +46,7 @@ fn the_sequence_of_adverts() {
     }
 }
 
-/// Answers to ARP stop with priority 0, after it, and not before.
+/// Hand-over: answers to ARP stop with priority 0, after it, and not before.
 #[test]
 fn mute_from_priority_0_on() {
     let (mut d, _) = switching(instance("a"));
@@ -57,7 +57,7 @@ fn mute_from_priority_0_on() {
     assert_eq!(deeds[deeds.len() - 2..], ["send a IPv4 0", "mute"]);
 }
 
-/// The addresses go as soon as the successor has announced all of them; only then the
+/// Hand-over: the addresses go as soon as the successor has announced all of them; only then the
 /// silence ends.
 #[test]
 fn the_successors_announcements_end_it() {
@@ -87,7 +87,7 @@ fn the_successors_announcements_end_it() {
     assert_eq!(d.down(), Some(us(1_998_046)), "vrrp:T-6: its interval counts from now on");
 }
 
-/// Announcements that come before the successor's advert count.
+/// Hand-over: announcements that come before the successor's advert count.
 #[test]
 fn announcements_may_come_first() {
     let (mut d, _) = switching(instance("a"));
@@ -98,7 +98,7 @@ fn announcements_may_come_first() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// Nobody announces what is no address, nor need an address be that was not there.
+/// Hand-over: nobody announces what is no address, nor need an address be that was not there.
 #[test]
 fn only_addresses_that_were_there_have_to_be_announced() {
     let objects = vec![Object::Filter, address(100), address(101)];
@@ -114,7 +114,7 @@ fn only_addresses_that_were_there_have_to_be_announced() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// What is announced on another link is another address.
+/// Hand-over: what is announced on another link is another address.
 #[test]
 fn announcements_on_another_link_do_not_count() {
     let eth1 = Track { tracker: Tracker::Interface("eth1".into()), weight: 0, reverse: false };
@@ -127,7 +127,7 @@ fn announcements_on_another_link_do_not_count() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// Without announcements the addresses go 100 ms after the successor's first advert.
+/// Hand-over: without announcements the addresses go 100 ms after the successor's first advert.
 #[test]
 fn lingering_ends_after_100_ms() {
     for family in Family::ALL {
@@ -144,7 +144,7 @@ fn lingering_ends_after_100_ms() {
     }
 }
 
-/// With no successor a switchover resumes as master and says so.
+/// Hand-over: with no successor a switchover resumes as master and says so.
 #[test]
 fn nobody_takes_over() {
     let (mut d, at) = switching(instance("a"));
@@ -164,7 +164,7 @@ fn nobody_takes_over() {
     assert_eq!(d.adverts().len(), 2, "and goes on");
 }
 
-/// A switchover with `--force` releases anyway.
+/// Hand-over: `--force` releases anyway.
 #[test]
 fn force_releases_anyway() {
     let mut d = Driver::master(instance("a"));
@@ -178,7 +178,7 @@ fn force_releases_anyway() {
     assert_eq!(d.engine.held(d.a()), Some(None));
 }
 
-/// A stop hands over as well, and releases even if nobody takes over.
+/// Hand-over: a stop hands over as well, and releases even if nobody takes over.
 #[test]
 fn a_stop_releases() {
     for successor in [true, false] {
@@ -201,7 +201,7 @@ fn a_stop_releases() {
     }
 }
 
-/// Another process that comes before a successor lets this one be master to the last.
+/// Hand-over: another process that comes before a successor lets this one be master to the last.
 #[test]
 fn a_stop_that_nobody_has_taken_is_taken_back() {
     for after in [0, 7, 20, 900] {
@@ -221,7 +221,7 @@ fn a_stop_that_nobody_has_taken_is_taken_back() {
     }
 }
 
-/// What somebody has taken is not taken back, nor is a part of a group.
+/// Hand-over: what somebody has taken is not taken back, nor is a part of a group.
 #[test]
 fn a_stop_that_somebody_has_taken_is_not_taken_back() {
     let mut d = Driver::master_of(&pair());
@@ -240,7 +240,7 @@ fn a_stop_that_somebody_has_taken_is_not_taken_back() {
     assert_eq!(backup.state(), State::Initialize);
 }
 
-/// A stop during a switchover makes it a stop.
+/// Hand-over: a stop during a switchover makes it a stop.
 #[test]
 fn a_switchover_becomes_a_stop() {
     let (mut d, _) = switching(instance("a"));
@@ -253,7 +253,7 @@ fn a_switchover_becomes_a_stop() {
     assert!(matches!(d.log.last(), Some((_, Action::Report(Report::Stopped)))));
 }
 
-/// Version 2, strict mode and `hand_over = false`: priority 0 alone.
+/// Hand-over: version 2, strict mode and `hand_over = false`: priority 0 alone.
 #[test]
 fn priority_0_alone() {
     for s in [
@@ -272,7 +272,7 @@ fn priority_0_alone() {
     }
 }
 
-/// A successor that is heard before priority 0 needs none.
+/// Hand-over: a successor that is heard before priority 0 needs none.
 #[test]
 fn an_early_successor() {
     let (mut d, _) = switching(instance("a"));
@@ -286,7 +286,7 @@ fn an_early_successor() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// An early successor in one family does not end the hand-over of the other, which is
+/// Hand-over: an early successor in one family does not end the hand-over of the other, which is
 /// told at once.
 #[test]
 fn an_early_successor_in_one_family() {
@@ -305,7 +305,7 @@ fn an_early_successor_in_one_family() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// A successor that gives up again is none.
+/// Hand-over: a successor that gives up again is none.
 #[test]
 fn a_successor_that_gives_up_again() {
     // Heard after priority 0, and so early that it is not sent.
@@ -326,7 +326,7 @@ fn a_successor_that_gives_up_again() {
     }
 }
 
-/// A successor stays one when another router gives up.
+/// Hand-over: a successor stays one when another router gives up.
 #[test]
 fn another_router_gives_up() {
     let (mut d, _) = switching(instance("a"));
@@ -337,7 +337,7 @@ fn another_router_gives_up() {
     assert_eq!(d.cause(), Cause::Switchover { successor: Some(v4(20)) });
 }
 
-/// A group hands over together; a member whose successor is there releases its
+/// Hand-over: a group hands over together; a member whose successor is there releases its
 /// addresses, its state changes with the others'.
 #[test]
 fn a_group_hands_over_together() {
@@ -361,7 +361,7 @@ fn a_group_hands_over_together() {
     assert_eq!(d.engine.held(d.id("b")), Some(None));
 }
 
-/// One member without a successor does not keep a group that found one elsewhere; a
+/// Hand-over: one member without a successor does not keep a group that found one elsewhere; a
 /// group that found none resumes as a whole.
 #[test]
 fn a_group_ends_as_one() {

@@ -221,7 +221,7 @@ fn losses_as_cause(d: &Driver) -> bool {
     matches!(d.cause(), Cause::AddressesLost { .. })
 }
 
-/// Whoever cannot keep its addresses does not hold on to them beside a router that can:
+/// Promises: whoever cannot keep its addresses does not hold on to them beside a router that can:
 /// it asks by a planned hand-over who takes over. It preempts again after a pause, of twice the
 /// length each time.
 #[test]

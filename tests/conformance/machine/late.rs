@@ -1,4 +1,4 @@
-//! A process that was paused reads its sockets empty before it runs any timer.
+//! Processes: a process that was paused reads its sockets empty before it runs any timer.
 
 use std::time::Duration;
 use steadfast::vrrp::Urgent;
@@ -134,7 +134,7 @@ fn what_counts_as_late() {
     }
 }
 
-/// During a hand-over others wait for the short interval. Who is late by more than that
+/// Hand-over: during a hand-over others wait for the short interval. Who is late by more than that
 /// may have a successor already, and says nothing more.
 #[test]
 fn in_a_hand_over_the_short_interval_counts() {
@@ -199,7 +199,7 @@ fn a_master_that_slept_long_announces_again() {
     }
 }
 
-/// A flood that keeps the sockets full does not silence a master: it waits a while, at
+/// Promises: a flood that keeps the sockets full does not silence a master: it waits a while, at
 /// the most one interval, and then goes on.
 #[test]
 fn reading_has_an_end() {

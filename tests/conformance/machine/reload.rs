@@ -1,4 +1,4 @@
-//! From one configuration to the next, without losing a mastership or an address that
+//! Processes: from one configuration to the next, without losing a mastership or an address that
 //! both have (reload.rs).
 
 use std::time::Duration;
@@ -446,7 +446,7 @@ fn a_renamed_instance_hears_its_successor() {
     assert!(d.deeds().contains(&"remove 192.0.2.100".to_owned()));
 }
 
-/// A hand-over does not wait for the successor of a family that a reload removes, nor
+/// Hand-over: a hand-over does not wait for the successor of a family that a reload removes, nor
 /// say priority 0 again.
 #[test]
 fn a_family_that_leaves_during_a_hand_over() {
@@ -461,7 +461,7 @@ fn a_family_that_leaves_during_a_hand_over() {
     assert!(!d.deeds().iter().any(|deed| deed.starts_with("send")), "{:?}", d.deeds());
 }
 
-/// Peers of version 2 do not learn, and centiseconds do not fit into their adverts.
+/// Hand-over: peers of version 2 do not learn, and centiseconds do not fit into their adverts.
 #[test]
 fn version_2_comes_during_a_hand_over() {
     let mut d = Driver::master(instance("a"));

@@ -1,4 +1,4 @@
-//! Reloads drawn at random. An engine that is told what changes does, action by action,
+//! Processes: reloads drawn at random. An engine that is told what changes does, action by action,
 //! what one does that is told everything; and when all is quiet it is what an engine is that was
 //! started with the last configuration.
 

@@ -1,4 +1,4 @@
-//! A new process after one that was master.
+//! Processes: a new process after one that was master.
 
 use std::time::Duration;
 

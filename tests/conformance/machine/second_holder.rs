@@ -1,4 +1,4 @@
-//! A second holder of an address of a master (module `second_holder`): never two lasting
+//! A second holder of an address of a master (module `second_holder`): architecture.md, promises, never two lasting
 //! holders.
 
 use std::time::Duration;

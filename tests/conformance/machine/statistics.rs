@@ -69,7 +69,7 @@ fn remarks_are_given_once() {
     assert_eq!(d.notices(), [rejected]);
 }
 
-/// The short interval of a hand-over is announced three times, and is no mistake.
+/// Hand-over: the short interval of a hand-over is announced three times, and is no mistake.
 #[test]
 fn the_short_interval_of_a_hand_over_is_no_remark() {
     let mut d = Driver::one(instance("a"));

@@ -1,4 +1,4 @@
-//! Switchover, hold and release.
+//! Status: switchover, hold and release.
 
 use std::time::Duration;
 

@@ -74,6 +74,11 @@ impl Lan {
             let words = self.net.try_ip(&format!("-d -o link show dev {port}")).unwrap_or_default();
             words.contains("state forwarding").then_some(())
         });
+        // Without duplicate detection it takes the kernel a moment, too.
+        until("no address is tentative", || {
+            let show = format!("-6 address show dev {interface} tentative");
+            host.net.try_ip(&show).is_ok_and(|words| words.is_empty()).then_some(())
+        });
     }
 
     /// Pulls the cable of a host, or puts it in again.

@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use steadfast::control::event::json::Event;
 use steadfast::control::request::{Format, Request};
-use steadfast::control::status::{Document, Event, InstanceStatus, State};
+use steadfast::control::status::{Document, InstanceStatus, State};
 
 use super::lan::Host;
 use super::process::Process;
@@ -282,9 +283,7 @@ impl Control {
         let mut stream = UnixStream::connect(&self.0)?;
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-        let line = request.to_line()
-            + "
-";
+        let line = request.to_line() + "\n";
         stream.write_all(line.as_bytes())?;
         Ok(Stream(BufReader::new(stream)))
     }
