@@ -9,7 +9,6 @@
     reason = "helpers of tests: what is wrong in them has to fail the test"
 )]
 
-mod circles;
 mod index;
 mod machine;
 mod mutation;
@@ -17,6 +16,7 @@ mod netlink;
 mod packets;
 mod purity;
 mod routes;
+mod structure;
 mod validation;
 mod vectors;
 mod wire;

@@ -1,5 +1,5 @@
-//! Files that import each other can only be understood together: circles of imports are small
-//! (architecture.md, what binds).
+//! What can be understood alone is small (architecture.md, what binds): files that import each other
+//! are few, and so are the fields of a struct.
 #![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,12 @@ const MAX_CIRCLE: usize = 4;
 
 /// Folders that have larger circles yet, with the size of the largest. To be emptied.
 const LARGER: &[(&str, usize)] = &[("control", 11)];
+
+/// The fields that a struct may have.
+const MAX_FIELDS: usize = 20;
+
+/// Where structs may have more: those that list what the configuration or the status has.
+const LISTS: &[&str] = &["src/config/model", "src/vrrp/settings.rs", "src/control/status.rs"];
 
 /// A module path without `crate`.
 type Module = Vec<String>;
@@ -161,6 +167,45 @@ impl Tree {
     }
 }
 
+/// The structs of a source, with the number of their fields.
+fn structs(source: &str) -> Vec<(String, usize)> {
+    let tokens = tokens(source);
+    let text = |at: usize| tokens.get(at).map_or("", |token: &Token| token.text.as_str());
+    let mut found = Vec::new();
+    for at in (0..tokens.len()).filter(|at| text(*at) == "struct") {
+        let mut at = at + 1;
+        let name = text(at).to_owned();
+        while !matches!(text(at), "{" | ";" | "(" | "") {
+            at += 1;
+        }
+        if text(at) != "{" {
+            continue;
+        }
+        let (mut depth, mut fields) = (1, 0);
+        while depth > 0 && at + 1 < tokens.len() {
+            at += 1;
+            match text(at) {
+                ">" if text(at - 1) == "-" => {}
+                "{" | "(" | "[" | "<" => depth += 1,
+                "}" | ")" | "]" | ">" => depth -= 1,
+                ":" if depth == 1 => fields += 1,
+                _ => {}
+            }
+        }
+        found.push((name, fields));
+    }
+    found
+}
+
+#[test]
+fn structs_are_small() {
+    for file in files("src").iter().filter(|file| !LISTS.iter().any(|p| file.path.starts_with(p))) {
+        for (name, fields) in structs(&file.text) {
+            assert!(fields <= MAX_FIELDS, "{}: {name} has {fields} fields", file.path);
+        }
+    }
+}
+
 #[test]
 fn circles_of_imports_are_small() {
     let mut largest: BTreeMap<String, usize> = BTreeMap::new();
@@ -179,7 +224,7 @@ fn circles_of_imports_are_small() {
 
 #[cfg(test)]
 mod tests {
-    use super::{File, Tree};
+    use super::{File, Tree, structs};
 
     fn circles(files: &[(&str, &str)]) -> Vec<Vec<String>> {
         let file = |(path, text): &(&str, &str)| File {
@@ -207,6 +252,14 @@ mod tests {
             ]);
             assert_eq!(found, [["v/a", "v/b"]], "{uses}");
         }
+    }
+
+    #[test]
+    fn fields_are_counted() {
+        let source = "struct A; struct B(u8, u8); pub struct C<T: Copy> where T: X {\n/// a: b\n\
+                      #[serde(default)] pub a: std::net::IpAddr, b: fn(c: u8) -> Vec<u8>,\n\
+                      pub(super) d: T }\nfn f() { let x: u8 = 1; } struct D { a: u8 }";
+        assert_eq!(structs(source), [("C".to_owned(), 3), ("D".to_owned(), 1)]);
     }
 
     #[test]
