@@ -363,10 +363,8 @@ fn with_line(place: keys::Place, line: &str) -> Option<String> {
     use keys::Place;
     let global = if place == Place::Global { line } else { "" };
     let lan = if place == Place::Instance { line } else { "" };
-    let group = match place {
-        Place::Group => format!("[vrrp.group.g]\ninstances = [\"lan\", \"wan\"]\n{line}\n"),
-        _ => "[vrrp.group.g]\ninstances = [\"lan\", \"wan\"]\n".to_owned(),
-    };
+    let extra = if place == Place::Group { line } else { "" };
+    let group = format!("[vrrp.group.g]\ninstances = [\"lan\", \"wan\"]\n{extra}\n");
     let known = [
         ("interface", "interface = \"eth9\""),
         ("virtual_router_id", "virtual_router_id = 9"),

@@ -62,16 +62,16 @@ impl Instance {
         if rounds == 0 || self.settings.strict || !self.objects.iter().any(|(_, s)| listed(s)) {
             return false;
         }
-        if let Some(last) = self.bursts.defended_at
+        if let Some(last) = self.announcing.defended_at
             && context.now < last + DEFEND_INTERVAL
         {
             // The burst that comes later is the one of that moment, and others wait for it.
             let next = if last > context.now { last } else { last + DEFEND_INTERVAL };
             self.timers.set_no_later(Timer::LowerBurst, next);
-            self.bursts.defended_at = Some(next);
+            self.announcing.defended_at = Some(next);
             return false;
         }
-        self.bursts.defended_at = Some(context.now);
+        self.announcing.defended_at = Some(context.now);
         self.announce(rounds, context);
         true
     }
@@ -101,7 +101,7 @@ impl Instance {
         }
         let (shortest, longest) = REANNOUNCE_INTERVAL;
         let spacing = self.settings.interval.duration().clamp(shortest, longest);
-        match self.bursts.reannounced_at.map(|last| last + spacing) {
+        match self.announcing.reannounced_at.map(|last| last + spacing) {
             Some(next) if next > now => self.timers.set_no_later(Timer::LowerBurst, next),
             Some(_) | None => self.lower_burst(context),
         }
@@ -109,7 +109,7 @@ impl Instance {
 
     /// One burst of `vrrp:S-29`; the one after the delay follows.
     pub fn lower_burst(&mut self, context: &mut Context<'_>) {
-        self.bursts.reannounced_at = Some(context.now);
+        self.announcing.reannounced_at = Some(context.now);
         self.announce(self.settings.announce.lower_prio_repeat, context);
         if let StateData::Master(master) = &self.state
             && let Some(again) = master.reannounce_at.filter(|at| *at > context.now)

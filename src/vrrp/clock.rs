@@ -1,5 +1,5 @@
 //! What happens when time has passed: timers that are due run, but a process that was late, and a
-//! DownTimer, let the sockets be read first (`vrrp:V-24`, `architecture.md`).
+//! DownTimer, let the sockets be read first (`vrrp:V-24`; architecture.md, processes).
 
 use std::time::Duration;
 

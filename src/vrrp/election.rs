@@ -1,4 +1,4 @@
-//! Who is master: what adverts and timers do to an instance (`vrrp:S-11` to `S-32`).
+//! Who is master: what adverts and timers do to an instance in each state (`vrrp:S-11` to `S-32`).
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Moving together: sync groups, and what else concerns more than one instance (`vrrp:S-41`).
+//! What moves together: how the members of a sync group follow each other, start, stop and hand over
+//! (`vrrp:S-41`, `S-1`, `S-2`, `S-11`, `S-21`).
 //!
 //! A *unit* is a sync group, or an instance that is in none.
 

@@ -1,4 +1,4 @@
-//! Planned hand-over without a gap (`architecture.md`): what each instance does.
+//! Planned hand-over without a gap (architecture.md, hand-over): what each instance does.
 //!
 //! The master announces a very short interval a few times, so that backups which follow the
 //! master's interval (`vrrp:T-2`, `T-6`) wait only moments, then priority 0. It keeps its

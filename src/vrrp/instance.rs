@@ -1,6 +1,7 @@
-//! One VRRP instance: the state machine of section 6 of the rules.
+//! One VRRP instance: what it is made of, its priority (`vrrp:T-3`) and an operator's hold.
 //!
-//! An instance with addresses of both families has two virtual routers that move together. What
+//! What it knows in one state only is in module `state`; what makes it leave a state is decided by the
+//! modules `transitions`, `election` and `hand_over`. An instance with addresses of both families has two virtual routers that move together. What
 //! concerns more than one instance (a sync group) is not decided here: the methods give back a
 //! [`GroupRequest`] and the engine makes all members follow.
 
@@ -76,13 +77,15 @@ pub struct KernelLanes {
     pub muted: bool,
 }
 
-/// When the bursts of announcements that others cause were sent: they are rate limited.
+/// What announcements and probes remember beyond the time as master.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bursts {
-    /// The last one, or the next, that another host's announcement caused.
+pub struct Announcing {
+    /// When the last burst was sent that another host's announcement caused, or the next one is due.
     pub defended_at: Option<Instant>,
-    /// The last one that an advert of another master caused (`vrrp:S-29`).
+    /// When the last burst was sent that an advert of another master caused (`vrrp:S-29`).
     pub reannounced_at: Option<Instant>,
+    /// The address that is probed next: its place among the objects and the sources of adverts.
+    pub probe_place: usize,
 }
 
 /// One instance.
@@ -124,8 +127,8 @@ pub struct Instance {
     pub demoted: bool,
     /// How long it leaves masters of lower priority alone.
     pub pauses: Pauses,
-    /// The rate limits of announcements.
-    pub bursts: Bursts,
+    /// Its announcements and probes.
+    pub announcing: Announcing,
     /// How the last planned hand-over ended.
     pub hand_over_end: Option<HandOverEnd>,
 }
@@ -162,7 +165,7 @@ impl Instance {
             hold: None,
             demoted: false,
             pauses: Pauses::default(),
-            bursts: Bursts::default(),
+            announcing: Announcing::default(),
             hand_over_end: None,
         };
         instance.objects.configure(&instance.settings.objects);

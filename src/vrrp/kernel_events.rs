@@ -1,4 +1,5 @@
-//! What is reported to the engine: interfaces, tracked things, and what the kernel has.
+//! What reports of interfaces, tracked things and kernel objects mean for the instances (`vrrp:S-40`,
+//! `S-42`, `netlink:N-22`).
 
 use std::net::IpAddr;
 

@@ -17,7 +17,7 @@
 //! ```
 //! use steadfast::units::Instant;
 //! use steadfast::vrrp::settings::Settings;
-//! use steadfast::vrrp::{Action, Engine, Event};
+//! use steadfast::vrrp::{Action, Engine, Event, Urgent};
 //!
 //! let mut engine = Engine::new(&Settings::default());
 //! // Tell it what interfaces there are and what the kernel holds already, then:
@@ -25,7 +25,7 @@
 //! engine.handle(Event::Start, now);
 //! while let Some(action) = engine.poll_action() {
 //!     match action {
-//!         Action::SendAdvert { .. } => { /* the most urgent ones come first */ }
+//!         Action::Urgent(Urgent::SendAdvert { .. }) => { /* the most urgent ones come first */ }
 //!         other => println!("{other:?}"),
 //!     }
 //! }
@@ -39,8 +39,8 @@
 //!
 //! # The states of an instance
 //!
-//! What an instance knows in one state only is in the data of that (module `state`). The timers
-//! beside an arrow cause it.
+//! What an instance knows in one state only is in the data of that (module `state`). An arrow names
+//! what causes it, and the rule.
 //!
 //! ```text
 //!                    +------------+   stop, removed (S-11, S-21)

@@ -219,7 +219,7 @@ pub enum Cause {
     Started,
     /// The owner of the addresses does not wait (`vrrp:S-31`).
     Owner,
-    /// A former process was master moments ago (architecture.md, resuming).
+    /// A former process was master moments ago (architecture.md, processes).
     Resumed {
         /// Since its last advert.
         gap: Duration,
@@ -255,7 +255,7 @@ pub enum Cause {
         /// Who.
         master: IpAddr,
     },
-    /// None of our adverts leaves, and another router is master (module `refusal`).
+    /// None of our adverts leaves, and another router is master (module `transmit_failure`).
     Unheard {
         /// Who.
         master: IpAddr,
@@ -290,7 +290,7 @@ pub enum Cause {
         /// Which.
         object: ObjectId,
     },
-    /// Somebody else removed one of our objects again and again (module `losses`).
+    /// Somebody else removed one of our objects again and again (module `repeated_removal`).
     AddressesLost {
         /// Which.
         object: ObjectId,

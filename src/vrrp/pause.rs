@@ -8,10 +8,9 @@ use crate::units::Instant;
 /// The first pause before a master of lower priority is preempted again.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
-/// It gave way to a master of lower priority, because its adverts did not leave, or because it could
-/// not keep its addresses (module `losses`).
+/// An instance gave way to a master of lower priority.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pause {
     /// Until then it follows masters of lower priority.
@@ -23,8 +22,8 @@ pub struct Pause {
 impl Pause {
     /// The next one after another: twice as long, unless that was long ago.
     pub fn after(former: Option<Self>, now: Instant) -> Self {
-        let pause = match former.filter(|former| now.since(former.until) < LONGEST_PAUSE) {
-            Some(former) => (former.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE),
+        let pause = match former.filter(|former| now.since(former.until) < MAX_PAUSE) {
+            Some(former) => (former.pause * 2).clamp(FIRST_PAUSE, MAX_PAUSE),
             None => FIRST_PAUSE,
         };
         Self { until: now + pause, pause }

@@ -253,7 +253,7 @@ impl Engine {
     }
 
     /// When an instance last sent an advert as master: what has to be stored where it survives
-    /// the process before the packet leaves (`architecture.md`).
+    /// the process before the packet leaves (architecture.md, processes).
     pub fn last_advert(&self, instance: InstanceId) -> Option<Instant> {
         self.get(instance)?.last_sent()
     }

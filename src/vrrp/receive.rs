@@ -1,4 +1,5 @@
-//! From a received packet to the router it is for: look-up, validation, counters, remarks.
+//! Which router a received packet is for, whether it counts there, and what is remarked about it
+//! (`vrrp:V-21` to `V-41`, `C-5`).
 
 use super::engine::Engine;
 use super::event::Received;

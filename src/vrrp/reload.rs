@@ -1,4 +1,4 @@
-//! Taking a configuration, at the start and while running.
+//! What a configuration changes, at the start and while running (architecture.md, the way of a reload).
 //!
 //! An instance is known by its name. While its interface and VRID stay, everything else changes
 //! in place: no mastership and no address that both configurations have is lost. When they

@@ -1,7 +1,7 @@
 //! A master whose addresses somebody else removes again and again: it puts them back each second, and
 //! serves nobody meanwhile, perhaps beside a router that could.
 //!
-//! After [`MAX_REMOVALS`] losses of one address, route or rule within half a minute it gives way. A master
+//! After [`MAX_REMOVALS`] removals of one address, route or rule within half a minute it gives way. A master
 //! does not hear backups, so it asks whether there is one by a planned hand-over: when nobody takes
 //! over it goes on as master, after no more than the skew time of the slowest backup. Where there is
 //! no hand-over (version 2, strict mode), it gives way when another router was ever heard.
@@ -18,7 +18,7 @@ use super::pause::Pause;
 use super::state::Goal;
 use crate::units::State;
 
-/// Losses of one object within half a minute that are too many.
+/// Removals of one object within half a minute that are too many.
 pub const MAX_REMOVALS: u8 = 5;
 
 impl Instance {

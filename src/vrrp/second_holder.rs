@@ -86,7 +86,7 @@ impl Instance {
             return;
         }
         holders.due = Some(context.now + interval);
-        let mut place = holders.place;
+        let mut place = self.announcing.probe_place;
         let mut left = all.div_ceil(PROBES_PER_ROUND).max(MIN_ADDRESSES_PER_PROBE);
         for _ in 0..all {
             let probed = match place.checked_sub(self.objects.len()) {
@@ -107,9 +107,7 @@ impl Instance {
                 }
             }
         }
-        if let Some(holders) = self.second_holders_mut() {
-            holders.place = place;
-        }
+        self.announcing.probe_place = place;
     }
 
     const fn probed_object(&self, slot: u32) -> Probed {

@@ -1,4 +1,4 @@
-//! What lowers or raises a priority, and what faults an instance (`vrrp:S-40`).
+//! What interfaces and tracked things do to an instance: points of priority, or a fault (`vrrp:S-40`).
 
 use super::event::{InterfaceState, TrackerState};
 use super::ids::InterfaceId;

@@ -1,4 +1,4 @@
-//! Adverts that do not leave (`architecture.md`): whoever cannot say that it is master must not hold
+//! Adverts that do not leave (architecture.md, promises): whoever cannot say that it is master must not hold
 //! the addresses beside somebody who can.
 //!
 //! A firewall rule that drops IP protocol 112 makes every send fail. The other router hears nothing,

@@ -30,8 +30,6 @@ pub struct SecondHolders {
     pub list: Vec<SecondHolder>,
     /// When the next addresses are probed in turn; `None`: never.
     pub due: Option<Instant>,
-    /// The place of the next one among the addresses of objects and the sources of adverts.
-    pub place: usize,
 }
 
 impl SecondHolders {
