@@ -1,5 +1,5 @@
-//! When an instance announces its addresses, and how often: after it became master, again from time to
-//! time, and when others announce them (`vrrp:G-5`, `S-29`).
+//! When an instance announces its addresses, and how often: after it became master, again from time
+//! to time, and when others announce them (`vrrp:G-5`, `S-29`).
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -17,7 +17,7 @@ const MAX_DRAIN_TIME: Duration = Duration::from_millis(100);
 const LATE_NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Engine {
-    /// When [`Event::Wake`] is due; `None`: not before another event.
+    /// When [`Event::Wake`](super::Event::Wake) is due; `None`: not before another event.
     pub fn next_deadline(&self) -> Option<Instant> {
         let timers = match self.timing.drain {
             Some(Drain { until, late: true }) => return Some(until),
@@ -34,8 +34,9 @@ impl Engine {
         [timers, self.life.start_at, self.pacers.next()].into_iter().flatten().min()
     }
 
-    /// The sockets that [`Urgent::DrainSockets`] is about: hands over those of routers whose
-    /// DownTimer ran out, some of them perhaps more than once. `false`: it is about all.
+    /// The sockets that [`Urgent::DrainSockets`](super::Urgent::DrainSockets) is about: hands over
+    /// those of routers whose DownTimer ran out, some of them perhaps more than once. `false`: it is
+    /// about all.
     pub fn sockets_to_drain(&self, mut take: impl FnMut(InterfaceId, Family)) -> bool {
         if self.timing.drain.is_none_or(|drain| drain.late) {
             return false;

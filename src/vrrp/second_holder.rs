@@ -8,11 +8,12 @@
 //!
 //! 1. A master probes its addresses, and those that its adverts come from: the first time shortly
 //!    after it became master, then in each [`probe`](super::settings::AnnounceSettings::probe) a few
-//!    of them in turn, and of very many so many that a round takes `PROBES_PER_ROUND` times that. This goes along
-//!    with an advert, so that an idle router is not woken for it.
+//!    of them in turn; of very many addresses so many that all had their turn after
+//!    `PROBES_PER_ROUND` times that. A probe goes along with an advert, so that an idle router is not
+//!    woken for it.
 //! 2. Whoever answers, or announces one of these addresses by itself, is a second holder. The
-//!    address is probed again every `ANSWERED_PROBE_INTERVAL` from then on, the first time after our own
-//!    announcement had time to arrive: who only stepped down late does not answer any more.
+//!    address is probed again every `ANSWERED_PROBE_INTERVAL` from then on, the first time after our
+//!    own announcement had time to arrive: who only stepped down late does not answer any more.
 //! 3. When `MAX_UNANSWERED_PROBES` in a row, `UNANSWERED_PROBE_INTERVAL` apart, have no answer,
 //!    nobody else has it.
 //!

@@ -79,7 +79,7 @@ impl Holdings {
         self.begun.set(true);
     }
 
-    /// See [`Holdings::taking_over`].
+    /// See `Holdings::taking_over`.
     pub fn set_taking_over(&self, taking_over: bool) {
         self.taking_over.set(taking_over);
     }
