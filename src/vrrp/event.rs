@@ -19,7 +19,7 @@ pub enum Event<'a> {
     Start,
     /// A packet of protocol 112 (or 51) came in.
     Received(Received<'a>),
-    /// Answer to [`Action::DrainSockets`](super::Action::DrainSockets): there was nothing more
+    /// Answer to [`Urgent::DrainSockets`](super::Urgent::DrainSockets): there was nothing more
     /// to read.
     SocketsDrained,
     /// An interface appeared, vanished or changed. One that was deleted and made anew is reported
@@ -63,10 +63,10 @@ pub enum Event<'a> {
         /// Which.
         object: ObjectId,
     },
-    /// The kernel answered [`Action::Install`](super::Action::Install) or
-    /// [`Action::Remove`](super::Action::Remove). "Exists already" and "is gone already" are
-    /// successes. There has to be exactly one for each request: when an answer is lost, the driver
-    /// looks whether the object is there and says that.
+    /// The kernel answered [`KernelRequest::Install`](super::KernelRequest::Install) or
+    /// [`KernelRequest::Remove`](super::KernelRequest::Remove). "Exists already" and "is gone
+    /// already" are successes. There has to be exactly one for each request: when an answer is lost,
+    /// the driver looks whether the object is there and says that.
     Acknowledged {
         /// Which.
         object: ObjectId,
@@ -75,7 +75,7 @@ pub enum Event<'a> {
         /// Whether it worked.
         result: Result<(), KernelError>,
     },
-    /// [`Action::SendAdvert`](super::Action::SendAdvert) failed: nothing left. Not to be told when
+    /// [`Urgent::SendAdvert`](super::Urgent::SendAdvert) failed: nothing left. Not to be told when
     /// the error says no more than that the interface is down or gone.
     Refused {
         /// Whose advert it was.
@@ -84,7 +84,7 @@ pub enum Event<'a> {
         error: KernelError,
     },
     /// Another host announced an address (gratuitous ARP or unsolicited neighbour
-    /// advertisement), or answered [`Action::Probe`](super::Action::Probe).
+    /// advertisement), or answered [`Announcement::Probe`](super::Announcement::Probe).
     Announced {
         /// Where it was heard.
         interface: InterfaceId,

@@ -25,7 +25,7 @@
 //! engine.handle(Event::Start, now);
 //! while let Some(action) = engine.poll_action() {
 //!     match action {
-//!         Action::SendAdvert { .. } => { /* the most urgent ones come first */ }
+//!         Action::Urgent(urgent) => println!("adverts come first: {urgent:?}"),
 //!         other => println!("{other:?}"),
 //!     }
 //! }
