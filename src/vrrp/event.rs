@@ -1,4 +1,4 @@
-//! What happens to the engine, in the words of a driver.
+//! What happens to the engine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -64,9 +64,9 @@ pub enum Event<'a> {
         object: ObjectId,
     },
     /// The kernel answered [`KernelRequest::Install`](super::KernelRequest::Install) or
-    /// [`KernelRequest::Remove`](super::KernelRequest::Remove). "Exists already" and "is gone already" are
-    /// successes. There has to be exactly one for each request: when an answer is lost, the driver
-    /// looks whether the object is there and says that.
+    /// [`KernelRequest::Remove`](super::KernelRequest::Remove). "Exists already" and "is gone
+    /// already" are successes. There has to be exactly one for each request: when an answer is lost,
+    /// the driver looks whether the object is there and says that.
     Acknowledged {
         /// Which.
         object: ObjectId,

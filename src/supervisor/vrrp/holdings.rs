@@ -79,7 +79,7 @@ impl Holdings {
         self.begun.set(true);
     }
 
-    /// See `Holdings::taking_over`.
+    /// Says whether a process takes the place of one of the program before.
     pub fn set_taking_over(&self, taking_over: bool) {
         self.taking_over.set(taking_over);
     }
