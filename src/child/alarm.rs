@@ -23,7 +23,7 @@ impl Alarm {
     /// A timer that is not set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new() -> io::Result<Self> {
         Ok(Self { timer: Timer::new()?, armed: None })
     }
@@ -39,7 +39,7 @@ impl Alarm {
     /// The loop turns again at the deadline, or some time later if there is none.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn set(
         &mut self,
         shared: &Shared<Region>,

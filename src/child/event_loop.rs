@@ -125,7 +125,7 @@ impl<T: Copy> Sources<T> {
     /// With nothing to wait for yet.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new() -> io::Result<Self> {
         let (entries, last) = (RefCell::default(), Cell::new(0));
         Ok(Self(Rc::new(Registry { poller: Poller::new()?, entries, last })))
@@ -135,7 +135,7 @@ impl<T: Copy> Sources<T> {
     /// descriptor.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn watch(&self, fd: BorrowedFd<'_>, source: T) -> io::Result<Watch<T>> {
         self.keep(fd, Interest::Readable, source)
     }
@@ -143,7 +143,7 @@ impl<T: Copy> Sources<T> {
     /// The same for a timer, whose descriptor need not be read.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn watch_timer(&self, fd: BorrowedFd<'_>, source: T) -> io::Result<Watch<T>> {
         self.keep(fd, Interest::Fired, source)
     }
@@ -157,7 +157,7 @@ impl<T: Copy> Sources<T> {
     /// [`Read::End`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn when_writable(&self, fd: BorrowedFd<'_>, source: T) -> io::Result<()> {
         self.0.add(fd, Interest::Writable, source).map(drop)
     }
@@ -165,7 +165,7 @@ impl<T: Copy> Sources<T> {
     /// Lets the child work until it has come to its end.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn run(&self, child: &mut impl Child<Source = T>) -> io::Result<End> {
         let registry = &*self.0;
         // What is ready, and what had more to read the last time.

@@ -132,7 +132,7 @@ impl<K: Ord + Copy> Records<K> {
     /// See [`SendQueue::flush`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn flush(&mut self) -> io::Result<bool> {
         self.queue.flush()
     }

@@ -44,7 +44,7 @@ impl SendQueue {
     /// Sends what the socket takes. `true`: all is sent; `false`: wait until it is writable.
     ///
     /// # Errors
-    /// What the system says: the other end is gone.
+    /// The error of the system call: the other end is gone.
     pub fn flush(&mut self) -> io::Result<bool> {
         while let Some(first) = self.queue.front() {
             let rest = first.get(self.sent..).unwrap_or_default();

@@ -67,7 +67,7 @@ impl<K: Ord + Copy, T: Copy> SupervisorLink<K, T> {
     /// Over a stream of messages and datagrams of records.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new(
         role: &'static str,
         stream: OwnedFd,

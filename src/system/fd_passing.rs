@@ -9,7 +9,7 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 /// Sends a descriptor through a Unix socket, with one octet.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn send(socket: &impl AsFd, fd: BorrowedFd<'_>) -> io::Result<()> {
     let fds = [fd.as_raw_fd()];
     let message = [ControlMessage::ScmRights(&fds)];
@@ -21,7 +21,7 @@ pub fn send(socket: &impl AsFd, fd: BorrowedFd<'_>) -> io::Result<()> {
 /// Takes the descriptor of a message; `None`: the other end has hung up, or sent something else.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn receive(socket: &impl AsFd) -> io::Result<Option<OwnedFd>> {
     let mut octets = [0];
     let mut parts = [IoSliceMut::new(&mut octets)];

@@ -51,7 +51,7 @@ pub enum Test {
 /// Hands over only what fulfils all tests. Replaces the filter that there was.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn attach(socket: &impl AsFd, tests: &[Test]) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&program(tests, WHOLE)?)
 }
@@ -59,7 +59,7 @@ pub fn attach(socket: &impl AsFd, tests: &[Test]) -> io::Result<()> {
 /// Hands over nothing at all.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn drop_all(socket: &impl AsFd) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&program(&[], 0)?)
 }

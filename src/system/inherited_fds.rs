@@ -44,7 +44,7 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
 /// Lets the next program have a descriptor.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn pass_on(fd: &OwnedFd) -> io::Result<RawFd> {
     fcntl(fd, F_SETFD(FdFlag::empty()))?;
     Ok(fd.as_raw_fd())

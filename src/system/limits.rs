@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 /// programs that know no more than a thousand.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn raise_descriptors() -> io::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
@@ -18,7 +18,7 @@ pub fn raise_descriptors() -> io::Result<()> {
 /// How many descriptors there may be at most.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn most_descriptors() -> io::Result<rlim_t> {
     Ok(getrlimit(Resource::RLIMIT_NOFILE)?.1)
 }
@@ -26,7 +26,7 @@ pub fn most_descriptors() -> io::Result<rlim_t> {
 /// How many descriptors there may be at most, when that is less than `wanted`.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn descriptors_below(wanted: u16) -> io::Result<Option<rlim_t>> {
     let most = most_descriptors()?;
     Ok((most < rlim_t::from(wanted)).then_some(most))

@@ -10,7 +10,7 @@ use nix::libc;
 /// is closed, in whichever process that is; nix's own lock would let go with its value.
 ///
 /// # Errors
-/// What the system says; that another one has it is none.
+/// The error of the system call; that another one has it is none.
 pub fn take(file: &impl AsFd) -> io::Result<bool> {
     let fd = file.as_fd().as_raw_fd();
     // SAFETY: the call takes two numbers and touches no memory of ours; the descriptor is open as

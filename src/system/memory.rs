@@ -31,7 +31,7 @@ pub fn lock() -> io::Result<()> {
 /// The opposite of [`lock`].
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn unlock() -> io::Result<()> {
     Ok(munlockall()?)
 }
@@ -47,7 +47,7 @@ pub fn lift_lock_bound() -> io::Result<()> {
 /// No core file, and no look into the memory for others of the same user: it holds passwords.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn keep_private() -> io::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
     setrlimit(Resource::RLIMIT_CORE, 0, most)?;

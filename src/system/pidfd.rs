@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 /// on exec.
 ///
 /// # Errors
-/// What the system says; `ENOSYS` on a kernel before 5.3.
+/// The error of the system call; `ENOSYS` on a kernel before 5.3.
 pub fn open(pid: Pid) -> io::Result<OwnedFd> {
     let flags: libc::c_uint = 0;
     // SAFETY: the call takes two numbers and touches no memory of ours.
@@ -25,7 +25,7 @@ pub fn open(pid: Pid) -> io::Result<OwnedFd> {
 /// that has its number by now.
 ///
 /// # Errors
-/// What the system says: that it has ended already, or that we may not.
+/// The error of the system call: that it has ended already, or that we may not.
 pub fn kill(process: &impl AsFd) -> io::Result<()> {
     let no_info: *const libc::siginfo_t = std::ptr::null();
     let flags: libc::c_uint = 0;

@@ -39,7 +39,7 @@ impl Poller {
     /// An empty set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new() -> io::Result<Self> {
         Ok(Self(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))
     }
@@ -48,7 +48,7 @@ impl Poller {
     /// close its own.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn add(&self, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<Member> {
         let flags = match interest {
             Interest::Readable => EpollFlags::EPOLLIN,
@@ -70,7 +70,7 @@ impl Poller {
     /// ends the wait, too.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn wait(&self, block: bool, mut found: impl FnMut(u64)) -> io::Result<()> {
         let mut events = [EpollEvent::empty(); MOST];
         let timeout = if block { EpollTimeout::NONE } else { EpollTimeout::ZERO };

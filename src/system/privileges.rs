@@ -33,7 +33,7 @@ pub const SYS_NICE: Capability =
 /// What of [`NEEDED`] this process has not.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn missing() -> io::Result<Vec<Capability>> {
     let (effective, _) = own()?;
     Ok(NEEDED.into_iter().filter(|needed| effective & mask(needed) == 0).collect())
@@ -42,7 +42,7 @@ pub fn missing() -> io::Result<Vec<Capability>> {
 /// Whether this process has a right.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn has(right: Capability) -> io::Result<bool> {
     let (effective, _) = own()?;
     Ok(effective & mask(&right) != 0)
@@ -90,7 +90,7 @@ const VERSION: u32 = 0x2008_0522;
 /// thread, which would keep its rights.
 ///
 /// # Errors
-/// What the system says; nothing is sure then.
+/// The error of the system call; nothing is sure then.
 pub fn give_up_all_but(kept: &[Capability]) -> io::Result<()> {
     let keep = kept.iter().fold(0, |keep, right| keep | mask(right));
     set_no_new_privs()?;

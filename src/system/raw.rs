@@ -317,7 +317,7 @@ impl Inbox {
     /// nothing.
     ///
     /// # Errors
-    /// `EAGAIN` when there is none; else what the system says.
+    /// `EAGAIN` when there is none; otherwise the error of the system call.
     pub fn receive(&mut self, socket: BorrowedFd<'_>) -> nix::Result<usize> {
         self.headers.iter_mut().take(self.count).for_each(make_ready);
         self.count = 0;
@@ -417,7 +417,7 @@ pub fn packet_socket(kind: SockType) -> io::Result<OwnedFd> {
 /// A packet socket hears frames with this Ethernet type from now on, on all interfaces.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn listen(socket: BorrowedFd<'_>, protocol: u16) -> io::Result<()> {
     let address = address_of_link(0, protocol);
     // SAFETY: the address is one of the socket's family, with its length.

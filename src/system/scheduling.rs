@@ -122,7 +122,7 @@ pub fn set_processors(process: Pid, numbers: &[u16]) -> io::Result<Vec<u16>> {
 /// Lets every thread of a process run wherever this process may.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn share_processors(process: Pid) -> io::Result<()> {
     let own = sched_getaffinity(SELF)?;
     for thread in threads(process)? {
@@ -136,7 +136,7 @@ pub fn share_processors(process: Pid) -> io::Result<()> {
 /// signal, so this has to be set again.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn set_rest_limit(process: Pid, limit: Option<Duration>) -> io::Result<()> {
     let soft = limit.and_then(|limit| rlim_t::try_from(limit.as_micros()).ok());
     // Above a lower hard limit only an administrator gets; it is what it was.
@@ -164,7 +164,7 @@ pub fn set_rest_limit(process: Pid, limit: Option<Duration>) -> io::Result<()> {
 /// others have to see.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn yield_when_too_long() -> io::Result<()> {
     let handler = SigHandler::Handler(leave_real_time);
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());

@@ -29,7 +29,7 @@ impl Region {
     /// Makes a region of so many words, all zero.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn create(words: usize) -> io::Result<Self> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let fd = memfd_create(c"steadfast", flags)?;
@@ -41,7 +41,7 @@ impl Region {
     /// Maps a region that another process made, which has to have that many words.
     ///
     /// # Errors
-    /// When it has another length or can change it; else what the system says.
+    /// When it has another length or can change it; otherwise the error of the system call.
     pub fn open(fd: OwnedFd, words: usize) -> io::Result<Self> {
         let wrong = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidData, what));
         if usize::try_from(fstat(&fd)?.st_size) != Ok(octets(words)?) {

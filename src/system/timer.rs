@@ -25,7 +25,7 @@ impl Timer {
     /// A timer that is not set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         Ok(Self { fd: TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?, armed: Cell::new(None) })
@@ -35,7 +35,7 @@ impl Timer {
     /// was set before may stay: it fires then, and is to be set again.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn set(&self, at: Option<Instant>, now: Instant) -> io::Result<()> {
         // A moment that moves on with every packet costs no call for each. Halfway it is moved,
         // so that it does not fire for nothing, which costs more.

@@ -31,7 +31,7 @@ impl Device {
     /// Opens it, which starts its clock.
     ///
     /// # Errors
-    /// What the system says: `EBUSY` when another process has it, `ENOTTY` when it is another kind
+    /// The error of the system call: `EBUSY` when another process has it, `ENOTTY` when it is another kind
     /// of file, which is not opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         // What is not a device could keep us waiting, or be damaged by what we write.
@@ -47,7 +47,7 @@ impl Device {
     /// After which time without food it restarts the machine.
     ///
     /// # Errors
-    /// What the system says; `ENOTTY` when it is no watchdog.
+    /// The error of the system call; `ENOTTY` when it is no watchdog.
     pub fn timeout(&self) -> io::Result<Duration> {
         let mut seconds: c_int = 0;
         // SAFETY: the kernel writes one int to the place that it is given, which outlives the call.
@@ -58,7 +58,7 @@ impl Device {
     /// Sets that time, in whole seconds, rounded up. Gives the one that the device can do.
     ///
     /// # Errors
-    /// What the system says: `EINVAL` when the device cannot do it, `EOPNOTSUPP` when its time is
+    /// The error of the system call: `EINVAL` when the device cannot do it, `EOPNOTSUPP` when its time is
     /// fixed.
     pub fn set_timeout(&self, timeout: Duration) -> io::Result<Duration> {
         let whole = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
@@ -72,7 +72,7 @@ impl Device {
     /// Starts its time anew.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn feed(&self) -> io::Result<()> {
         // Any octet but the magic one feeds.
         (&self.0).write_all(b"\0")

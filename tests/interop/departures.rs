@@ -41,7 +41,8 @@ impl Departures {
     /// permitted; elsewhere the times are less exact.
     #[track_caller]
     pub fn start(net: &Namespace) -> Self {
-        let mut monitor = net.run(|| Monitor::open(None, monitor::ROOM).expect("netlink"));
+        let mut monitor =
+            net.run(|| Monitor::open(None, monitor::RECEIVE_BUFFER_OCTETS).expect("netlink"));
         let mut changes = Vec::new();
         let deadline = Instant::now() + PATIENCE;
         while !monitor.is_current() {

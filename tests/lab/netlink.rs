@@ -30,7 +30,7 @@ pub struct Lab {
 
 impl Lab {
     pub fn new() -> Self {
-        Self::with_room(monitor::ROOM)
+        Self::with_room(monitor::RECEIVE_BUFFER_OCTETS)
     }
 
     pub fn with_room(room: usize) -> Self {
@@ -158,7 +158,8 @@ fn what_there_is_at_the_start_is_known() {
 
     // A new monitor has to hear it from its dump, the old one by events: both know the same.
     let mut changes = Vec::new();
-    let mut late = lab.namespace.run(|| Monitor::open(None, monitor::ROOM).unwrap());
+    let mut late =
+        lab.namespace.run(|| Monitor::open(None, monitor::RECEIVE_BUFFER_OCTETS).unwrap());
     while !late.is_current() {
         wait(&late, "the dump");
         while late.read(&mut changes).unwrap() == Left::More {}
@@ -376,7 +377,7 @@ fn an_ipv6_address_opens_after_it_was_added() {
     let mut lab = Lab::new();
     let index = lab.index("eth0");
     let (here, elsewhere) = (address("2001:db8::1", 64), "2001:db8::2".parse().unwrap());
-    let ask = |address| Request::Ask(index, address);
+    let ask = |address| Request::CheckLocal(index, address);
     let own = "2001:db8::1".parse().unwrap();
     assert!(matches!(lab.one(ask(own)), Outcome::Refused(_)), "there is no route at all");
     assert!(matches!(lab.one(Request::Add(index, &here)), Outcome::Done(_)));

@@ -20,7 +20,8 @@ impl Watch {
     /// Starts, and reads what there is.
     #[track_caller]
     pub fn start(net: &Namespace) -> Self {
-        let monitor = net.run(|| Monitor::open(None, 16 * monitor::ROOM).expect("netlink"));
+        let monitor =
+            net.run(|| Monitor::open(None, 16 * monitor::RECEIVE_BUFFER_OCTETS).expect("netlink"));
         let mut watch = Self { monitor, changes: Vec::new() };
         watch.until("the kernel lists everything", |_| true);
         watch.changes.clear();
