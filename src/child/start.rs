@@ -9,8 +9,8 @@ use crate::control::shared_memory::{Shared, WORDS};
 use crate::system::inherited_fds::take;
 use crate::system::limits::raise_descriptors;
 use crate::system::memory;
-use crate::system::privileges::{Capability, IPC_LOCK, give_up_all_but};
-use crate::system::scheduling::yield_when_too_long;
+use crate::system::privileges::{Capability, IPC_LOCK, keep_only};
+use crate::system::scheduling::leave_real_time_on_sigxcpu;
 use crate::system::shared_memory::Region;
 
 /// The number of the descriptor that a child has for messages.
@@ -65,13 +65,13 @@ pub fn start(name: &CStr, words: &[OsString], rights: &[Capability]) -> io::Resu
 /// without, too, so what goes wrong is only said.
 fn give_up(rights: &[Capability], locks_memory: bool) -> impl Iterator<Item = String> {
     // Then it may even without the right, after a reload. Not everybody may lift it.
-    let _ = memory::lift_lock_bound();
+    let _ = memory::remove_lock_limit();
     let lock = locks_memory.then_some(IPC_LOCK);
     let kept: Vec<Capability> = rights.iter().copied().chain(lock).collect();
     [
         ("keep passwords out of core files", memory::keep_private()),
-        ("give up rights", give_up_all_but(&kept)),
-        ("take SIGXCPU", yield_when_too_long()),
+        ("give up rights", keep_only(&kept)),
+        ("take SIGXCPU", leave_real_time_on_sigxcpu()),
     ]
     .into_iter()
     .filter_map(|(what, result)| Some(format!("cannot {what}: {}", result.err()?)))
