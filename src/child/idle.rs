@@ -23,13 +23,13 @@ pub const COMMAND: &str = "idle-process";
 enum Source {
     Supervisor,
     MessageRoom,
-    RecordRoom,
+    EventRoom,
     Alarm,
 }
 
 #[derive(Debug)]
 struct Idle {
-    link: SupervisorLink<(), Source>,
+    link: SupervisorLink<Source>,
     alarm: Alarm,
     shared: Shared<Region>,
     claim: RoleClaim,
@@ -42,17 +42,17 @@ struct Idle {
 /// # Errors
 /// What the process cannot work without.
 pub fn run(words: &[OsString]) -> io::Result<ExitCode> {
-    let Inherited { stream, records, shared, lock } = start::start(c"steadfast: idle", words, &[])?;
+    let Inherited { stream, events, shared, lock } = start::start(c"steadfast: idle", words, &[])?;
     let sources = Sources::new()?;
     let of = LinkSources {
         messages: Source::Supervisor,
         message_room: Source::MessageRoom,
-        record_room: Source::RecordRoom,
+        event_room: Source::EventRoom,
     };
     let alarm = Alarm::new()?;
     let _watch = sources.watch_timer(alarm.as_fd(), Source::Alarm)?;
     let mut idle = Idle {
-        link: SupervisorLink::new("idle", stream, records, &sources, of)?,
+        link: SupervisorLink::new("idle", stream, events, &sources, of)?,
         alarm,
         shared,
         claim: RoleClaim::new(lock),
@@ -74,7 +74,7 @@ impl Idle {
                 let heap = heap::count().map(Into::into);
                 self.link.send(&FromChild::Process { ticket, status, heap });
             }
-            ToChild::LogLevel(level) => self.link.records.set_level(level),
+            ToChild::LogLevel(level) => self.link.events.set_level(level),
             ToChild::Stop | ToChild::StopNow => {
                 self.link.send(&FromChild::Stopped);
                 self.link.finish();
@@ -119,8 +119,8 @@ impl Child for Idle {
                 self.link.has_message_room();
                 Read::End
             }
-            Source::RecordRoom => {
-                self.link.has_record_room();
+            Source::EventRoom => {
+                self.link.has_event_room();
                 Read::End
             }
             Source::Alarm => {

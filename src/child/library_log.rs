@@ -1,10 +1,10 @@
-//! What the library logs itself, on its way to the records.
+//! What the library logs itself, on its way to the events.
 
 use std::sync::Mutex;
 
 use log::{LevelFilter, Log, Metadata};
 
-use crate::control::record::Level;
+use crate::control::event::Level;
 
 /// The most lines that wait; more are lost, as they are about the same.
 const MAX_WAITING_LINES: usize = 32;

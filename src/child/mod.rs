@@ -8,16 +8,16 @@
 //! | [`event_loop`] | the loop that waits for everything |
 //! | [`alarm`] | when the loop turns, also for the supervisor to see |
 //! | [`supervisor_link`], [`send_queue`] | messages from and to the supervisor |
-//! | [`log_records`], [`rate_limit`], [`library_log`] | the log, through the supervisor |
+//! | [`event_sender`], [`rate_limit`], [`library_log`] | the log, through the supervisor |
 //! | [`role_claim`] | which of two processes of a role works |
 //! | `idle` | a role that does nothing, for tests of the supervisor |
 
 pub mod alarm;
 pub mod event_loop;
+pub mod event_sender;
 #[cfg(debug_assertions)]
 pub mod idle;
 pub mod library_log;
-pub mod log_records;
 pub mod rate_limit;
 pub mod role_claim;
 pub mod send_queue;

@@ -1,11 +1,11 @@
-//! How many records of one sort are told: what happens again and again must not fill the log.
+//! How many events of one sort are told: what happens again and again must not fill the log.
 
 use std::time::Duration;
 
 use crate::units::Instant;
 
 /// So many at once,
-const BURST_RECORDS: u32 = 20;
+const BURST_EVENTS: u32 = 20;
 /// and one more after each of these.
 const REFILL_PERIOD: Duration = Duration::from_secs(3);
 
@@ -20,7 +20,7 @@ pub struct RateLimit {
 impl RateLimit {
     /// Full.
     pub const fn new(now: Instant) -> Self {
-        Self { tokens: BURST_RECORDS, filled: now, left_out: 0 }
+        Self { tokens: BURST_EVENTS, filled: now, left_out: 0 }
     }
 
     /// Whether [`RateLimit::take`] would tell one more.
@@ -33,9 +33,9 @@ impl RateLimit {
         let periods = now.since(self.filled).as_nanos() / REFILL_PERIOD.as_nanos();
         let more = u32::try_from(periods).unwrap_or(u32::MAX);
         if more > 0 {
-            self.tokens = self.tokens.saturating_add(more).min(BURST_RECORDS);
+            self.tokens = self.tokens.saturating_add(more).min(BURST_EVENTS);
             self.filled =
-                if self.tokens == BURST_RECORDS { now } else { self.filled + REFILL_PERIOD * more };
+                if self.tokens == BURST_EVENTS { now } else { self.filled + REFILL_PERIOD * more };
         }
         match self.tokens.checked_sub(1) {
             Some(left) => {

@@ -15,8 +15,8 @@ use crate::system::shared_memory::Region;
 
 /// The number of the descriptor that a child has for messages.
 pub const LINK: RawFd = 3;
-/// For records.
-pub const RECORDS: RawFd = 4;
+/// For events.
+pub const EVENTS: RawFd = 4;
 /// For the shared memory.
 pub const MEMORY: RawFd = 5;
 /// For the lock of its role; nothing to lock when there is none.
@@ -32,8 +32,8 @@ pub const MEMORY_CHECK: &str = "--memory-check";
 pub struct Inherited {
     /// Stream socket for [`ToChild`](crate::control::child_messages::ToChild) and its answers.
     pub stream: OwnedFd,
-    /// Datagram socket for [`Record`](crate::control::record::Record)s.
-    pub records: OwnedFd,
+    /// Datagram socket for [`Event`](crate::control::event::Event)s.
+    pub events: OwnedFd,
     /// Memory that outlives this process.
     pub shared: Shared<Region>,
     /// The lock of the role, waited for when another process has it, and held until this one ends.
@@ -48,7 +48,7 @@ pub struct Inherited {
 pub fn start(name: &CStr, words: &[OsString], rights: &[Capability]) -> io::Result<Inherited> {
     // Only for those who look at a list of processes.
     let _ = nix::sys::prctl::set_name(name);
-    let (stream, records) = (take(LINK)?, take(RECORDS)?);
+    let (stream, events) = (take(LINK)?, take(EVENTS)?);
     let memory = Region::open(take(MEMORY)?, WORDS)?;
     let shared = Shared::open(memory).map_err(io::Error::other)?;
     let lock = take(LOCK)?;
@@ -58,7 +58,7 @@ pub fn start(name: &CStr, words: &[OsString], rights: &[Capability]) -> io::Resu
     }
     // Should it fail, there are as many as there were.
     let _ = raise_descriptors();
-    Ok(Inherited { stream, records, shared, lock })
+    Ok(Inherited { stream, events, shared, lock })
 }
 
 /// Gives up what is not needed, while there is one thread: the others would keep it. It works

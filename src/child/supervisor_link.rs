@@ -1,5 +1,5 @@
 //! The child's ends of what connects it with the supervisor: the stream of messages, and the
-//! records of the log. Nothing here waits; what the supervisor does not take yet is queued.
+//! events for the log. Nothing here waits; what the supervisor does not take yet is queued.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -7,12 +7,12 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 
 use super::event_loop::{End, Sources, Watch};
+use super::event_sender::EventSender;
 use super::library_log;
-use super::log_records::{Entry, Records};
 use super::send_queue::SendQueue;
 use crate::control::child_messages::{FromChild, ToChild};
+use crate::control::event::{Event, Kind, Level, What};
 use crate::control::frame::{Decoder, encode};
-use crate::control::record::{Kind, Level};
 use crate::system::clock;
 
 /// Octets of answers that may wait for the supervisor: the status of thousands of instances.
@@ -38,13 +38,13 @@ pub struct LinkSources<T> {
     pub messages: T,
     /// There is room for messages.
     pub message_room: T,
-    /// There is room for records.
-    pub record_room: T,
+    /// There is room for events.
+    pub event_room: T,
 }
 
-/// The link; `K` names what records are about.
+/// The link.
 #[derive(Debug)]
-pub struct SupervisorLink<K, T> {
+pub struct SupervisorLink<T> {
     /// The name of the role.
     role: &'static str,
     stream: OwnedFd,
@@ -52,7 +52,7 @@ pub struct SupervisorLink<K, T> {
     buffer: Box<[u8]>,
     queue: SendQueue,
     /// The log.
-    pub records: Records<K>,
+    pub events: EventSender,
     sources: Sources<T>,
     of: LinkSources<T>,
     /// It is waited for that the stream, or the log, is writable.
@@ -63,15 +63,15 @@ pub struct SupervisorLink<K, T> {
     _messages: Watch<T>,
 }
 
-impl<K: Ord + Copy, T: Copy> SupervisorLink<K, T> {
-    /// Over a stream of messages and datagrams of records.
+impl<T: Copy> SupervisorLink<T> {
+    /// Over a stream of messages and datagrams of events.
     ///
     /// # Errors
     /// The error of the system call.
     pub fn new(
         role: &'static str,
         stream: OwnedFd,
-        records: OwnedFd,
+        events: OwnedFd,
         sources: &Sources<T>,
         of: LinkSources<T>,
     ) -> std::io::Result<Self> {
@@ -80,7 +80,7 @@ impl<K: Ord + Copy, T: Copy> SupervisorLink<K, T> {
             queue: SendQueue::new(stream.try_clone()?, MAX_QUEUED_OCTETS),
             decoder: Decoder::default(),
             buffer: vec![0; READ_OCTETS].into(),
-            records: Records::new(records),
+            events: EventSender::new(events),
             sources: sources.clone(),
             of,
             blocked: [false; 2],
@@ -130,9 +130,13 @@ impl<K: Ord + Copy, T: Copy> SupervisorLink<K, T> {
     }
 
     /// Tells of something that is of the process itself.
+    pub fn tell(&mut self, what: What) {
+        self.events.add(Event::of_process(clock::now(), what));
+    }
+
+    /// The same, as free text.
     pub fn say(&mut self, level: Level, kind: Kind, text: String) {
-        let entry = Entry { level, kind, instance: None, transition: None, text };
-        self.records.add(entry, clock::now());
+        self.tell(What::message(level, kind, text));
     }
 
     /// Tells what libraries have logged.
@@ -167,9 +171,9 @@ impl<K: Ord + Copy, T: Copy> SupervisorLink<K, T> {
 
     /// Sends what waits; `true`: nothing waits any more.
     pub fn flush(&mut self) -> bool {
-        let (queue, records) = (self.queue.flush(), self.records.flush());
+        let (queue, events) = (self.queue.flush(), self.events.flush());
         let mut said = true;
-        for (place, result) in [queue, records].into_iter().enumerate() {
+        for (place, result) in [queue, events].into_iter().enumerate() {
             match result {
                 Ok(true) => {}
                 Ok(false) => {
@@ -191,7 +195,7 @@ impl<K: Ord + Copy, T: Copy> SupervisorLink<K, T> {
         }
         let waited = match place {
             0 => self.sources.when_writable(self.queue.as_fd(), self.of.message_room),
-            _ => self.sources.when_writable(self.records.as_fd(), self.of.record_room),
+            _ => self.sources.when_writable(self.events.as_fd(), self.of.event_room),
         };
         if let Err(error) = waited {
             self.fail(&format!("cannot wait for the supervisor: {error}"));
@@ -204,9 +208,9 @@ impl<K: Ord + Copy, T: Copy> SupervisorLink<K, T> {
         *messages = false;
     }
 
-    /// There is room for records again.
-    pub const fn has_record_room(&mut self) {
-        let [_, records] = &mut self.blocked;
-        *records = false;
+    /// There is room for events again.
+    pub const fn has_event_room(&mut self) {
+        let [_, events] = &mut self.blocked;
+        *events = false;
     }
 }

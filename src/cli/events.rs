@@ -18,13 +18,15 @@ It ends when the daemon ends, or with Ctrl-C. For what was before, see the log
 and steadfast status.
 
 Options:
-      --json           each line is a JSON object, \"Event\" in status.schema.json
+      --json           one JSON object a line, \"Event\" in status.schema.json;
+                       conf/events.jsonl has an example of each
       --state-dir DIR  the directory of the daemon (default: /run/steadfast)
   -h, --help           show this
 
 Examples:
   steadfast events
   steadfast events --json | jq -r 'select(.to == \"MASTER\") | .instance'
+  steadfast events --json | jq 'select(.event == \"bad_packet\") | .peer'
 
 Exit codes:
   0   nobody reads the output any more

@@ -6,7 +6,7 @@ use super::client::{ANSWER_TIMEOUT, Daemon};
 use super::output::Output;
 use super::{Exit, Wrong};
 use crate::config::suggest::nearest;
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::control::request::Request;
 
 /// What `--help` shows.

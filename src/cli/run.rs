@@ -9,7 +9,7 @@ use super::output::Output;
 use super::{Exit, Wrong, memory_check};
 use crate::config::DEFAULT_PATH;
 use crate::config::suggest::nearest;
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::supervisor::configuration::{self, Accepted};
 use crate::supervisor::detach::{Detached, launch};
 use crate::supervisor::exec_state::ExecState;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Level;
+use super::event::Level;
 use super::shared_memory::MAGIC;
 use super::status::{Heap, InstanceStatus, VrrpProcess};
 
 /// Of the messages here: another number whenever one of them means something else, so that a program
 /// does not take over the child of one that it does not understand.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The abstract name of the socket at which a vrrp process without a supervisor waits for the next
 /// one, of the same layout of the shared memory: it sends that memory, and leaves everything as it

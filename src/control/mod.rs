@@ -1,11 +1,11 @@
-//! What the processes and the user say to each other: messages, the status document, the records
-//! of the log. Formats and pure functions only; sockets are where they are used.
+//! What the processes and the user say to each other: messages, the status document, events.
+//! Formats and pure functions only; sockets are where they are used.
 //!
 //! | module | for |
 //! |---|---|
 //! | [`frame`] | messages in a stream between the supervisor and a child |
 //! | [`child_messages`] | those messages |
-//! | [`record`] | one line of the log, which is one event as well |
+//! | [`event`] | what happens, and its renderings: the log, `steadfast events`, warnings |
 //! | [`request`] | what a client of `control.sock` may ask, and the answers |
 //! | [`shared_memory`] | what outlives a child: the memory that it and the supervisor share |
 //! | [`status`] | the status document: one versioned JSON schema |
@@ -18,9 +18,9 @@
 
 pub mod answer;
 pub mod child_messages;
+pub mod event;
 pub mod frame;
 pub mod humanize;
-pub mod record;
 pub mod render;
 pub mod request;
 pub mod shared_memory;

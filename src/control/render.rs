@@ -6,10 +6,12 @@ mod text;
 
 use text::{Page, Paint};
 
+use super::event::Level;
+use super::event::json::Event;
 use super::humanize::{length, plural, utc};
 use super::status::{
-    Crash, Document, Event, InstanceStatus, ProcessMemory, State, VerdictLevel, VrrpProcess,
-    Warning, WarningKind,
+    Crash, Document, InstanceStatus, ProcessMemory, State, VerdictLevel, VrrpProcess, Warning,
+    WarningKind,
 };
 use super::verdict::counts;
 
@@ -51,8 +53,8 @@ pub fn event(event: &Event, colour: bool) -> String {
     let mut page = Page::new(colour);
     page.put(Paint::Plain, &format!("{} ", utc(event.time)));
     let paint = match (event.level, event.to) {
-        (super::record::Level::Error, _) | (_, Some(State::Fault)) => Paint::Bad,
-        (super::record::Level::Warning, _) => Paint::Odd,
+        (Level::Error, _) | (_, Some(State::Fault)) => Paint::Bad,
+        (Level::Warning, _) => Paint::Odd,
         (_, Some(State::Init | State::Backup | State::Master)) => Paint::Strong,
         (_, None) => Paint::Plain,
     };

@@ -8,12 +8,12 @@
 //! | `status` | the [document](super::status::Document); `"memory":true` adds that of the processes, `"instance":"lan"` shows one alone, `"format":"text"` gives the verdict's `level` and the `text` for a person, with `"colour":true` in colour |
 //! | `reload` | text: what changed, one line for each change |
 //! | `switchover`, `release` | text: how it ended |
-//! | `events` | an [`Event`](super::status::Event), or with `"format":"text"` a line for a person |
+//! | `events` | an [`Event`](super::event::json::Event), or with `"format":"text"` a line for a person |
 //! | `stop` | text: that it stops; the daemon hangs up when it has |
 //! | `upgrade` | text: what takes over; the daemon hangs up, and answers again soon |
 //! | `log_level` | the [`Level`] in effect |
 
-use super::record::Level;
+use super::event::Level;
 use super::value::{ToValue, Value};
 
 /// The longest line that is read, in octets.
@@ -61,7 +61,7 @@ pub enum Request {
         /// Its name.
         instance: String,
     },
-    /// Every [record](super::record::Record) from now on, as [`Event`](super::status::Event)s.
+    /// Every [event](super::event::Event) from now on, as [`Event`](super::event::json::Event)s.
     Events {
         /// How they are to be written.
         format: Format,

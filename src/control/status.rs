@@ -7,7 +7,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Kind, Level};
+use super::event::Level;
+use super::event::json::Event;
 use crate::system::heap;
 
 /// The version of the document.
@@ -476,28 +477,4 @@ pub struct Warning {
     /// worse for it. `null`: it is true now.
     #[serde(default)]
     pub ended_age: Option<Seconds>,
-}
-
-/// A record as clients see it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Event {
-    /// Seconds since 1970, UTC.
-    pub time: f64,
-    /// How much it matters.
-    pub level: Level,
-    /// What it is about.
-    pub kind: Kind,
-    /// The instance, if it is about one.
-    pub instance: Option<String>,
-    /// Of a transition: from. The same as `to` when another vrrp process went on as master.
-    pub from: Option<State>,
-    /// Of a transition: to.
-    pub to: Option<State>,
-    /// Of a transition: why.
-    pub cause: Option<String>,
-    /// The whole line.
-    pub text: String,
-    /// How many like it were left out before this one.
-    #[serde(default)]
-    pub left_out: u32,
 }

@@ -1,10 +1,11 @@
 //! The status document and events as values: what clients of the control socket read.
 
-use super::record::{Kind, Level};
+use super::event::json::Event;
+use super::event::{Kind, Level};
 use super::status::{
-    Configuration, Crash, Daemon, Document, Event, Heap, Hold, InstanceStatus, MasterStatus,
-    ObjectStatus, ProcessMemory, Refused, RouterStatus, State, TimerStatus, TrackerStatus,
-    Upgraded, Verdict, VerdictLevel, VrrpProcess, Warning, WarningKind,
+    Configuration, Crash, Daemon, Document, Heap, Hold, InstanceStatus, MasterStatus, ObjectStatus,
+    ProcessMemory, Refused, RouterStatus, State, TimerStatus, TrackerStatus, Upgraded, Verdict,
+    VerdictLevel, VrrpProcess, Warning, WarningKind,
 };
 use super::value::{ToValue, Value};
 
@@ -77,7 +78,7 @@ object_of! {
         kind, instance, text, from, count, last_age, ended_age
     }
     Event {
-        time, level, kind, instance, from, to, cause, text, left_out
+        time, level, kind, event, instance, from, to, cause, text, left_out, peer, details
     }
 }
 

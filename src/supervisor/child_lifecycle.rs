@@ -22,7 +22,7 @@ use super::supervised::Supervised;
 use super::timeouts::{patience, within};
 use super::{ready, role_lock, scheduling};
 use crate::control::child_messages::ToChild;
-use crate::control::record::{Level, Record};
+use crate::control::event::{DaemonEvent, Event, Kind, Level, MAX_EVENT_OCTETS, What};
 use crate::system::{clock, limits};
 
 /// How long a child may take to end after its connection has, beside what its protocol takes.
@@ -31,10 +31,8 @@ const END_TIMEOUT: Duration = Duration::from_secs(2);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// So many times as long as an account of the kernel takes, none is made.
 const ACCOUNT_PAUSE_FACTOR: u32 = 9;
-/// The longest record, in octets.
-const MAX_RECORD_OCTETS: usize = 16 * 1024;
-/// Records that are taken before others have their turn.
-const RECORDS_PER_TURN: usize = 64;
+/// Events that are taken before others have their turn.
+const EVENTS_PER_TURN: usize = 64;
 /// Octets of a line on a child's standard error that are logged.
 const MAX_LINE_OCTETS: usize = 1_024;
 
@@ -93,11 +91,9 @@ async fn keep_needed(child: &Supervised, first: &impl Fn(Result<(), String>)) {
             }
             return;
         }
-        let when = match wait.as_secs() {
-            0 => "at once".to_owned(),
-            seconds => format!("in {seconds} s"),
-        };
-        child.context.note(Level::Error, format!("{crash}; it is started again {when}"));
+        let (role, how) = (name.into(), crash.to_string().into());
+        let ended = DaemonEvent::ProcessEnded { role, how, restart_in: wait };
+        child.context.log.tell(What::Daemon(ended));
         if let Some((_, time)) = standing {
             let text = format!(
                 "the {name} process ended {ends} times within a minute: its addresses are handed \
@@ -218,8 +214,9 @@ async fn run(
         }
     };
     let pid = process.pid();
-    child.history(|history| history.lines.clear());
-    context.note(Level::Info, format!("{name} process {pid} started"));
+    child.history(|history| history.events.clear());
+    let started = DaemonEvent::ProcessStarted { role: name.into(), pid: pid.as_raw() };
+    context.log.tell(What::Daemon(started));
     scheduling::begin(child, pid);
     let link = Rc::new(Link::new());
     child.set_running(&link, &process);
@@ -259,7 +256,7 @@ async fn run(
     };
     let (end, ()) = zip(live, succeed).await;
     let end = format!("{name} process {pid} {end}");
-    child.history(|history| Crash::new(clock::now(), end, began, &context.memory, &history.lines))
+    child.history(|history| Crash::new(clock::now(), end, began, &context.memory, &history.events))
 }
 
 /// All that has to do with a running child, which is `confirmed` some time; how it ended.
@@ -321,7 +318,7 @@ async fn attend(
     });
     let all_read = Cell::new(false);
     let mut words = std::pin::pin!(async {
-        zip(records(child, &process.records), last_words(child, &process.stderr)).await;
+        zip(events(child, &process.events), last_words(child, &process.stderr)).await;
         all_read.set(true);
     });
     let ended = or(end, async {
@@ -382,38 +379,44 @@ fn introduce(child: &Supervised, link: &Link, stand_back: bool) -> Result<Receiv
     Ok(applied)
 }
 
-/// Takes the records of a child until it ends.
-async fn records(child: &Supervised, socket: &Async<OwnedFd>) {
-    let octets = RefCell::new(vec![0; MAX_RECORD_OCTETS]);
+/// Takes the events of a child until it ends.
+async fn events(child: &Supervised, socket: &Async<OwnedFd>) {
+    let octets = RefCell::new(vec![0; MAX_EVENT_OCTETS]);
     let next =
         |fd: &OwnedFd| Ok(recv(fd.as_raw_fd(), &mut octets.borrow_mut(), MsgFlags::empty())?);
     let mut turn = 0;
     loop {
-        let record = match ready::read(socket, next).await {
+        let event = match ready::read(socket, next).await {
             Ok(0) | Err(_) => return,
             Ok(len) => {
                 let octets = octets.borrow();
-                postcard::from_bytes::<Record>(octets.get(..len).unwrap_or_default())
+                postcard::from_bytes::<Event>(octets.get(..len).unwrap_or_default())
             }
         };
-        match record {
-            Ok(record) => {
-                if record.transition.is_some() {
+        match event {
+            Ok(event) => {
+                if event.is_transition() {
                     child.account.notify();
                 }
-                child.history(|history| history.lines.take(&record));
-                child.context.log.take(record);
+                take(child, event);
             }
             Err(error) => {
-                let text = format!("a record of the {} process: {error}", child.role.name);
+                let text = format!("an event of the {} process: {error}", child.role.name);
                 child.context.note(Level::Error, text);
             }
         }
         turn += 1;
-        if turn % RECORDS_PER_TURN == 0 {
+        if turn % EVENTS_PER_TURN == 0 {
             yield_now().await;
         }
     }
+}
+
+/// Logs an event of a child, and keeps it in case the child crashes.
+fn take(child: &Supervised, event: Event) {
+    let event = Rc::new(event);
+    child.history(|history| history.events.take(Rc::clone(&event)));
+    child.context.log.take(event);
 }
 
 /// Logs what a child writes to standard error, until it ends.
@@ -423,8 +426,8 @@ async fn last_words(child: &Supervised, pipe: &Async<io::PipeReader>) {
         if !line.is_empty() {
             let said = String::from_utf8_lossy(line);
             let text = format!("{} process: {said}", child.role.name);
-            child.history(|history| history.lines.push(Level::Error, &text));
-            child.context.note(Level::Error, text);
+            let what = What::message(Level::Error, Kind::Process, text);
+            take(child, Event::of_process(clock::now(), what));
             line.clear();
         }
     };

@@ -18,7 +18,7 @@ use super::exec_state::ExecProcess;
 use super::role::Role;
 use super::role_lock::RoleLock;
 use super::signals;
-use crate::child::start::{LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK, RECORDS};
+use crate::child::start::{EVENTS, LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK};
 use crate::system::inherited_fds::take;
 use crate::system::{heap, pidfd};
 
@@ -34,7 +34,7 @@ pub struct Child {
     /// Messages.
     pub link: Async<UnixStream>,
     /// Records, one in a datagram.
-    pub records: Async<OwnedFd>,
+    pub events: Async<OwnedFd>,
     /// What it writes to standard error: the last words of a panic.
     pub stderr: Async<io::PipeReader>,
 }
@@ -63,7 +63,7 @@ impl InheritedFds {
 }
 
 impl Child {
-    /// Starts a process of a role with a socket for messages, one for records, the shared memory and
+    /// Starts a process of a role with a socket for messages, one for events, the shared memory and
     /// the lock of its role, which it waits for when another process has it. It gives up the right
     /// to lock its memory unless it `locks` it.
     ///
@@ -77,7 +77,7 @@ impl Child {
         locks: bool,
     ) -> io::Result<Self> {
         let (link, link_there) = UnixStream::pair()?;
-        let (records, records_there) = socketpair(
+        let (events, events_there) = socketpair(
             AddressFamily::Unix,
             SockType::SeqPacket,
             None,
@@ -86,7 +86,7 @@ impl Child {
         let (stderr, stderr_there) = io::pipe()?;
         // What may fail comes first: a process that nobody watches would go on alone.
         let link = Async::new(link)?;
-        let records = Async::new_nonblocking(records)?;
+        let events = Async::new_nonblocking(events)?;
         let stderr = Async::new(stderr)?;
         // Whoever waits for the end of our standard output does not wait for the child's.
         let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
@@ -100,7 +100,7 @@ impl Child {
                 (nix::libc::STDOUT_FILENO, high(&nothing)?),
                 (nix::libc::STDERR_FILENO, high(&stderr_there)?),
                 (LINK, high(&link_there)?),
-                (RECORDS, high(&records_there)?),
+                (EVENTS, high(&events_there)?),
                 (MEMORY, high(memory)?),
                 (LOCK, high(&locked)?),
             ],
@@ -109,7 +109,7 @@ impl Child {
             locks,
         )?;
         let exit = or_end(pid, |pid| Async::new_nonblocking(pidfd::open(pid)?))?;
-        Ok(Self { pid, exit, link, records, stderr })
+        Ok(Self { pid, exit, link, events, stderr })
     }
 
     /// One that the program before this one has started, in this very process.
@@ -122,7 +122,7 @@ impl Child {
             pid,
             exit: Async::new_nonblocking(pidfd::open(pid)?)?,
             link: Async::new(UnixStream::from(take(former.link)?))?,
-            records: Async::new_nonblocking(take(former.records)?)?,
+            events: Async::new_nonblocking(take(former.events)?)?,
             stderr: Async::new(io::PipeReader::from(take(former.stderr)?))?,
         })
     }

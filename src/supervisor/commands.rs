@@ -8,7 +8,7 @@ use super::timeouts::within;
 use super::{reload, status, upgrade_plan};
 use crate::control::answer::{self, Kind, Refusal};
 use crate::control::child_messages::{Ticket, ToChild};
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::control::request::{Format, Request};
 use crate::control::value::ToValue;
 

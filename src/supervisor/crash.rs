@@ -2,18 +2,19 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::record::{Level, Record};
+use crate::control::event::{Event, Level, text};
 use crate::control::shared_memory::Shared;
 use crate::control::status;
 use crate::system::shared_memory::Region;
 use crate::units::Instant;
 
-/// How many lines are kept.
-const MAX_LINES: usize = 5;
+/// How many events are kept.
+const MAX_EVENTS: usize = 5;
 
 /// The end of a process.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ pub struct Crash {
     /// How long it had run; `None`: it was not even started.
     ran: Option<Ran>,
     /// What it had said last, oldest first.
-    lines: Vec<(Level, String)>,
+    events: Vec<Event>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -39,22 +40,17 @@ struct Ran {
     late: Duration,
 }
 
-/// The last lines of a process.
+/// The last events of a process.
 #[derive(Debug, Default)]
-pub struct LastLines(VecDeque<(Level, String)>);
+pub struct LastEvents(VecDeque<Rc<Event>>);
 
-impl LastLines {
-    /// Another one.
-    pub fn push(&mut self, level: Level, text: &str) {
-        if self.0.len() == MAX_LINES {
+impl LastEvents {
+    /// Takes one more.
+    pub fn take(&mut self, event: Rc<Event>) {
+        if self.0.len() == MAX_EVENTS {
             self.0.pop_front();
         }
-        self.0.push_back((level, text.to_owned()));
-    }
-
-    /// A record.
-    pub fn take(&mut self, record: &Record) {
-        self.push(record.level, &record.text);
+        self.0.push_back(event);
     }
 
     /// Those of a process that is no more.
@@ -66,7 +62,7 @@ impl LastLines {
 impl Crash {
     /// Of a process that could not be started.
     pub fn not_started(at: Instant, end: String) -> Self {
-        Self { at, end, ends: 1, handed_over: false, ran: None, lines: Vec::new() }
+        Self { at, end, ends: 1, handed_over: false, ran: None, events: Vec::new() }
     }
 
     /// Of a process that ran since `began`.
@@ -75,7 +71,7 @@ impl Crash {
         end: String,
         began: Instant,
         memory: &Region,
-        lines: &LastLines,
+        events: &LastEvents,
     ) -> Self {
         let shared = Shared::open(memory);
         let ran = shared.ok().map(|shared| Ran {
@@ -83,13 +79,13 @@ impl Crash {
             stood: shared.since_beat(at).min(at.since(began)),
             late: shared.worst_late(),
         });
-        let lines = lines.0.iter().cloned().collect();
-        Self { at, end, ends: 1, handed_over: false, ran, lines }
+        let events = events.0.iter().map(|event| Event::clone(event)).collect();
+        Self { at, end, ends: 1, handed_over: false, ran, events }
     }
 
     /// The lines that matter less than what is logged, and so are in no log yet.
-    pub fn unlogged(&self, level: Level) -> impl Iterator<Item = &str> {
-        self.lines.iter().filter(move |(of, _)| *of > level).map(|(_, text)| text.as_str())
+    pub fn unlogged(&self, level: Level) -> impl Iterator<Item = String> {
+        self.events.iter().filter(move |event| event.level() > level).map(text::event)
     }
 
     /// As the status document has it.
@@ -103,7 +99,7 @@ impl Crash {
             ran: seconds(|ran| ran.ran),
             loop_stood: seconds(|ran| ran.stood),
             loop_late_max: seconds(|ran| ran.late),
-            last_lines: self.lines.iter().map(|(_, text)| text.clone()).collect(),
+            last_lines: self.events.iter().map(text::event).collect(),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::status_broker::StatusBroker;
 use super::supervised::{Common, Supervised};
 use super::upgrade_plan::Plan;
 use super::watchdog_device::WatchdogDevice;
-use crate::control::record::{Kind, Level};
+use crate::control::event::{Kind, Level};
 use crate::units::Instant;
 
 /// The daemon: what it has, and how it stands.

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::crash::Crash;
 use super::role::{FormerClaim, Held};
-use crate::control::record::{Level, Record};
+use crate::control::event::{Event, Level};
 use crate::system::inherited_fds::take;
 use crate::units::Instant;
 
 /// The format of the document: another number when a field gets another meaning.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// The longest document, in octets.
 const MAX_OCTETS: u64 = 256 * 1024 * 1024;
 
@@ -39,7 +39,7 @@ pub struct ExecState {
     /// Of the configuration in effect.
     pub generation: u32,
     /// The last changes of state.
-    pub transitions: Vec<Record>,
+    pub transitions: Vec<Event>,
     /// The lock of the state directory, and whether our process id is in it.
     pub lock: Option<(RawFd, bool)>,
     /// The control socket.
@@ -76,8 +76,8 @@ pub struct ExecProcess {
     pub pid: i32,
     /// The stream of messages.
     pub link: RawFd,
-    /// The datagrams with records.
-    pub records: RawFd,
+    /// The datagrams with events.
+    pub events: RawFd,
     /// The pipe with its last words.
     pub stderr: RawFd,
 }
@@ -143,7 +143,7 @@ mod tests {
                 crash: Some(Crash::not_started(Instant::from_nanos(9), "no".to_owned())),
                 installed: Vec::new(),
                 memory: 11,
-                process: Some(ExecProcess { pid: 4, link: 5, records: 6, stderr: 7 }),
+                process: Some(ExecProcess { pid: 4, link: 5, events: 6, stderr: 7 }),
             }],
             inherited: vec![3],
         };

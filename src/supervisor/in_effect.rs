@@ -47,6 +47,11 @@ impl InEffect {
         }
     }
 
+    /// The name of the file, for messages.
+    pub fn file_name(&self) -> Box<str> {
+        self.file.display().to_string().into()
+    }
+
     /// The configuration.
     pub fn current(&self) -> Ref<'_, Current> {
         self.current.borrow()

@@ -16,7 +16,7 @@
 //! | `scheduling` | when processes run |
 //! | [`state_dir`], `path_trust` | who runs here: lock, process id, control socket; who else may write there |
 //! | [`configuration`], `in_effect`, `reload` | reading a configuration, and taking another one over |
-//! | [`log`] | the records of all processes |
+//! | [`log`] | the events of all processes |
 //! | `server`, `client_lines`, `commands`, `status`, `status_broker`, `memory_usage` | the control socket |
 //! | [`upgrade`], [`upgrade_plan`], [`exec_state`] | another program in the place of this one |
 //! | `startup`, `shutdown` | the begin and the end |
@@ -70,7 +70,7 @@ use smol::LocalExecutor;
 use smol::channel::{Receiver, unbounded};
 use smol::future::or;
 
-use crate::control::record::{Kind, Level};
+use crate::control::event::{DaemonEvent, Level, What};
 use crate::system::scheduling::leave_real_time_on_sigxcpu;
 use crate::system::{memory, threads};
 use child_process::InheritedFds;
@@ -125,7 +125,7 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
         }
     };
     for warning in warnings {
-        daemon.log.note(Level::Warning, Kind::Configuration, warning);
+        daemon.log.tell(What::Daemon(DaemonEvent::ConfigurationWarning(warning.into())));
     }
     let daemon = Rc::new(daemon);
     let result = {
@@ -177,8 +177,8 @@ async fn work(
     let library = daemon.log.of_library();
     let log = Rc::clone(&daemon.log);
     let collect = start(executor, async move {
-        while let Ok(record) = library.recv().await {
-            log.take(record);
+        while let Ok(event) = library.recv().await {
+            log.take(Rc::new(event));
         }
     });
     let signals = Signals::open().map_err(Failure::system("cannot take signals"))?;
@@ -253,13 +253,11 @@ async fn work(
 
 /// The first lines of the log.
 fn announce(daemon: &Daemon) {
-    let file = daemon.configuration.file.display();
-    let version = env!("CARGO_PKG_VERSION");
-    let text = match &daemon.upgraded {
-        None => format!("steadfast {version} started with {file}"),
-        Some((former, _)) => format!("steadfast {version} goes on after {former} with {file}"),
-    };
-    daemon.note(Level::Notice, text);
+    daemon.log.tell(What::Daemon(DaemonEvent::Started {
+        version: env!("CARGO_PKG_VERSION").into(),
+        file: daemon.configuration.file_name(),
+        after: daemon.upgraded.as_ref().map(|(former, _)| former.as_str().into()),
+    }));
     if let Some(pid) = daemon.dir.killed() {
         // It could not say so itself, and its children had nobody to tell.
         let text = format!(

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::log::Target;
-use crate::control::record::Level;
+use crate::control::event::Level;
 
 /// How to run.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -15,8 +15,8 @@ use super::timeouts::within;
 use crate::config::diff::Diff;
 use crate::control::answer::{Kind as No, Refusal};
 use crate::control::child_messages::ToChild;
-use crate::control::humanize::plural;
-use crate::control::record::{Kind, Level};
+use crate::control::event::daemon::ConfigurationFault;
+use crate::control::event::{DaemonEvent, What};
 use crate::system::clock;
 
 /// How long a child may take to apply a configuration.
@@ -31,18 +31,16 @@ pub async fn reload(daemon: &Daemon) -> Result<String, Refusal> {
     // Whoever asks from now on may have changed the file after it is read.
     daemon.configuration.reload_asked.set(false);
     let _reloading = daemon.sd_notify.reloading(&daemon.log);
-    let note = |level, text: String| daemon.log.note(level, Kind::Configuration, text);
-    let file = daemon.configuration.file.display();
+    let tell = |event| daemon.log.tell(What::Daemon(event));
+    let file = daemon.configuration.file_name();
     let accepted = match configuration::load(&daemon.configuration.file, false) {
         Ok(accepted) => accepted,
         Err(refusal) => {
             let brief = refusal.brief();
-            let errors = plural(brief.len(), "error");
-            let text =
-                format!("{file} is refused ({errors}): the configuration before stays in effect");
-            note(Level::Error, text);
+            let why = ConfigurationFault::Errors(counted(brief.len()));
+            tell(DaemonEvent::ConfigurationRefused { file, why });
             for line in &brief {
-                note(Level::Error, line.clone());
+                tell(DaemonEvent::ConfigurationError(line.as_str().into()));
             }
             *daemon.configuration.refused.borrow_mut() = Some((clock::now(), brief.join("\n")));
             return Err(Refusal::new(No::Configuration, refusal.shown));
@@ -50,17 +48,19 @@ pub async fn reload(daemon: &Daemon) -> Result<String, Refusal> {
     };
     *daemon.configuration.refused.borrow_mut() = None;
     for warning in &accepted.warnings {
-        note(Level::Warning, warning.clone());
+        tell(DaemonEvent::ConfigurationWarning(warning.as_str().into()));
     }
     let changes = Diff::between(&daemon.configuration.model(), &accepted.model);
     if changes.is_empty() {
-        let text = format!("{file} says the same as before, nothing changes");
-        note(Level::Notice, text.clone());
+        let same = DaemonEvent::ConfigurationSame { file };
+        let text = same.text();
+        tell(same);
         return Ok(text);
     }
     let claimed = daemon.claims.borrow_mut().add(&accepted.model);
     if let Err(Taken { what, help }) = claimed {
-        note(Level::Error, format!("{file} is refused, the configuration before stays: {what}"));
+        let why = ConfigurationFault::Conflict(what.as_str().into());
+        tell(DaemonEvent::ConfigurationRefused { file, why });
         *daemon.configuration.refused.borrow_mut() = Some((clock::now(), what.clone()));
         let text = format!("{what}\n  = help: {help}");
         return Err(Refusal::new(No::Configuration, text));
@@ -68,14 +68,18 @@ pub async fn reload(daemon: &Daemon) -> Result<String, Refusal> {
     daemon.claims.borrow_mut().give_back(&accepted.model);
     let changes = changes.to_string();
     let say = || {
-        let count = plural(changes.lines().count(), "change");
-        note(Level::Notice, format!("{file} is loaded again, with {count}"));
+        let count = counted(changes.lines().count());
+        tell(DaemonEvent::ConfigurationLoaded { file, changes: count });
         for line in changes.lines() {
-            note(Level::Notice, line.to_owned());
+            tell(DaemonEvent::ConfigurationChange(line.into()));
         }
     };
     put_in_effect(daemon, accepted, say).await?;
     Ok(changes)
+}
+
+fn counted(lines: usize) -> u32 {
+    u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
 /// Takes a configuration over, and waits until all children have it. `say` tells of it, before they

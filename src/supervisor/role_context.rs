@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::in_effect::InEffect;
 use super::log::Log;
 use super::state_dir::StateDir;
-use crate::control::record::{Kind, Level};
+use crate::control::event::{Kind, Level};
 use crate::system::shared_memory::Region;
 
 /// The parts of the daemon that a role shares with the others, and its own memory.

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use smol::Timer;
 
 use super::supervised::Supervised;
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::system::{clock, limits, lock, pidfd};
 
 /// How long a process of a former supervisor may take to hand over.

@@ -19,7 +19,7 @@ use super::supervised::Supervised;
 use super::timeouts::within;
 use crate::config::model::ProcessOptions;
 use crate::control::child_messages::ToChild;
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::system::clock;
 use crate::system::privileges::{IPC_LOCK, SYS_NICE, has};
 use crate::system::scheduling::{

@@ -35,14 +35,14 @@ use super::notify::Notify;
 use super::status;
 use super::timeouts::within;
 use crate::config::values::hidden;
+use crate::control::event::{Event, Kind, Level};
 use crate::control::humanize;
-use crate::control::record::{Kind, Level};
-use crate::control::status::{Document, Event, State, VerdictLevel, WarningKind};
+use crate::control::status::{Document, State, VerdictLevel, WarningKind};
 use crate::system::clock;
 
 /// Changes are collected for so long before they are told.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
-/// What changes without a record is found after so long.
+/// What changes without an event is found after so long.
 const MAX_STATUS_AGE: Duration = Duration::from_secs(15);
 /// Until a manager that reads too slowly is told again.
 const RETRY_PERIOD: Duration = Duration::from_millis(100);
@@ -244,7 +244,7 @@ async fn show_status(daemon: &Daemon) {
 
 /// Whether it may change the status.
 fn matters(event: &Event) -> bool {
-    event.to.is_some() || event.level <= Level::Warning
+    event.is_transition() || event.level() <= Level::Warning
 }
 
 /// The verdict, and of when it is: it may stand there for long.

@@ -16,8 +16,9 @@ use smol::{LocalExecutor, Timer};
 use super::client_lines::{Lines, TooLong};
 use super::commands;
 use super::daemon::Daemon;
+use super::log;
 use super::timeouts::{start, within};
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::control::request::{Format, MAX_LINE, Request};
 use crate::control::value::ToValue;
 use crate::control::{answer, render};
@@ -200,6 +201,7 @@ async fn events(daemon: &Daemon, stream: &Async<UnixStream>, format: Format) -> 
     };
     let tell = async {
         while let Some(event) = subscription.next().await {
+            let event = log::shown(&event);
             let event = match format {
                 Format::Json => event.to_value(),
                 Format::Text { colour } => render::event(&event, colour).to_value(),

@@ -10,7 +10,7 @@ use super::signals::{Asked, Signals};
 use super::timeouts::{patience, within};
 use super::upgrade_plan::Plan;
 use crate::control::child_messages::ToChild;
-use crate::control::record::Level;
+use crate::control::event::{DaemonEvent, Level, What};
 
 /// Added to the time that stopping may take by the protocol.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
@@ -19,8 +19,9 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Before another program goes on: whether the children that survive this can stay until it does.
 pub async fn make_room(daemon: &Daemon, plan: &Plan) -> bool {
-    let (program, version) = (plan.program.display(), &plan.version);
-    daemon.note(Level::Notice, format!("{program} (steadfast {version}) takes over"));
+    let (program, version) = (plan.program.display().to_string(), &*plan.version);
+    let upgrade = DaemonEvent::Upgrade { program: program.into(), version: version.into() };
+    daemon.log.tell(What::Daemon(upgrade));
     if !plan.seamless {
         let text = "it does not understand what this one leaves: addresses are handed over first";
         daemon.note(Level::Notice, text);
@@ -76,12 +77,7 @@ pub async fn stop(
         let times = daemon.children.iter().map(|child| (child.role.stop_time)(&model));
         times.max().unwrap_or_default()
     };
-    let text = format!(
-        "stopping: addresses are handed over, and stay until another router has them, {:.1} s at \
-         most; a second signal or \"steadfast stop --now\" gives them up at once",
-        stop_time.as_secs_f64()
-    );
-    daemon.note(Level::Notice, text);
+    daemon.log.tell(What::Daemon(DaemonEvent::Stopping { within: stop_time }));
     daemon.common.stopping.begun.happen();
     let limit = patience(stop_time + STOP_MARGIN);
     if !goes_on {
@@ -113,7 +109,7 @@ pub async fn stop(
         within(KILL_TIMEOUT, all).await;
     }
     if !goes_on {
-        daemon.note(Level::Notice, "stopped");
+        daemon.log.tell(What::Daemon(DaemonEvent::Stopped));
     }
 }
 

@@ -21,7 +21,7 @@ use super::state_dir::StateDir;
 use super::status_broker::StatusBroker;
 use super::supervised::{Common, Stopping, Supervised};
 use super::watchdog_device::WatchdogDevice;
-use crate::control::record::{Kind, Level};
+use crate::control::event::{Kind, Level};
 use crate::control::shared_memory::{self, Shared};
 use crate::system::inherited_fds::take;
 use crate::system::shared_memory::Region;

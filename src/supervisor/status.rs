@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use super::child_link::Report;
 use super::daemon::Daemon;
-use super::memory_usage;
+use super::{log, memory_usage};
+use crate::control::event::{Kind, Level};
 use crate::control::humanize::plural;
-use crate::control::record::{Kind, Level};
 use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
     VerdictLevel, Warning, WarningKind,
@@ -28,7 +28,7 @@ pub async fn document(daemon: &Daemon, memory: bool) -> Document {
             ..daemon_status(daemon, report.as_deref(), now)
         },
         instances: report.map(|report| report.instances.clone()),
-        transitions: daemon.log.transitions(),
+        transitions: daemon.log.transitions().iter().map(|event| log::shown(event)).collect(),
         warnings: warnings(daemon, now),
     };
     document.conclude();

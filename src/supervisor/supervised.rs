@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use super::child_link::Link;
 use super::child_process::{Child, InheritedFds};
-use super::crash::{Crash, LastLines};
+use super::crash::{Crash, LastEvents};
 use super::notify::{Notify, Once};
 use super::role::{Holdings, Role};
 use super::role_context::RoleContext;
@@ -80,7 +80,7 @@ pub struct History {
     /// How often one was started again.
     pub restarts: u32,
     /// What the last one has said last.
-    pub lines: LastLines,
+    pub events: LastEvents,
     /// How the last one ended that nobody had asked to.
     pub crash: Option<Crash>,
 }

@@ -13,6 +13,7 @@ use super::daemon::Daemon;
 use super::exec_state::{ExecChild, ExecProcess, ExecState};
 use super::log::Target;
 use super::upgrade_plan::Plan;
+use crate::control::event::Event;
 use crate::system::inherited_fds::pass_on;
 
 /// The hidden option of the program that takes over.
@@ -52,7 +53,7 @@ pub fn handoff(daemon: &Daemon, plan: Plan) -> io::Result<Handoff> {
             io::Result::Ok(ExecProcess {
                 pid: process.pid().as_raw(),
                 link: keep(process.link.get_ref())?,
-                records: keep(process.records.get_ref())?,
+                events: keep(process.events.get_ref())?,
                 stderr: keep(process.stderr.get_ref())?,
             })
         });
@@ -80,7 +81,7 @@ pub fn handoff(daemon: &Daemon, plan: Plan) -> io::Result<Handoff> {
         level: daemon.log.level(),
         started: daemon.started,
         generation: daemon.configuration.generation(),
-        transitions: daemon.log.last_transitions(),
+        transitions: daemon.log.transitions().iter().map(|event| Event::clone(event)).collect(),
         lock: lock.transpose()?,
         listener: listener.transpose()?,
         claims,

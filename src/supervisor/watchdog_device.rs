@@ -14,7 +14,7 @@ use super::daemon::Daemon;
 use super::notify::Notify;
 use super::timeouts::within;
 use crate::config::model::Global;
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::system::clock;
 use crate::system::watchdog::Device;
 use crate::units::Instant;

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 use super::change::Change;
 use super::command::{Command, CommandId};
 use super::ids::{InstanceId, InterfaceId, ObjectId, RouterId};
@@ -170,5 +172,5 @@ pub enum TrackerState {
 }
 
 /// Why the kernel refused: an errno, for messages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct KernelError(pub i32);

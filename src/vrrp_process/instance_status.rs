@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::control::event::text;
 use crate::control::status::{
     Hold, InstanceStatus, MasterStatus, ObjectStatus, RouterStatus, TimerStatus, TrackerStatus,
 };
@@ -12,8 +13,8 @@ use crate::vrrp::timers::Timer;
 use crate::vrrp::validation::Reject;
 use crate::vrrp::{Engine, Heard, InstanceId, ObjectId, RouterId, TrackerState};
 
+use super::events::{self, Translator};
 use super::instance_warnings::{Warnings, rival};
-use super::log_text;
 
 /// Everything about one instance; `None` when there is no such.
 /// `flags` says what the kernel says of an object.
@@ -27,6 +28,7 @@ pub fn instance(
 ) -> Option<InstanceStatus> {
     let settings = engine.settings(id)?;
     let (since, cause) = engine.since(id)?;
+    let names = Translator { engine, links };
     let routers: Vec<RouterStatus> =
         engine.routers(id).filter_map(|r| router(engine, r, now)).collect();
     let objects: Vec<ObjectStatus> = engine
@@ -39,10 +41,10 @@ pub fn instance(
         interface: settings.interface.to_string(),
         virtual_router_id: settings.vrid.get(),
         version: settings.version.number(),
-        state: log_text::state(engine.state(id)?),
+        state: events::state(engine.state(id)?),
         state_age: age(since, now),
-        cause: log_text::cause(engine, links, id, &cause),
-        fault: engine.fault(id).map(|reason| log_text::fault(engine, links, id, reason)),
+        cause: text::cause(&names.cause(id, &cause)),
+        fault: engine.fault(id).map(|reason| text::fault(&names.fault(id, reason))),
         group: engine.group_of(id).map(str::to_owned),
         base_priority: settings.priority.0,
         effective_priority: engine.effective_priority(id)?.0,
@@ -133,7 +135,7 @@ fn object_status(
     };
     ObjectStatus {
         kind: kind.to_owned(),
-        what: log_text::object_words(object),
+        what: text::object(object),
         interface: interface.map(|other| other.unwrap_or(own).to_owned()),
         wanted: engine.object_wanted(id),
         present: engine.object_present(id) && !engine.object_duplicate(id),

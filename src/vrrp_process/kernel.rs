@@ -14,6 +14,7 @@ use nix::errno::Errno;
 
 use super::address_index::AddressIndex;
 use super::ipv6_readiness::Ipv6Readiness;
+use crate::control::event;
 use crate::net::VirtualAddress;
 use crate::netlink::address::Address;
 use crate::netlink::batch::{
@@ -88,14 +89,12 @@ enum Doubt {
 }
 
 /// Something that the kernel's side has to say.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Note {
     /// What it is about.
     pub object: ObjectId,
-    /// In words, with the remedy.
-    pub text: String,
-    /// `status` shows it.
-    pub lasts: bool,
+    /// What happened.
+    pub what: event::What,
 }
 
 /// The answer to a request: what [`Event::Acknowledged`](crate::vrrp::Event::Acknowledged) wants.

@@ -1,6 +1,6 @@
 //! What the kernel tells, on its way to the engine: links, addresses, others' announcements.
 
-use crate::control::record::{Kind, Level};
+use crate::control::event::What;
 use crate::netlink::monitor::Left;
 use crate::system::clock;
 use crate::vrrp::{Event, InstanceId, InterfaceId};
@@ -94,7 +94,7 @@ impl Shell {
             self.engine.handle(Event::Interface { interface: id, state }, now);
         }
         if let Some(text) = trouble {
-            self.link.say(Level::Error, Kind::Packet, text);
+            self.link.tell(What::ListenFailed(text.into()));
         }
     }
 

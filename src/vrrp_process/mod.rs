@@ -20,7 +20,7 @@
 //! | `announcements`, [`neighbor_packets`], `forwarding` | announcements and probes |
 //! | `shared_state` | what the next process has to know |
 //! | `orphan` | what becomes of it without a supervisor |
-//! | `reporting`, [`log_text`] | the log |
+//! | `reporting`, [`events`] | what there is to log |
 //! | `instance_status`, `instance_warnings` | the status |
 //!
 //! It never opens a file for writing, resolves a name or starts a program, and it logs through the
@@ -33,6 +33,7 @@ mod advert_output;
 pub mod advert_receiver;
 pub mod advert_sender;
 mod announcements;
+pub mod events;
 mod forwarding;
 mod instance_status;
 mod instance_warnings;
@@ -40,7 +41,6 @@ mod interfaces;
 mod ipv6_readiness;
 mod kernel;
 mod kernel_events;
-pub mod log_text;
 mod neighbor_filter;
 pub mod neighbor_packets;
 mod orphan;
@@ -52,8 +52,6 @@ mod shared_state;
 mod shell;
 mod source;
 mod supervisor_commands;
-
-pub use log_text::object_words;
 
 use std::ffi::OsString;
 use std::io;
@@ -69,13 +67,12 @@ use crate::child::role_claim::RoleClaim;
 use crate::child::start::{self, Inherited};
 use crate::child::supervisor_link::{LinkSources, SupervisorLink};
 use crate::system::privileges::NEEDED;
-use crate::vrrp::InstanceId;
 
 /// The hidden command that makes this program a vrrp process.
 pub const COMMAND: &str = "vrrp-process";
 
-/// The way to the supervisor, with records about instances.
-type Link = SupervisorLink<InstanceId, Source>;
+/// The way to the supervisor.
+type Link = SupervisorLink<Source>;
 
 /// Says what is missing when there are no packet sockets.
 fn without_packet_sockets(error: io::Error) -> io::Error {
@@ -92,16 +89,16 @@ fn without_packet_sockets(error: io::Error) -> io::Error {
 /// # Errors
 /// What the process cannot work without: shared memory, timer, netlink, packet sockets.
 pub fn run(words: &[OsString]) -> io::Result<ExitCode> {
-    let Inherited { stream, records, shared, lock } =
+    let Inherited { stream, events, shared, lock } =
         start::start(c"steadfast: vrrp", words, &NEEDED)?;
     let sources = Sources::new()?;
     let of = LinkSources {
         messages: Source::Supervisor,
         message_room: Source::MessageRoom,
-        record_room: Source::RecordRoom,
+        event_room: Source::EventRoom,
     };
     let mut shell = Shell::new(Parts {
-        link: SupervisorLink::new("vrrp", stream, records, &sources, of)?,
+        link: SupervisorLink::new("vrrp", stream, events, &sources, of)?,
         saved: SharedState::new(shared),
         claim: RoleClaim::new(lock),
         sources: sources.clone(),

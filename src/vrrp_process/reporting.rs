@@ -3,15 +3,14 @@
 use nix::errno::Errno;
 
 use super::advert_output::is_of_link;
+use super::events::Translator;
 use super::kernel::Note;
-use super::log_text::{self, Concern};
 use super::shell::Shell;
-use crate::child::log_records::Entry;
 use crate::control::child_messages::FromChild;
-use crate::control::record::{Kind, Level, Transition};
-use crate::control::status::WarningKind;
+use crate::control::event::{Event, What};
 use crate::system::clock;
-use crate::vrrp::{Notice, Report, RouterId, State};
+use crate::units::Instant;
+use crate::vrrp::{InstanceId, KernelError, Notice, Report, RouterId, State};
 
 impl Shell {
     /// Tells what the engine has to say, so much of it; `true`: there is more.
@@ -35,53 +34,30 @@ impl Shell {
 
     fn tell_notice(&mut self, notice: &Notice) {
         let now = clock::now();
-        let links = self.kernel.monitor.cache();
-        let mut transition = None;
-        if let Notice::Transition { instance, from, to, cause } = notice {
-            self.saved.state(&self.engine, *instance);
-            let why = log_text::cause(&self.engine, links, *instance, cause);
-            let warnings = self.warnings.entry(*instance).or_default();
-            warnings.changed(*from, *to, &why, now);
-            let (from, to) = (log_text::from_state(*from, cause), log_text::state(*to));
-            transition = Some(Transition { from, to, cause: why });
-        }
-        if let Notice::FaultChanged { instance, reason } = notice {
-            let why = log_text::fault(&self.engine, links, *instance, *reason);
-            self.warnings.entry(*instance).or_default().fault_changed(&why);
-        }
-        if let Notice::Hold { instance, .. } = notice {
+        if let Notice::Transition { instance, .. } | Notice::Hold { instance, .. } = notice {
             self.saved.state(&self.engine, *instance);
         }
-        let refused = if let Notice::KernelRefused { object, .. } = notice {
-            self.kernel.take_words(*object)
-        } else {
-            None
-        };
-        let links = self.kernel.monitor.cache();
-        let told = log_text::notice(&self.engine, links, notice, refused.as_deref());
-        let instance = told.instance.map(|id| (id, log_text::name(&self.engine, id).to_owned()));
-        if let (Some(concern), Some((id, _))) = (told.concern, &instance) {
-            let warnings = self.warnings.entry(*id).or_default();
-            warnings.add(&self.engine, concern, told.text.clone(), told.settled, now);
+        let (mut object, mut refusal) = (None, None);
+        if let Notice::KernelRefused { object: of, .. } = notice {
+            (object, refusal) = (Some(*of), self.kernel.take_words(*of));
+        } else if let Notice::ForeignRemoval { object: of, .. } = notice {
+            object = Some(*of);
         }
-        let entry =
-            Entry { level: told.level, kind: told.kind, instance, transition, text: told.text };
-        self.link.records.add(entry, now);
+        let (instance, what) = self.translator().notice(notice, refusal);
+        match instance {
+            Some(id) => {
+                self.warnings.entry(id).or_default().take(&self.engine, id, &what, object, now);
+                self.tell_of(id, what, now);
+            }
+            None => self.link.tell(what),
+        }
     }
 
     /// Tells what the kernel's side has to say.
-    pub(super) fn tell_note(&mut self, note: Note) {
-        let now = clock::now();
-        let id = note.object.instance;
-        if note.lasts {
-            let concern = Concern::of_itself(WarningKind::KernelRefused);
-            let warnings = self.warnings.entry(id).or_default();
-            warnings.add(&self.engine, concern, note.text.clone(), None, now);
-        }
-        let instance = Some((id, log_text::name(&self.engine, id).to_owned()));
-        let (level, kind) = (Level::Warning, Kind::Kernel);
-        let entry = Entry { level, kind, instance, transition: None, text: note.text };
-        self.link.records.add(entry, now);
+    pub(super) fn tell_note(&mut self, Note { object, what }: Note) {
+        let (now, id) = (clock::now(), object.instance);
+        self.warnings.entry(id).or_default().take(&self.engine, id, &what, None, now);
+        self.tell_of(id, what, now);
     }
 
     /// Tells of adverts that could not be sent. Some time later, because an interface that goes
@@ -98,25 +74,25 @@ impl Shell {
     }
 
     fn tell_failed(&mut self, router: RouterId, errno: Errno, count: u32) {
-        let now = clock::now();
-        let id = router.instance;
-        let text = log_text::send_failed(router.family, errno);
-        let concern = Concern {
-            kind: WarningKind::SendFailed,
-            router: Some(router),
-            from: None,
-            reject: None,
-        };
+        let (now, id) = (clock::now(), router.instance);
+        let what = What::SendFailed { family: router.family, error: KernelError(errno as i32) };
         let warnings = self.warnings.entry(id).or_default();
         let mut news = false;
         for _ in 0..count {
-            news |= warnings.add(&self.engine, concern.clone(), text.clone(), None, now);
+            news |= warnings.take(&self.engine, id, &what, None, now);
         }
         // It may last for days: the list of warnings has it, the log once.
         if news {
-            let instance = Some((id, log_text::name(&self.engine, id).to_owned()));
-            let (level, kind) = (Level::Warning, Kind::Packet);
-            self.link.records.add(Entry { level, kind, instance, transition: None, text }, now);
+            self.tell_of(id, what, now);
         }
+    }
+
+    fn tell_of(&mut self, id: InstanceId, what: What, at: Instant) {
+        let subject = self.translator().subject(id);
+        self.link.events.add(Event { at, subject, what, left_out: 0 });
+    }
+
+    fn translator(&self) -> Translator<'_> {
+        Translator { engine: &self.engine, links: self.kernel.monitor.cache() }
     }
 }

@@ -16,13 +16,13 @@ use super::orphan::Orphan;
 use super::phase::Progress;
 use super::shared_state::SharedState;
 use super::source::Source;
-use super::{Link, without_packet_sockets};
+use super::{Link, events, without_packet_sockets};
 use crate::child::alarm::Alarm;
 use crate::child::event_loop::{Child, End, Read, Sources, Watch};
 use crate::child::role_claim::{RETRY_PERIOD, RoleClaim};
 use crate::child::supervisor_link::Input;
 use crate::control::child_messages::Ticket;
-use crate::control::record::{Kind, Level};
+use crate::control::event::What;
 use crate::netlink::monitor::Left;
 use crate::sorted::Map;
 use crate::system::clock;
@@ -106,8 +106,7 @@ impl Shell {
         };
         if let Some(error) = missing {
             saved.set_unfiltered();
-            let text = format!("no packet filter, so planned hand-overs are not silent: {error}");
-            link.say(Level::Notice, Kind::Kernel, text);
+            link.tell(What::NoPacketFilter { error: error.to_string().into() });
         }
         let (kernel, alarm) = (Kernel::open()?, Alarm::new()?);
         let mut watches = vec![
@@ -271,7 +270,7 @@ impl Shell {
     fn filter_neighbors(&mut self, instance: InstanceId, silent: bool) {
         if let Err(error) = self.filter.set(&self.engine, instance, silent) {
             let text = format!("cannot ask the packet filter for silence: {error}");
-            self.link.say(Level::Warning, Kind::Kernel, text);
+            self.link.tell(What::PacketFilterFailed(text.into()));
         }
     }
 
@@ -282,7 +281,7 @@ impl Shell {
             Err(error) => vec![format!("cannot hear the packet filter: {error}")],
         };
         for text in failures {
-            self.link.say(Level::Warning, Kind::Kernel, text);
+            self.link.tell(What::PacketFilterFailed(text.into()));
         }
     }
 
@@ -324,7 +323,8 @@ impl Shell {
         let engine = &self.engine;
         let exists = |id: InstanceId| engine.settings(id).is_some();
         self.adverts.retain(engine);
-        self.link.records.retain(exists);
+        let names = engine.instances().map(|id| events::name(engine, id));
+        self.link.events.retain(&names.collect());
         self.warnings.retain(|id, _| exists(*id));
         self.kernel.retain(exists);
     }
@@ -340,8 +340,8 @@ impl Child for Shell {
                 self.link.has_message_room();
                 return Read::End;
             }
-            Source::RecordRoom => {
-                self.link.has_record_room();
+            Source::EventRoom => {
+                self.link.has_event_room();
                 return Read::End;
             }
             Source::Alarm => self.alarm.fired(),

@@ -10,8 +10,8 @@ pub enum Source {
     Supervisor,
     /// Room for messages to it.
     MessageRoom,
-    /// Room for records to it.
-    RecordRoom,
+    /// Room for events to it.
+    EventRoom,
     /// The timer.
     Alarm,
     /// What the kernel tells of links, addresses, routes and rules.

@@ -1,7 +1,8 @@
 //! What the supervisor asks for, and the answers.
 
 use crate::control::child_messages::{FromChild, Ticket, ToChild};
-use crate::control::record::{Kind, Level};
+use crate::control::event::{Kind, Level, What};
+use crate::control::humanize::length;
 use crate::control::status::VrrpProcess;
 use crate::system::{clock, heap, memory};
 use crate::units::Instant;
@@ -9,7 +10,7 @@ use crate::vrrp::change::Change;
 use crate::vrrp::{Command, CommandId, Event, Held, InstanceId, Outcome, State};
 
 use super::shell::{Shell, Waiting};
-use super::{instance_status, log_text};
+use super::{events, instance_status};
 
 /// Instances of a status that are told in one slice of work.
 const MAX_REPORTS_PER_SLICE: usize = 16;
@@ -34,7 +35,7 @@ impl Shell {
             ToChild::Release { ticket, instance } => {
                 self.command(ticket, instance, |instance| Command::Release { instance });
             }
-            ToChild::LogLevel(level) => self.link.records.set_level(level),
+            ToChild::LogLevel(level) => self.link.events.set_level(level),
             ToChild::Stop => self.stop(),
             ToChild::StopNow => self.stop_now(),
             ToChild::StandBack { hold_for } => {
@@ -107,7 +108,7 @@ impl Shell {
             Some(_) => "it is not started yet, or it stops: try again".to_owned(),
             None => {
                 let engine = &self.engine;
-                let names = engine.instances().map(|id| log_text::name(engine, id));
+                let names = engine.instances().map(|id| events::name(engine, id));
                 let have = names.collect::<Vec<_>>().join(", ");
                 format!("there is no instance {name} (have: {have})")
             }
@@ -123,7 +124,7 @@ impl Shell {
             .instances()
             .filter(|other| *other != id && group.is_some() && engine.group_of(*other) == group)
             .filter(|other| engine.held(*other).is_some())
-            .map(|other| log_text::name(engine, other))
+            .map(|other| events::name(engine, other))
             .collect();
         if others.is_empty() {
             return String::new();
@@ -245,7 +246,7 @@ impl Shell {
                 Ok(text + &held(hold, before))
             }
             Outcome::Held { state, hold, before } => {
-                let state = log_text::state(state);
+                let state = events::state(state);
                 let text = format!("{name}: it was {state}, so nothing was handed over");
                 Ok(text + &held(hold, before))
             }
@@ -265,7 +266,7 @@ impl Shell {
     fn hold_text(&self, id: InstanceId, name: &str, hold: Held, before: Held) -> String {
         let Some(hold) = hold else { return String::new() };
         let now = clock::now();
-        let text = |hold: Option<Instant>| log_text::hold(name, hold, now);
+        let text = |hold: Option<Instant>| hold_length(name, hold, now);
         let before = before.filter(|before| *before != hold);
         let before = before.map(|before| format!(" (before: {})", text(before)));
         format!(
@@ -320,8 +321,8 @@ impl Shell {
             loop_late_max: self.saved.shared().worst_late().as_secs_f64(),
             too_short: self.engine.too_short(),
             netlink_overruns: self.kernel.monitor.overruns(),
-            records_limited: self.link.records.limited,
-            records_lost: self.link.records.lost,
+            records_limited: self.link.events.limited,
+            records_lost: self.link.events.lost,
         };
         let heap = heap::count().map(Into::into);
         self.link.send(&FromChild::Process { ticket, status, heap });
@@ -330,7 +331,7 @@ impl Shell {
 
     /// What has to be done now and then.
     pub(super) fn housekeeping(&mut self, now: Instant) {
-        self.link.records.catch_up(now);
+        self.link.events.catch_up(now);
         for (id, warnings) in &mut self.warnings {
             warnings.refresh(&self.engine, *id, now);
         }
@@ -344,7 +345,15 @@ impl Shell {
         }
         self.tell_failures();
         if let Some(failures) = self.announcements.failures() {
-            self.link.say(Level::Warning, Kind::Packet, failures);
+            self.link.tell(What::AnnounceFailed(failures.into()));
         }
+    }
+}
+
+/// How long an operator's hold lasts.
+fn hold_length(name: &str, until: Option<Instant>, now: Instant) -> String {
+    match until {
+        Some(until) => format!("for {}", length(until.since(now).as_secs_f64().round())),
+        None => format!("until \"steadfast release {name}\""),
     }
 }

@@ -17,6 +17,8 @@ const PURE: &[&str] = &[
     "src/vrrp",
     "src/netlink",
     "src/bfd/session.rs",
+    "src/control/event.rs",
+    "src/control/event",
     "src/control/verdict.rs",
     "src/control/warnings.rs",
     "src/control/humanize.rs",
@@ -39,6 +41,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("src/control", "crate::control", "it is the module itself"),
     ("src/netlink", "neli", "it is a codec there"),
     ("src/netlink", "nix::errno::Errno", "its numbers differ from one CPU to the next"),
+    ("src/control/event", "nix::errno::Errno", "it has the words for an error of the kernel"),
     ("src/netlink/codec.rs", "std::io::Cursor", "neli reads from and writes to one"),
 ];
 

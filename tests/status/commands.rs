@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
-use steadfast::control::status::Event;
+use steadfast::control::event::json::Event;
 use steadfast::control::value::ToValue;
 use steadfast::control::{answer, render};
 
@@ -34,10 +34,12 @@ fn json_is_the_document_itself() {
     let (code, out, _) = shown(&directory.run(&["status", "--json"]));
     assert_eq!(code, 4);
     assert_eq!(out.lines().count(), 1);
-    assert_eq!(
-        serde_json::from_str::<serde_json::Value>(&out).unwrap(),
-        serde_json::to_value(&document).unwrap()
-    );
+    let mut read: serde_json::Value = serde_json::from_str(&out).unwrap();
+    for event in read["transitions"].as_array_mut().unwrap() {
+        // The document of a case has none.
+        assert_eq!(event.as_object_mut().unwrap().remove("details"), Some(serde_json::json!({})));
+    }
+    assert_eq!(read, serde_json::to_value(&document).unwrap());
 }
 
 #[test]

@@ -11,5 +11,6 @@
 mod commands;
 mod daemon;
 mod documents;
+mod events;
 mod schema;
 mod texts;

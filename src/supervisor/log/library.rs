@@ -1,15 +1,15 @@
-//! What the library says through the `log` crate, as [`Record`]s.
+//! What the library says through the `log` crate, as [`Event`]s.
 
 use std::sync::{Mutex, PoisonError};
 
 use log::{LevelFilter, Log, Metadata};
 use smol::channel::Sender;
 
-use crate::control::record::{Kind, Level, Record};
+use crate::control::event::{Event, Kind, Level, What};
 use crate::system::clock;
 
-/// Where the records go. Not a part of the logger, which the `log` crate keeps for ever.
-static DELIVER: Mutex<Option<Sender<Record>>> = Mutex::new(None);
+/// Where the events go. Not a part of the logger, which the `log` crate keeps for ever.
+static DELIVER: Mutex<Option<Sender<Event>>> = Mutex::new(None);
 
 struct Logger;
 
@@ -33,26 +33,20 @@ impl Log for Logger {
 }
 
 /// A line of the library. Which part of it speaks tells what it is about.
-fn from_log(record: &log::Record<'_>) -> Record {
-    let kernel = record.target().contains("::netlink");
-    Record {
-        at: clock::now(),
-        level: match record.level() {
-            log::Level::Error => Level::Error,
-            log::Level::Warn => Level::Warning,
-            log::Level::Info => Level::Info,
-            log::Level::Debug | log::Level::Trace => Level::Debug,
-        },
-        kind: if kernel { Kind::Kernel } else { Kind::Process },
-        instance: None,
-        transition: None,
-        text: record.args().to_string(),
-        left_out: 0,
-    }
+fn from_log(record: &log::Record<'_>) -> Event {
+    let level = match record.level() {
+        log::Level::Error => Level::Error,
+        log::Level::Warn => Level::Warning,
+        log::Level::Info => Level::Info,
+        log::Level::Debug | log::Level::Trace => Level::Debug,
+    };
+    let is_kernel = record.target().contains("::netlink");
+    let kind = if is_kernel { Kind::Kernel } else { Kind::Process };
+    Event::of_process(clock::now(), What::message(level, kind, record.args().to_string()))
 }
 
-/// From now on the lines of this library become records.
-pub fn install(level: Level, deliver: Sender<Record>) {
+/// From now on the lines of this library become events.
+pub fn install(level: Level, deliver: Sender<Event>) {
     set_receiver(Some(deliver));
     // Fails only when it is the logger already.
     let _ = log::set_logger(&Logger);
@@ -64,7 +58,7 @@ pub fn uninstall() {
     set_receiver(None);
 }
 
-fn set_receiver(deliver: Option<Sender<Record>>) {
+fn set_receiver(deliver: Option<Sender<Event>>) {
     let before = {
         let mut place = DELIVER.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *place, deliver)
@@ -86,17 +80,18 @@ pub fn set_level(level: Level) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::event::text;
 
     #[test]
-    fn a_line_becomes_a_record_of_its_kind() {
+    fn a_line_becomes_an_event_of_its_kind() {
         let made = |target: &str, level| {
             let text = format_args!("events were lost");
             from_log(&log::Record::builder().target(target).level(level).args(text).build())
         };
-        let record = made("steadfast::netlink::monitor", log::Level::Warn);
-        assert_eq!((record.level, record.kind), (Level::Warning, Kind::Kernel));
-        assert_eq!(record.text, "events were lost");
-        let record = made("steadfast::supervisor", log::Level::Trace);
-        assert_eq!((record.level, record.kind), (Level::Debug, Kind::Process));
+        let event = made("steadfast::netlink::monitor", log::Level::Warn);
+        assert_eq!((event.level(), event.kind()), (Level::Warning, Kind::Kernel));
+        assert_eq!(text::event(&event), "events were lost");
+        let event = made("steadfast::supervisor", log::Level::Trace);
+        assert_eq!((event.level(), event.kind()), (Level::Debug, Kind::Process));
     }
 }

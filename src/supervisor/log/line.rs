@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::config::values::hidden;
-use crate::control::record::{Level, Record};
-use crate::control::status::Event;
+use crate::control::event::{Event, Level, text};
+use crate::system::clock;
 use crate::units::Instant;
 
 /// A line on its way out.
@@ -28,36 +28,26 @@ pub struct Clocks {
 }
 
 impl Clocks {
+    /// Reads them.
+    pub fn read() -> Self {
+        Self { now: clock::now(), wall: clock::wall() }
+    }
+
     /// The time of day of a moment in the past.
     pub fn wall(&self, at: Instant) -> Duration {
         self.wall.saturating_sub(self.now.since(at))
     }
 }
 
-/// The line of a record.
-pub fn line(record: &Record, clocks: &Clocks) -> Line {
+/// The line of an event.
+pub fn line(event: &Event, clocks: &Clocks) -> Line {
+    let text = text::event(event);
     let mut text: String =
-        record.text.trim_end().chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
-    if record.left_out > 0 {
-        text.push_str(&format!(" ({} more like it were left out)", record.left_out));
+        text.trim_end().chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
+    if event.left_out > 0 {
+        text.push_str(&format!(" ({} more like it were left out)", event.left_out));
     }
-    Line { time: clocks.wall(record.at), level: record.level, text }
-}
-
-/// A record as clients of the control socket see it.
-pub fn event(record: &Record, clocks: &Clocks) -> Event {
-    let transition = record.transition.as_ref();
-    Event {
-        time: clocks.wall(record.at).as_secs_f64(),
-        level: record.level,
-        kind: record.kind,
-        instance: record.instance.clone(),
-        from: transition.map(|transition| transition.from),
-        to: transition.map(|transition| transition.to),
-        cause: transition.map(|transition| transition.cause.clone()),
-        text: record.text.clone(),
-        left_out: record.left_out,
-    }
+    Line { time: clocks.wall(event.at), level: event.level(), text }
 }
 
 impl Line {
@@ -106,7 +96,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::record::Kind;
+    use crate::control::event::{Kind, What};
 
     #[test]
     fn times_of_day_are_right() {
@@ -135,21 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_one_line_and_keeps_its_own_time() {
-        let record = Record {
-            at: Instant::from_nanos(4_000_000_000),
-            level: Level::Warning,
-            kind: Kind::Packet,
-            instance: None,
-            transition: None,
-            text: "a\nb\x1b[1m\n".to_owned(),
-            left_out: 3,
-        };
+    fn an_event_is_one_line_and_keeps_its_own_time() {
+        let what = What::message(Level::Warning, Kind::Packet, "a\nb\x1b[1m\n");
+        let at = Instant::from_nanos(4_000_000_000);
+        let event = Event { left_out: 3, ..Event::of_process(at, what) };
         let clocks =
             Clocks { now: Instant::from_nanos(9_000_000_000), wall: Duration::from_secs(100) };
-        let line = line(&record, &clocks);
+        let line = line(&event, &clocks);
         assert_eq!(line.text, "a b [1m (3 more like it were left out)");
         assert_eq!(line.time, Duration::from_secs(95));
-        assert_eq!(event(&record, &clocks).time, 95.0);
     }
 }

@@ -1,5 +1,5 @@
-//! The log: takes the records of all processes, writes them, keeps the last changes of state, and
-//! gives every record to those who listen.
+//! The log: takes the events of all processes, writes their lines, keeps the last changes of state,
+//! and gives every event to those who listen.
 
 mod library;
 pub mod line;
@@ -13,22 +13,20 @@ use std::time::Duration;
 
 use smol::channel::{Receiver, Sender, TrySendError, bounded};
 
-use crate::control::humanize::plural;
-use crate::control::record::{Kind, Level, Record};
-use crate::control::status::Event;
+use crate::control::event::{Event, Kind, Level, What, json};
 use crate::system::clock;
 use line::Clocks;
 pub use writer::Target;
 use writer::Writer;
 
 /// How many changes of state are kept.
-pub const KEPT: usize = 10;
-/// How many events wait for a listener.
-const WAITING: usize = 256;
-/// Records of the library that wait for their turn.
-const OWN: usize = 256;
+pub const MAX_TRANSITIONS: usize = 10;
+/// How many events wait for a listener at most.
+const MAX_WAITING_EVENTS: usize = 256;
+/// How many events of the library wait at most.
+const MAX_LIBRARY_EVENTS: usize = 256;
 /// How long the end waits for the log.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The log.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ pub struct Log {
     target: Target,
     writer: Writer,
     level: Cell<Level>,
-    transitions: RefCell<VecDeque<Record>>,
+    transitions: RefCell<VecDeque<Rc<Event>>>,
     listeners: RefCell<Vec<Listener>>,
 }
 
@@ -69,8 +67,8 @@ impl Log {
     }
 
     /// Lines of the library in this process come out of the channel from now on.
-    pub fn of_library(&self) -> Receiver<Record> {
-        let (sender, receiver) = bounded(OWN);
+    pub fn of_library(&self) -> Receiver<Event> {
+        let (sender, receiver) = bounded(MAX_LIBRARY_EVENTS);
         library::install(self.level.get(), sender);
         receiver
     }
@@ -92,73 +90,60 @@ impl Log {
         self.level.get().max(Level::Notice)
     }
 
-    /// Takes a record.
-    pub fn take(&self, record: Record) {
-        let clocks = Clocks { now: clock::now(), wall: clock::wall() };
-        if record.level <= self.level.get() {
-            self.writer.put(line::line(&record, &clocks));
+    /// Takes an event.
+    pub fn take(&self, event: Rc<Event>) {
+        if event.level() <= self.level.get() {
+            self.writer.put(line::line(&event, &Clocks::read()));
         }
-        self.tell(&record, &clocks);
-        if record.transition.is_some() {
+        self.tell_listeners(&event);
+        if event.is_transition() {
             let mut transitions = self.transitions.borrow_mut();
-            if transitions.len() == KEPT {
+            if transitions.len() == MAX_TRANSITIONS {
                 transitions.pop_front();
             }
-            transitions.push_back(record);
+            transitions.push_back(event);
         }
     }
 
-    /// A record of the supervisor itself.
+    /// An event of the supervisor itself.
+    pub fn tell(&self, what: What) {
+        self.take(Rc::new(Event::of_process(clock::now(), what)));
+    }
+
+    /// The same, as free text.
     pub fn note(&self, level: Level, kind: Kind, text: impl Into<String>) {
-        self.take(Record {
-            at: clock::now(),
-            level,
-            kind,
-            instance: None,
-            transition: None,
-            text: text.into(),
-            left_out: 0,
-        });
+        self.tell(What::message(level, kind, text.into()));
     }
 
-    fn tell(&self, record: &Record, clocks: &Clocks) {
-        let mut listeners = self.listeners.borrow_mut();
-        if listeners.is_empty() {
-            return;
-        }
-        let event = Rc::new(line::event(record, clocks));
-        listeners.retain(|listener| match listener.events.try_send(Rc::clone(&event)) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                listener.missed.set(listener.missed.get().saturating_add(1));
-                true
+    fn tell_listeners(&self, event: &Rc<Event>) {
+        self.listeners.borrow_mut().retain(|listener| {
+            match listener.events.try_send(Rc::clone(event)) {
+                Ok(()) => true,
+                Err(TrySendError::Full(_)) => {
+                    listener.missed.set(listener.missed.get().saturating_add(1));
+                    true
+                }
+                Err(TrySendError::Closed(_)) => false,
             }
-            Err(TrySendError::Closed(_)) => false,
         });
     }
 
-    /// Every record from now on.
+    /// Every event from now on.
     pub fn subscribe(&self) -> Subscription {
-        let (sender, events) = bounded(WAITING);
+        let (sender, events) = bounded(MAX_WAITING_EVENTS);
         let missed = Rc::new(Cell::new(0));
         self.listeners.borrow_mut().push(Listener { events: sender, missed: Rc::clone(&missed) });
         Subscription { events, missed }
     }
 
     /// The last changes of state, oldest first.
-    pub fn transitions(&self) -> Vec<Event> {
-        let clocks = Clocks { now: clock::now(), wall: clock::wall() };
-        self.transitions.borrow().iter().map(|record| line::event(record, &clocks)).collect()
-    }
-
-    /// The same, as they came.
-    pub fn last_transitions(&self) -> Vec<Record> {
+    pub fn transitions(&self) -> Vec<Rc<Event>> {
         self.transitions.borrow().iter().cloned().collect()
     }
 
     /// Goes on after another program with the last changes of state that it knew.
-    pub fn go_on(&self, transitions: Vec<Record>) {
-        *self.transitions.borrow_mut() = transitions.into();
+    pub fn go_on(&self, transitions: Vec<Event>) {
+        *self.transitions.borrow_mut() = transitions.into_iter().map(Rc::new).collect();
     }
 
     /// Where it is written to.
@@ -166,7 +151,7 @@ impl Log {
         self.target
     }
 
-    /// Records that were lost because the log was too slow.
+    /// Lines that were lost because the log was too slow.
     pub fn lost(&self) -> u64 {
         self.writer.lost().into()
     }
@@ -174,36 +159,34 @@ impl Log {
     /// Waits until all is written, unless that takes too long.
     pub fn finish(self) {
         library::uninstall();
-        self.writer.finish(PATIENCE);
+        self.writer.finish(FINISH_TIMEOUT);
     }
+}
+
+/// An event as clients of the control socket read it.
+pub fn shown(event: &Event) -> json::Event {
+    json::event(event, Clocks::read().wall(event.at))
 }
 
 impl Subscription {
     /// The next event; after a loss one that says how many there were. `None` when the log ends.
     pub async fn next(&self) -> Option<Rc<Event>> {
-        let missed = self.missed.take();
-        if missed == 0 {
-            return self.events.recv().await.ok();
+        match self.missed.take() {
+            0 => self.events.recv().await.ok(),
+            count => {
+                let lost = Event::of_process(clock::now(), What::EventsLost { count });
+                Some(Rc::new(Event { left_out: count, ..lost }))
+            }
         }
-        Some(Rc::new(Event {
-            time: clock::wall().as_secs_f64(),
-            level: Level::Warning,
-            kind: Kind::Process,
-            instance: None,
-            from: None,
-            to: None,
-            cause: None,
-            text: format!("{} left out: this client reads too slowly", plural(missed, "event")),
-            left_out: missed,
-        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::record::Transition;
+    use crate::control::event::{Cause, Subject, text};
     use crate::control::status::State;
+    use crate::units::{Priority, Vrid};
 
     fn log() -> Log {
         Log::start(Target::Stderr, Level::Error).unwrap()
@@ -214,23 +197,23 @@ mod tests {
         let log = log();
         for number in 0..25 {
             log.note(Level::Notice, Kind::Process, "something else");
-            log.take(Record {
-                at: clock::now(),
-                level: Level::Notice,
-                kind: Kind::Transition,
-                instance: Some("lan".to_owned()),
-                transition: Some(Transition {
-                    from: State::Backup,
-                    to: State::Master,
-                    cause: number.to_string(),
-                }),
-                text: String::new(),
-                left_out: 0,
-            });
+            let subject = Subject::Instance {
+                name: "lan".into(),
+                interface: "eth0".into(),
+                vrid: Vrid::new(1).unwrap(),
+            };
+            let what = What::Transition {
+                from: State::Backup,
+                to: State::Master,
+                cause: Cause::Preempted { master: [192, 0, 2, 1].into(), theirs: Priority(number) },
+                priority: Priority::DEFAULT,
+            };
+            log.take(Rc::new(Event { at: clock::now(), subject, what, left_out: 0 }));
         }
         let kept = log.transitions();
-        let causes: Vec<String> = kept.into_iter().filter_map(|event| event.cause).collect();
-        assert_eq!(causes, (15..25).map(|n| n.to_string()).collect::<Vec<_>>());
+        let causes: Vec<String> = kept.iter().filter_map(|event| shown(event).cause).collect();
+        let priority = |n| format!("priority is higher than that of 192.0.2.1 ({n})");
+        assert_eq!(causes, (15..25).map(priority).collect::<Vec<_>>());
     }
 
     #[test]
@@ -238,16 +221,16 @@ mod tests {
         let log = log();
         let (slow, gone) = (log.subscribe(), log.subscribe());
         drop(gone);
-        for number in 0..WAITING + 5 {
+        for number in 0..MAX_WAITING_EVENTS + 5 {
             log.note(Level::Info, Kind::Process, number.to_string());
         }
         assert_eq!(log.listeners.borrow().len(), 1);
         let next = || async_io::block_on(slow.next()).unwrap();
         let told = next();
-        assert_eq!((told.left_out, told.level), (5, Level::Warning));
-        assert_eq!(next().text, "0");
+        assert_eq!((told.left_out, told.level()), (5, Level::Warning));
+        assert_eq!(text::event(&next()), "0");
         drop(log);
-        for _ in 1..WAITING {
+        for _ in 1..MAX_WAITING_EVENTS {
             next();
         }
         assert_eq!(async_io::block_on(slow.next()), None);

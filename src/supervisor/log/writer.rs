@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use super::line::Line;
+use crate::control::event::Level;
 use crate::control::humanize::plural;
-use crate::control::record::Level;
 use crate::system::threads::STACK_OCTETS;
 
 /// Lines that wait at most.
-pub const QUEUE: usize = 1_024;
+const MAX_QUEUED_LINES: usize = 1_024;
 /// How often a log that is away is looked for.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_PERIOD: Duration = Duration::from_secs(1);
 
 /// What standard error gets when the system's log is away at the start: nobody would ever know.
-const AWAY: &str = "steadfast: warning: there is no system log at /dev/log; it is tried again with \
+const NO_SYSTEM_LOG: &str = "steadfast: warning: there is no system log at /dev/log; it is tried again with \
                     every line, and lines are lost until then; to log to standard error, run it \
                     without --syslog and --daemon\n";
 
@@ -52,17 +52,17 @@ impl Writer {
     pub fn start(target: Target) -> io::Result<Self> {
         if target == Target::Syslog && connect().is_none() {
             // Whoever closed standard error does not want to know.
-            let _ = io::stderr().lock().write_all(AWAY.as_bytes());
+            let _ = io::stderr().lock().write_all(NO_SYSTEM_LOG.as_bytes());
         }
-        Self::with(QUEUE, move |line| match target {
+        Self::with(MAX_QUEUED_LINES, move |line| match target {
             Target::Stderr => io::stderr().lock().write_all(line.with_time().as_bytes()).is_ok(),
             Target::Syslog => SYSTEM_LOG.with_borrow_mut(|log| log.write(line)),
         })
     }
 
     /// `write` tells whether a line got out.
-    fn with(room: usize, write: impl Fn(&Line) -> bool + Send + 'static) -> io::Result<Self> {
-        let (queue, lines) = sync_channel::<Line>(room);
+    fn with(capacity: usize, write: impl Fn(&Line) -> bool + Send + 'static) -> io::Result<Self> {
+        let (queue, lines) = sync_channel::<Line>(capacity);
         let (ending, ended) = sync_channel::<()>(0);
         let lost = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&lost);
@@ -100,10 +100,10 @@ impl Writer {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Waits until all is written, but not for longer than `limit`.
-    pub fn finish(self, limit: Duration) -> bool {
+    /// Waits until all is written, but not for longer than `timeout`.
+    pub fn finish(self, timeout: Duration) -> bool {
         drop(self.queue);
-        let ended = matches!(self.ended.recv_timeout(limit), Err(RecvTimeoutError::Disconnected));
+        let ended = matches!(self.ended.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected));
         if ended {
             // It has nothing left to do; what it has is to be gone when we are done.
             let _ = self.thread.join();
@@ -161,7 +161,9 @@ impl SystemLog {
     }
 
     fn try_write(&mut self, line: &Line) -> bool {
-        if self.logger.is_none() && self.missed.is_none_or(|missed| missed.elapsed() >= RETRY) {
+        if self.logger.is_none()
+            && self.missed.is_none_or(|missed| missed.elapsed() >= RETRY_PERIOD)
+        {
             self.logger = connect();
             self.missed = self.logger.is_none().then(Instant::now);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::installed::{self, FILE, Held};
 use super::withdraw::{self, Remainder};
 use crate::control::child_messages::ToChild;
-use crate::control::record::Level;
+use crate::control::event::Level;
 use crate::control::shared_memory::{Key, Saved, Shared};
 use crate::sorted::Map;
 use crate::supervisor::role_context::RoleContext;

@@ -9,6 +9,7 @@ use async_io::Async;
 use nix::net::if_::if_nametoindex;
 
 use super::installed::Held;
+use crate::control::event::text;
 use crate::net::VirtualAddress;
 use crate::netlink::address::Address;
 use crate::netlink::batch::{NotTaken, Outcome, Request};
@@ -20,7 +21,6 @@ use crate::sorted::{Map, Set};
 use crate::supervisor::timeouts::within;
 use crate::system::limits::raise_descriptors;
 use crate::vrrp::settings::Object;
-use crate::vrrp_process::object_words;
 
 /// How long the kernel may take.
 const KERNEL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -151,7 +151,7 @@ async fn routes_and_rules(
     let objects = || held.iter().flat_map(|one| &one.objects);
     let routes: Vec<(Resolved<'_>, String)> = objects()
         .filter_map(|object| match object {
-            Object::Route(route) => Some((Resolved::to_delete(route, index), object_words(object))),
+            Object::Route(route) => Some((Resolved::to_delete(route, index), text::object(object))),
             Object::Filter | Object::Address(_) | Object::Excluded(_) | Object::Rule(_) => None,
         })
         .collect();
@@ -161,7 +161,7 @@ async fn routes_and_rules(
     }
     for object in objects() {
         match object {
-            Object::Rule(rule) => requests.push((Request::DeleteRule(rule), object_words(object))),
+            Object::Rule(rule) => requests.push((Request::DeleteRule(rule), text::object(object))),
             Object::Route(_) | Object::Filter | Object::Address(_) | Object::Excluded(_) => {}
         }
     }

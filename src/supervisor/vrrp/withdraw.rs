@@ -8,7 +8,7 @@ use smol::Timer;
 use super::holdings::Holdings;
 use super::installed::{self, Held};
 use super::sweep::{Source, sweep};
-use crate::control::record::{Kind, Level};
+use crate::control::event::{DaemonEvent, Kind, Level, What};
 use crate::control::shared_memory::{Key, Saved};
 use crate::sorted::Map;
 use crate::system::clock;
@@ -169,12 +169,10 @@ async fn remove_from(holdings: &Holdings, held: &[Held], source: Source, why: &s
                 note(Level::Error, format!("cannot be removed: {text}"));
             }
             if swept.removed > 0 {
-                let count = match swept.removed {
-                    1 => "1 address, route or rule".to_owned(),
-                    several => format!("{several} addresses, routes and rules"),
-                };
-                let text = format!("removed {count} of {names}: {why}");
-                note(Level::Warning, text);
+                let count = u32::try_from(swept.removed).unwrap_or(u32::MAX);
+                let instances = held.iter().map(|one| one.instance.clone()).collect();
+                let withdrawn = DaemonEvent::Withdrawn { instances, count, why: why.into() };
+                holdings.context.log.tell(What::Daemon(withdrawn));
             }
             swept.refused.is_empty()
         }

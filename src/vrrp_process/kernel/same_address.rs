@@ -4,8 +4,8 @@
 //! answers for a left-over of 192.0.2.1/25 as it does for 192.0.2.1/24. So it is one object here.
 
 use super::{Kernel, Note, Token, presence};
-use crate::net::Route;
-use crate::net::VirtualAddress;
+use crate::control::event::{Name, What};
+use crate::net::{Route, VirtualAddress};
 use crate::netlink::address::{Address, can_replace};
 use crate::netlink::batch::Request;
 use crate::netlink::link::LinkIndex;
@@ -104,11 +104,13 @@ impl Kernel {
         for found in self.monitor.cache().variants(link, wanted.address) {
             let exact = is_exact(found);
             if !found.is_own && !(exact && (ours || present)) {
-                self.news.notes.push(Note {
-                    object,
-                    text: self.removal_words(found, wanted, present),
-                    lasts: false,
-                });
+                let what = What::ForeignAddress {
+                    address: found.address,
+                    prefix_len: found.prefix_len,
+                    interface: self.interface_name(found.link),
+                    replaced_by: present.then_some((wanted.address, wanted.prefix_len)),
+                };
+                self.news.notes.push(Note { object, what });
             }
             let in_the_way = if present { !exact || found.flags.is_duplicate() } else { !exact };
             if in_the_way {
@@ -142,19 +144,9 @@ impl Kernel {
         }
     }
 
-    fn removal_words(&self, found: &Address, wanted: &VirtualAddress, present: bool) -> String {
-        let on = self.monitor.cache().link(found.link).map_or("?", |link| &link.name);
-        let what = format!("{}/{}", found.address, found.prefix_len);
-        if present {
-            return format!(
-                "{what} on {on} is replaced by {}/{}: somebody else had added it",
-                wanted.address, wanted.prefix_len
-            );
-        }
-        format!(
-            "{what} is removed from {on}: somebody else had added it, and only the MASTER may have \
-             a virtual address"
-        )
+    /// What an interface is called in events.
+    pub(super) fn interface_name(&self, link: LinkIndex) -> Name {
+        self.monitor.cache().link(link).map_or("?", |link| &*link.name).into()
     }
 }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use super::same_address::as_virtual;
 use super::{Kernel, Note, Token};
+use crate::control::event::What;
 use crate::net::VirtualAddress;
 use crate::netlink::address::Address;
 use crate::netlink::batch::Request;
@@ -167,13 +168,9 @@ impl Kernel {
         if std::mem::replace(&mut known.refused, true) {
             return;
         }
-        let name = self.monitor.cache().link(link).map_or("?", |link| &link.name);
-        let text = format!(
-            "promote_secondaries of {name} cannot be set: {error}; when a virtual address is \
-             removed, the kernel may delete other addresses of its subnet: sysctl \
-             net.ipv4.conf.{name}.promote_secondaries=1"
-        );
-        self.news.notes.push(Note { object, text, lasts: true });
+        let interface = self.interface_name(link);
+        let what = What::PromotionRefused { interface, error: error.to_string().into() };
+        self.news.notes.push(Note { object, what });
     }
 
     /// A removal of ours has cost an address that is of no object. A late word about one that was
@@ -183,14 +180,12 @@ impl Kernel {
             return;
         }
         let Some(known) = self.subnets.promotions.get(&lost.link) else { return };
-        let name = self.monitor.cache().link(lost.link).map_or("?", |link| &link.name);
-        let text = format!(
-            "{}/{} on {name} went with a virtual address that was removed: add it again, and sysctl \
-             net.ipv4.conf.{name}.promote_secondaries=1",
-            lost.address, lost.prefix_len
-        );
-        let object = known.object;
-        self.news.notes.push(Note { object, text, lasts: true });
+        let what = What::SecondaryLost {
+            address: lost.address,
+            prefix_len: lost.prefix_len,
+            interface: self.interface_name(lost.link),
+        };
+        self.news.notes.push(Note { object: known.object, what });
     }
 
     /// Puts virtual addresses behind the router's own ones of their subnets.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::control::event::{Concern, text};
 use crate::netlink::batch::Outcome;
 use crate::vrrp::settings::Settings;
 
@@ -197,8 +198,9 @@ fn a_setting_that_is_refused_is_told_once() {
     };
     let notes = refused(&mut kernel);
     assert_eq!(notes.len(), 1);
-    assert!(notes[0].lasts && notes[0].object == address);
-    let text = &notes[0].text;
+    assert_eq!(notes[0].object, address);
+    assert!(Concern::of(&notes[0].what).is_some(), "status shows it");
+    let text = text::what(&notes[0].what);
     assert!(text.starts_with("promote_secondaries of lo cannot be set: Operation not p"), "{text}");
     assert!(text.ends_with("sysctl net.ipv4.conf.lo.promote_secondaries=1"), "{text}");
     assert_eq!(refused(&mut kernel), []);
@@ -220,6 +222,10 @@ fn a_setting_that_is_refused_is_told_once() {
         kernel.address_changed(Some(&lost(flags, is_own)), None, ours);
         let notes = kernel.take_notes();
         assert_eq!(notes.len(), told, "{notes:?}");
-        assert!(notes.iter().all(|note| note.text.starts_with("192.0.2.9/24 on lo went with")));
+        assert!(
+            notes
+                .iter()
+                .all(|note| text::what(&note.what).starts_with("192.0.2.9/24 on lo went with"))
+        );
     }
 }

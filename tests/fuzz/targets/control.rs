@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use steadfast::control::child_messages::{FromChild, ToChild};
+use steadfast::control::event::{Event, json};
 use steadfast::control::frame::{Broken, Decoder, MAX_LEN, encode};
-use steadfast::control::record::Record;
 use steadfast::control::request::{MAX_LINE, Request};
-use steadfast::control::status::{Document, Event};
+use steadfast::control::status::Document;
 use steadfast::control::value::{ToValue, Value};
 use steadfast::control::{answer, humanize, render, verdict, warnings};
 use steadfast::supervisor::client_lines::Lines;
@@ -25,9 +25,9 @@ pub fn run(data: &[u8]) {
         0 | 1 => requests(&mut input),
         2 => frames::<ToChild>(&mut input),
         3 => frames::<FromChild>(&mut input),
-        4 => record(&mut input),
+        4 => event(&mut input),
         5 => document(input.rest()),
-        6 => event(input.rest()),
+        6 => shown_event(input.rest()),
         _ => drop(stays::<Change>(input.rest())),
     }
 }
@@ -154,28 +154,28 @@ fn frames<T: Serialize + DeserializeOwned>(input: &mut Input<'_>) {
     assert_eq!(messages::<T>(&stream, cut), (found, None), "what is written is read again");
 }
 
-fn record(input: &mut Input<'_>) {
+fn event(input: &mut Input<'_>) {
     let clocks =
         Clocks { now: Instant::from_nanos(input.u64()), wall: Duration::from_nanos(input.u64()) };
-    let Some(record) = stays::<Record>(input.rest()) else { return };
-    let line = line::line(&record, &clocks);
-    assert!(!line.text.contains(char::is_control), "a record is one line");
+    let Some(event) = stays::<Event>(input.rest()) else { return };
+    let line = line::line(&event, &clocks);
+    assert!(!line.text.contains(char::is_control), "an event is one line");
     let _ = (line.with_time(), line.short_time());
-    let event = line::event(&record, &clocks);
-    let again: Event = serde_json::from_str(&event.to_value().to_json()).expect("it is JSON");
+    let event = json::event(&event, clocks.wall(event.at));
+    let again: json::Event = serde_json::from_str(&event.to_value().to_json()).expect("it is JSON");
     show(&again);
 }
 
-fn show(event: &Event) {
+fn show(event: &json::Event) {
     for colour in [false, true] {
         let shown = render::event(event, colour);
         assert!(!shown.trim_end_matches('\n').contains('\n'), "an event is one line: {shown:?}");
     }
 }
 
-fn event(octets: &[u8]) {
+fn shown_event(octets: &[u8]) {
     json(octets);
-    if let Ok(event) = serde_json::from_slice::<Event>(octets) {
+    if let Ok(event) = serde_json::from_slice::<json::Event>(octets) {
         show(&event);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use steadfast::control::event::text;
 use steadfast::control::shared_memory::{Saved, SavedState};
 use steadfast::sorted::Map;
 use steadfast::supervisor::vrrp::installed::{due, due_by, look, parse, stale, without};
 use steadfast::units::{Instant, Priority};
 use steadfast::vrrp::settings::Settings;
-use steadfast::vrrp_process::object_words;
 
 use super::netlink;
 
@@ -22,7 +22,7 @@ pub fn run(data: &[u8]) {
     for one in &held {
         netlink::removals(&one.objects);
         for object in &one.objects {
-            let _ = object_words(object);
+            let _ = text::object(object);
         }
     }
     // Nobody holds it: all of it has to be gone at once.

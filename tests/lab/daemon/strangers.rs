@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use steadfast::control::record::Kind;
+use steadfast::control::event::Kind;
 use steadfast::control::status::{State, VerdictLevel, Warning, WarningKind};
 
 use crate::harness::config::Instance;

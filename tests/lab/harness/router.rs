@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use steadfast::control::event::json::Event;
 use steadfast::control::request::{Format, Request};
-use steadfast::control::status::{Document, Event, InstanceStatus, State};
+use steadfast::control::status::{Document, InstanceStatus, State};
 
 use super::lan::Host;
 use super::process::Process;

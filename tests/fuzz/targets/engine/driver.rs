@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
+use steadfast::control::event::text;
 use steadfast::vrrp::{Announcement, KernelRequest, Report, Urgent};
 
 use steadfast::netlink::cache::Cache;
@@ -13,7 +14,7 @@ use steadfast::vrrp::{
     Action, Engine, Event, InstanceId, InterfaceId, InterfaceState, KernelError, Notice, ObjectId,
     RouterId, State,
 };
-use steadfast::vrrp_process::log_text;
+use steadfast::vrrp_process::events::Translator;
 
 use super::super::input::Input;
 use super::settings::{INTERFACES, address};
@@ -335,9 +336,10 @@ impl Driver {
     }
 
     fn notice(&mut self, notice: &Notice) {
-        let told = log_text::notice(&self.engine, &self.links, notice, None);
-        assert!(!told.text.is_empty(), "{notice:?} says nothing");
-        assert!(!told.text.contains('\n'), "{notice:?} is one line");
+        let translator = Translator { engine: &self.engine, links: &self.links };
+        let told = text::what(&translator.notice(notice, None).1);
+        assert!(!told.is_empty(), "{notice:?} says nothing");
+        assert!(!told.contains('\n'), "{notice:?} is one line");
         if let Notice::Transition { from, to, .. } = notice {
             assert_ne!(from, to, "no change is no news");
         }

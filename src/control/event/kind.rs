@@ -1,11 +1,8 @@
-//! One line of the log, which is one event of `steadfast events` as well.
+//! How much an event matters, and what it is about.
 
 use serde::{Deserialize, Serialize};
 
-use super::status::State;
-use crate::units::Instant;
-
-/// How much a record matters. The same order and names as syslog's.
+/// How much an event matters. The same order and names as syslog's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
@@ -42,11 +39,11 @@ impl Level {
     }
 }
 
-/// What a record is about, for programs that read events.
+/// What an event is about, for programs that read events.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// An instance changed its state; [`Record::transition`] is there.
+    /// An instance changed its state.
     Transition,
     /// The effective priority changed.
     Priority,
@@ -64,34 +61,4 @@ pub enum Kind {
     Configuration,
     /// A process started, ended, or had to wait.
     Process,
-}
-
-/// A change of state.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Transition {
-    /// From.
-    pub from: State,
-    /// To.
-    pub to: State,
-    /// Why, in words.
-    pub cause: String,
-}
-
-/// One line of the log.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Record {
-    /// When, on the clock of [`Instant`].
-    pub at: Instant,
-    /// How much it matters.
-    pub level: Level,
-    /// What it is about.
-    pub kind: Kind,
-    /// The instance, if it is about one.
-    pub instance: Option<String>,
-    /// The change of state, if it is one.
-    pub transition: Option<Transition>,
-    /// The whole line, the instance's name included: "lan: BACKUP to MASTER: ...".
-    pub text: String,
-    /// How many records of the same kind and instance were left out before this one.
-    pub left_out: u32,
 }

@@ -1,8 +1,16 @@
-//! What the log says.
+//! What the log says of the engine's notices: they are translated, and put in words.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use nix::errno::Errno;
 
 use super::*;
+use crate::control::event::{Concern, text};
+use crate::control::status::WarningKind;
 use crate::netlink::event::Event;
 use crate::netlink::link::{Link, LinkFlags, LinkIndex};
+use crate::units::Family;
 use crate::vrrp::settings::Settings;
 
 fn engine() -> (Engine, InstanceId, ObjectId) {
@@ -13,6 +21,14 @@ fn engine() -> (Engine, InstanceId, ObjectId) {
     let id = engine.instance("lan").unwrap();
     let object = engine.objects(id).next().unwrap().0;
     (engine, id, object)
+}
+
+fn told(engine: &Engine, links: &Cache, notice: &Notice) -> String {
+    text::what(&Translator { engine, links }.notice(notice, None).1)
+}
+
+fn fault(engine: &Engine, links: &Cache, id: InstanceId, reason: FaultReason) -> String {
+    text::fault(&Translator { engine, links }.fault(id, reason))
 }
 
 fn links(names: &[&str]) -> Cache {
@@ -39,19 +55,18 @@ fn nobody_is_accused_when_the_interface_is_gone() {
     let taken = Notice::ForeignRemoval { object, restore_in: Some(Duration::ZERO) };
     let interface = engine.interface("eth0").unwrap();
     let gone = Notice::GoneWithInterface { object, interface };
-    let told = |what: &Notice, links: &Cache| notice(&engine, links, what, None).text;
     assert_eq!(
-        told(&taken, &links(&["lo", "eth0"])),
+        told(&engine, &links(&["lo", "eth0"]), &taken),
         "somebody else removed 192.0.2.1/24; it is put back: look for another program that \
          manages this interface"
     );
     assert_eq!(
-        told(&gone, &links(&["lo", "eth0"])),
+        told(&engine, &links(&["lo", "eth0"]), &gone),
         "interface \"eth0\" is down, and 192.0.2.1/24 is gone with it; it is put back when the \
          interface is up"
     );
     assert_eq!(
-        told(&gone, &links(&["lo"])),
+        told(&engine, &links(&["lo"]), &gone),
         "interface \"eth0\" does not exist (have: lo), and 192.0.2.1/24 is gone with it; it is \
          put back when the interface is up"
     );
@@ -109,14 +124,16 @@ fn a_port_is_told_what_to_write() {
 #[test]
 fn who_cannot_send_says_why_and_what_to_do() {
     let (engine, id, _) = engine();
-    let unheard = Cause::Unheard {
+    let unheard = vrrp::Cause::Unheard {
         master: "192.0.2.3".parse().unwrap(),
         family: Family::V4,
-        error: crate::vrrp::KernelError(Errno::EPERM as i32),
+        error: vrrp::KernelError(Errno::EPERM as i32),
         pause: Duration::from_secs(10),
     };
+    let links = links(&[]);
+    let translator = Translator { engine: &engine, links: &links };
     assert_eq!(
-        cause(&engine, &links(&[]), id, &unheard),
+        text::cause(&translator.cause(id, &unheard)),
         "192.0.2.3 serves the addresses, and this router cannot send IPv4 adverts: Operation not \
          permitted: a firewall rule drops them; allow IP protocol 112 (it preempts again in 10 s \
          at the earliest, or after a release)"
@@ -129,17 +146,23 @@ fn a_refusal_has_the_kernel_s_words() {
     let refused = Notice::KernelRefused {
         object,
         present: true,
-        error: crate::vrrp::KernelError(Errno::EINVAL as i32),
+        error: vrrp::KernelError(Errno::EINVAL as i32),
         retry_in: Duration::from_secs(2),
     };
-    let told = notice(&engine, &links(&[]), &refused, Some("bad label"));
+    let links = links(&[]);
+    let translator = Translator { engine: &engine, links: &links };
+    let (instance, what) = translator.notice(&refused, Some("bad label".into()));
     assert_eq!(
-        told.text,
+        text::what(&what),
         "the kernel refused to add 192.0.2.1/24: Invalid argument (bad label); it is tried \
          again in 2.000 s"
     );
-    assert_eq!(told.instance, Some(id));
-    assert_eq!(told.concern.map(|concern| concern.kind), Some(WarningKind::KernelRefused));
+    assert_eq!(
+        text::settled(&what, false),
+        "the kernel refused to add 192.0.2.1/24: Invalid argument (bad label)"
+    );
+    assert_eq!(instance, Some(id));
+    assert_eq!(Concern::of(&what).map(|concern| concern.kind), Some(WarningKind::KernelRefused));
 }
 
 #[test]
@@ -148,7 +171,7 @@ fn no_pair_of_routers_has_the_identifier_0() {
     let from = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     let text = |vrid| {
         let stranger = Notice::UnknownVrid { interface: InterfaceId::new(0), from, vrid };
-        notice(&engine, &Cache::default(), &stranger, None).text
+        told(&engine, &Cache::default(), &stranger)
     };
     assert!(text(0).ends_with("which nobody may have: the sender is broken"), "{}", text(0));
     assert!(text(9).ends_with("another pair of routers"), "{}", text(9));
