@@ -18,17 +18,17 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// Full.
+    /// A full bucket.
     pub const fn new(now: Instant) -> Self {
         Self { tokens: BURST_EVENTS, filled: now, left_out: 0 }
     }
 
-    /// Whether [`RateLimit::take`] would tell one more.
+    /// Whether [`RateLimit::take`] would allow an event.
     pub fn allows(&self, now: Instant) -> bool {
         self.tokens > 0 || now.since(self.filled) >= REFILL_PERIOD
     }
 
-    /// Whether to tell one more; then with how many were left out before it.
+    /// Counts an event. If it may be sent, returns the number of events that were left out before it.
     pub fn take(&mut self, now: Instant) -> Option<u32> {
         let periods = now.since(self.filled).as_nanos() / REFILL_PERIOD.as_nanos();
         let more = u32::try_from(periods).unwrap_or(u32::MAX);

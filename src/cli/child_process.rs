@@ -9,7 +9,7 @@ use super::memory_check;
 use super::output::Output;
 #[cfg(debug_assertions)]
 use crate::child::idle;
-use crate::child::start::MEMORY_CHECK;
+use crate::child::start::MEMORY_CHECK_ARGUMENT;
 use crate::vrrp_process;
 
 /// A role: its hidden command, and what it runs.
@@ -28,7 +28,7 @@ pub fn role(word: &OsStr) -> Option<Role> {
 
 /// Runs it. `words`: what its command line has beside the command.
 pub fn run((command, run): Role, words: &[OsString], output: &mut Output) -> ExitCode {
-    let recorded = words.iter().any(|word| word == MEMORY_CHECK);
+    let recorded = words.iter().any(|word| word == MEMORY_CHECK_ARGUMENT);
     if recorded && memory_check::begin().is_err() {
         return ExitCode::FAILURE;
     }
