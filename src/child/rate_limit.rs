@@ -1,15 +1,15 @@
-//! How many events of one sort are told: what happens again and again must not fill the log.
+//! The rate limit for events of one kind, so that repeated events do not fill the log.
 
 use std::time::Duration;
 
 use crate::units::Instant;
 
-/// So many at once,
+/// Events that are sent in a burst, at most.
 const BURST_EVENTS: u32 = 20;
-/// and one more after each of these.
+/// After a burst, one event is sent in each period.
 const REFILL_PERIOD: Duration = Duration::from_secs(3);
 
-/// A bucket of tokens.
+/// A token bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
     tokens: u32,
