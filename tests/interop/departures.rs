@@ -13,7 +13,7 @@ use steadfast::netlink::monitor::{self, Left, Monitor};
 
 use crate::harness::guard;
 use crate::harness::namespace::Namespace;
-use crate::harness::{PATIENCE, readable, wall_clock};
+use crate::harness::{AWAIT_TIMEOUT, readable, wall_clock};
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_micros(100);
@@ -44,7 +44,7 @@ impl Departures {
         let mut monitor =
             net.run(|| Monitor::open(None, monitor::RECEIVE_BUFFER_OCTETS).expect("netlink"));
         let mut changes = Vec::new();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + AWAIT_TIMEOUT;
         while !monitor.is_current() {
             assert!(readable(&monitor, deadline), "the kernel lists its addresses");
             while monitor.read(&mut changes).expect("netlink") == Left::More {}

@@ -8,7 +8,7 @@ use steadfast::netlink::neighbor_filter::FilterSocket;
 use steadfast::netlink::neighbor_filter_state::FilterFailure;
 
 use crate::harness::namespace::Namespace;
-use crate::harness::{PATIENCE, readable, until};
+use crate::harness::{AWAIT_TIMEOUT, readable, until};
 
 /// The addresses that the router has.
 const FOUR: &str = "192.0.2.1";
@@ -87,7 +87,7 @@ fn settle(filter: &mut FilterSocket) -> Vec<FilterFailure> {
     let mut failures = Vec::new();
     filter.send().unwrap();
     while !filter.is_settled() {
-        assert!(readable(filter, Instant::now() + PATIENCE), "the kernel does not answer");
+        assert!(readable(filter, Instant::now() + AWAIT_TIMEOUT), "the kernel does not answer");
         filter.read(&mut failures).unwrap();
         filter.send().unwrap();
     }

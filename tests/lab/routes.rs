@@ -206,7 +206,7 @@ fn routes_and_rules_come_and_go_and_are_known_again() {
     late.set_watch(&routes, &rules).unwrap();
     let mut changes = Vec::new();
     while !late.is_current() {
-        assert!(readable(&late, Instant::now() + crate::harness::PATIENCE));
+        assert!(readable(&late, Instant::now() + crate::harness::AWAIT_TIMEOUT));
         late.read(&mut changes).unwrap();
     }
     for route in &routes {
