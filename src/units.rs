@@ -85,6 +85,41 @@ impl Family {
     }
 }
 
+/// One value for each address family.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PerFamily<T> {
+    v4: T,
+    v6: T,
+}
+
+impl<T> PerFamily<T> {
+    /// The values that `make` gives for each family.
+    pub fn new(mut make: impl FnMut(Family) -> T) -> Self {
+        Self { v4: make(Family::V4), v6: make(Family::V6) }
+    }
+
+    /// The value of a family.
+    pub const fn get(&self, family: Family) -> &T {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+
+    /// The value of a family.
+    pub const fn get_mut(&mut self, family: Family) -> &mut T {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// Both values, in the order of [`Family::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        [&self.v4, &self.v6].into_iter()
+    }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -150,6 +185,39 @@ impl Priority {
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// The state of an instance, named as keepalived names it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// Not started, or stopped.
+    #[serde(rename = "INIT")]
+    Initialize,
+    /// Listening for a master.
+    Backup,
+    /// Holding the addresses.
+    Master,
+    /// Cannot take part (`vrrp:S-40`).
+    Fault,
+}
+
+impl State {
+    /// As shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Initialize => "INIT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

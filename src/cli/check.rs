@@ -141,12 +141,12 @@ fn line(text: &mut String, instance: &Instance) -> fmt::Result {
     write!(
         text,
         "instance {}: interface {}, virtual router {}, version {}, priority {}, advert every {}",
-        instance.name,
-        instance.interface,
-        instance.vrid,
-        instance.version,
-        instance.priority,
-        show_duration(instance.interval.duration())
+        instance.settings.name,
+        instance.settings.interface,
+        instance.settings.vrid,
+        instance.settings.version,
+        instance.settings.priority,
+        show_duration(instance.settings.interval.duration())
     )?;
     for family in Family::ALL {
         let count = count(family);

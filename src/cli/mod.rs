@@ -7,6 +7,7 @@ mod check;
 mod child_process;
 mod client;
 mod events;
+mod explain;
 mod log_level;
 mod memory_check;
 mod output;
@@ -77,6 +78,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "reload", help: reload::HELP, run: reload::run },
     Command { name: "stop", help: stop::HELP, run: stop::run },
     Command { name: "upgrade", help: upgrade::HELP, run: upgrade::run },
+    Command { name: "explain", help: explain::HELP, run: explain::run },
     Command { name: "log-level", help: log_level::HELP, run: log_level::run },
     Command { name: "check", help: check::HELP, run: check::run },
 ];
@@ -95,6 +97,7 @@ Commands:
   reload       read the configuration again
   stop         hand the addresses over and end the daemon
   upgrade      replace the running version by another one
+  explain      explain a key of the configuration
   log-level    show or set the log level
   check        check a configuration
 

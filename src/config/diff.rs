@@ -3,39 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::model::{
-    BfdTracker, FileTracker, Global, Group, Instance, Model, ProcessOptions, ProcessTracker,
-    ScriptTracker, Statics,
-};
-
-/// The names of the keys in which two values of a type differ. Names every field of the type, so
-/// that a new field cannot be forgotten.
-macro_rules! changed_keys {
-    ($type:ident, $old:expr, $new:expr, { $($field:ident: $key:expr),* $(,)? }) => {{
-        let (old, new): (&$type, &$type) = ($old, $new);
-        let $type { $($field: _),* } = old;
-        once(&[$(($key, old.$field != new.$field)),*])
-    }};
-}
-
-/// The keys with `true`, each once.
-fn once(differ: &[(&'static str, bool)]) -> Vec<&'static str> {
-    let mut keys = Vec::new();
-    for (key, differs) in differ {
-        if *differs && !keys.contains(key) {
-            keys.push(*key);
-        }
-    }
-    keys
-}
+use super::model::Model;
+use super::section::Section;
 
 /// The differences between two models.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Diff {
     /// Keys of `[global]`. Defaults for instances show as changes of the instances.
-    pub global: Vec<&'static str>,
+    pub global: Vec<String>,
     /// Keys of `[static]`.
-    pub statics: Vec<&'static str>,
+    pub statics: Vec<String>,
     /// Instances.
     pub instances: Changes,
     /// Groups.
@@ -50,48 +27,60 @@ pub struct Diff {
     pub bfd: Changes,
 }
 
-/// What became of the tables of one kind, by name.
+/// What became of the tables of one kind.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Changes {
-    /// Only in the new model, in its order.
-    pub added: Vec<Box<str>>,
-    /// Only in the old model, in its order.
+    /// Each table of the new model, in its order.
+    pub new: Vec<(Box<str>, Fate)>,
+    /// Names of those that only the old model has, in its order.
     pub removed: Vec<Box<str>>,
-    /// In both, with the keys that differ, in the order of the new model.
-    pub changed: Vec<(Box<str>, Vec<&'static str>)>,
+}
+
+/// What became of a table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Only the new model has it.
+    Added,
+    /// Both have it, with other values of these keys.
+    Changed(Vec<String>),
+    /// It is as it was.
+    Same {
+        /// Its place in the old model.
+        was_at: usize,
+    },
 }
 
 impl Changes {
     /// Whether nothing is different.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+        let same = |(_, fate): &(Box<str>, Fate)| matches!(fate, Fate::Same { .. });
+        self.removed.is_empty() && self.new.iter().all(same)
     }
 
-    fn between<T>(
-        old: &[T],
-        new: &[T],
-        name: impl Fn(&T) -> &str,
-        keys: impl Fn(&T, &T) -> Vec<&'static str>,
-    ) -> Self {
+    /// Compares tables with the same name.
+    pub fn between<T: Section>(old: &[T], new: &[T], name: impl Fn(&T) -> &str) -> Self {
         let mut changes = Self::default();
         // Most often all are in their places, and need not be looked for.
         let in_place =
             old.len() == new.len() && old.iter().zip(new).all(|(a, b)| name(a) == name(b));
         let moved = if in_place { &[] } else { old };
-        let mut before: HashMap<&str, &T> = moved.iter().map(|item| (name(item), item)).collect();
+        let mut before: HashMap<&str, usize> =
+            moved.iter().map(&name).enumerate().map(|(at, name)| (name, at)).collect();
         for (at, item) in new.iter().enumerate() {
-            let was = if in_place { old.get(at) } else { before.remove(name(item)) };
-            match was {
-                None => changes.added.push(name(item).into()),
-                Some(was) => {
-                    let keys = keys(was, item);
-                    if !keys.is_empty() {
-                        changes.changed.push((name(item).into(), keys));
-                    }
+            let was_at = if in_place { Some(at) } else { before.remove(name(item)) };
+            let was = was_at.and_then(|at| Some((at, old.get(at)?)));
+            let fate = match was {
+                None => Fate::Added,
+                Some((was_at, was)) if was == item => Fate::Same { was_at },
+                Some((_, was)) => {
+                    let mut keys = Vec::new();
+                    was.changed(item, "", &mut keys);
+                    Fate::Changed(keys)
                 }
-            }
+            };
+            changes.new.push((name(item).into(), fate));
         }
-        let gone = old.iter().map(name).filter(|name| before.contains_key(name));
+        let gone = old.iter().map(&name).filter(|name| before.contains_key(name));
         changes.removed = gone.map(Into::into).collect();
         changes
     }
@@ -100,40 +89,20 @@ impl Changes {
 impl Diff {
     /// From the old model to the new one.
     pub fn between(old: &Model, new: &Model) -> Self {
-        Self {
-            global: global(&old.global, &new.global),
-            statics: changed_keys!(Statics, &old.statics, &new.statics, {
-                addresses: "addresses",
-                routes: "routes",
-                rules: "rules",
-            }),
-            instances: Changes::between(&old.instances, &new.instances, |i| &i.name, instance),
-            groups: Changes::between(&old.groups, &new.groups, |group| &group.name, group),
-            scripts: Changes::between(
-                &old.trackers.scripts,
-                &new.trackers.scripts,
-                |tracker| &tracker.name,
-                script,
-            ),
-            files: Changes::between(
-                &old.trackers.files,
-                &new.trackers.files,
-                |tracker| &tracker.name,
-                file,
-            ),
-            processes: Changes::between(
-                &old.trackers.processes,
-                &new.trackers.processes,
-                |tracker| &tracker.name,
-                process,
-            ),
-            bfd: Changes::between(
-                &old.trackers.bfd,
-                &new.trackers.bfd,
-                |tracker| &tracker.name,
-                bfd,
-            ),
-        }
+        let (was, is) = (&old.trackers, &new.trackers);
+        let mut diff = Self {
+            global: Vec::new(),
+            statics: Vec::new(),
+            instances: Changes::between(&old.instances, &new.instances, |i| &i.settings.name),
+            groups: Changes::between(&old.groups, &new.groups, |group| &group.name),
+            scripts: Changes::between(&was.scripts, &is.scripts, |tracker| &tracker.name),
+            files: Changes::between(&was.files, &is.files, |tracker| &tracker.name),
+            processes: Changes::between(&was.processes, &is.processes, |tracker| &tracker.name),
+            bfd: Changes::between(&was.bfd, &is.bfd, |tracker| &tracker.name),
+        };
+        old.global.changed(&new.global, "", &mut diff.global);
+        old.statics.changed(&new.statics, "", &mut diff.statics);
+        diff
     }
 
     /// Whether nothing is different.
@@ -168,170 +137,19 @@ impl fmt::Display for Diff {
             for name in &changes.removed {
                 writeln!(f, "{kind} {name} removed")?;
             }
-            for name in &changes.added {
-                writeln!(f, "{kind} {name} added")?;
+            for (name, fate) in &changes.new {
+                if matches!(fate, Fate::Added) {
+                    writeln!(f, "{kind} {name} added")?;
+                }
             }
-            for (name, keys) in &changes.changed {
-                writeln!(f, "{kind} {name} changed: {}", keys.join(", "))?;
+            for (name, fate) in &changes.new {
+                if let Fate::Changed(keys) = fate {
+                    writeln!(f, "{kind} {name} changed: {}", keys.join(", "))?;
+                }
             }
         }
         Ok(())
     }
-}
-
-/// Stands for the keys of the vrrp process.
-const VRRP_PROCESS: &str = "vrrp process";
-
-fn global(old: &Global, new: &Global) -> Vec<&'static str> {
-    let mut keys = changed_keys!(Global, old, new, {
-        router_id: "router_id",
-        startup_delay: "vrrp_startup_delay",
-        delay_after_boot: "vrrp_delay_after_boot",
-        mcast_group4: "vrrp_mcast_group4",
-        mcast_group6: "vrrp_mcast_group6",
-        log_unknown_vrids: "log_unknown_vrids",
-        script_user: "script_user",
-        enable_script_security: "enable_script_security",
-        notify: "notify",
-        notify_fifo: "notify_fifo",
-        notify_fifo_script: "notify_fifo_script",
-        startup_script: "startup_script",
-        shutdown_script: "shutdown_script",
-        smtp: "smtp",
-        snmp: "snmp",
-        vrrp_process: VRRP_PROCESS,
-        checker_process: "checker process",
-        bfd_process: "bfd process",
-        hello_interval: "hello_interval",
-        control_socket_group: "control_socket_group",
-        watchdog_device: "watchdog_device",
-        watchdog_timeout: "watchdog_timeout",
-        net_namespace: "net_namespace",
-    });
-    if let Some(place) = keys.iter().position(|key| *key == VRRP_PROCESS) {
-        keys.splice(place..=place, vrrp_process(&old.vrrp_process, &new.vrrp_process));
-    }
-    keys
-}
-
-fn vrrp_process(old: &ProcessOptions, new: &ProcessOptions) -> Vec<&'static str> {
-    changed_keys!(ProcessOptions, old, new, {
-        nice: "vrrp_priority",
-        realtime: "vrrp_rt_priority",
-        rlimit_rttime: "vrrp_rlimit_rttime",
-        cpu_affinity: "vrrp_cpu_affinity",
-        no_swap: "vrrp_no_swap",
-    })
-}
-
-fn instance(old: &Instance, new: &Instance) -> Vec<&'static str> {
-    changed_keys!(Instance, old, new, {
-        name: "name",
-        interface: "interface",
-        vrid: "virtual_router_id",
-        priority: "priority",
-        version: "version",
-        interval: "advertisement_interval",
-        down_timer_adverts: "down_timer_adverts",
-        preempt: "preempt",
-        preempt_delay: "preempt_delay",
-        addresses: "virtual_addresses",
-        excluded: "excluded_addresses",
-        no_virtual_addresses: "no_virtual_addresses",
-        routes: "virtual_routes",
-        rules: "virtual_rules",
-        promote_secondaries: "promote_secondaries",
-        source_v4: "source_address",
-        source_v6: "source_address",
-        track_src_ip: "track_src_ip",
-        accept: "accept",
-        authentication: "authentication",
-        hmac: "hmac",
-        checksum: "checksum",
-        announce: "garp_* or second_holder_probe",
-        lower_prio_no_advert: "lower_prio_no_advert",
-        higher_prio_send_advert: "higher_prio_send_advert",
-        owner_ignore_adverts: "owner_ignore_adverts",
-        strict: "strict_mode",
-        skip_check_adv_addr: "skip_check_adv_addr",
-        timer_expired_backup: "timer_expired_backup",
-        on_foreign_removal: "on_foreign_removal",
-        resume_within: "resume_within",
-        backups: "backups",
-        hand_over: "hand_over",
-        dont_track_primary: "dont_track_primary",
-        track: "track_*",
-        notify: "notify",
-        vmac: "use_vmac",
-        ipvlan: "use_ipvlan",
-        unicast: "unicast",
-        mcast_group: "mcast_dst_ip",
-        kernel_rx_buf_size: "kernel_rx_buf_size",
-    })
-}
-
-fn group(old: &Group, new: &Group) -> Vec<&'static str> {
-    changed_keys!(Group, old, new, {
-        name: "name",
-        instances: "instances",
-        track: "track_*",
-        tracking_weight: "sync_group_tracking_weight",
-        notify: "notify",
-    })
-}
-
-fn script(old: &ScriptTracker, new: &ScriptTracker) -> Vec<&'static str> {
-    changed_keys!(ScriptTracker, old, new, {
-        name: "name",
-        command: "command",
-        interval: "interval",
-        timeout: "timeout",
-        weight: "weight",
-        rise: "rise",
-        fall: "fall",
-        init_fail: "init_fail",
-    })
-}
-
-fn file(old: &FileTracker, new: &FileTracker) -> Vec<&'static str> {
-    changed_keys!(FileTracker, old, new, {
-        name: "name",
-        file: "file",
-        weight: "weight",
-        init_file: "init_file",
-        overwrite: "overwrite",
-    })
-}
-
-fn process(old: &ProcessTracker, new: &ProcessTracker) -> Vec<&'static str> {
-    changed_keys!(ProcessTracker, old, new, {
-        name: "name",
-        process: "process",
-        param_match: "param_match",
-        full_command: "full_command",
-        weight: "weight",
-        quorum: "quorum",
-        quorum_max: "quorum_max",
-        fork_delay: "fork_delay",
-        terminate_delay: "terminate_delay",
-    })
-}
-
-fn bfd(old: &BfdTracker, new: &BfdTracker) -> Vec<&'static str> {
-    changed_keys!(BfdTracker, old, new, {
-        name: "name",
-        neighbor: "neighbor_ip",
-        source: "source_ip",
-        min_rx: "min_rx",
-        min_tx: "min_tx",
-        idle_tx: "idle_tx",
-        multiplier: "multiplier",
-        passive: "passive",
-        multihop: "multihop",
-        ttl: "ttl",
-        max_hops: "max_hops",
-        weight: "weight",
-    })
 }
 
 #[cfg(test)]
@@ -372,9 +190,11 @@ mod tests {
         ));
         assert_eq!(
             Diff::between(&old, &new).to_string(),
-            "global changed: router_id, vrrp_rt_priority, vrrp_no_swap\ninstance wan removed\ninstance dmz added\n\
-             instance lan changed: priority, garp_* or second_holder_probe\n"
+            "global changed: router_id, vrrp_rt_priority, vrrp_no_swap\ninstance wan removed\n\
+             instance dmz added\n\
+             instance lan changed: priority, garp_master_repeat, garp_lower_prio_repeat\n"
         );
-        assert_eq!(Diff::between(&new, &old).instances.added, ["wan".into()]);
+        let (name, fate) = Diff::between(&new, &old).instances.new.remove(1);
+        assert_eq!((&*name, fate), ("wan", Fate::Added));
     }
 }

@@ -12,10 +12,11 @@
 //! builds the [`model::Model`]; [`validate`] looks at what goes together. The model holds no
 //! places: when a cross check finds something, [`locate`] looks the place up in the tree.
 //!
-//! [`report`] is what the user sees of it. [`keys`] has the one list of features that are in the model but not built yet. [`diff`] tells
-//! two models apart, for a reload.
+//! A key is one row of a [`section`]: the field of the model, its default, its [`keys::Key`] and its
+//! help. [`report`] is what the user sees of it, in the [`dialect`] of the file. [`diff`] tells two models apart, for a reload.
 
 pub mod diagnostic;
+pub mod dialect;
 pub mod diff;
 pub mod keys;
 pub mod locate;
@@ -24,6 +25,7 @@ pub mod model;
 mod read;
 pub mod reader;
 pub mod report;
+pub mod section;
 pub mod source;
 pub mod suggest;
 mod syntax;
@@ -32,6 +34,7 @@ pub mod validate;
 pub mod values;
 
 use diagnostic::{Diagnostic, Severity};
+use dialect::Dialect;
 use locate::TomlPlaces;
 use machine::Machine;
 use model::Model;
@@ -55,22 +58,23 @@ pub struct Parsed {
 pub fn parse(text: &str, machine: Option<&Machine>) -> Parsed {
     let (tree, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        return parse_tree(text, &tree::of_toml(tree.get_ref()), None, machine);
+        return parse_tree(Dialect::Toml, text, &tree::of_toml(tree.get_ref()), None, machine);
     }
     let repaired = syntax::repair(text, errors);
     let tree = DeTable::parse_recoverable(&repaired.text).0;
     let tree = tree::of_toml(tree.get_ref());
-    parse_tree(text, &tree, Some(repaired.diagnostics), machine)
+    parse_tree(Dialect::Toml, text, &tree, Some(repaired.diagnostics), machine)
 }
 
-/// The same of what was a text; with the mistakes in its syntax.
+/// The same of what was a text in some language; with the mistakes in its syntax.
 fn parse_tree<'a>(
+    dialect: Dialect,
     text: &'a str,
     tree: &'a tree::Table<'a>,
     syntax: Option<Vec<Diagnostic>>,
     machine: Option<&Machine>,
 ) -> Parsed {
-    let context = Context::new(text);
+    let context = Context::new(text, model::TABLES);
     let reading = read::model(&context, tree);
     let (mut diagnostics, holes) = context.finish();
     if let Some(syntax) = syntax {
@@ -79,10 +83,18 @@ fn parse_tree<'a>(
         let places = TomlPlaces::new(tree, holes);
         validate::validate(&reading, &places, machine, &mut diagnostics);
     }
+    diagnostics.iter_mut().for_each(|found| dialect.translate(found));
     diagnostics
         .sort_unstable_by(|a, b| (a.span.start, &a.message).cmp(&(b.span.start, &b.message)));
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     Parsed { model: (!failed).then_some(reading.model), diagnostics }
+}
+
+/// A text of TOML, as if its tree came from another language.
+#[cfg(test)]
+fn parse_as(dialect: Dialect, text: &str) -> Parsed {
+    let (tree, _) = DeTable::parse_recoverable(text);
+    parse_tree(dialect, text, &tree::of_toml(tree.get_ref()), None, None)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ preempt_delay = "0s"
 "#,
     );
     let lan = &model.instances[0];
-    assert_eq!(&*lan.name, "lan");
+    assert_eq!(&*lan.settings.name, "lan");
     assert_eq!(lan.addresses.len(), 2);
     assert_eq!(lan.routes.len(), 1);
     assert_eq!(&*lan.track.interfaces[0].name, "wan");
@@ -107,8 +107,8 @@ fn global_defaults_reach_the_instances_wherever_they_stand() {
     let global = "[global]\nvrrp_version = 3\nvrrp_garp_master_repeat = 9\n\
                   vrrp_garp_master_delay = \"8s\"\n";
     let model = good(&format!("{instance}{global}"));
-    let announce = model.instances[0].announce;
-    assert_eq!(model.instances[0].version, crate::units::Version::V3);
+    let announce = model.instances[0].settings.announce;
+    assert_eq!(model.instances[0].settings.version, crate::units::Version::V3);
     assert_eq!((announce.repeat, announce.delay.as_secs()), (9, 1));
     assert_eq!((announce.lower_prio_repeat, announce.lower_prio_delay.as_secs()), (9, 8));
     assert_eq!(model, good(&format!("{global}{instance}")));
@@ -142,7 +142,8 @@ fn instances_keep_the_order_of_the_file() {
         )
     };
     let model = good(&[instance("zz", 1), instance("aa", 2), instance("mm", 3)].concat());
-    let names: Vec<&str> = model.instances.iter().map(|instance| &*instance.name).collect();
+    let names: Vec<&str> =
+        model.instances.iter().map(|instance| &*instance.settings.name).collect();
     assert_eq!(names, ["zz", "aa", "mm"]);
 }
 
@@ -355,4 +356,133 @@ fn unknown_keys_are_reported_up_to_a_bound() {
     let found = messages(&format!("[vrrp.instance.lan]\n{keys}"));
     // Besides them three keys are missing.
     assert_eq!(found.len(), 1_003);
+}
+
+/// A configuration with one more line in a table; `None` where the table stands in no file.
+fn with_line(place: keys::Place, line: &str) -> Option<String> {
+    use keys::Place;
+    let global = if place == Place::Global { line } else { "" };
+    let lan = if place == Place::Instance { line } else { "" };
+    let extra = if place == Place::Group { line } else { "" };
+    let group = format!("[vrrp.group.g]\ninstances = [\"lan\", \"wan\"]\n{extra}\n");
+    let known = [
+        ("interface", "interface = \"eth9\""),
+        ("virtual_router_id", "virtual_router_id = 9"),
+        ("virtual_addresses", "virtual_addresses = [\"10.9.0.1/24\"]"),
+    ];
+    let key = line.split(" = ").next().unwrap_or_default();
+    let rest: Vec<&str> =
+        known.iter().filter(|(name, _)| *name != key).map(|(_, line)| *line).collect();
+    let group = if place == Place::Group && key == "instances" {
+        group.replacen("instances = [\"lan\", \"wan\"]\n", "", 1)
+    } else {
+        group
+    };
+    matches!(place, Place::Global | Place::Instance | Place::Group).then(|| {
+        format!(
+            "[global]\n{global}\n[vrrp.instance.lan]\n{}\n{lan}\n[vrrp.instance.wan]\n\
+             interface = \"wan\"\nvirtual_router_id = 8\n\
+             virtual_addresses = [\"10.8.0.1/24\"]\n{group}",
+            rest.join("\n")
+        )
+    })
+}
+
+/// Every key: its row says what the reader does. Written with its default it changes nothing,
+/// written with its example it changes what the differences call by its name, misspelt it is
+/// suggested, and keepalived's keywords lead to it.
+#[test]
+fn every_row_of_the_tables_of_keys_is_true() {
+    let base = good(&with_line(keys::Place::Global, "").unwrap());
+    let (mut read, mut changed) = (0, 0);
+    for table in model::TABLES {
+        table.keys.each(&mut |prefix, key, help| {
+            let name = format!("{prefix}{}", key.name);
+            assert!(help.trim().ends_with('.'), "{name}: help is a sentence: {help}");
+            let Some(text) = with_line(table.place, &format!("{name} = {}", key.example)) else {
+                return;
+            };
+            let parsed = parse(&text, None);
+            let refused = |d: &Diagnostic| d.message.contains("not built yet");
+            let wrong: Vec<&Diagnostic> =
+                parsed.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
+            if key.unbuilt.is_some() {
+                assert!(wrong.iter().any(|d| refused(d)), "{name} is refused: {wrong:#?}");
+            } else if let Some(model) = parsed.model {
+                read += 1;
+                let diff = diff::Diff::between(&base, &model);
+                let told = diff.to_string();
+                if key.default != Some(key.example) && !diff.is_empty() {
+                    changed += 1;
+                    let of_instances = name.strip_prefix("vrrp_").unwrap_or(&name);
+                    assert!(told.contains(&name) || told.contains(of_instances), "{name}: {told}");
+                }
+                let only_shown = ["true", "\"1s\""].contains(&key.example);
+                assert!(
+                    !diff.is_empty() || only_shown || key.required.is_some(),
+                    "{name}: no effect"
+                );
+            } else {
+                let crossed = CROSSED.iter().any(|(key, message)| {
+                    *key == name && wrong.iter().all(|d| d.message.contains(message))
+                });
+                assert!(crossed, "{name}: {wrong:#?}");
+            }
+            let alone = !CROSSED.iter().any(|(key, _)| *key == name);
+            if let (Some(default), None, true) = (key.default, key.unbuilt, alone) {
+                let text = with_line(table.place, &format!("{name} = {default}")).unwrap();
+                let diff = diff::Diff::between(&base, &good(&text));
+                assert!(diff.is_empty(), "{name} = {default} is no default: {diff}");
+            }
+            let misspelt = name.replacen('_', "", 1) + "x";
+            let text = with_line(table.place, &format!("{misspelt} = 1")).unwrap();
+            let parsed = parse(&text, None);
+            let help: Vec<_> = parsed.diagnostics.iter().filter_map(|d| d.help.clone()).collect();
+            assert!(help.iter().any(|help| help.contains("did you mean")), "{misspelt}: {help:?}");
+            for (keyword, _) in key.keepalived.iter().filter(|(keyword, _)| *keyword != name) {
+                let answer = keys::aliases::answer(model::TABLES, *table, keyword);
+                let to_it = match answer {
+                    Some(keys::aliases::Answer::Write(to, _)) => to == name,
+                    Some(keys::aliases::Answer::Unbuilt(_)) => true,
+                    Some(_) | None => !prefix.is_empty(),
+                };
+                assert!(to_it, "{keyword} leads to {name}");
+            }
+        });
+    }
+    assert!(read > 50 && changed > 40, "{read} keys were read, {changed} made a difference");
+}
+
+/// Keys that go only together with others, and what is said about them alone.
+const CROSSED: [(&str, &str); 3] = [
+    ("checksum", "the checksum of version 2 has no variants"),
+    ("timer_expired_backup", "works only without preemption"),
+    ("watchdog_timeout", "watchdog_device is missing"),
+];
+
+/// The annotated file shows each key that is built.
+#[test]
+fn every_built_key_is_in_the_annotated_file() {
+    for table in model::TABLES {
+        table.keys.each(&mut |prefix, key, _| {
+            let name = format!("{prefix}{}", key.name);
+            let shown = ANNOTATED.lines().any(|line| {
+                line.trim_start_matches(['#', ' ']).split([' ', '=']).next() == Some(&*name)
+                    || line.contains(&format!(".{name}."))
+                    || line.contains(&format!("[{name}]"))
+                    || line.contains(&format!("[{name}."))
+            });
+            let tracker = matches!(
+                table.place,
+                keys::Place::Root
+                    | keys::Place::Track
+                    | keys::Place::Script
+                    | keys::Place::File
+                    | keys::Place::Process
+                    | keys::Place::Bfd
+                    | keys::Place::Static
+            );
+            assert!(shown || key.unbuilt.is_some() || tracker, "conf/steadfast.toml lacks {name}");
+        });
+    }
 }

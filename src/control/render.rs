@@ -55,7 +55,7 @@ pub fn event(event: &Event, colour: bool) -> String {
     let paint = match (event.level, event.to) {
         (Level::Error, _) | (_, Some(State::Fault)) => Paint::Bad,
         (Level::Warning, _) => Paint::Odd,
-        (_, Some(State::Init | State::Backup | State::Master)) => Paint::Strong,
+        (_, Some(State::Initialize | State::Backup | State::Master)) => Paint::Strong,
         (_, None) => Paint::Plain,
     };
     page.put(paint, &format!("{:<7}", event.level.name()));
@@ -140,7 +140,7 @@ fn table(instances: &[InstanceStatus], page: &mut Page) {
 fn master(instance: &InstanceStatus) -> (String, Option<f64>) {
     let oldest = |ages: &mut dyn Iterator<Item = f64>| ages.reduce(f64::max);
     match instance.state {
-        State::Init | State::Fault => ("-".to_owned(), None),
+        State::Initialize | State::Fault => ("-".to_owned(), None),
         State::Master => {
             let text = if instance.handing_over { "handing over" } else { "this router" };
             let sent = &mut instance.routers.iter().filter_map(|router| router.last_sent_age);
@@ -165,7 +165,7 @@ const fn paint(state: State) -> Paint {
     match state {
         State::Master => Paint::Good,
         State::Backup => Paint::Plain,
-        State::Init => Paint::Odd,
+        State::Initialize => Paint::Odd,
         State::Fault => Paint::Bad,
     }
 }

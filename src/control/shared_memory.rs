@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::Duration;
 
-use crate::units::{Instant, Priority, Vrid};
+use crate::units::{Instant, Priority, State, Vrid};
 
 /// Words of the whole: 256 KiB, of which only the touched pages are there.
 pub const WORDS: usize = HEADER + SLOTS * SLOT;
@@ -139,36 +139,22 @@ impl Key {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SlotId(u32);
 
-/// State of an instance.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SavedState {
-    /// Not started, or stopped.
-    Initialize,
-    /// Listening for a master.
-    Backup,
-    /// Holding the addresses.
-    Master,
-    /// Cannot take part.
-    Fault,
+/// The two bits of a state in the flags of its slot.
+const fn state_bits(state: State) -> u32 {
+    match state {
+        State::Initialize => 0,
+        State::Backup => 1,
+        State::Master => 2,
+        State::Fault => 3,
+    }
 }
 
-impl SavedState {
-    const fn bits(self) -> u32 {
-        match self {
-            Self::Initialize => 0,
-            Self::Backup => 1,
-            Self::Master => 2,
-            Self::Fault => 3,
-        }
-    }
-
-    const fn from_bits(flags: u32) -> Self {
-        match flags & flag::STATE {
-            1 => Self::Backup,
-            2 => Self::Master,
-            3 => Self::Fault,
-            _ => Self::Initialize,
-        }
+const fn state_of(flags: u32) -> State {
+    match flags & flag::STATE {
+        1 => State::Backup,
+        2 => State::Master,
+        3 => State::Fault,
+        _ => State::Initialize,
     }
 }
 
@@ -176,7 +162,7 @@ impl SavedState {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Saved {
     /// Its state.
-    pub state: SavedState,
+    pub state: State,
     /// When it last sent an advert; the origin: never.
     pub last_advert: Instant,
     /// Its effective priority.
@@ -354,7 +340,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
             if sequence.load(Ordering::Relaxed) == before {
                 let [_, _, priority, _] = flags.to_be_bytes();
                 let saved = Saved {
-                    state: SavedState::from_bits(flags),
+                    state: state_of(flags),
                     last_advert: Instant::from_nanos(advert),
                     priority: Priority(priority),
                     installed,
@@ -393,7 +379,7 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
         fence(Ordering::Release);
         split(key.map_or(0, |key| key.0), key_low, key_high);
         let handing_over = if saved.handing_over { flag::HANDING_OVER } else { 0 };
-        let state = saved.state.bits() | handing_over;
+        let state = state_bits(saved.state) | handing_over;
         let priority = u32::from(saved.priority.0) << flag::PRIORITY_AT;
         let hold_word = hold::word(saved.hold);
         let before = flags.load(Ordering::Relaxed) & (flag::STATE | flag::HANDING_OVER);
@@ -459,11 +445,11 @@ impl<M: AsRef<[AtomicU32]>> Shared<M> {
 impl Saved {
     /// Whether its process is, or was to the last, master and does not give that up.
     pub fn stays_master(&self) -> bool {
-        self.state == SavedState::Master && !self.handing_over
+        self.state == State::Master && !self.handing_over
     }
 
     const NOTHING: Self = Self {
-        state: SavedState::Initialize,
+        state: State::Initialize,
         last_advert: Instant::ORIGIN,
         priority: Priority::STOP,
         installed: 0,

@@ -2,7 +2,6 @@
 //! Times are seconds: `..._age` ago, `..._in` from now. Unknown or not applicable is `null`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::event::Level;
 use super::event::json::Event;
 use crate::system::heap;
+pub use crate::units::State;
 
 /// The version of the document.
 pub const SCHEMA: u32 = 1;
@@ -58,38 +58,6 @@ pub enum VerdictLevel {
     Split,
     /// The process that runs the virtual routers does not answer.
     Dead,
-}
-
-/// State of an instance as keepalived names them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum State {
-    /// Not started, or stopped.
-    Init,
-    /// Listening for a master.
-    Backup,
-    /// Holding the addresses.
-    Master,
-    /// Cannot take part.
-    Fault,
-}
-
-impl State {
-    /// As shown.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Init => "INIT",
-            Self::Backup => "BACKUP",
-            Self::Master => "MASTER",
-            Self::Fault => "FAULT",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
 }
 
 /// The daemon.

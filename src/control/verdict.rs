@@ -296,7 +296,7 @@ fn and_more(count: usize) -> String {
 
 /// "1 of 2 in FAULT (lan: interface "br-lan" is down)".
 fn out(instances: &[InstanceStatus], room: usize) -> Option<String> {
-    let states = [State::Fault, State::Init].into_iter().filter_map(|state| {
+    let states = [State::Fault, State::Initialize].into_iter().filter_map(|state| {
         let inside: Vec<_> = instances.iter().filter(|i| i.state == state).collect();
         let names = inside.iter().skip(1).map(|instance| instance.name.as_str());
         let first = inside.first()?;

@@ -134,7 +134,7 @@ fn of_an_instance(instance: &InstanceStatus) -> Vec<Warning> {
     let name = &instance.name;
     let mut add = |kind, text| found.push(standing(kind, Some(instance), text));
     match instance.state {
-        State::Fault | State::Init => {
+        State::Fault | State::Initialize => {
             let (state, reason) = (instance.state, out_of_service(instance));
             add(WarningKind::Fault, format!("{name}: {state}: {reason}"));
         }

@@ -4,7 +4,9 @@
 //! and netlink installs them.
 
 mod address;
+mod object;
 mod route;
 
 pub use address::*;
+pub use object::*;
 pub use route::*;

@@ -134,7 +134,7 @@ async fn command(
     let child = daemon.children.first().ok_or_else(|| "no process takes commands".to_owned())?;
     let limit = {
         let model = daemon.configuration.model();
-        let names = || model.instances.iter().map(|instance| &*instance.name);
+        let names = || model.instances.iter().map(|instance| &*instance.settings.name);
         if !names().any(|name| name == instance) {
             return Err(Refusal::no_instance(&instance, names()));
         }

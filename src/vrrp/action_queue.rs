@@ -3,16 +3,18 @@
 
 use std::collections::VecDeque;
 
-use super::action::{Notice, Probed};
+use super::action::Probed;
 use super::ids::{InstanceId, ObjectId, RouterId};
+use super::notice::Notice;
 
-/// Notices that wait at the most; more are counted and lost. With many instances there may be more.
-const NOTICES: usize = 1024;
-/// So many of each instance: all may change their state at once, and scripts have to know of it.
-const NOTICES_PER_INSTANCE: usize = 4;
+/// Notices that wait at the most; further ones are counted and lost.
+const MAX_NOTICES: usize = 1024;
+/// The same for each instance, when that is more: all may change their state at once, and scripts
+/// have to know of it.
+const MAX_NOTICES_PER_INSTANCE: usize = 4;
 
 /// Probes that wait at the most, beside one for each instance; those beyond are left out.
-const PROBES: usize = 64;
+const MAX_PROBES: usize = 64;
 
 /// The lanes, most urgent first.
 #[derive(Debug)]
@@ -45,9 +47,9 @@ impl Default for ActionQueue {
             kernel: VecDeque::new(),
             announcements: VecDeque::new(),
             repeats: VecDeque::new(),
-            probes: VecDeque::with_capacity(PROBES),
-            notices: VecDeque::with_capacity(NOTICES),
-            notice_limit: NOTICES,
+            probes: VecDeque::with_capacity(MAX_PROBES),
+            notices: VecDeque::with_capacity(MAX_NOTICES),
+            notice_limit: MAX_NOTICES,
             lost: 0,
         }
     }
@@ -61,8 +63,8 @@ impl ActionQueue {
         self.kernel.reserve(instances);
         self.announcements.reserve(objects);
         self.repeats.reserve(objects);
-        self.probes.reserve(PROBES + instances);
-        self.notice_limit = NOTICES.max(instances.saturating_mul(NOTICES_PER_INSTANCE));
+        self.probes.reserve(MAX_PROBES + instances);
+        self.notice_limit = MAX_NOTICES.max(instances.saturating_mul(MAX_NOTICES_PER_INSTANCE));
     }
 
     /// Whether there is nothing to be done.
@@ -108,23 +110,23 @@ mod tests {
     /// Each instance has two routers.
     #[test]
     fn room_is_made_for_everything_at_once() {
-        let mut outbox = ActionQueue::default();
-        outbox.reserve(100, 300);
-        assert!(outbox.adverts.capacity() >= 200);
-        assert!(outbox.removals.capacity() >= 100 && outbox.kernel.capacity() >= 100);
-        assert!(outbox.announcements.capacity() >= 300);
+        let mut queue = ActionQueue::default();
+        queue.reserve(100, 300);
+        assert!(queue.adverts.capacity() >= 200);
+        assert!(queue.removals.capacity() >= 100 && queue.kernel.capacity() >= 100);
+        assert!(queue.announcements.capacity() >= 300);
     }
 
     #[test]
     fn notices_beyond_the_bound_are_counted() {
-        let mut outbox = ActionQueue::default();
-        for _ in 0..NOTICES + 3 {
-            outbox.notice(Notice::HandOverStarted { instance: InstanceId(0) });
+        let mut queue = ActionQueue::default();
+        for _ in 0..MAX_NOTICES + 3 {
+            queue.notice(Notice::HandOverStarted { instance: InstanceId(0) });
         }
-        for _ in 0..NOTICES {
-            assert!(matches!(outbox.take_notice(), Some(Notice::HandOverStarted { .. })));
+        for _ in 0..MAX_NOTICES {
+            assert!(matches!(queue.take_notice(), Some(Notice::HandOverStarted { .. })));
         }
-        assert_eq!(outbox.take_notice(), Some(Notice::Lost { count: 3 }));
-        assert_eq!(outbox.take_notice(), None);
+        assert_eq!(queue.take_notice(), Some(Notice::Lost { count: 3 }));
+        assert_eq!(queue.take_notice(), None);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::action::State;
 use super::instance::{Context, Instance};
-use super::router::{Conflict, Pending};
+use super::router::Pending;
+use super::state::{Conflict, StateData};
 use super::timers::Timer;
 use crate::units::{Centiseconds, Family, Instant, Priority};
 
@@ -36,13 +36,14 @@ impl Instance {
     pub(super) fn send_regular(&mut self, family: Family, context: &mut Context<'_>) {
         self.send(family, self.effective_priority(), self.settings.interval, context);
         let interval = self.settings.interval.duration();
-        let router = self.router_of(family);
-        if let Some(Conflict::Sending(left)) = router.conflict {
+        if let Some(claim) = self.claim_mut(family)
+            && let Some(Conflict::Sending(left)) = claim.conflict
+        {
             let left = left.saturating_sub(1);
-            router.conflict = Some(Conflict::Sending(left));
+            claim.conflict = Some(Conflict::Sending(left));
             if left == 0 {
-                let theirs = router.master.map_or(Duration::ZERO, |m| m.interval.duration());
-                router.conflict = Some(Conflict::Waiting);
+                let theirs = claim.rival.map_or(Duration::ZERO, |m| m.interval.duration());
+                claim.conflict = Some(Conflict::Waiting);
                 let wait = interval.max(theirs) * 6 / 5;
                 self.timers.set(Timer::Owner(family), context.now + wait);
             }
@@ -56,9 +57,9 @@ impl Instance {
         self.timers.set(Timer::Advert(family), next);
     }
 
+    /// Sends priority 0, if the interface lets it.
     pub(super) fn send_stop(&mut self, context: &mut Context<'_>) {
-        if !self.can_send {
-            self.owes_stop = Some(context.now);
+        if !self.link.can_send {
             return;
         }
         for family in self.families() {
@@ -72,18 +73,16 @@ impl Instance {
     /// needless when it has left that state, except for the last word of `vrrp:S-29`.
     pub const fn may_claim(&self) -> bool {
         match self.state {
-            State::Master => true,
-            State::Backup => self.settings.last_word(),
-            State::Initialize | State::Fault => false,
+            StateData::Master(_) => true,
+            StateData::Backup(_) => self.settings.last_word(),
+            StateData::Initialize(_) | StateData::Fault(_) => false,
         }
     }
 
-    /// Priority 0 that the fault kept from being sent is worth sending as long as the others may
-    /// still be waiting for our next advert.
-    pub(super) fn pay_stop(&mut self, context: &mut Context<'_>) {
-        if let Some(since) = self.owes_stop.take()
-            && context.now.since(since) < self.longest_master_down()
-        {
+    /// Priority 0 that a fault kept from being sent at `since` is worth sending as long as the others
+    /// may still be waiting for our next advert.
+    pub(super) fn send_late_stop(&mut self, since: Instant, context: &mut Context<'_>) {
+        if context.now.since(since) < self.longest_master_down() {
             self.send_stop(context);
         }
     }

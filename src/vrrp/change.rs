@@ -6,12 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::from_config;
 use super::settings::{GroupSettings, InstanceSettings, Settings};
+use crate::config::diff::{Changes, Fate};
 use crate::config::model::{Instance, Model};
 use crate::sorted::Set;
-
-/// How far is looked for the instance of a name, when others are in its place. Whoever has been
-/// moved further is told anew.
-const AHEAD: usize = 16;
 
 /// The settings of a new generation, told by those in effect.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -41,9 +38,9 @@ pub enum Piece {
 impl Change {
     /// From one configuration to the next.
     pub fn between(old: &Settings, new: &Settings) -> Self {
-        let (old, new_instances) = (&old.instances, &new.instances);
+        let changes = Changes::between(&old.instances, &new.instances, |i| &i.name);
         Self {
-            instances: pieces(old, new_instances, |i| &i.name, |a, b| a == b, Clone::clone),
+            instances: pieces(&changes, &new.instances, |_, _| true, |i| Some(i.clone())),
             groups: new.groups.clone(),
             startup_delay: new.startup_delay,
         }
@@ -56,14 +53,16 @@ impl Change {
         let in_group = from_config::unweighted(new);
         // What an instance tracks says it with the words of the trackers.
         let comparable = old.is_some_and(|old| old.trackers == new.trackers);
-        let has = |set: &Set<&str>, instance: &Instance| set.contains(&*instance.name);
-        let same = |a: &Instance, b: &Instance| {
-            comparable && has(&was_in_group, a) == has(&in_group, b) && a == b
+        let has = |set: &Set<&str>, instance: &Instance| set.contains(&*instance.settings.name);
+        let before = old.map(|old| &*old.instances).unwrap_or_default();
+        let changes = Changes::between(before, &new.instances, |i| &i.settings.name);
+        let same = |was_at: usize, new: &Instance| {
+            let was = before.get(was_at).is_some_and(|was| has(&was_in_group, was));
+            comparable && was == has(&in_group, new)
         };
         let settings = |i: &Instance| from_config::instance(i, has(&in_group, i), &new.trackers);
-        let before = old.map(|old| &*old.instances).unwrap_or_default();
         Self {
-            instances: pieces(before, &new.instances, |i| &i.name, same, settings),
+            instances: pieces(&changes, &new.instances, same, settings),
             groups: from_config::groups(new),
             startup_delay: new.global.startup_delay,
         }
@@ -84,32 +83,25 @@ impl Change {
     }
 }
 
+/// The instances of a new configuration. `same` says whether one that has not changed itself may
+/// stay as it was, at the place that it had; `settings` makes those of the others.
 fn pieces<T>(
-    old: &[T],
+    changes: &Changes,
     new: &[T],
-    name: impl Fn(&T) -> &str,
-    same: impl Fn(&T, &T) -> bool,
-    settings: impl Fn(&T) -> InstanceSettings,
+    same: impl Fn(usize, &T) -> bool,
+    settings: impl Fn(&T) -> Option<InstanceSettings>,
 ) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
-    let mut place = 0;
-    for item in new {
-        let ahead = old.get(place..).unwrap_or_default().iter().take(AHEAD);
-        let found = ahead.zip(place..).find(|(before, _)| name(before) == name(item));
-        if let Some((before, at)) = found {
-            place = at + 1;
-            if same(before, item) {
-                let at = u32::try_from(at).unwrap_or(u32::MAX);
-                match pieces.last_mut() {
-                    Some(Piece::Same { from, count }) if *from + *count == at => *count += 1,
-                    _ => pieces.push(Piece::Same { from: at, count: 1 }),
-                }
-                continue;
-            }
-        }
-        match pieces.last_mut() {
-            Some(Piece::New(all)) => all.push(settings(item)),
-            _ => pieces.push(Piece::New(vec![settings(item)])),
+    for (item, (_, fate)) in new.iter().zip(&changes.new) {
+        let was_at = match *fate {
+            Fate::Same { was_at } if same(was_at, item) => u32::try_from(was_at).ok(),
+            Fate::Same { .. } | Fate::Added | Fate::Changed(_) => None,
+        };
+        match (was_at, pieces.last_mut()) {
+            (Some(at), Some(Piece::Same { from, count })) if *from + *count == at => *count += 1,
+            (Some(from), _) => pieces.push(Piece::Same { from, count: 1 }),
+            (None, Some(Piece::New(all))) => all.extend(settings(item)),
+            (None, _) => pieces.push(Piece::New(settings(item).into_iter().collect())),
         }
     }
     pieces
@@ -118,7 +110,7 @@ fn pieces<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::model::{FileTracker, Weight};
+    use crate::config::model::FileTracker;
     use crate::config::parse;
 
     fn parsed(text: &str) -> Model {
@@ -208,9 +200,7 @@ mod tests {
         tracker.trackers.files.push(FileTracker {
             name: "f".into(),
             file: "/run/f".into(),
-            weight: Weight::default(),
-            init_file: None,
-            overwrite: false,
+            ..FileTracker::default()
         });
         assert!(matches!(&*check(&alone, &tracker).instances, [Piece::New(_)]));
     }

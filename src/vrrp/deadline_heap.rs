@@ -1,4 +1,4 @@
-//! Which instance has to run next: a binary heap with one entry per instance, whose memory is
+//! Finding the instance that has to run next: a binary heap with one entry per instance, whose memory is
 //! taken when instances are added and never on an advert.
 
 use crate::units::Instant;

@@ -1,11 +1,13 @@
-//! Who is master: what adverts and timers do to an instance (`vrrp:S-11` to `S-32`).
+//! Who is master: what adverts and timers do to an instance in each state (`vrrp:S-11` to `S-32`).
 
 use std::time::Duration;
 
-use super::action::{Cause, Notice, State};
+use super::heard::Heard;
 use super::instance::{Context, GroupRequest, Instance};
-use super::router::{Conflict, Heard, Remark, Router};
+use super::notice::{Cause, Notice};
+use super::router::Remark;
 use super::settings::Preempt;
+use super::state::{Conflict, Duty, Master, StateData};
 use super::statistics::count;
 use super::timers::{Timer, master_down, next_on_schedule, skew};
 use super::validation::Advert;
@@ -25,23 +27,35 @@ impl Instance {
         context: &mut Context<'_>,
     ) -> Option<GroupRequest> {
         let heard = Heard::new(advert, context.now);
-        match self.state {
-            State::Initialize | State::Fault => None,
-            State::Backup => self.advert_in_backup(family, heard, context),
-            State::Master if self.hand_over.is_some() => {
+        match &self.state {
+            StateData::Initialize(_) | StateData::Fault(_) => None,
+            StateData::Backup(_) => self.advert_in_backup(family, heard, context),
+            StateData::Master(Master { duty: Duty::HandingOver(_), .. }) => {
                 self.advert_in_hand_over(family, heard, context)
             }
-            State::Master if self.leaves_it_to(family, heard, context.now) => {
+            StateData::Master(_) if self.leaves_it_to(family, heard, context.now) => {
                 Some(self.give_way_unheard(family, heard, context.now))
             }
-            State::Master => self.advert_in_master(family, heard, tie_decided, context),
+            StateData::Master(_) => self.advert_in_master(family, heard, tie_decided, context),
         }
     }
 
     /// Takes over the interval of a master (`vrrp:T-6`).
     pub fn learn(&mut self, family: Family, interval: Centiseconds) {
-        if self.settings.version == Version::V3 {
-            self.router_of(family).learned = interval;
+        if self.settings.version != Version::V3 {
+            return;
+        }
+        match &mut self.state {
+            StateData::Backup(backup) => backup.listening.get_mut(family).learned = interval,
+            StateData::Master(master) => master.claims.get_mut(family).learned = interval,
+            StateData::Initialize(_) | StateData::Fault(_) => {}
+        }
+    }
+
+    /// Gives way to this router from now on, or holds the addresses beside it.
+    pub(super) const fn set_rival(&mut self, family: Family, heard: Heard) {
+        if let Some(claim) = self.claim_mut(family) {
+            claim.rival = Some(heard);
         }
     }
 
@@ -57,39 +71,38 @@ impl Instance {
     ) -> Option<GroupRequest> {
         let mine = self.effective_priority();
         let now = context.now;
-        let preempt = self.preempt();
+        let (preempt, delay) = self.preempt();
         let patience = self.master_down(family);
-        let unheard = self.leaves_masters_alone(now);
+        let unheard = self.pauses.any_lasts(now);
         if heard.priority.is_stop() {
             // `vrrp:S-13`. A member that waits for its group goes on waiting.
             self.demote(false, context);
-            let learned = self.router_of(family).learned;
-            let skew = self.skew(learned);
-            let router = self.router_of(family);
-            router.gave_up = Some(heard.address);
-            if router.wants.is_none() {
-                self.timers.set(Timer::Down(family), now + skew);
+            let listening = self.listening(family)?;
+            listening.gave_up = Some(heard.address);
+            let (learned, wants) = (listening.learned, listening.wants);
+            if wants.is_none() {
+                self.timers.set(Timer::Down(family), now + self.skew(learned));
             }
             return None;
         }
-        let router = self.router_of(family);
+        let listening = self.listening(family)?;
         let follow = if heard.priority >= mine || unheard {
-            router.preempt_at = None;
+            listening.preempt_at = None;
             true
         } else {
             match preempt {
                 Preempt::Off => true,
-                Preempt::On { delay } if !delay.is_zero() => {
-                    now < *router.preempt_at.get_or_insert(now + delay)
+                Preempt::On if !delay.is_zero() => {
+                    now < *listening.preempt_at.get_or_insert(now + delay)
                 }
-                Preempt::On { .. } => false,
+                Preempt::On => false,
                 // Not from beside a higher master: it would only take us back with its next
                 // advert.
-                Preempt::Immediate if router.other_master(heard, mine, patience) => false,
+                Preempt::Immediate if listening.other_master(heard, mine, patience) => false,
                 Preempt::Immediate => {
-                    router.lower = Some(heard);
+                    listening.lower = Some(heard);
                     let cause = Cause::Preempted { master: heard.address, theirs: heard.priority };
-                    router.wants = Some(cause);
+                    listening.wants = Some(cause);
                     self.timers.stop(Timer::Down(family));
                     return Some(GroupRequest::Master);
                 }
@@ -97,12 +110,16 @@ impl Instance {
         };
         if follow {
             // `vrrp:S-14`
-            router.accept(heard);
+            let is_new = listening.master.map(|master| master.address) != Some(heard.address);
+            listening.accept(heard);
+            if is_new {
+                self.router_of(family).forget_remarks_of_master(now);
+            }
             self.learn(family, heard.interval);
             self.restart_down_timer(family, now);
         } else {
             // `vrrp:S-15`: DownTimer keeps running.
-            router.lower = Some(heard);
+            listening.lower = Some(heard);
         }
         None
     }
@@ -125,10 +142,8 @@ impl Instance {
         let equal = heard.priority == mine;
         if equal {
             let forget_after = self.master_down(family);
-            let router = self.router_of(family);
-            let last = router.contested_at.replace(context.now);
-            if last.is_none_or(|last| context.now.since(last) >= forget_after) {
-                router.contested_since = Some(context.now);
+            if let Some(claim) = self.claim_mut(family) {
+                claim.hear_equal(context.now, forget_after);
             }
         }
         let loses_tie = equal && own_address.is_some_and(|own| heard.address > own);
@@ -162,7 +177,7 @@ impl Instance {
                 context.out.notice(notice);
             }
         }
-        if self.settings.answer_lower_priority && !self.settings.strict {
+        if self.settings.answers_lower_priority() {
             self.send_now(family, context);
         }
         self.wants_reannouncing()
@@ -187,7 +202,7 @@ impl Instance {
             self.send_regular(family, context);
         }
         self.learn(family, heard.interval);
-        self.router_of(family).master = Some(heard);
+        self.set_rival(family, heard);
         let cause = if heard.priority > mine {
             Cause::HigherPriority { master: heard.address, theirs: heard.priority }
         } else {
@@ -219,23 +234,27 @@ impl Instance {
     ) -> bool {
         let id = self.router_id(family);
         let forget_after = self.patience(family, heard.interval);
-        let router = self.router_of(family);
-        if router.master.is_some_and(|last| context.now.since(last.at) > forget_after) {
-            router.conflict = None;
+        let Some(claim) = self.claim_mut(family) else { return false };
+        let is_over = claim.rival.is_some_and(|last| context.now.since(last.at) > forget_after);
+        if is_over {
+            claim.conflict = None;
+        }
+        claim.rival = Some(heard);
+        let before = claim.conflict;
+        if before.is_none() && !loses_tie {
+            claim.conflict = Some(Conflict::Sending(CONFLICT_ADVERTS));
+        }
+        if is_over {
             self.timers.stop(Timer::Owner(family));
         }
-        let router = self.router_of(family);
         let notice = |yielding| Notice::SecondOwner { router: id, from: heard.address, yielding };
-        let first = router.conflict.is_none();
-        router.master = Some(heard);
         if loses_tie {
             context.out.notice(notice(true));
             return false;
         }
-        if first {
-            router.conflict = Some(Conflict::Sending(CONFLICT_ADVERTS));
+        if before.is_none() {
             context.out.notice(notice(false));
-        } else if router.conflict == Some(Conflict::Decided) {
+        } else if before == Some(Conflict::Decided) {
             context.out.notice(notice(true));
             self.demote(true, context);
             return true;
@@ -243,55 +262,62 @@ impl Instance {
         false
     }
 
-    /// Runs one timer that was due at `due`.
+    /// Runs one timer that was due at `due`. A timer runs only in the states that start it, since
+    /// whoever leaves a state stops the timers of that.
     pub fn expire(
         &mut self,
         timer: Timer,
         due: Instant,
         context: &mut Context<'_>,
     ) -> Option<GroupRequest> {
-        match timer {
-            Timer::Advert(family) => self.advert_timer(family, due, context),
-            Timer::Down(family) => {
-                let router = self.router_of(family);
-                router.wants = Some(down_cause(router, context.now));
-                Some(GroupRequest::Master)
+        match (&mut self.state, timer) {
+            (StateData::Backup(backup), Timer::Down(family)) => {
+                let listening = backup.listening.get_mut(family);
+                listening.wants = Some(listening.down_cause(context.now));
+                return Some(GroupRequest::Master);
             }
-            Timer::Owner(family) => {
-                self.router_of(family).conflict = Some(Conflict::Decided);
-                None
+            (StateData::Master(_), Timer::Advert(family)) => {
+                return self.advert_timer(family, due, context);
             }
-            Timer::SecondBurst => {
+            (StateData::Master(master), Timer::Owner(family)) => {
+                master.claims.get_mut(family).conflict = Some(Conflict::Decided);
+            }
+            (StateData::Master(_), Timer::HandOver) => return self.hand_over_step(context),
+            (StateData::Master(_), Timer::SecondBurst) => {
                 self.announce(self.settings.announce.repeat, context);
-                None
             }
-            Timer::Refresh => {
-                let announce = self.settings.announce;
-                if !announce.refresh.is_zero() {
-                    self.announce(announce.refresh_repeat, context);
-                    let next = next_on_schedule(due, announce.refresh, context.now);
-                    self.timers.set(Timer::Refresh, next);
-                }
-                None
-            }
-            Timer::LowerBurst => {
-                self.lower_burst(context);
-                None
-            }
-            Timer::HandOver => self.hand_over_step(context),
-            Timer::HoldEnd => {
-                self.end_hold(context);
-                None
-            }
-            Timer::Probe => {
-                self.probe_again(context);
-                None
-            }
-            Timer::Retry => {
+            (StateData::Master(_), Timer::Refresh) => self.refresh_timer(due, context),
+            (StateData::Master(_), Timer::LowerBurst) => self.lower_burst(context),
+            (StateData::Master(_), Timer::Probe) => self.probe_again(context),
+            (_, Timer::HoldEnd) => self.end_hold(context),
+            (_, Timer::Retry) => {
                 self.objects.unblock();
                 self.queue_kernel(context);
-                None
             }
+            (
+                StateData::Initialize(_)
+                | StateData::Backup(_)
+                | StateData::Master(_)
+                | StateData::Fault(_),
+                Timer::Advert(_)
+                | Timer::Down(_)
+                | Timer::Owner(_)
+                | Timer::HandOver
+                | Timer::SecondBurst
+                | Timer::Refresh
+                | Timer::LowerBurst
+                | Timer::Probe,
+            ) => {}
+        }
+        None
+    }
+
+    fn refresh_timer(&mut self, due: Instant, context: &mut Context<'_>) {
+        let announce = self.settings.announce;
+        if !announce.refresh.is_zero() {
+            self.announce(announce.refresh_repeat, context);
+            let next = next_on_schedule(due, announce.refresh, context.now);
+            self.timers.set(Timer::Refresh, next);
         }
     }
 
@@ -325,26 +351,13 @@ impl Instance {
 
     /// Whether all routers want to be master: their DownTimers ran out.
     pub fn all_want_master(&self) -> bool {
-        self.state == State::Backup
-            && self.families().all(|f| self.router(f).is_some_and(|r| r.wants.is_some()))
+        let StateData::Backup(backup) = &self.state else { return false };
+        self.families().all(|family| backup.listening.get(family).wants.is_some())
     }
 
     /// Why the routers want to be master: the first one's cause.
     pub fn wanted_cause(&self) -> Option<Cause> {
-        self.families().find_map(|f| self.router(f).and_then(|r| r.wants))
-    }
-}
-
-/// What the end of a DownTimer means.
-fn down_cause(router: &Router, now: Instant) -> Cause {
-    if let Some(lower) = router.lower {
-        return Cause::Preempted { master: lower.address, theirs: lower.priority };
-    }
-    match router.gave_up {
-        Some(master) => Cause::MasterLeft { master },
-        None => Cause::NoAdvert {
-            master: router.master.map(|m| m.address),
-            silence: now.since(router.quiet_since),
-        },
+        let StateData::Backup(backup) = &self.state else { return None };
+        self.families().find_map(|family| backup.listening.get(family).wants)
     }
 }

@@ -1,4 +1,4 @@
-//! What happens to the engine.
+//! What happens to the engine, in the words of a driver.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use super::change::Change;
-use super::settings::{
-    AnnounceSettings, Authentication, Backups, GroupSettings, InstanceSettings, Object,
-    OnForeignRemoval, Preempt, Settings, Track, Tracker, V3Checksum,
-};
+use super::settings::{GroupSettings, InstanceSettings, Object, Settings, Track, Tracker};
 use crate::config::model::{self, Instance, Model, TrackRef, Trackers, Tracking, Weight};
+use crate::config::section::Section;
 use crate::sorted::Set;
 use crate::units::{Priority, Version};
 
@@ -36,64 +34,39 @@ pub(super) fn groups(model: &Model) -> Vec<GroupSettings> {
     model.groups.iter().map(settings).collect()
 }
 
-/// Settings of one instance; `in_group` as [`unweighted`] says.
-pub(super) fn instance(from: &Instance, in_group: bool, trackers: &Trackers) -> InstanceSettings {
-    let owner = from.priority.is_owner();
+/// Settings of one instance; `in_group` as [`unweighted`] says. `None` when it asks for what is not
+/// built yet, which the reader refuses: without authentication, say, it must not run.
+pub(super) fn instance(
+    from: &Instance,
+    in_group: bool,
+    trackers: &Trackers,
+) -> Option<InstanceSettings> {
+    if from.needs_unbuilt() {
+        return None;
+    }
     let mut track = tracks(&from.track, trackers);
     if in_group {
         track.retain(|track| track.weight == 0);
     }
     let objects = objects(from);
     track.extend(in_use(from, &objects));
-    InstanceSettings {
-        name: from.name.clone(),
-        interface: from.interface.clone(),
-        vrid: from.vrid,
-        version: from.version,
-        priority: from.priority,
-        interval: from.interval,
-        down_timer_adverts: from.down_timer_adverts,
-        preempt: match from.preempt {
-            model::PreemptMode::Off => Preempt::Off,
-            model::PreemptMode::On => Preempt::On { delay: from.preempt_delay },
-            model::PreemptMode::Immediate => Preempt::Immediate,
-        },
-        source_v4: from.source_v4,
-        source_v6: from.source_v6,
+    let mut settings = InstanceSettings {
         objects,
-        authentication: match from.authentication {
-            model::Authentication::Pass(password) => Authentication::Password(password),
-            // AH is refused by the reader (`config::keys::AH`) as long as the engine has none.
-            model::Authentication::None | model::Authentication::Ah(_) => Authentication::None,
-        },
-        checksum: match from.checksum {
-            model::Checksum::PseudoHeader => V3Checksum::PseudoHeader,
-            model::Checksum::PseudoHeaderStrict => V3Checksum::PseudoHeaderStrict,
-            model::Checksum::OldUnicast => V3Checksum::OldUnicast,
-            model::Checksum::MessageOnly => V3Checksum::MessageOnly,
-        },
         unicast_peers: from.unicast.peers.iter().map(|peer| peer.address).collect(),
         check_unicast_source: from.unicast.check_source,
-        skip_check_adv_addr: from.skip_check_adv_addr,
-        announce: announce(from),
-        answer_lower_priority: !from.lower_prio_no_advert && !from.strict,
-        higher_prio_send_advert: from.higher_prio_send_advert && !from.strict,
-        owner_ignore_adverts: from.owner_ignore_adverts || (from.strict && owner),
-        strict: from.strict,
-        timer_expired_backup: from.timer_expired_backup,
-        on_foreign_removal: match from.on_foreign_removal {
-            model::OnForeignRemoval::Restore => OnForeignRemoval::Restore,
-            model::OnForeignRemoval::Backup => OnForeignRemoval::Backup,
-        },
-        resume_within: from.resume_within,
-        backups: match from.backups {
-            Some(1) => Backups::One,
-            Some(_) | None => Backups::Several,
-        },
-        hand_over: from.hand_over && from.version == Version::V3 && !from.strict,
-        dont_track_primary: from.dont_track_primary,
         track,
+        ..from.settings.clone()
+    };
+    settings.hand_over &= settings.version == Version::V3 && !settings.strict;
+    if settings.strict {
+        // Nothing extra is sent.
+        settings.lower_prio_no_advert = true;
+        settings.higher_prio_send_advert = false;
+        settings.owner_ignore_adverts |= settings.priority.is_owner();
+        settings.announce.lower_prio_repeat = 0;
+        settings.announce.lower_prio_delay = Duration::ZERO;
     }
+    Some(settings)
 }
 
 /// The interfaces that addresses and routes name, unless `no_track` stands there, or the instance
@@ -104,7 +77,7 @@ fn in_use(from: &Instance, objects: &[Object]) -> Vec<Track> {
     for name in tracked.flat_map(Object::interfaces) {
         let is_listed = from.track.interfaces.iter().any(|listed| *listed.name == *name);
         let tracker = Tracker::InUse(name.into());
-        let is_own = *name == *from.interface;
+        let is_own = *name == *from.settings.interface;
         if !is_listed && !is_own && !tracks.iter().any(|known| known.tracker == tracker) {
             tracks.push(Track { tracker, weight: 0, reverse: false });
         }
@@ -114,33 +87,13 @@ fn in_use(from: &Instance, objects: &[Object]) -> Vec<Track> {
 
 /// In the order of installing (`vrrp:S-42`).
 fn objects(from: &Instance) -> Vec<Object> {
-    let filter = (!from.accept && from.priority != Priority::OWNER).then_some(Object::Filter);
+    let filter =
+        (!from.accept && from.settings.priority != Priority::OWNER).then_some(Object::Filter);
     let addresses = from.addresses.iter().cloned().map(Object::Address);
     let excluded = from.excluded.iter().cloned().map(Object::Excluded);
     let routes = from.routes.iter().cloned().map(Object::Route);
     let rules = from.rules.iter().cloned().map(Object::Rule);
     filter.into_iter().chain(addresses).chain(excluded).chain(routes).chain(rules).collect()
-}
-
-/// In strict mode nothing extra is sent after an advert of a lower priority.
-fn announce(from: &Instance) -> AnnounceSettings {
-    let announce = &from.announce;
-    let (lower_prio_repeat, lower_prio_delay) = if from.strict {
-        (0, Duration::ZERO)
-    } else {
-        (announce.lower_prio_repeat, announce.lower_prio_delay)
-    };
-    AnnounceSettings {
-        repeat: announce.repeat,
-        delay: announce.delay,
-        refresh: announce.refresh,
-        refresh_repeat: announce.refresh_repeat,
-        lower_prio_repeat,
-        lower_prio_delay,
-        garp_interval: announce.garp_interval,
-        gna_interval: announce.gna_interval,
-        probe: announce.second_holder_probe,
-    }
 }
 
 fn tracks(from: &Tracking, trackers: &Trackers) -> Vec<Track> {
@@ -149,19 +102,19 @@ fn tracks(from: &Tracking, trackers: &Trackers) -> Vec<Track> {
     });
     let scripts = from.scripts.iter().map(|reference| {
         let own = trackers.scripts.iter().find(|tracker| tracker.name == reference.name);
-        named(reference, own.map(|tracker| tracker.weight))
+        named(reference, own.map(|own| Weight { weight: own.weight, reverse: own.reverse }))
     });
     let files = from.files.iter().map(|reference| {
         let own = trackers.files.iter().find(|tracker| tracker.name == reference.name);
-        named(reference, own.map(|tracker| tracker.weight))
+        named(reference, own.map(|own| Weight { weight: own.weight, reverse: own.reverse }))
     });
     let processes = from.processes.iter().map(|reference| {
         let own = trackers.processes.iter().find(|tracker| tracker.name == reference.name);
-        named(reference, own.map(|tracker| tracker.weight))
+        named(reference, own.map(|own| Weight { weight: own.weight, reverse: own.reverse }))
     });
     let bfd = from.bfd.iter().map(|reference| {
         let own = trackers.bfd.iter().find(|tracker| tracker.name == reference.name);
-        named(reference, own.map(|tracker| tracker.weight))
+        named(reference, own.map(|own| Weight { weight: own.weight, reverse: own.reverse }))
     });
     interfaces.chain(scripts).chain(files).chain(processes).chain(bfd).collect()
 }
@@ -180,6 +133,7 @@ mod tests {
     use super::*;
     use crate::config::parse;
     use crate::units::{Centiseconds, Family, Vrid};
+    use crate::vrrp::settings::{Backups, Preempt};
 
     fn settings(text: &str) -> Settings {
         let parsed = parse(text, None);
@@ -198,12 +152,12 @@ mod tests {
         assert_eq!(a.version, Version::V2);
         assert_eq!(a.priority, Priority::DEFAULT);
         assert_eq!(a.interval, Centiseconds::SECOND);
-        assert_eq!(a.preempt, Preempt::On { delay: Duration::ZERO });
+        assert_eq!((a.preempt, a.preempt_delay), (Preempt::On, Duration::ZERO));
         assert_eq!(a.announce.repeat, 5);
         assert_eq!(a.announce.delay, Duration::from_secs(5));
-        assert!(a.answer_lower_priority);
+        assert!(a.answers_lower_priority());
         assert!(!a.hand_over, "version 2 has no planned hand-over");
-        assert_eq!(a.backups, Backups::Several);
+        assert_eq!(a.backups(), Backups::Several);
         assert!(a.has_family(Family::V4) && !a.has_family(Family::V6));
     }
 
@@ -231,6 +185,22 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_that_needs_what_is_not_built_does_not_run() {
+        let text = "[vrrp.instance.a]\ninterface = \"eth0\"\nvirtual_router_id = 7\n\
+             virtual_addresses = [\"10.0.0.1/24\"]\n";
+        let mut model = parse(text, None).model.unwrap();
+        assert_eq!(Settings::from_model(&model).instances.len(), 1);
+        model.instances[0].hmac = Some(model::Hmac {
+            keys: Vec::new(),
+            active_key: 1,
+            time_window: None,
+            monotonic: false,
+            mode: model::HmacMode::Enforce,
+        });
+        assert_eq!(Settings::from_model(&model).instances, []);
+    }
+
+    #[test]
     fn strict_mode_sends_nothing_extra() {
         let settings = settings(
             "[global]\nvrrp_strict = true\nvrrp_higher_prio_send_advert = true\n\
@@ -238,7 +208,9 @@ mod tests {
              virtual_addresses = [\"10.0.0.1/24\"]\n",
         );
         let a = &settings.instances[0];
-        assert!(a.strict && !a.hand_over && !a.answer_lower_priority && !a.higher_prio_send_advert);
+        assert!(
+            a.strict && !a.hand_over && !a.answers_lower_priority() && !a.higher_prio_send_advert
+        );
         assert_eq!(a.announce.lower_prio_repeat, 0);
     }
 
@@ -296,9 +268,8 @@ mod tests {
             files: vec![model::FileTracker {
                 name: "f".into(),
                 file: "/run/f".into(),
-                weight: weight(1),
-                init_file: None,
-                overwrite: false,
+                weight: 1,
+                ..model::FileTracker::default()
             }],
             ..Trackers::default()
         };

@@ -1,28 +1,29 @@
-//! Moving together: sync groups, and what else concerns more than one instance (`vrrp:S-41`).
+//! What moves together: how the members of a sync group follow each other, start, stop and hand over
+//! (`vrrp:S-41`, `S-1`, `S-2`, `S-11`, `S-21`).
 //!
 //! A *unit* is a sync group, or an instance that is in none.
 
 use std::time::Duration;
 
-use super::action::{Cause, State};
 use super::engine::Engine;
-use super::hand_over::{Goal, Outcome};
 use super::ids::InstanceId;
-use super::instance::{GroupRequest, Instance};
+use super::instance::{Context, GroupRequest, Instance};
+use super::notice::Cause;
+use super::state::{Goal, HandOverResult};
 use super::timers::Timer;
-use crate::units::{Family, Instant};
+use crate::units::{Family, Instant, State};
 
 impl Engine {
     fn unit_len(&self, id: InstanceId) -> usize {
         self.get(id)
             .and_then(|i| i.group)
-            .map_or(1, |group| self.groups.get(group as usize).map_or(0, Vec::len))
+            .map_or(1, |group| self.members.groups.get(group as usize).map_or(0, Vec::len))
     }
 
     fn member(&self, id: InstanceId, index: usize) -> Option<InstanceId> {
         match self.get(id)?.group {
             None => (index == 0).then_some(id),
-            Some(group) => self.groups.get(group as usize)?.get(index).copied(),
+            Some(group) => self.members.groups.get(group as usize)?.get(index).copied(),
         }
     }
 
@@ -36,11 +37,7 @@ impl Engine {
     }
 
     /// Runs something on each member of a unit.
-    fn each(
-        &mut self,
-        id: InstanceId,
-        mut run: impl FnMut(&mut Instance, &mut super::instance::Context<'_>),
-    ) {
+    fn each(&mut self, id: InstanceId, mut run: impl FnMut(&mut Instance, &mut Context<'_>)) {
         for index in 0..self.unit_len(id) {
             if let Some(member) = self.member(id, index) {
                 self.with(member, &mut run);
@@ -61,7 +58,7 @@ impl Engine {
             }
             GroupRequest::Backup { cause, stop } => {
                 self.each(id, |member, context| {
-                    if member.state != State::Master {
+                    if !member.is(State::Master) {
                         return;
                     }
                     if member.id == id {
@@ -90,14 +87,14 @@ impl Engine {
         if lead.id == id && lead_family == family {
             return false;
         }
-        let Some(router) = lead.router(lead_family) else { return false };
+        let Some(claim) = lead.claim(lead_family) else { return false };
         let recent = |at: Instant| self.now.since(at) < lead.master_down(lead_family);
-        let mine = self.get(id).and_then(|i| i.router(family));
-        let too_early = mine.is_some_and(|r| {
+        let mine = self.get(id).and_then(|i| i.claim(family));
+        let too_early = mine.is_some_and(|mine| {
             // One that was last heard long ago begins anew.
-            !r.contested_at.is_some_and(recent) || r.contested_since.is_none_or(recent)
+            mine.contest.is_none_or(|contest| !recent(contest.last) || recent(contest.since))
         });
-        lead.state == State::Master && (too_early || router.contested_at.is_some_and(recent))
+        too_early || claim.contest.is_some_and(|contest| recent(contest.last))
     }
 
     // Fault and start
@@ -113,32 +110,33 @@ impl Engine {
     }
 
     fn evaluate(&mut self, id: InstanceId) {
-        if !self.started || self.stopping || self.unit(id).any(|i| i.retiring) {
+        if !self.life.started || self.life.stopping || self.unit(id).any(|i| i.retiring) {
             return;
         }
-        let faulted = self.unit(id).find(|i| i.fault.is_some()).map(|i| i.id);
+        let faulted = self.unit(id).find(|i| i.verdict.fault.is_some()).map(|i| i.id);
         if let Some(first) = faulted {
-            let beginning = self.unit(id).all(|i| i.state == State::Initialize);
-            if self.start_at.is_some() && beginning {
+            let beginning = self.unit(id).all(|i| i.is(State::Initialize));
+            if self.life.start_at.is_some() && beginning {
                 return;
             }
             self.each(id, |member, context| {
-                if member.state != State::Fault {
-                    let cause = member.fault.map_or(Cause::Group { member: first }, Cause::Fault);
+                if !member.is(State::Fault) {
+                    let cause =
+                        member.verdict.fault.map_or(Cause::Group { member: first }, Cause::Fault);
                     member.enter_fault(cause, context);
                 }
             });
             return;
         }
         // What has no result yet keeps a fault from ending, as it keeps a start from happening.
-        if !self.unit(id).any(|i| i.waiting) {
+        if !self.unit(id).any(|i| i.verdict.wait) {
             self.each(id, |member, context| {
-                if member.state == State::Fault {
+                if member.is(State::Fault) {
                     member.enter_backup(Cause::Recovered, false, context);
                 }
             });
         }
-        if self.unit(id).any(|i| i.state == State::Initialize) {
+        if self.unit(id).any(|i| i.is(State::Initialize)) {
             self.start_unit(id);
         }
     }
@@ -149,45 +147,47 @@ impl Engine {
         let resumable = |i: &Instance| {
             let within = i.settings.resume_within;
             let within = within.unwrap_or_else(|| i.settings.interval.duration() * 2);
-            i.state == State::Initialize && i.resume.is_some_and(|last| now.since(last) <= within)
+            i.resume().is_some_and(|last| now.since(last) <= within)
         };
         if self.unit(id).all(resumable) {
             self.each(id, |member, context| {
-                let gap = member.resume.take().map_or(Duration::ZERO, |last| now.since(last));
+                let gap = member.resume().map_or(Duration::ZERO, |last| now.since(last));
                 member.enter_master(Cause::Resumed { gap }, context);
             });
             return;
         }
-        if self.start_at.is_some() || self.unit(id).any(|i| i.waiting) {
+        if self.life.start_at.is_some() || self.unit(id).any(|i| i.verdict.wait) {
             return;
         }
-        self.each(id, |member, _| member.resume = None);
+        self.each(id, |member, _| member.forget_resume());
         // A member that a reload added follows those that are master already.
-        let master = self.unit(id).find(|i| i.state == State::Master).map(|i| i.id);
+        let master = self.unit(id).find(|i| i.is(State::Master)).map(|i| i.id);
         if let Some(master) = master
-            && self.unit(id).all(|i| i.hand_over.is_none())
+            && self.unit(id).all(|i| i.hand_over().is_none())
         {
             self.each(id, |member, context| {
-                if member.state == State::Initialize {
+                if member.is(State::Initialize) {
                     member.enter_master(Cause::Group { member: master }, context);
                 }
             });
             return;
         }
         let goes_ahead =
-            |i: &Instance| i.state == State::Initialize && i.effective_priority().is_owner();
+            |i: &Instance| i.is(State::Initialize) && i.effective_priority().is_owner();
         if self.unit(id).all(goes_ahead) {
             self.each(id, |member, context| member.enter_master(Cause::Owner, context));
             return;
         }
         self.each(id, |member, context| {
-            if member.state != State::Initialize {
+            if !member.is(State::Initialize) {
                 return;
             }
             member.enter_backup(Cause::Started, false, context);
             if member.effective_priority().is_owner() {
                 for family in member.families() {
-                    member.router_of(family).wants = Some(Cause::Owner);
+                    if let Some(listening) = member.listening(family) {
+                        listening.wants = Some(Cause::Owner);
+                    }
                     member.timers.stop(Timer::Down(family));
                 }
             }
@@ -198,7 +198,7 @@ impl Engine {
 
     /// `steadfast switchover`: with a hand-over where that is possible, then on hold.
     pub(super) fn switchover(&mut self, id: InstanceId, hold_for: Option<Duration>, force: bool) {
-        if self.stopping || self.unit(id).any(|i| i.hand_over.is_some() || i.retiring) {
+        if self.life.stopping || self.unit(id).any(|i| i.hand_over().is_some() || i.retiring) {
             return;
         }
         if self.unit(id).all(Instance::can_hand_over) {
@@ -206,7 +206,7 @@ impl Engine {
             return;
         }
         self.each(id, |member, context| {
-            if member.state == State::Master {
+            if member.is(State::Master) {
                 let cause = Cause::Switchover { successor: None };
                 member.enter_backup(cause, true, context);
             }
@@ -223,14 +223,14 @@ impl Engine {
     pub(super) fn release(&mut self, id: InstanceId) {
         self.each(id, |member, context| {
             member.end_hold(context);
-            member.try_again(context.now);
+            member.pauses.end(context.now);
         });
     }
 
     /// After a reload: what waited for a member or a family that is gone does not wait any more.
     pub(super) fn settle_units(&mut self) {
         for id in self.ids() {
-            if self.get(id).is_some_and(|i| i.hand_over.is_some()) {
+            if self.get(id).is_some_and(|i| i.hand_over().is_some()) {
                 self.with(id, |instance, context| instance.review_hand_over(context));
                 self.settle_hand_over(id);
             } else if self.get(id).is_some() {
@@ -242,26 +242,26 @@ impl Engine {
     /// A member's hand-over came to an outcome: all members end theirs together.
     fn settle_hand_over(&mut self, id: InstanceId) {
         self.each(id, |member, context| {
-            if member.hand_over.is_some_and(|h| h.outcome == Some(Outcome::Taken)) {
+            if member.hand_over().is_some_and(|h| h.result == Some(HandOverResult::Taken)) {
                 member.release_objects(context);
             }
         });
         // A member that a reload added has no hand-over, and nothing to say here.
-        let outcomes = || self.unit(id).filter_map(|i| i.hand_over).map(|h| h.outcome);
-        if outcomes().any(|outcome| outcome.is_none()) {
+        let hand_overs = || self.unit(id).filter_map(Instance::hand_over);
+        if hand_overs().any(|hand_over| hand_over.result.is_none()) {
             return;
         }
-        let nobody = outcomes().all(|outcome| outcome == Some(Outcome::NotTaken));
-        let insists = self.unit(id).filter_map(|i| i.hand_over).any(|h| match h.goal {
+        let nobody = hand_overs().all(|h| h.result == Some(HandOverResult::NotTaken));
+        let insists = hand_overs().any(|h| match h.goal {
             Goal::Stop => true,
             Goal::Switchover { force, .. } => force,
             Goal::Losing { .. } => false,
         });
         if nobody && !insists {
             self.each(id, |member, context| {
-                if member.hand_over.is_some() {
+                if member.hand_over().is_some() {
                     member.resume_after_hand_over(context);
-                } else if member.state == State::Backup {
+                } else if member.is(State::Backup) {
                     // Joined meanwhile.
                     member.enter_master(Cause::Group { member: id }, context);
                 }
@@ -273,13 +273,13 @@ impl Engine {
 
     /// Stops a unit: handed over where that is possible, else with priority 0 alone.
     pub(super) fn stop_unit(&mut self, id: InstanceId) {
-        if self.unit(id).any(|i| i.hand_over.is_some()) {
+        if self.unit(id).any(|i| i.hand_over().is_some()) {
             // A switchover under way becomes a stop. A member that a reload added has none, and
             // nothing to wait for.
             self.each(id, |member, context| {
-                if let Some(hand_over) = &mut member.hand_over {
+                if let Some(hand_over) = member.hand_over_mut() {
                     hand_over.goal = Goal::Stop;
-                } else if member.state != State::Initialize {
+                } else if !member.is(State::Initialize) {
                     member.enter_initialize(Cause::Stopped, true, context);
                 }
             });
@@ -287,7 +287,7 @@ impl Engine {
             self.each(id, |member, context| member.start_hand_over(Goal::Stop, context));
         } else {
             self.each(id, |member, context| {
-                if member.state != State::Initialize {
+                if !member.is(State::Initialize) {
                     member.enter_initialize(Cause::Stopped, true, context);
                 }
             });
@@ -326,10 +326,10 @@ impl Engine {
 
     /// `vrrp:S-11`, `S-21` for all.
     pub(super) fn shutdown(&mut self) {
-        if std::mem::replace(&mut self.stopping, true) {
+        if std::mem::replace(&mut self.life.stopping, true) {
             return;
         }
-        self.start_at = None;
+        self.life.start_at = None;
         for id in self.ids() {
             if self.member(id, 0) == Some(id) {
                 self.stop_unit(id);

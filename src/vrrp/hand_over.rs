@@ -1,4 +1,4 @@
-//! Planned hand-over without a gap (architecture.md, hand-over).
+//! Planned hand-over without a gap (architecture.md, hand-over): what each instance does.
 //!
 //! The master announces a very short interval a few times, so that backups which follow the
 //! master's interval (`vrrp:T-2`, `T-6`) wait only moments, then priority 0. It keeps its
@@ -8,15 +8,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::action::{Cause, Notice, State};
-use super::command::HandOverEnd;
-use super::ids::ObjectId;
+use super::heard::Heard;
 use super::instance::{Context, GroupRequest, Instance};
-use super::router::Heard;
+use super::notice::{Cause, Notice};
 use super::settings::Backups;
-use super::timers::Timer;
-use super::timers::skew;
-use crate::units::{Centiseconds, Family, Instant, Priority, Version};
+use super::state::{Duty, Goal, HandOver, HandOverEnd, HandOverResult, SecondHolders, StateData};
+use super::timers::{Timer, skew};
+use crate::units::{Centiseconds, Family, Priority, State, Version};
 
 /// Adverts with the short interval; more than one, since one may be lost.
 pub(super) const SHORT_ADVERTS: u8 = 3;
@@ -25,78 +23,10 @@ const SHORT_SPACING: Duration = Duration::from_millis(5);
 /// From the successor's first advert until the addresses go, if its announcements were not seen.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// What the hand-over is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Goal {
-    /// An operator's switchover.
-    Switchover {
-        /// How long to stay backup.
-        hold_for: Option<Duration>,
-        /// Give up the addresses even if nobody takes over.
-        force: bool,
-    },
-    /// The instance ends.
-    Stop,
-    /// It cannot keep its addresses (module `losses`).
-    Losing {
-        /// Which one it lost.
-        object: ObjectId,
-        /// How long it leaves another master alone.
-        pause: Duration,
-    },
-}
-
-/// How it went for one instance.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// A successor was heard.
-    Taken,
-    /// Nobody was.
-    NotTaken,
-}
-
-/// A planned hand-over of one instance.
-#[derive(Clone, Copy, Debug)]
-pub struct HandOver {
-    /// What it is for.
-    pub goal: Goal,
-    /// The result, once known.
-    pub outcome: Option<Outcome>,
-    short: Centiseconds,
-    sent: u8,
-    /// When priority 0 was sent, or would have been if the successor had not come first.
-    gave_up_at: Option<Instant>,
-    deadline: Instant,
-    successor_v4: Option<IpAddr>,
-    successor_v6: Option<IpAddr>,
-    released: bool,
-    /// The first successor of all families together, and how long after priority 0 it was heard.
-    taken: Option<(IpAddr, Duration)>,
-}
-
-impl HandOver {
-    /// Who took over.
-    pub fn successor(&self) -> Option<IpAddr> {
-        self.successor_v4.or(self.successor_v6)
-    }
-
-    /// Whether ARP and neighbour solicitations are to be left to the successor.
-    pub const fn silent(&self) -> bool {
-        self.gave_up_at.is_some()
-    }
-
-    const fn successor_of(&mut self, family: Family) -> &mut Option<IpAddr> {
-        match family {
-            Family::V4 => &mut self.successor_v4,
-            Family::V6 => &mut self.successor_v6,
-        }
-    }
-}
-
 impl Instance {
     /// Whether a planned hand-over is possible: only with peers that learn the interval.
     pub fn can_hand_over(&self) -> bool {
-        self.state == State::Master
+        self.is(State::Master)
             && self.settings.version == Version::V3
             && self.settings.hand_over
             && !self.settings.strict
@@ -104,8 +34,7 @@ impl Instance {
 
     /// The short interval, while it is announced.
     pub fn hand_over_interval(&self) -> Option<Centiseconds> {
-        let hand_over = self.hand_over.filter(|hand_over| hand_over.gave_up_at.is_none())?;
-        Some(hand_over.short)
+        self.hand_over().filter(|hand_over| !hand_over.is_silent()).map(|h| h.short)
     }
 
     /// Starts it. The first short advert leaves at once.
@@ -113,27 +42,16 @@ impl Instance {
         for timer in [Timer::SecondBurst, Timer::Refresh, Timer::LowerBurst, Timer::Probe] {
             self.timers.stop(timer);
         }
-        self.second_holders.clear();
         for family in Family::ALL {
             self.timers.stop(Timer::Advert(family));
             self.timers.stop(Timer::Owner(family));
         }
-        let short = match self.settings.backups {
+        let short = match self.settings.backups() {
             Backups::One => Centiseconds(1),
             Backups::Several => Centiseconds(5),
         };
-        self.hand_over = Some(HandOver {
-            goal,
-            outcome: None,
-            short: short.min(self.settings.interval),
-            sent: 0,
-            gave_up_at: None,
-            deadline: context.now,
-            successor_v4: None,
-            successor_v6: None,
-            released: false,
-            taken: None,
-        });
+        let short = short.min(self.settings.interval);
+        self.set_duty(Duty::HandingOver(HandOver::new(goal, short, context.now)));
         context.out.notice(Notice::HandOverStarted { instance: self.id });
         self.hand_over_step(context);
     }
@@ -143,23 +61,25 @@ impl Instance {
         let now = context.now;
         let priority = self.effective_priority();
         let own = self.settings.interval;
-        let longest = match self.hand_over?.goal {
+        let longest = match self.hand_over()?.goal {
             Goal::Switchover { .. } | Goal::Stop => self.longest_master_down(),
             // A backup waits no longer after priority 0, and nobody is served meanwhile.
             Goal::Losing { .. } => skew(self.settings.version, Priority::LOWEST, own) + LINGER,
         };
-        let hand_over = self.hand_over.as_mut()?;
-        if hand_over.gave_up_at.is_some() {
-            let taken = hand_over.successor().is_some();
-            hand_over.outcome = Some(if taken { Outcome::Taken } else { Outcome::NotTaken });
-            return Some(GroupRequest::HandOver);
-        }
         // A reload may have changed the version: peers of version 2 learn nothing.
         let learned = self.settings.version == Version::V3;
+        let hand_over = self.hand_over_mut()?;
+        if hand_over.is_silent() {
+            let taken = hand_over.successor().is_some();
+            let result = if taken { HandOverResult::Taken } else { HandOverResult::NotTaken };
+            hand_over.result = Some(result);
+            return Some(GroupRequest::HandOver);
+        }
         let (announced, interval) = if learned && hand_over.sent < SHORT_ADVERTS {
             hand_over.sent += 1;
+            let short = hand_over.short;
             self.timers.set(Timer::HandOver, now + SHORT_SPACING);
-            (priority, hand_over.short)
+            (priority, short)
         } else {
             hand_over.gave_up_at = Some(now);
             hand_over.deadline = now + longest;
@@ -186,23 +106,24 @@ impl Instance {
             return None;
         }
         let longest = self.longest_master_down();
-        let hand_over = self.hand_over.as_mut()?;
-        let successor = hand_over.successor_of(family);
+        let hand_over = self.hand_over_mut()?;
+        let successor = hand_over.successors.get_mut(family);
         if heard.priority.is_stop() {
             if *successor == Some(heard.address) {
                 *successor = None;
-                self.timers.set(Timer::HandOver, hand_over.deadline);
+                let deadline = hand_over.deadline;
+                self.timers.set(Timer::HandOver, deadline);
             }
             return None;
         }
         let first = successor.replace(heard.address).is_none();
         self.learn(family, heard.interval);
-        self.router_of(family).master = Some(heard);
-        let hand_over = self.hand_over.as_mut()?;
+        self.set_rival(family, heard);
+        let hand_over = self.hand_over_mut()?;
         // A successor that is heard before our priority 0 needs none; sent now, it would make the
         // other backups stop waiting for the successor's next advert.
         // A family whose successor is still to come gets it now.
-        if hand_over.gave_up_at.is_none() {
+        if !hand_over.is_silent() {
             hand_over.gave_up_at = Some(now);
             hand_over.deadline = now + longest;
             self.timers.set(Timer::HandOver, now + longest);
@@ -212,12 +133,11 @@ impl Instance {
                 self.send(other, Priority::STOP, own, context);
             }
         }
-        let hand_over = self.hand_over.as_mut()?;
-        let after = now.since(hand_over.gave_up_at.unwrap_or(now));
+        let after = now.since(self.hand_over()?.gave_up_at.unwrap_or(now));
         if first && self.all_succeeded() {
-            let hand_over = self.hand_over.as_mut()?;
+            let (instance, by) = (self.id, heard.address);
+            let hand_over = self.hand_over_mut()?;
             if hand_over.taken.is_none() {
-                let (instance, by) = (self.id, heard.address);
                 hand_over.taken = Some((by, after));
                 context.out.notice(Notice::HandOverTaken { instance, by, after });
             }
@@ -229,28 +149,24 @@ impl Instance {
 
     /// After a reload: a family that had no successor may be gone.
     pub fn review_hand_over(&mut self, context: &Context<'_>) {
-        if self.all_succeeded() && self.hand_over.is_some_and(|h| h.outcome.is_none()) {
+        if self.all_succeeded() && self.hand_over().is_some_and(|h| h.result.is_none()) {
             self.timers.set_no_later(Timer::HandOver, context.now + LINGER);
         }
     }
 
     /// Whether a hand-over is under way whose successor was not heard in any family.
     pub fn is_untaken(&self) -> bool {
-        self.hand_over
-            .is_some_and(|h| h.outcome.is_none() && !h.released && h.successor().is_none())
+        self.hand_over().is_some_and(HandOver::is_untaken)
     }
 
     fn all_succeeded(&self) -> bool {
-        let Some(hand_over) = self.hand_over else { return false };
-        self.families().all(|family| match family {
-            Family::V4 => hand_over.successor_v4.is_some(),
-            Family::V6 => hand_over.successor_v6.is_some(),
-        })
+        let Some(hand_over) = self.hand_over() else { return false };
+        self.families().all(|family| hand_over.successors.get(family).is_some())
     }
 
     /// Another host announced an address.
     pub fn announced(&mut self, address: IpAddr) -> Option<GroupRequest> {
-        self.hand_over?;
+        self.hand_over()?;
         for place in 0..self.objects.len() {
             let number = self.objects.nth(place)?;
             if let Some(slot) = self.objects.get_mut(number)
@@ -270,15 +186,14 @@ impl Instance {
         if !announced || !self.all_succeeded() {
             return None;
         }
-        let hand_over = self.hand_over.as_mut()?;
-        hand_over.outcome = Some(Outcome::Taken);
+        self.hand_over_mut()?.result = Some(HandOverResult::Taken);
         self.timers.stop(Timer::HandOver);
         Some(GroupRequest::HandOver)
     }
 
     /// Gives up the addresses while other members of the group are still waiting.
     pub fn release_objects(&mut self, context: &mut Context<'_>) {
-        if let Some(hand_over) = &mut self.hand_over
+        if let Some(hand_over) = self.hand_over_mut()
             && !std::mem::replace(&mut hand_over.released, true)
         {
             self.objects.want(false);
@@ -289,19 +204,19 @@ impl Instance {
     /// Gives up at once, whether somebody has taken over or not; with priority 0, should it not have
     /// been sent.
     pub fn abandon_hand_over(&mut self, context: &mut Context<'_>) {
-        let Some(hand_over) = self.hand_over else { return };
-        let owes_stop = hand_over.gave_up_at.is_none();
+        let Some(hand_over) = self.hand_over() else { return };
+        let owes_stop = !hand_over.is_silent();
         self.enter_initialize(Cause::Stopped, owes_stop, context);
     }
 
     /// The end: Backup or Initialize.
     pub fn end_hand_over(&mut self, context: &mut Context<'_>) {
-        let Some(hand_over) = self.hand_over else { return };
+        let Some(hand_over) = self.hand_over().copied() else { return };
         self.hand_over_end = Some(match hand_over.taken {
             Some((by, after)) => HandOverEnd::Taken { by, after },
             None => HandOverEnd::GivenUp,
         });
-        if hand_over.outcome == Some(Outcome::NotTaken) {
+        if hand_over.result == Some(HandOverResult::NotTaken) {
             context.out.notice(Notice::HandOverFailed { instance: self.id, resumed: false });
         }
         match hand_over.goal {
@@ -321,17 +236,16 @@ impl Instance {
 
     /// Nobody took over: goes on as master.
     pub fn resume_after_hand_over(&mut self, context: &mut Context<'_>) {
-        self.hand_over = None;
+        self.set_duty(Duty::Serving(SecondHolders::default()));
         self.hand_over_end = Some(HandOverEnd::Resumed);
         self.timers.stop(Timer::HandOver);
         context.out.notice(Notice::HandOverFailed { instance: self.id, resumed: true });
         self.objects.want(true);
         for family in self.families() {
             let own = self.settings.interval;
-            let router = self.router_of(family);
-            router.learned = own;
-            router.master = None;
-            router.conflict = None;
+            if let Some(claim) = self.claim_mut(family) {
+                (claim.learned, claim.rival, claim.conflict) = (own, None, None);
+            }
             self.send_now(family, context);
         }
         self.announce(self.settings.announce.repeat, context);
@@ -343,16 +257,12 @@ impl Instance {
     /// last address is gone. The own address of an owner stays, and is silent as long as another
     /// router is to have it.
     pub fn wants_mute(&self) -> bool {
-        match &self.hand_over {
-            Some(hand_over) => hand_over.silent(),
-            None => {
-                self.muted
-                    && match self.state {
-                        State::Master => false,
-                        // An owner that goes leaves its own address to the host.
-                        State::Initialize => !self.objects.none_left(),
-                        State::Backup | State::Fault => !self.objects.none_present(),
-                    }
+        match &self.state {
+            StateData::Master(_) => self.hand_over().is_some_and(HandOver::is_silent),
+            // An owner that goes leaves its own address to the host.
+            StateData::Initialize(_) => self.lanes.muted && !self.objects.none_left(),
+            StateData::Backup(_) | StateData::Fault(_) => {
+                self.lanes.muted && !self.objects.none_present()
             }
         }
     }

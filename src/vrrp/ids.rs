@@ -1,4 +1,4 @@
-//! What instances, virtual routers, interfaces and objects are called within the engine.
+//! The identifiers of what the engine holds. They are valid while that exists.
 
 use crate::units::Family;
 

@@ -1,25 +1,27 @@
-//! One VRRP instance: the state machine of section 6 of the rules.
+//! One VRRP instance: what it is made of, its priority (`vrrp:T-3`) and an operator's hold.
 //!
-//! An instance with addresses of both families has two virtual routers that move together. What
+//! What it knows in one state only is in module `state`; what makes it leave a state is decided by the
+//! modules `transitions`, `election` and `hand_over`. An instance with addresses of both families has two virtual routers that move together. What
 //! concerns more than one instance (a sync group) is not decided here: the methods give back a
 //! [`GroupRequest`] and the engine makes all members follow.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::action::{Cause, FaultReason, Notice, State};
 use super::action_queue::ActionQueue;
-use super::command::HandOverEnd;
-use super::hand_over::HandOver;
 use super::ids::{InstanceId, InterfaceId, RouterId};
+use super::notice::{Cause, Notice};
 use super::objects::Objects;
+use super::pause::Pauses;
 use super::router::Router;
-use super::second_holder::SecondHolders;
 use super::settings::{InstanceSettings, Preempt};
+use super::state::{
+    Backup, Claim, Duty, HandOver, HandOverEnd, Initialize, Listening, Master, SecondHolders,
+    StateData,
+};
 use super::timers::{Timer, TimerTable, master_down, skew};
-use super::tracking::TrackRef;
-use super::transmit_failure::Pause;
-use crate::units::{Centiseconds, Family, Instant, Priority};
+use super::tracking::{TrackRef, Verdict};
+use crate::units::{Centiseconds, Family, Instant, PerFamily, Priority, State};
 
 /// The moment and where results go.
 #[derive(Debug)]
@@ -55,6 +57,37 @@ pub struct Hold {
     pub until: Option<Instant>,
 }
 
+/// What an instance knows of its own interface.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Link {
+    /// Adverts can be sent.
+    pub can_send: bool,
+    /// The interface's own address of each family.
+    pub addresses: PerFamily<Option<IpAddr>>,
+}
+
+/// The places of an instance in the lanes of requests to the kernel.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KernelLanes {
+    /// It is in the lane of removals.
+    pub removals: bool,
+    /// It is in the lane of installations.
+    pub installations: bool,
+    /// The last word on ARP and neighbour solicitations was to be mute.
+    pub muted: bool,
+}
+
+/// What announcements and probes remember beyond the time as master.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Announcing {
+    /// When the last burst was sent that another host's announcement caused, or the next one is due.
+    pub defended_at: Option<Instant>,
+    /// When the last burst was sent that an advert of another master caused (`vrrp:S-29`).
+    pub reannounced_at: Option<Instant>,
+    /// The address that is probed next: its place among the objects and the sources of adverts.
+    pub probe_place: usize,
+}
+
 /// One instance.
 #[derive(Clone, Debug)]
 pub struct Instance {
@@ -62,69 +95,42 @@ pub struct Instance {
     pub id: InstanceId,
     /// Its configuration.
     pub settings: InstanceSettings,
-    /// Its interface.
-    pub interface: InterfaceId,
+    /// Removed from the configuration; ends when the kernel is clean.
+    pub retiring: bool,
     /// The sync group it is in.
     pub group: Option<u32>,
-    /// Its state.
-    pub state: State,
+    /// Its interface.
+    pub interface: InterfaceId,
+    /// What is known of that.
+    pub link: Link,
+    /// What it tracks.
+    pub tracked: Vec<TrackRef>,
+    /// What that and the interface mean.
+    pub verdict: Verdict,
+    /// Its state, with what belongs to it.
+    pub state: StateData,
     /// Since when.
     pub since: Instant,
     /// Why.
     pub cause: Cause,
-    /// The IPv4 virtual router.
-    pub v4: Router,
-    /// The IPv6 virtual router.
-    pub v6: Router,
-    /// What it installs.
-    pub objects: Objects,
+    /// The virtual routers.
+    pub routers: PerFamily<Router>,
     /// Its timers.
     pub timers: TimerTable,
-    /// It is in the lane of removals.
-    pub removals_queued: bool,
-    /// It is in the lane of installations.
-    pub kernel_queued: bool,
-    /// The last word on ARP and neighbour solicitations was to be mute.
-    pub muted: bool,
-    /// A planned hand-over.
-    pub hand_over: Option<HandOver>,
-    /// How the last one ended.
-    pub(super) hand_over_end: Option<HandOverEnd>,
+    /// What it installs.
+    pub objects: Objects,
+    /// Whether requests about that may be due.
+    pub lanes: KernelLanes,
     /// An operator's hold.
     pub hold: Option<Hold>,
     /// An owner that yields to another one (`vrrp:S-32`).
     pub demoted: bool,
-    /// Its adverts did not leave.
-    pub unheard: Option<Pause>,
-    /// It could not keep its addresses: until then it leaves others alone, or asks nobody to take
-    /// over.
-    pub losing: Option<Pause>,
-    /// Sum of the weights of all trackers.
-    pub weight: i32,
-    /// Some tracker has no result yet.
-    pub waiting: bool,
-    /// Why it cannot take part.
-    pub fault: Option<FaultReason>,
-    /// What it tracks.
-    pub tracked: Vec<TrackRef>,
-    /// What a former process left: when it sent its last advert as master.
-    pub resume: Option<Instant>,
-    /// Removed from the configuration; ends when the kernel is clean.
-    pub retiring: bool,
-    /// The interface is up.
-    pub can_send: bool,
-    /// The interface's own addresses.
-    pub interface_source: (Option<IpAddr>, Option<IpAddr>),
-    /// When an address was last announced because another host announced it.
-    pub defended_at: Option<Instant>,
-    /// When the last burst was sent that an advert of another master caused (`vrrp:S-29`).
-    pub reannounced_at: Option<Instant>,
-    /// When such a burst is to be repeated.
-    pub reannounce_at: Option<Instant>,
-    /// Other hosts that hold its addresses as well.
-    pub second_holders: SecondHolders,
-    /// Priority 0 could not be sent when the interface went down, then.
-    pub owes_stop: Option<Instant>,
+    /// How long it leaves masters of lower priority alone.
+    pub pauses: Pauses,
+    /// Its announcements and probes.
+    pub announcing: Announcing,
+    /// How the last planned hand-over ended.
+    pub hand_over_end: Option<HandOverEnd>,
 }
 
 impl Instance {
@@ -140,41 +146,27 @@ impl Instance {
         interface: InterfaceId,
         now: Instant,
     ) -> Self {
-        let router = Router::new(settings.interval, now);
         let mut instance = Self {
             id,
-            interface,
+            settings,
+            retiring: false,
             group: None,
-            state: State::Initialize,
+            interface,
+            link: Link::default(),
+            tracked: Vec::new(),
+            verdict: Verdict::default(),
+            state: StateData::Initialize(Initialize::default()),
             since: now,
             cause: Cause::Started,
-            v4: router.clone(),
-            v6: router,
-            objects: Objects::default(),
+            routers: PerFamily::new(|_| Router::new(now)),
             timers: TimerTable::default(),
-            removals_queued: false,
-            kernel_queued: false,
-            muted: false,
-            hand_over: None,
-            hand_over_end: None,
+            objects: Objects::default(),
+            lanes: KernelLanes::default(),
             hold: None,
             demoted: false,
-            unheard: None,
-            losing: None,
-            weight: 0,
-            waiting: false,
-            fault: None,
-            tracked: Vec::new(),
-            resume: None,
-            retiring: false,
-            can_send: false,
-            interface_source: (None, None),
-            defended_at: None,
-            reannounced_at: None,
-            reannounce_at: None,
-            second_holders: SecondHolders::default(),
-            owes_stop: None,
-            settings,
+            pauses: Pauses::default(),
+            announcing: Announcing::default(),
+            hand_over_end: None,
         };
         instance.objects.configure(&instance.settings.objects);
         instance.objects.set_owner(instance.settings.priority.is_owner());
@@ -202,39 +194,134 @@ impl Instance {
         }
         // An instance with excluded addresses only still sends adverts, with no address in them
         // (`vrrp:V3-4`): of the family of the first one.
-        if !self.v4.active && !self.v6.active {
+        if self.routers.iter().all(|router| !router.active) {
             let excluded = self.settings.objects.iter().find_map(|o| o.announced());
-            match excluded.map_or(Family::V4, Family::of) {
-                Family::V4 => self.v4.active = true,
-                Family::V6 => self.v6.active = true,
-            }
+            self.router_of(excluded.map_or(Family::V4, Family::of)).active = true;
         }
     }
 
     /// The virtual router of a family, whether active or not.
     pub const fn router_of(&mut self, family: Family) -> &mut Router {
-        match family {
-            Family::V4 => &mut self.v4,
-            Family::V6 => &mut self.v6,
-        }
+        self.routers.get_mut(family)
     }
 
     /// The virtual router of a family, if the instance has one.
     pub const fn router(&self, family: Family) -> Option<&Router> {
-        let router = match family {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
-        };
+        let router = self.routers.get(family);
         if router.active { Some(router) } else { None }
     }
 
     /// The families that the instance has a virtual router of.
     pub fn families(&self) -> impl Iterator<Item = Family> + use<> {
-        let (v4, v6) = (self.v4.active, self.v6.active);
-        Family::ALL.into_iter().filter(move |family| match family {
-            Family::V4 => v4,
-            Family::V6 => v6,
-        })
+        let active = PerFamily::new(|family| self.routers.get(family).active);
+        Family::ALL.into_iter().filter(move |family| *active.get(*family))
+    }
+
+    /// Whether it is in a state.
+    pub fn is(&self, state: State) -> bool {
+        self.state.name() == state
+    }
+
+    /// What a backup hears in a family.
+    pub const fn listening(&mut self, family: Family) -> Option<&mut Listening> {
+        match &mut self.state {
+            StateData::Backup(backup) => Some(backup.listening.get_mut(family)),
+            StateData::Initialize(_) | StateData::Master(_) | StateData::Fault(_) => None,
+        }
+    }
+
+    /// What a master knows in a family, if the instance has a virtual router of that.
+    pub const fn claim(&self, family: Family) -> Option<&Claim> {
+        match &self.state {
+            StateData::Master(master) if self.routers.get(family).active => {
+                Some(master.claims.get(family))
+            }
+            StateData::Master(_)
+            | StateData::Initialize(_)
+            | StateData::Backup(_)
+            | StateData::Fault(_) => None,
+        }
+    }
+
+    /// What a master knows in a family.
+    pub const fn claim_mut(&mut self, family: Family) -> Option<&mut Claim> {
+        match &mut self.state {
+            StateData::Master(master) => Some(master.claims.get_mut(family)),
+            StateData::Initialize(_) | StateData::Backup(_) | StateData::Fault(_) => None,
+        }
+    }
+
+    const fn duty(&self) -> Option<&Duty> {
+        match &self.state {
+            StateData::Master(Master { duty, .. }) => Some(duty),
+            StateData::Initialize(_) | StateData::Backup(_) | StateData::Fault(_) => None,
+        }
+    }
+
+    const fn duty_mut(&mut self) -> Option<&mut Duty> {
+        match &mut self.state {
+            StateData::Master(Master { duty, .. }) => Some(duty),
+            StateData::Initialize(_) | StateData::Backup(_) | StateData::Fault(_) => None,
+        }
+    }
+
+    /// Whether it is a master that keeps its addresses.
+    pub const fn is_serving(&self) -> bool {
+        matches!(self.duty(), Some(Duty::Serving(_)))
+    }
+
+    /// The planned hand-over of a master.
+    pub const fn hand_over(&self) -> Option<&HandOver> {
+        match self.duty() {
+            Some(Duty::HandingOver(hand_over)) => Some(hand_over),
+            Some(Duty::Serving(_)) | None => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub const fn hand_over_mut(&mut self) -> Option<&mut HandOver> {
+        match self.duty_mut() {
+            Some(Duty::HandingOver(hand_over)) => Some(hand_over),
+            Some(Duty::Serving(_)) | None => None,
+        }
+    }
+
+    /// When a former process sent its last advert as master, before this one has left Initialize.
+    pub const fn resume(&self) -> Option<Instant> {
+        match &self.state {
+            StateData::Initialize(initialize) => initialize.resume,
+            StateData::Backup(_) | StateData::Master(_) | StateData::Fault(_) => None,
+        }
+    }
+
+    /// It does not resume.
+    pub fn forget_resume(&mut self) {
+        if let StateData::Initialize(initialize) = &mut self.state {
+            initialize.resume = None;
+        }
+    }
+
+    /// Gives a master another duty.
+    pub fn set_duty(&mut self, new: Duty) {
+        if let Some(duty) = self.duty_mut() {
+            *duty = new;
+        }
+    }
+
+    /// The second holders that a serving master knows.
+    pub const fn second_holders(&self) -> Option<&SecondHolders> {
+        match self.duty() {
+            Some(Duty::Serving(holders)) => Some(holders),
+            Some(Duty::HandingOver(_)) | None => None,
+        }
+    }
+
+    /// The same, to change them.
+    pub const fn second_holders_mut(&mut self) -> Option<&mut SecondHolders> {
+        match self.duty_mut() {
+            Some(Duty::Serving(holders)) => Some(holders),
+            Some(Duty::HandingOver(_)) | None => None,
+        }
     }
 
     /// Whether something that it installs is on an interface, or goes out by it.
@@ -250,10 +337,7 @@ impl Instance {
 
     /// The address that adverts of a family come from.
     pub fn source(&self, family: Family) -> Option<IpAddr> {
-        match family {
-            Family::V4 => self.settings.source_v4.map(IpAddr::V4).or(self.interface_source.0),
-            Family::V6 => self.settings.source_v6.map(IpAddr::V6).or(self.interface_source.1),
-        }
+        self.settings.source.of(family).or(*self.link.addresses.get(family))
     }
 
     /// The priority that elections use now (`vrrp:T-3`): a held router has the lowest, an owner
@@ -266,7 +350,7 @@ impl Instance {
         if base.is_owner() {
             return if self.demoted { Priority::HIGHEST_BACKUP } else { Priority::OWNER };
         }
-        let priority = (i32::from(base.0) + self.weight).clamp(1, 254);
+        let priority = (i32::from(base.0) + self.verdict.weight).clamp(1, 254);
         Priority(u8::try_from(priority).unwrap_or(base.0))
     }
 
@@ -286,9 +370,10 @@ impl Instance {
 
     /// Master_Down_Interval for the learned interval of a family.
     pub fn master_down(&self, family: Family) -> Duration {
-        let learned = match family {
-            Family::V4 => self.v4.learned,
-            Family::V6 => self.v6.learned,
+        let learned = match &self.state {
+            StateData::Backup(Backup { listening }) => listening.get(family).learned,
+            StateData::Master(master) => master.claims.get(family).learned,
+            StateData::Initialize(_) | StateData::Fault(_) => self.settings.interval,
         };
         master_down(
             self.settings.version,
@@ -308,12 +393,13 @@ impl Instance {
         )
     }
 
-    pub(super) fn preempt(&self) -> Preempt {
+    /// Whether to take over from a lower master, and when.
+    pub(super) fn preempt(&self) -> (Preempt, Duration) {
         // The owner preempts always (`vrrp:S-31`).
         if self.settings.priority.is_owner() && !self.demoted && self.hold.is_none() {
-            Preempt::On { delay: Duration::ZERO }
+            (Preempt::On, Duration::ZERO)
         } else {
-            self.settings.preempt
+            (self.settings.preempt, self.settings.preempt_delay)
         }
     }
 
@@ -344,7 +430,7 @@ impl Instance {
         self.hold = Some(Hold { until });
         context.out.notice(Notice::Hold { instance: self.id, held: true, hold_for });
         self.priority_notice(before, context);
-        if self.state == State::Backup {
+        if self.is(State::Backup) {
             // Now it waits longer than any other router.
             for family in self.families() {
                 if self.timers.get(Timer::Down(family)).is_some() {

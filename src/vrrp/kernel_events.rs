@@ -1,21 +1,25 @@
-//! What is reported to the engine: interfaces, tracked things, and what the kernel has.
+//! What reports of interfaces, tracked things and kernel objects mean for the instances (`vrrp:S-40`,
+//! `S-42`, `netlink:N-22`).
 
 use std::net::IpAddr;
 
-use super::action::{Cause, Notice, State};
 use super::engine::Engine;
-use super::event::{InterfaceState, TrackerState};
+use super::event::{InterfaceState, KernelError, TrackerState};
 use super::ids::{InstanceId, InterfaceId, ObjectId};
 use super::instance::GroupRequest;
+use super::notice::{Cause, Notice};
 use super::objects::Change;
-use super::repeated_removal::LOSSES;
+use super::repeated_removal::MAX_REMOVALS;
 use super::settings::OnForeignRemoval;
 use super::timers::Timer;
-use super::tracking::{Source, interface_as_tracker, verdict};
+use super::tracking::{OwnInterface, Source, interface_as_tracker, verdict};
+use crate::units::{Family, PerFamily, State};
 
 impl Engine {
     pub(super) fn interface_changed(&mut self, interface: InterfaceId, state: InterfaceState) {
-        let Some((name, known)) = self.interfaces.get_mut(interface.0 as usize) else { return };
+        let Some((name, known)) = self.sources.interfaces.get_mut(interface.0 as usize) else {
+            return;
+        };
         if *known == Some(state) {
             return;
         }
@@ -39,7 +43,7 @@ impl Engine {
                 self.assess(id);
             }
             if own && let Some(instance) = self.get_mut(id) {
-                instance.try_again(now);
+                instance.pauses.end(now);
             }
             let is_back = state.up && !was.is_some_and(|was| was.up);
             if is_back {
@@ -65,10 +69,11 @@ impl Engine {
     }
 
     pub(super) fn tracker_changed(&mut self, name: &str, state: TrackerState) {
-        let Some(index) = self.trackers.iter().position(|(known, _)| **known == *name) else {
+        let Some(index) = self.sources.trackers.iter().position(|(known, _)| **known == *name)
+        else {
             return;
         };
-        if let Some((_, known)) = self.trackers.get_mut(index) {
+        if let Some((_, known)) = self.sources.trackers.get_mut(index) {
             *known = state;
         }
         let source = Source::Named(u32::try_from(index).unwrap_or(u32::MAX));
@@ -83,29 +88,30 @@ impl Engine {
     /// Recomputes what an instance's surroundings mean for it, without changing its state.
     pub(super) fn assess(&mut self, id: InstanceId) {
         let Some(instance) = self.get(id) else { return };
-        let own = self.interfaces.get(instance.interface.0 as usize).and_then(|(_, state)| *state);
+        let interface = instance.interface;
+        let state = self.sources.interface(interface);
         let before = instance.effective_priority();
-        if let Some(instance) = self.get_mut(id) {
-            let own = own.unwrap_or_default();
-            instance.interface_source = (own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6));
-            instance.can_send = own.up || own.present && instance.settings.dont_track_primary;
-        }
-        let Some(instance) = self.get(id) else { return };
-        let found = verdict(instance, own, |source| match source {
-            Source::Interface(interface) => self
-                .interfaces
-                .get(interface.0 as usize)
-                .map_or(TrackerState::Unknown, |(_, state)| interface_as_tracker(*state)),
-            Source::Named(index) => {
-                self.trackers.get(index as usize).map_or(TrackerState::Unknown, |(_, state)| *state)
-            }
+        let Some(instance) = self.members.instances.get_mut(id.0 as usize).and_then(Option::as_mut)
+        else {
+            return;
+        };
+        let known = state.unwrap_or_default();
+        instance.link.addresses = PerFamily::new(|family| match family {
+            Family::V4 => known.ipv4.map(IpAddr::V4),
+            Family::V6 => known.ipv6.map(IpAddr::V6),
         });
-        let Some(instance) = self.get_mut(id) else { return };
-        instance.weight = found.weight;
-        instance.waiting = found.wait;
-        let reason = std::mem::replace(&mut instance.fault, found.fault);
-        let (state, now) = (instance.state, instance.effective_priority());
-        if state == State::Fault
+        let may_be_down = instance.settings.dont_track_primary;
+        instance.link.can_send = known.up || known.present && may_be_down;
+        let without_source = instance.families().find(|family| instance.source(*family).is_none());
+        let own = OwnInterface { id: interface, state, may_be_down, without_source };
+        let sources = &self.sources;
+        let found = verdict(&own, &instance.tracked, |source| match source {
+            Source::Interface(id) => interface_as_tracker(sources.interface(id)),
+            Source::Named(index) => sources.tracker(index),
+        });
+        let reason = std::mem::replace(&mut instance.verdict, found).fault;
+        let now = instance.effective_priority();
+        if instance.is(State::Fault)
             && reason != found.fault
             && let Some(reason) = found.fault
         {
@@ -117,7 +123,7 @@ impl Engine {
     }
 
     pub(super) fn object_seen(&mut self, object: ObjectId, present: bool) {
-        let started = self.started;
+        let started = self.life.started;
         let mut losing = false;
         let interface = self.interface_down_of(object).filter(|_| started && !present);
         let wish = self.with(object.instance, |instance, context| {
@@ -137,7 +143,7 @@ impl Engine {
                 }
                 return None;
             }
-            if change != Change::Stolen || instance.hand_over.is_some() {
+            if change != Change::Stolen || instance.hand_over().is_some() {
                 return None;
             }
             match instance.settings.on_foreign_removal {
@@ -149,13 +155,13 @@ impl Engine {
                     })
                 }
                 OnForeignRemoval::Restore => {
-                    let (wait, losses) = instance.objects.restore(object.slot, context.now);
+                    let (wait, removals) = instance.objects.restore(object.slot, context.now);
                     if !wait.is_zero() {
                         instance.timers.set_no_later(Timer::Retry, context.now + wait);
                     }
                     let restore_in = Some(wait);
                     context.out.notice(Notice::ForeignRemoval { object, restore_in });
-                    losing = losses >= LOSSES;
+                    losing = removals >= MAX_REMOVALS;
                     None
                 }
             }
@@ -182,7 +188,7 @@ impl Engine {
         &mut self,
         object: ObjectId,
         present: bool,
-        result: Result<(), super::KernelError>,
+        result: Result<(), KernelError>,
     ) {
         self.with(object.instance, |instance, context| {
             let now = context.now;

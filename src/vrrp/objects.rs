@@ -1,4 +1,5 @@
-//! Wanted against seen: the addresses, routes and rules of one instance in the kernel.
+//! Which addresses, routes and rules of an instance the kernel should have, against those that it has,
+//! and which request is due (`vrrp:S-42`).
 //!
 //! An object is wanted while its instance holds the addresses. What the kernel has is known from
 //! dumps, events and acknowledgements. A request is made when the two differ, taking requests
@@ -10,17 +11,17 @@ use std::time::Duration;
 use super::settings::Object;
 use crate::units::Instant;
 
-/// How long a refused or stolen object waits before it is tried again, the first time.
-const BACKOFF_FIRST: Duration = Duration::from_secs(1);
-/// And a refused one at the most; a stolen one waits no longer than the first time: a master without
-/// its addresses serves nobody.
-const BACKOFF_MOST: Duration = Duration::from_secs(30);
-/// How long an address that another host has waits before it is tried again, at the most.
-const DUPLICATE_MOST: Duration = Duration::from_secs(60);
+/// The first wait before a refused or stolen object is tried again. A stolen one never waits longer,
+/// since a master without its addresses serves nobody.
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+/// The longest wait of a refused object.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// The longest wait of an address that another host has.
+const MAX_DUPLICATE_BACKOFF: Duration = Duration::from_secs(60);
 /// An object that was left alone for this long starts with no wait again.
-const BACKOFF_FORGET: Duration = Duration::from_secs(60);
-/// Losses of one object within this time are counted together.
-const LOSSES_WITHIN: Duration = Duration::from_secs(30);
+const BACKOFF_MEMORY: Duration = Duration::from_secs(60);
+/// Removals of one object by others within this time are counted together.
+const REMOVAL_WINDOW: Duration = Duration::from_secs(30);
 
 /// What the engine knows of one object.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ pub struct Slot {
     /// When it was last put back or tried again, and how long it waits the next time.
     backoff: Option<(Instant, Duration)>,
     /// Since when somebody else removes it, and how often.
-    losses: Option<(Instant, u8)>,
+    removals: Option<(Instant, u8)>,
 }
 
 impl Slot {
@@ -74,7 +75,7 @@ impl Slot {
             queued: false,
             taken: false,
             backoff: None,
-            losses: None,
+            removals: None,
         }
     }
 
@@ -108,12 +109,12 @@ impl Slot {
         if self.in_flight > 0 { self.asked } else { self.present }
     }
 
-    /// One more loss: how many there are.
-    fn lose(&mut self, now: Instant) -> u8 {
-        let lately = self.losses.filter(|(since, _)| now.since(*since) < LOSSES_WITHIN);
+    /// One more removal by somebody else: how many there are.
+    fn count_removal(&mut self, now: Instant) -> u8 {
+        let lately = self.removals.filter(|(since, _)| now.since(*since) < REMOVAL_WINDOW);
         let (since, count) = lately.unwrap_or((now, 0));
         let count = count.saturating_add(1);
-        self.losses = Some((since, count));
+        self.removals = Some((since, count));
         count
     }
 
@@ -125,11 +126,11 @@ impl Slot {
     /// Zero the first time, then doubling.
     fn wait(&mut self, most: Duration, now: Instant, immediately_first: bool) -> Duration {
         let wait = match self.backoff {
-            Some((last, next)) if now.since(last) < BACKOFF_FORGET => next,
+            Some((last, next)) if now.since(last) < BACKOFF_MEMORY => next,
             Some(_) | None if immediately_first => Duration::ZERO,
-            Some(_) | None => BACKOFF_FIRST,
+            Some(_) | None => FIRST_BACKOFF,
         };
-        let next = if wait.is_zero() { BACKOFF_FIRST } else { (wait * 2).min(most) };
+        let next = if wait.is_zero() { FIRST_BACKOFF } else { (wait * 2).min(most) };
         self.backoff = Some((now + wait, next));
         self.blocked = !wait.is_zero();
         wait
@@ -273,7 +274,7 @@ impl Objects {
                 slot.abandoned = false;
                 slot.blocked = false;
                 slot.backoff = None;
-                slot.losses = None;
+                slot.removals = None;
             }
         }
         self.wanted = wanted;
@@ -356,7 +357,7 @@ impl Objects {
                 slot.present = false;
             }
         } else if slot.in_flight == 0 && slot.asked == present && desired == present {
-            return Change::Refused(slot.wait(BACKOFF_MOST, now, false));
+            return Change::Refused(slot.wait(MAX_BACKOFF, now, false));
         }
         let change = match (worked && desired == present && slot.present == present, present) {
             (true, true) => Change::Installed,
@@ -421,7 +422,7 @@ impl Objects {
         let slot = self.slots.get_mut(number as usize).filter(|slot| !slot.forgotten())?;
         (slot.present, slot.found, slot.duplicate) = (true, false, true);
         let tries = wanted && slot.listed && !slot.abandoned && slot.in_flight == 0;
-        let wait = tries.then(|| slot.wait(DUPLICATE_MOST, now, false));
+        let wait = tries.then(|| slot.wait(MAX_DUPLICATE_BACKOFF, now, false));
         self.look_again();
         wait
     }
@@ -430,8 +431,9 @@ impl Objects {
     /// the time until then, and how often it was lost lately.
     pub fn restore(&mut self, number: u32, now: Instant) -> (Duration, u8) {
         let slot = self.slots.get_mut(number as usize);
-        let found =
-            slot.map_or((Duration::ZERO, 0), |s| (s.wait(BACKOFF_FIRST, now, true), s.lose(now)));
+        let found = slot.map_or((Duration::ZERO, 0), |s| {
+            (s.wait(FIRST_BACKOFF, now, true), s.count_removal(now))
+        });
         self.look_again();
         found
     }

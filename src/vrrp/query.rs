@@ -3,16 +3,18 @@
 use std::net::IpAddr;
 
 use super::engine::Engine;
+use super::event::TrackerState;
+use super::heard::Heard;
+use super::ids::{InstanceId, InterfaceId, ObjectId, RouterId};
 use super::instance::Instance;
-use super::reload::Reloaded;
+use super::members::Reloaded;
+use super::notice::{Cause, FaultReason};
 use super::settings::{InstanceSettings, Object};
+use super::state::StateData;
 use super::statistics::Statistics;
 use super::timers::Timer;
 use super::tracking::{Source, TrackRef, interface_as_tracker};
-use super::{
-    Cause, FaultReason, Heard, InstanceId, InterfaceId, ObjectId, RouterId, State, TrackerState,
-};
-use crate::units::{Instant, Priority};
+use crate::units::{Instant, Priority, State};
 
 /// A tracked thing as an instance sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,39 +38,39 @@ impl Engine {
     /// what was heard has only moved timers on, as most adverts do.
     pub fn is_quiet(&self, now: Instant) -> bool {
         self.out.is_empty()
-            && self.ended.is_empty()
+            && self.members.ended.is_empty()
             && self.commands.is_empty()
-            && !self.stopping
-            && self.drain.is_none()
+            && !self.life.stopping
+            && self.timing.drain.is_none()
             && self.next_deadline().is_none_or(|at| at > now)
     }
 
     /// What the last configuration has changed; after [`Engine::new`], everything.
     pub const fn reloaded(&self) -> &Reloaded {
-        &self.reloaded
+        &self.members.reloaded
     }
 
     /// The instances.
     pub fn instances(&self) -> impl Iterator<Item = InstanceId> + '_ {
-        self.instances.iter().flatten().filter(|i| !i.retiring).map(|i| i.id)
+        self.members.iter().filter(|i| !i.retiring).map(|i| i.id)
     }
 
     /// The instance of that name.
     pub fn instance(&self, name: &str) -> Option<InstanceId> {
         let named = |i: &&Instance| !i.retiring && *i.settings.name == *name;
-        self.instances.iter().flatten().find(named).map(|i| i.id)
+        self.members.iter().find(named).map(|i| i.id)
     }
 
     /// The interfaces that instances use, name or track. Those that a reload adds are unknown, and
     /// what needs them waits, until [`Event::Interface`](super::Event::Interface) says what they
     /// are: also when they do not exist.
     pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &str)> + '_ {
-        (0..).map(InterfaceId).zip(self.interfaces.iter().map(|(name, _)| &**name))
+        (0..).map(InterfaceId).zip(self.sources.interfaces.iter().map(|(name, _)| &**name))
     }
 
     /// The interface of that name.
     pub fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces().find(|&(_, known)| known == name).map(|(id, _)| id)
+        self.sources.find(name)
     }
 
     /// The settings of an instance.
@@ -133,12 +135,12 @@ impl Engine {
             let TrackRef { weight, reverse, in_use, .. } = *track;
             match track.source {
                 Source::Interface(id) => {
-                    let (name, state) = self.interfaces.get(id.0 as usize)?;
-                    let state = interface_as_tracker(*state);
+                    let name = self.sources.name(id)?;
+                    let state = interface_as_tracker(self.sources.interface(id));
                     Some(Tracked { name, interface: true, in_use, weight, reverse, state })
                 }
                 Source::Named(index) => {
-                    let &(ref name, state) = self.trackers.get(index as usize)?;
+                    let &(ref name, state) = self.sources.trackers.get(index as usize)?;
                     Some(Tracked { name, interface: false, in_use, weight, reverse, state })
                 }
             }
@@ -150,8 +152,8 @@ impl Engine {
         let instance = self.get(object.instance)?;
         let what = &instance.objects.get(object.slot)?.object;
         let is_down = |id: InterfaceId| {
-            let (_, state) = self.interfaces.get(id.0 as usize)?;
-            state.is_some_and(|state| !state.present || !state.up).then_some(id)
+            let state = self.sources.interface(id)?;
+            (!state.present || !state.up).then_some(id)
         };
         let own = what.announced().filter(|_| what.interfaces().next().is_none());
         own.and_then(|_| is_down(instance.interface))
@@ -161,7 +163,7 @@ impl Engine {
     /// The sync group that an instance is in.
     pub fn group_of(&self, instance: InstanceId) -> Option<&str> {
         let place = self.get(instance)?.group?;
-        self.group_names.get(place as usize).map(|name| &**name)
+        self.members.group_names.get(place as usize).map(|name| &**name)
     }
 
     /// The interface that an instance sends and receives on.
@@ -178,7 +180,7 @@ impl Engine {
 
     /// The state of an instance.
     pub fn state(&self, instance: InstanceId) -> Option<State> {
-        self.get(instance).map(|i| i.state)
+        self.get(instance).map(|i| i.state.name())
     }
 
     /// Since when the instance is in its state, and why.
@@ -188,13 +190,13 @@ impl Engine {
 
     /// Why an instance cannot take part.
     pub fn fault(&self, instance: InstanceId) -> Option<FaultReason> {
-        self.get(instance)?.fault
+        self.get(instance)?.verdict.fault
     }
 
     /// Whether the instance is in a planned hand-over: state Master, priority 0 sent or about to
     /// be, addresses kept until the successor has announced them.
     pub fn handing_over(&self, instance: InstanceId) -> bool {
-        self.get(instance).is_some_and(|i| i.hand_over.is_some())
+        self.get(instance).is_some_and(|i| i.hand_over().is_some())
     }
 
     /// Whether an operator holds the instance, and until when.
@@ -230,7 +232,9 @@ impl Engine {
     /// The master that a backup follows.
     pub fn master(&self, router: RouterId) -> Option<Heard> {
         let instance = self.get(router.instance)?;
-        (instance.state == State::Backup).then(|| instance.router(router.family)?.master)?
+        let StateData::Backup(backup) = &instance.state else { return None };
+        instance.router(router.family)?;
+        backup.listening.get(router.family).master
     }
 
     /// What a virtual router counted.
@@ -240,7 +244,7 @@ impl Engine {
 
     /// Packets that were too short to name a virtual router (`vrrp:V-21`).
     pub const fn too_short(&self) -> u32 {
-        self.too_short
+        self.reception.too_short
     }
 
     /// When a timer of an instance is due.

@@ -1,39 +1,39 @@
-//! From a received packet to the router it is for: look-up, validation, counters, remarks.
+//! Which router a received packet is for, whether it counts there, and what is remarked about it
+//! (`vrrp:V-21` to `V-41`, `C-5`).
 
-use std::net::IpAddr;
-
-use super::action::{Notice, State};
-use super::engine::{Engine, Key};
+use super::engine::Engine;
 use super::event::Received;
 use super::hand_over::SHORT_ADVERTS;
+use super::heard::Heard;
 use super::ids::InstanceId;
 use super::instance::{Context, Instance};
-use super::router::Heard;
+use super::notice::Notice;
 use super::router::Remark;
+use super::state::StateData;
 use super::statistics::count;
 use super::validation::{Advert, Expectation, Reject, peek_priority, peek_vrid, validate};
 use crate::units::{Family, Priority};
 use crate::wire::vrrp::group;
 
-/// Strangers that are remembered; when there are more, they are not reported.
-const STRANGERS: usize = 512;
-
 impl Engine {
     pub(super) fn received(&mut self, received: &Received<'_>) {
         let Ok(vrid) = peek_vrid(received) else {
-            self.too_short = self.too_short.wrapping_add(1);
+            self.reception.too_short = self.reception.too_short.wrapping_add(1);
             return;
         };
         let family = Family::of(received.source);
         let key = (received.interface, family, vrid);
-        let Ok(found) = self.lookup.binary_search_by_key(&key, |entry| entry.0) else {
-            self.stranger(key, received.source);
+        let Some(id) = self.reception.find(key) else {
+            // `vrrp:V-22`
+            let from = received.source;
+            if self.reception.hears_stranger(key, from) {
+                self.out.notice(Notice::UnknownVrid { interface: key.0, from, vrid });
+            }
             return;
         };
-        let Some(&(_, id)) = self.lookup.get(found) else { return };
         self.deliver(id, family, received);
         let mut place = 0;
-        while let Some(&(of, id)) = self.replaced.get(place) {
+        while let Some(&(of, id)) = self.reception.replaced.get(place) {
             if of == key {
                 self.deliver(id, family, received);
             }
@@ -43,7 +43,7 @@ impl Engine {
 
     fn deliver(&mut self, id: InstanceId, family: Family, received: &Received<'_>) {
         let tie_decided = self.tie_is_decided_elsewhere(id, family);
-        let burst = self.burst;
+        let burst = self.reception.burst;
         let wish = self.with(id, |instance, context| {
             instance.router_of(family).burst = Some(burst);
             let advert = accept(instance, family, received, context)?;
@@ -56,17 +56,8 @@ impl Engine {
         // Last, because a new master or state makes remarks worth repeating.
         // It sets no timer, so the schedule stays.
         let mut context = Context { now: self.now, out: &mut self.out };
-        if let Some(Some(instance)) = self.instances.get_mut(id.0 as usize) {
+        if let Some(Some(instance)) = self.members.instances.get_mut(id.0 as usize) {
             remark(instance, family, &advert, &mut context);
-        }
-    }
-
-    /// `vrrp:V-22`
-    fn stranger(&mut self, key: Key, from: IpAddr) {
-        let known = self.strangers.iter().any(|(known, _)| *known == key);
-        if self.strangers.len() < STRANGERS && !known {
-            self.strangers.push((key, from));
-            self.out.notice(Notice::UnknownVrid { interface: key.0, from, vrid: key.2 });
         }
     }
 
@@ -77,15 +68,9 @@ impl Engine {
         let Ok(vrid) = peek_vrid(received) else { return false };
         let family = Family::of(received.source);
         let key = (received.interface, family, vrid);
-        let Ok(found) = self.lookup.binary_search_by_key(&key, |entry| entry.0) else {
-            return false;
-        };
-        self.drain.is_none()
-            && self
-                .lookup
-                .get(found)
-                .and_then(|&(_, id)| self.get(id)?.router(family)?.burst)
-                .is_some_and(|burst| burst == self.burst)
+        let last = |id| self.get(id)?.router(family)?.burst;
+        self.timing.drain.is_none()
+            && self.reception.find(key).and_then(last) == Some(self.reception.burst)
     }
 }
 
@@ -98,14 +83,18 @@ fn accept(
 ) -> Option<Advert> {
     let id = instance.router_id(family);
     let from = received.source;
-    let state = instance.state;
     // An owner that hands over has to hear its successor.
-    let owner = instance.effective_priority().is_owner() && instance.hand_over.is_none();
+    let owner = instance.effective_priority().is_owner() && instance.hand_over().is_none();
+    // What is compared of a master that is followed may be less.
+    let followed = match &instance.state {
+        StateData::Initialize(_) | StateData::Fault(_) => Err(Reject::NotRunning),
+        StateData::Backup(backup) => Ok(backup.listening.get(family).master.map(|m| m.address)),
+        StateData::Master(_) => Ok(None),
+    };
     let router = instance.router(family)?;
     let settings = &instance.settings;
-    let result = match state {
-        State::Initialize | State::Fault => Err(Reject::NotRunning),
-        State::Backup | State::Master => validate(
+    let result = followed.and_then(|followed| {
+        validate(
             &Expectation {
                 version: settings.version,
                 family,
@@ -119,15 +108,13 @@ fn accept(
                 owner_ignore_adverts: settings.owner_ignore_adverts,
                 addresses: &router.addresses,
                 excluded: &router.excluded,
-                compare_addresses: !settings.skip_check_adv_addr
-                    || state == State::Master
-                    || router.master.map(|m| m.address) != Some(from),
+                compare_addresses: !settings.skip_check_adv_addr || followed != Some(from),
                 unicast_peers: &settings.unicast_peers,
                 check_unicast_source: settings.check_unicast_source,
             },
             received,
-        ),
-    };
+        )
+    });
     let router = instance.router_of(family);
     let advert = match result {
         Ok(advert) => advert,

@@ -1,4 +1,4 @@
-//! Taking a configuration, at the start and while running.
+//! What a configuration changes, at the start and while running (architecture.md, the way of a reload).
 //!
 //! An instance is known by its name. While its interface and VRID stay, everything else changes
 //! in place: no mastership and no address that both configurations have is lost. When they
@@ -6,30 +6,24 @@
 
 use std::time::Duration;
 
-use super::action::{Cause, KernelRequest, State};
+use super::action::KernelRequest;
 use super::change::{Change, Piece};
-use super::engine::{Engine, Key};
-use super::event::TrackerState;
-use super::ids::{InstanceId, InterfaceId, ObjectId};
+use super::engine::Engine;
+use super::ids::{InstanceId, ObjectId};
 use super::instance::{Context, GroupRequest, Instance};
-use super::settings::{GroupSettings, InstanceSettings, Object, Track, Tracker};
+use super::members::Reloaded;
+use super::notice::Cause;
+use super::reception::Key;
+use super::settings::{GroupSettings, InstanceSettings, Object, Settings, Track, Tracker};
+use super::state::{Claim, HandOver, Listening, StateData};
 use super::timers::Timer;
 use super::tracking::{Source, TrackRef};
 use crate::sorted::{Map, Set};
-use crate::units::{Family, Priority, Version};
-
-/// What the last configuration has changed.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Reloaded {
-    /// Instances that are new, have other settings, or go on after all.
-    pub changed: Vec<InstanceId>,
-    /// Some were added or removed.
-    pub members: bool,
-}
+use crate::units::{Family, PerFamily, Priority, State, Version};
 
 /// One instance of a configuration to come.
 #[derive(Clone, Copy)]
-pub enum Wanted<'a> {
+enum Wanted<'a> {
     /// It stays as it is.
     Same(InstanceId),
     /// It is to be like this, and may be so already.
@@ -37,11 +31,18 @@ pub enum Wanted<'a> {
 }
 
 impl Engine {
+    /// Takes the first configuration.
+    pub(super) fn take_settings(&mut self, settings: &Settings) {
+        let wanted: Vec<_> = settings.instances.iter().map(Wanted::Like).collect();
+        self.configure(&wanted, &settings.groups, settings.startup_delay);
+        self.members.reloaded.members = true;
+    }
+
     pub(super) fn reload(&mut self, change: &Change) {
-        if self.stopping {
+        if self.life.stopping {
             return;
         }
-        let before = std::mem::take(&mut self.order);
+        let before = std::mem::take(&mut self.members.order);
         let mut wanted = Vec::new();
         for piece in &change.instances {
             match piece {
@@ -61,14 +62,14 @@ impl Engine {
     }
 
     /// Takes a configuration; states do not change but for instances that end.
-    pub(super) fn configure(
+    fn configure(
         &mut self,
         wanted: &[Wanted<'_>],
         groups: &[GroupSettings],
         startup_delay: Duration,
     ) {
         let mut named: Map<&str, &InstanceSettings> = Map::new();
-        let mut stays = vec![false; self.instances.len()];
+        let mut stays = vec![false; self.members.instances.len()];
         for one in wanted {
             match one {
                 Wanted::Like(settings) => {
@@ -81,7 +82,7 @@ impl Engine {
                 }
             }
         }
-        self.reloaded = Reloaded::default();
+        self.members.reloaded = Reloaded::default();
         for (id, stays) in self.ids().zip(stays) {
             let Some(instance) = self.get(id).filter(|i| !i.retiring && !stays) else { continue };
             let settings = named.get(&*instance.settings.name);
@@ -92,9 +93,9 @@ impl Engine {
             }
         }
         let revived = self.revive(&named);
-        self.reloaded.changed.extend(&revived);
+        self.members.reloaded.changed.extend(&revived);
         let mut known: Map<&str, InstanceId> = Map::new();
-        let stay = self.instances.iter().flatten().filter(|i| !i.retiring);
+        let stay = self.members.iter().filter(|i| !i.retiring);
         known.extend(stay.filter_map(|i| {
             let (name, _) = named.get_key_value(&*i.settings.name)?;
             Some((*name, i.id))
@@ -109,7 +110,7 @@ impl Engine {
                     Some(&id) => {
                         let run = |i: &mut Instance, c: &mut Context<'_>| change(i, settings, c);
                         if self.with(id, run) == Some(true) && !revived.contains(&id) {
-                            self.reloaded.changed.push(id);
+                            self.members.reloaded.changed.push(id);
                         }
                         id
                     }
@@ -117,9 +118,9 @@ impl Engine {
                 },
             });
         }
-        self.order = order;
+        self.members.order = order;
         self.group(groups);
-        self.startup_delay = startup_delay;
+        self.life.startup_delay = startup_delay;
         self.reserve();
         self.index();
         for id in self.ids() {
@@ -128,7 +129,7 @@ impl Engine {
         // Last, since their first adverts have to announce what is configured now.
         for id in revived {
             self.with(id, |instance, context| {
-                if instance.hand_over.is_some() {
+                if instance.hand_over().is_some() {
                     instance.resume_after_hand_over(context);
                 }
             });
@@ -136,26 +137,26 @@ impl Engine {
     }
 
     fn add(&mut self, settings: &InstanceSettings, free: &mut usize) -> InstanceId {
-        let interface = self.intern_interface(&settings.interface);
-        while self.instances.get(*free).is_some_and(Option::is_some) {
+        let interface = self.sources.intern_interface(&settings.interface);
+        while self.members.instances.get(*free).is_some_and(Option::is_some) {
             *free += 1;
         }
         let place = *free;
-        if place >= self.instances.len() {
-            self.instances.push(None);
+        if place >= self.members.instances.len() {
+            self.members.instances.push(None);
         }
         let id = InstanceId(u32::try_from(place).unwrap_or(u32::MAX));
-        if let Some(slot) = self.instances.get_mut(place) {
+        if let Some(slot) = self.members.instances.get_mut(place) {
             *slot = Some(Instance::new(id, settings.clone(), interface, self.now));
         }
-        self.reloaded.changed.push(id);
-        self.reloaded.members = true;
+        self.members.reloaded.changed.push(id);
+        self.members.reloaded.members = true;
         id
     }
 
     /// Ends an instance that is no longer configured. It goes when the kernel is clean.
     fn retire(&mut self, id: InstanceId, cause: Cause) {
-        self.reloaded.members = true;
+        self.members.reloaded.members = true;
         self.with(id, |instance, context| {
             instance.retiring = true;
             instance.group = None;
@@ -180,7 +181,7 @@ impl Engine {
             });
             if back && let Some(instance) = self.get_mut(id) {
                 instance.retiring = false;
-                self.reloaded.members = true;
+                self.members.reloaded.members = true;
                 revived.push(id);
             }
         }
@@ -191,19 +192,18 @@ impl Engine {
     pub(super) fn bury(&mut self, id: InstanceId) {
         let ended = self.get(id).is_some_and(|i| {
             i.retiring
-                && i.state == State::Initialize
+                && i.is(State::Initialize)
                 && i.objects.none_left()
-                && !i.muted
-                && !i.kernel_queued
-                && !i.removals_queued
-                && i.v4.pending.is_none()
-                && i.v6.pending.is_none()
+                && !i.lanes.muted
+                && !i.lanes.installations
+                && !i.lanes.removals
+                && i.routers.iter().all(|router| router.pending.is_none())
         });
-        if ended && let Some(slot) = self.instances.get_mut(id.0 as usize) {
+        if ended && let Some(slot) = self.members.instances.get_mut(id.0 as usize) {
             *slot = None;
-            self.schedule.update(id.0, None);
-            self.lookup.retain(|entry| entry.1 != id);
-            self.replaced.retain(|entry| entry.1 != id);
+            self.timing.schedule.update(id.0, None);
+            self.reception.lookup.retain(|entry| entry.1 != id);
+            self.reception.replaced.retain(|entry| entry.1 != id);
         }
     }
 
@@ -231,10 +231,10 @@ impl Engine {
             Object::Address(address) | Object::Excluded(address) => address.interface.is_none(),
             Object::Filter | Object::Route(_) | Object::Rule(_) => false,
         };
-        self.instances.iter().flatten().any(|other| {
+        self.members.iter().any(|other| {
             other.id != id
                 && (other.interface == instance.interface || !tied_to_interface)
-                && other.state == State::Master
+                && other.is(State::Master)
                 && other.objects.iter().any(|(_, new)| {
                     new.listed() && new.expected() && new.object.same_in_kernel(&old.object)
                 })
@@ -253,21 +253,21 @@ impl Engine {
             let objects = instance.settings.objects.iter().flat_map(Object::interfaces);
             let named: Set<Box<str>> = objects.map(Into::into).collect();
             for name in &named {
-                self.intern_interface(name);
+                self.sources.intern_interface(name);
             }
             let own = own.iter().map(|track| self.resolve(track)).collect();
             if let Some(instance) = self.get_mut(id) {
                 instance.tracked = own;
             }
         }
-        self.group_names = groups.iter().map(|group| group.name.clone()).collect();
-        self.groups.clear();
+        self.members.group_names = groups.iter().map(|group| group.name.clone()).collect();
+        self.members.groups.clear();
         if groups.is_empty() {
             return;
         }
         let members: Vec<Vec<InstanceId>> = {
             let mut ids: Map<&str, InstanceId> = Map::new();
-            let all = self.order.iter().filter_map(|id| self.get(*id));
+            let all = self.members.order.iter().filter_map(|id| self.get(*id));
             ids.extend(all.map(|instance| (&*instance.settings.name, instance.id)));
             let members = groups.iter().map(|group| group.members.iter());
             members.map(|m| m.filter_map(|name| ids.get(&**name).copied()).collect()).collect()
@@ -284,49 +284,33 @@ impl Engine {
                 }
             }
         }
-        self.groups = members;
+        self.members.groups = members;
     }
 
     fn resolve(&mut self, track: &Track) -> TrackRef {
         let source = match &track.tracker {
             Tracker::Interface(name) | Tracker::InUse(name) => {
-                Source::Interface(self.intern_interface(name))
+                Source::Interface(self.sources.intern_interface(name))
             }
-            Tracker::Named(name) => Source::Named(self.intern_tracker(name)),
+            Tracker::Named(name) => Source::Named(self.sources.intern_tracker(name)),
         };
         let in_use = matches!(track.tracker, Tracker::InUse(_));
         TrackRef { source, weight: track.weight, reverse: track.reverse, in_use }
     }
 
-    fn intern_interface(&mut self, name: &str) -> InterfaceId {
-        self.interface(name).unwrap_or_else(|| {
-            self.interfaces.push((name.into(), None));
-            InterfaceId(u32::try_from(self.interfaces.len() - 1).unwrap_or(u32::MAX))
-        })
-    }
-
-    fn intern_tracker(&mut self, name: &str) -> u32 {
-        let found = self.trackers.iter().position(|(known, _)| **known == *name);
-        let index = found.unwrap_or_else(|| {
-            self.trackers.push((name.into(), TrackerState::Unknown));
-            self.trackers.len() - 1
-        });
-        u32::try_from(index).unwrap_or(u32::MAX)
-    }
-
     /// Takes all memory that adverts and announcements may need.
     fn reserve(&mut self) {
-        let instances = self.instances.len();
-        let objects = self.instances.iter().flatten().map(|i| i.objects.len()).sum();
-        self.schedule.reserve(instances);
+        let instances = self.members.instances.len();
+        let objects = self.members.iter().map(|i| i.objects.len()).sum();
+        self.timing.schedule.reserve(instances);
         self.out.reserve(instances, objects);
-        let intervals = self.instances.iter().flatten().map(|i| i.settings.interval.duration());
-        self.shortest = intervals.min().unwrap_or(Duration::MAX);
+        let intervals = self.members.iter().map(|i| i.settings.interval.duration());
+        self.timing.shortest = intervals.min().unwrap_or(Duration::MAX);
     }
 
     fn index(&mut self) {
         let (mut lookup, mut replaced): (Vec<(Key, InstanceId)>, Vec<_>) = Default::default();
-        let all = || self.instances.iter().flatten();
+        let all = || self.members.iter();
         // One that still hands over listens for its successor, also when it has been replaced.
         for instance in all().filter(|i| !i.retiring).chain(all().filter(|i| i.retiring)) {
             for family in instance.families() {
@@ -338,20 +322,20 @@ impl Engine {
                 }
             }
         }
-        self.lookup = lookup;
-        self.replaced = replaced;
+        self.reception.lookup = lookup;
+        self.reception.replaced = replaced;
     }
 
     /// A reload may have put routers of different states into one group.
     fn align_groups(&mut self) {
         for id in self.ids() {
-            if self.get(id).is_none_or(|i| i.state != State::Master || i.hand_over.is_some()) {
+            if self.get(id).is_none_or(|i| !i.is_serving()) {
                 continue;
             }
             let others = || self.unit_members(id).filter_map(|member| self.get(member));
-            if others().any(|i| matches!(i.state, State::Backup | State::Fault)) {
+            if others().any(|i| i.is(State::Backup) || i.is(State::Fault)) {
                 self.grant(id, GroupRequest::Backup { cause: Cause::Reconfigured, stop: true });
-            } else if others().any(|i| i.hand_over.is_some()) {
+            } else if others().any(|i| i.hand_over().is_some()) {
                 // Those that hand over go on; this one leaves without.
                 self.with(id, |instance, context| {
                     instance.enter_backup(Cause::Reconfigured, true, context);
@@ -371,8 +355,9 @@ fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context
         return false;
     }
     let before = instance.effective_priority();
-    let preempt = instance.settings.preempt;
-    let was_active = (instance.v4.active, instance.v6.active);
+    let preempt = |settings: &InstanceSettings| (settings.preempt, settings.preempt_delay);
+    let preempted = preempt(&instance.settings);
+    let was_active = PerFamily::new(|family| instance.routers.get(family).active);
     instance.settings = new.clone();
     instance.objects.configure(&instance.settings.objects);
     instance.objects.set_owner(instance.settings.priority.is_owner());
@@ -381,21 +366,24 @@ fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context
     if !instance.settings.priority.is_owner() {
         instance.demoted = false;
     }
-    if instance.settings.preempt != preempt {
+    if preempt(&instance.settings) != preempted {
         // The delay begins anew with the next lower advert (`vrrp:S-17`).
-        instance.v4.preempt_at = None;
-        instance.v6.preempt_at = None;
+        for family in Family::ALL {
+            if let Some(listening) = instance.listening(family) {
+                listening.preempt_at = None;
+            }
+        }
     }
-    for (family, was) in [(Family::V4, was_active.0), (Family::V6, was_active.1)] {
+    for family in Family::ALL {
         let is = instance.router(family).is_some();
-        match (was, is) {
+        match (*was_active.get(family), is) {
             (true, true) => change_interval(instance, family, context),
             (false, true) => add_family(instance, family, context),
             (true, false) => remove_family(instance, family, context),
             (false, false) => {}
         }
     }
-    if instance.state == State::Master && instance.hand_over.is_none() {
+    if instance.is_serving() {
         let announce = instance.settings.announce;
         if announce.refresh.is_zero() || announce.refresh_repeat == 0 {
             instance.timers.stop(Timer::Refresh);
@@ -410,43 +398,51 @@ fn change(instance: &mut Instance, new: &InstanceSettings, context: &mut Context
 
 fn change_interval(instance: &mut Instance, family: Family, context: &mut Context<'_>) {
     let own = instance.settings.interval;
-    match instance.state {
-        State::Master => {
-            let router = instance.router_of(family);
-            router.learned = own;
-            if instance.hand_over.is_none() {
+    let serves = instance.is_serving();
+    match &mut instance.state {
+        StateData::Master(master) => {
+            master.claims.get_mut(family).learned = own;
+            if serves {
                 // The peers wait by the old interval until they hear the new one: an advert that
                 // is due sooner stays due.
                 instance.timers.set_no_later(Timer::Advert(family), context.now + own.duration());
             }
         }
-        State::Backup => {
-            let version = instance.settings.version;
-            let router = instance.router_of(family);
-            if version == Version::V2 || router.master.is_none() {
-                router.learned = own;
+        StateData::Backup(backup) => {
+            let listening = backup.listening.get_mut(family);
+            if instance.settings.version == Version::V2 || listening.master.is_none() {
+                listening.learned = own;
             }
-            if router.wants.is_none() {
+            if listening.wants.is_none() {
                 let wait = instance.master_down(family);
                 instance.timers.set_no_later(Timer::Down(family), context.now + wait);
             }
         }
-        State::Initialize | State::Fault => instance.router_of(family).learned = own,
+        StateData::Initialize(_) | StateData::Fault(_) => {}
     }
 }
 
-fn add_family(instance: &mut Instance, family: Family, context: &mut Context<'_>) {
+fn start_family_over(instance: &mut Instance, family: Family, context: &Context<'_>) {
     let own = instance.settings.interval;
-    let router = instance.router_of(family);
-    router.start_over(context.now);
-    router.learned = own;
-    match instance.state {
-        State::Master if instance.hand_over.is_none() => instance.send_now(family, context),
-        State::Backup => {
-            let wait = instance.master_down(family);
-            instance.timers.set(Timer::Down(family), context.now + wait);
+    match &mut instance.state {
+        StateData::Master(master) => {
+            *master.claims.get_mut(family) = Claim::new(own, None, context.now);
         }
-        State::Master | State::Initialize | State::Fault => {}
+        StateData::Backup(backup) => {
+            *backup.listening.get_mut(family) = Listening::new(own, None, context.now);
+        }
+        StateData::Initialize(_) | StateData::Fault(_) => {}
+    }
+    instance.router_of(family).forget_remarks();
+}
+
+fn add_family(instance: &mut Instance, family: Family, context: &mut Context<'_>) {
+    start_family_over(instance, family, context);
+    if instance.is_serving() {
+        instance.send_now(family, context);
+    } else if instance.is(State::Backup) {
+        let wait = instance.master_down(family);
+        instance.timers.set(Timer::Down(family), context.now + wait);
     }
 }
 
@@ -455,8 +451,9 @@ fn remove_family(instance: &mut Instance, family: Family, context: &mut Context<
         instance.timers.stop(timer);
     }
     // In a hand-over it may have been said already, and the successor does not need it.
-    if instance.state == State::Master && !instance.hand_over.is_some_and(|h| h.silent()) {
+    let was_said = instance.hand_over().is_some_and(HandOver::is_silent);
+    if instance.is(State::Master) && !was_said {
         instance.send(family, Priority::STOP, instance.settings.interval, context);
     }
-    instance.router_of(family).start_over(context.now);
+    start_family_over(instance, family, context);
 }

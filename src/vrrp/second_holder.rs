@@ -8,79 +8,46 @@
 //!
 //! 1. A master probes its addresses, and those that its adverts come from: the first time shortly
 //!    after it became master, then in each [`probe`](super::settings::AnnounceSettings::probe) a few
-//!    of them in turn, and of very many so many that a round takes `ROUND` times that. This goes along
+//!    of them in turn, and of very many so many that a round takes `PROBES_PER_ROUND` times that. This goes along
 //!    with an advert, so that an idle router is not woken for it.
 //! 2. Whoever answers, or announces one of these addresses by itself, is a second holder. The
-//!    address is probed again every `ANSWERED` from then on, the first time after our own
+//!    address is probed again every `ANSWERED_PROBE_INTERVAL` from then on, the first time after our own
 //!    announcement had time to arrive: who only stepped down late does not answer any more.
-//! 3. When `DISPROVED` probes in a row, `UNANSWERED` apart, have no answer, nobody else has it.
+//! 3. When `MAX_UNANSWERED_PROBES` in a row, `UNANSWERED_PROBE_INTERVAL` apart, have no answer,
+//!    nobody else has it.
 //!
 //! Not in a planned hand-over, in which the successor holds them as well, and not in strict mode.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::action::{Announcement, Notice, Probed, State};
+use super::action::{Announcement, Probed};
 use super::engine::Engine;
 use super::ids::{InstanceId, InterfaceId, ObjectId};
 use super::instance::{Context, Instance};
+use super::notice::Notice;
+use super::state::{Duty, Master, SecondHolder, SecondHolders, StateData};
 use super::timers::Timer;
 use super::validation::Reject;
-use crate::units::{Family, Instant, Mac};
+use crate::units::{Family, Mac};
 
 /// From becoming master to the first probe: the master before has gone by then.
-const FIRST: Duration = Duration::from_secs(2);
+const FIRST_PROBE_DELAY: Duration = Duration::from_secs(2);
 /// From an announcement of another host, or a probe without an answer, to the next probe.
-const UNANSWERED: Duration = Duration::from_secs(1);
+const UNANSWERED_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// From an answer to the next probe.
-const ANSWERED: Duration = Duration::from_secs(5);
+const ANSWERED_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// Probes in a row without an answer that end it.
-const DISPROVED: u8 = 3;
-/// How many times it probes in a round, at the most.
-const ROUND: usize = 30;
+const MAX_UNANSWERED_PROBES: u8 = 3;
+/// How many times it probes at the most until all addresses had their turn.
+const PROBES_PER_ROUND: usize = 30;
 /// Addresses that are probed at once at the least: most routers have no more.
-const TOGETHER: usize = 4;
-/// Who sent a packet longer ago that was dropped has nothing to do with a second holder.
-const LATELY: Duration = Duration::from_secs(60);
-/// The most addresses of an instance that are watched closely. Of more it is not said that somebody
-/// has them, too.
-const MOST: usize = 16;
-
-/// An address that another host holds as well.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SecondHolder {
-    /// The address.
-    pub address: IpAddr,
-    /// The link-layer address that it was announced or answered with last.
-    pub mac: Mac,
-    /// Since when that is known.
-    pub since: Instant,
-    /// When it announced or answered last.
-    pub heard: Instant,
-    /// A probe has no answer yet.
-    asked: bool,
-    /// Probes in a row without an answer.
-    unanswered: u8,
-    next: Instant,
-}
-
-/// What an instance knows of second holders, and what it probes next.
-#[derive(Clone, Debug, Default)]
-pub struct SecondHolders {
-    list: Vec<SecondHolder>,
-    /// When the next address is probed in turn,
-    due: Option<Instant>,
-    /// and where the turn is.
-    place: usize,
-}
-
-impl SecondHolders {
-    /// Nobody is known to have an address: it is no master.
-    pub fn clear(&mut self) {
-        self.list.clear();
-        self.due = None;
-    }
-}
+const MIN_ADDRESSES_PER_PROBE: usize = 4;
+/// The sender of a packet that was dropped longer ago has nothing to do with a second holder.
+const REJECTED_SENDER_AGE: Duration = Duration::from_secs(60);
+/// Second holders that are kept for an instance at the most. Those of further addresses are not
+/// reported.
+const MAX_SECOND_HOLDERS: usize = 16;
 
 impl Instance {
     /// How often an address is probed; `None`: never.
@@ -91,52 +58,56 @@ impl Instance {
 
     /// It is master from now on, or goes on being it.
     pub fn start_probing(&mut self, context: &Context<'_>) {
-        self.second_holders.due =
-            self.probe_interval().map(|interval| context.now + interval.min(FIRST));
+        let interval = self.probe_interval();
+        if let Some(holders) = self.second_holders_mut() {
+            holders.due = interval.map(|interval| context.now + interval.min(FIRST_PROBE_DELAY));
+        }
     }
 
     /// After a reload.
     pub fn review_probing(&mut self, context: &Context<'_>) {
-        if self.probe_interval().is_none() {
-            self.second_holders.clear();
+        let probes = self.probe_interval().is_some();
+        let Some(holders) = self.second_holders_mut() else { return };
+        if !probes {
+            *holders = SecondHolders::default();
             self.timers.stop(Timer::Probe);
-        } else if self.second_holders.due.is_none() {
+        } else if holders.due.is_none() {
             self.start_probing(context);
         }
     }
 
     /// With an advert: probes what is next in turn, if it is time to.
     pub fn probe_in_turn(&mut self, context: &mut Context<'_>) {
-        let (Some(interval), Some(due)) = (self.probe_interval(), self.second_holders.due) else {
-            return;
-        };
+        let interval = self.probe_interval();
+        let all = self.objects.len() + Family::ALL.len();
+        let Some(holders) = self.second_holders_mut() else { return };
+        let (Some(interval), Some(due)) = (interval, holders.due) else { return };
         if context.now < due {
             return;
         }
-        self.second_holders.due = Some(context.now + interval);
-        let sources = Family::ALL.len();
-        let all = self.objects.len() + sources;
-        let mut left = all.div_ceil(ROUND).max(TOGETHER);
+        holders.due = Some(context.now + interval);
+        let mut place = self.announcing.probe_place;
+        let mut left = all.div_ceil(PROBES_PER_ROUND).max(MIN_ADDRESSES_PER_PROBE);
         for _ in 0..all {
-            let place = self.second_holders.place;
-            self.second_holders.place = if place + 1 < all { place + 1 } else { 0 };
             let probed = match place.checked_sub(self.objects.len()) {
                 None => self.objects.nth(place).map(|slot| self.probed_object(slot)),
                 Some(of) => {
                     Family::ALL.get(of).map(|family| Probed::Source(self.router_id(*family)))
                 }
             };
+            place = if place + 1 < all { place + 1 } else { 0 };
             if let Some(probed) = probed
                 && let Some(address) = self.probed_address(probed)
-                && !self.second_holders.list.iter().any(|known| known.address == address)
+                && !self.second_holders().is_some_and(|holders| holders.has(address))
             {
                 context.out.probe(probed);
                 left -= 1;
                 if left == 0 {
-                    return;
+                    break;
                 }
             }
         }
+        self.announcing.probe_place = place;
     }
 
     const fn probed_object(&self, slot: u32) -> Probed {
@@ -148,8 +119,7 @@ impl Instance {
         match probed {
             Probed::Object(object) => self.to_announce(object.slot),
             Probed::Source(router) => {
-                let holds = self.state == State::Master && self.hand_over.is_none();
-                self.router(router.family).filter(|_| holds)?;
+                self.router(router.family).filter(|_| self.is_serving())?;
                 self.source(router.family)
             }
         }
@@ -183,10 +153,10 @@ impl Instance {
             }
             return;
         }
-        let holders = &mut self.second_holders;
+        let Some(holders) = self.second_holders_mut() else { return };
         let Some(known) = holders.list.iter_mut().find(|known| known.address == address) else {
-            if holders.list.len() < MOST {
-                let (since, heard, next) = (now, now, now + UNANSWERED);
+            if holders.list.len() < MAX_SECOND_HOLDERS {
+                let (since, heard, next) = (now, now, now + UNANSWERED_PROBE_INTERVAL);
                 let (asked, unanswered) = (false, 0);
                 let new = SecondHolder { address, mac, since, heard, asked, unanswered, next };
                 holders.list.push(new);
@@ -201,7 +171,7 @@ impl Instance {
             self.defend(address, context);
             return;
         }
-        known.next = now + ANSWERED;
+        known.next = now + ANSWERED_PROBE_INTERVAL;
         // It may be an announcement that happened to come now, and an answer by IPv6 goes to all, who
         // believe it. Once for each probe of ours, so that two masters do not drive each other on.
         let rounds = self.settings.announce.lower_prio_repeat.min(1);
@@ -214,15 +184,18 @@ impl Instance {
     pub fn probe_again(&mut self, context: &mut Context<'_>) {
         let now = context.now;
         let mut place = 0;
-        while let Some(mut known) = self.second_holders.list.get(place).copied() {
+        let known_at = |instance: &Self, place| instance.second_holders()?.list.get(place).copied();
+        while let Some(mut known) = known_at(self, place) {
             if known.next <= now {
                 if known.asked {
                     known.unanswered += 1;
                 }
                 let probed = self.holds(known.address, |_| true);
-                let disproved = known.unanswered >= DISPROVED;
+                let disproved = known.unanswered >= MAX_UNANSWERED_PROBES;
                 let Some(probed) = probed.filter(|_| !disproved) else {
-                    self.second_holders.list.remove(place);
+                    if let Some(holders) = self.second_holders_mut() {
+                        holders.list.remove(place);
+                    }
                     if disproved {
                         let (instance, address, mac) = (self.id, known.address, known.mac);
                         context.out.notice(Notice::AddressFree { instance, address, mac });
@@ -230,14 +203,15 @@ impl Instance {
                     continue;
                 };
                 context.out.probe(probed);
-                (known.asked, known.next) = (true, now + UNANSWERED);
-                if let Some(slot) = self.second_holders.list.get_mut(place) {
+                (known.asked, known.next) = (true, now + UNANSWERED_PROBE_INTERVAL);
+                if let Some(slot) = self.second_holders_mut().and_then(|h| h.list.get_mut(place)) {
                     *slot = known;
                 }
             }
             place += 1;
         }
-        if let Some(next) = self.second_holders.list.iter().map(|known| known.next).min() {
+        let next = self.second_holders().and_then(|h| h.list.iter().map(|known| known.next).min());
+        if let Some(next) = next {
             self.timers.set(Timer::Probe, next);
         }
     }
@@ -246,7 +220,8 @@ impl Instance {
 impl Engine {
     /// Addresses of a master that another host holds as well.
     pub fn second_holders(&self, instance: InstanceId) -> impl Iterator<Item = &SecondHolder> {
-        self.get(instance).into_iter().flat_map(|i| &i.second_holders.list)
+        let known = self.get(instance).and_then(Instance::second_holders);
+        known.into_iter().flat_map(|holders| &holders.list)
     }
 
     /// Who sent an advert for this instance that was dropped, the last time, and why: of another
@@ -255,14 +230,14 @@ impl Engine {
         let instance = self.get(instance)?;
         let last = |family| {
             let (from, reason, at) = instance.router(family)?.last_rejected?;
-            (self.now.since(at) < LATELY).then_some((from, reason))
+            (self.now.since(at) < REJECTED_SENDER_AGE).then_some((from, reason))
         };
         instance.families().find_map(last)
     }
 
     /// Who sends adverts on an interface with a VRID that is not ours, and that VRID.
     pub fn last_stranger(&self, interface: InterfaceId) -> Option<(IpAddr, u8)> {
-        let mut there = self.strangers.iter().filter(|((on, _, _), _)| *on == interface);
+        let mut there = self.reception.strangers.iter().filter(|((on, _, _), _)| *on == interface);
         there.next_back().map(|((_, _, vrid), from)| (*from, *vrid))
     }
 
@@ -290,18 +265,17 @@ impl Engine {
     /// See [`Event::Announced`](super::Event::Announced).
     pub(super) fn announced(&mut self, interface: InterfaceId, address: IpAddr, mac: Mac) {
         for id in self.ids() {
-            let Some(instance) = self.get(id).filter(|i| i.state == State::Master) else {
-                continue;
-            };
+            let Some(instance) = self.get(id) else { continue };
+            let StateData::Master(Master { duty, .. }) = &instance.state else { continue };
             let own = instance.interface == interface;
-            if instance.hand_over.is_some() {
+            if let Duty::HandingOver(_) = duty {
                 let wish = self.with(id, |instance, _| instance.announced(address).filter(|_| own));
                 if let Some(wish) = wish.flatten() {
                     self.grant(id, wish);
                 }
                 continue;
             }
-            let name = self.interfaces.get(interface.0 as usize).map(|(name, _)| &**name);
+            let name = self.sources.name(interface);
             let there = |on: Option<&str>| on.map_or(own, |on| Some(on) == name);
             let probed = instance.holds(address, there);
             if let Some(probed) = probed {

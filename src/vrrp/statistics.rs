@@ -1,6 +1,6 @@
 //! What a virtual router counts. Names follow keepalived's statistics and the MIBs.
 
-use super::router::Heard;
+use super::heard::Heard;
 use super::validation::Counters;
 
 /// Counts one more; counters wrap.

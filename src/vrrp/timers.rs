@@ -1,4 +1,5 @@
-//! The timers of an instance, and the formulas of section 5 of the rules.
+//! The timers of an instance, the order in which they run, and the formulas of section 5 of the rules
+//! (`vrrp:T-1` to `T-3`).
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
-//! What lowers or raises a priority, and what faults an instance (`vrrp:S-40`).
+//! What interfaces and tracked things do to an instance: points of priority, or a fault (`vrrp:S-40`).
 
-use super::action::FaultReason;
 use super::event::{InterfaceState, TrackerState};
 use super::ids::InterfaceId;
-use super::instance::Instance;
+use super::notice::FaultReason;
+use crate::units::Family;
 
 /// A tracked thing, resolved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +64,7 @@ impl TrackRef {
 }
 
 /// The sum over all that an instance depends on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Verdict {
     /// The first reason why it cannot take part.
     pub fault: Option<FaultReason>,
@@ -74,26 +74,42 @@ pub struct Verdict {
     pub wait: bool,
 }
 
+/// The interface of an instance, as far as it decides whether the instance can take part.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnInterface {
+    /// Which.
+    pub id: InterfaceId,
+    /// Its state; `None`: it was not reported yet.
+    pub state: Option<InterfaceState>,
+    /// Whether it may be down.
+    pub may_be_down: bool,
+    /// A family in which adverts have no source address.
+    pub without_source: Option<Family>,
+}
+
+impl OwnInterface {
+    fn fault(&self) -> Option<FaultReason> {
+        let state = self.state?;
+        if !state.present {
+            Some(FaultReason::InterfaceMissing(self.id))
+        } else if !state.up && !self.may_be_down {
+            Some(FaultReason::InterfaceDown(self.id))
+        } else if state.port {
+            Some(FaultReason::InterfaceIsPort(self.id))
+        } else {
+            self.without_source.map(FaultReason::NoSourceAddress)
+        }
+    }
+}
+
 /// Looks at the interface, the source addresses and everything tracked.
 pub fn verdict(
-    instance: &Instance,
-    interface: Option<InterfaceState>,
+    own: &OwnInterface,
+    tracked: &[TrackRef],
     state_of: impl Fn(Source) -> TrackerState,
 ) -> Verdict {
-    let mut verdict = Verdict { fault: None, weight: 0, wait: interface.is_none() };
-    verdict.fault = match interface {
-        None => None,
-        Some(own) if !own.present => Some(FaultReason::InterfaceMissing(instance.interface)),
-        Some(own) if !own.up && !instance.settings.dont_track_primary => {
-            Some(FaultReason::InterfaceDown(instance.interface))
-        }
-        Some(own) if own.port => Some(FaultReason::InterfaceIsPort(instance.interface)),
-        Some(_) => instance
-            .families()
-            .find(|family| instance.source(*family).is_none())
-            .map(FaultReason::NoSourceAddress),
-    };
-    for (index, track) in instance.tracked.iter().enumerate() {
+    let mut verdict = Verdict { fault: own.fault(), weight: 0, wait: own.state.is_none() };
+    for (index, track) in tracked.iter().enumerate() {
         match track.effect(state_of(track.source)) {
             Effect::Weight(points) => verdict.weight += points,
             Effect::Wait => verdict.wait = true,

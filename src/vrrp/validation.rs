@@ -15,7 +15,7 @@ pub use reject::{Counters, Reject};
 
 use super::event::Received;
 use super::ids::InterfaceId;
-use super::settings::{Authentication, V3Checksum};
+use super::settings::{Authentication, Checksum};
 use crate::units::{Centiseconds, Family, Priority, Version};
 use crate::wire::checksum::PseudoHeader;
 use crate::wire::ip::{AH_LEN, Ipv4Packet, PROTOCOL_AH};
@@ -86,7 +86,7 @@ pub struct Expectation<'a> {
     /// The own interval.
     pub interval: Centiseconds,
     /// What the checksum of version 3 over IPv4 covers.
-    pub checksum: V3Checksum,
+    pub checksum: Checksum,
     /// An earlier advert had [`Advert::old_checksum`] (`vrrp:C-5`).
     pub old_checksum: bool,
     /// The effective priority is 255.
@@ -180,7 +180,7 @@ fn message<'a>(received: &Received<'a>) -> Result<Packet<&'a [u8]>, Reject> {
 /// `None` also when `source` and `destination` are of different families, which cannot be sent.
 pub const fn pseudo_header(
     version: Version,
-    checksum: V3Checksum,
+    checksum: Checksum,
     old: bool,
     source: IpAddr,
     destination: IpAddr,
@@ -190,10 +190,10 @@ pub const fn pseudo_header(
         (Version::V2, _) => None,
         (Version::V3, IpAddr::V6(_)) => PseudoHeader::new(source, destination),
         (Version::V3, IpAddr::V4(_)) => match checksum {
-            V3Checksum::MessageOnly => None,
-            V3Checksum::OldUnicast => PseudoHeader::new(source, group),
-            V3Checksum::PseudoHeader if old => PseudoHeader::new(source, group),
-            V3Checksum::PseudoHeader | V3Checksum::PseudoHeaderStrict => {
+            Checksum::MessageOnly => None,
+            Checksum::OldUnicast => PseudoHeader::new(source, group),
+            Checksum::PseudoHeader if old => PseudoHeader::new(source, group),
+            Checksum::PseudoHeader | Checksum::PseudoHeaderStrict => {
                 PseudoHeader::new(source, destination)
             }
         },
@@ -338,7 +338,7 @@ fn verify_checksum(
         )
     };
     let v3_over_ipv4 = expectation.version == Version::V3 && expectation.family == Family::V4;
-    if v3_over_ipv4 && expectation.checksum == V3Checksum::MessageOnly {
+    if v3_over_ipv4 && expectation.checksum == Checksum::MessageOnly {
         return Ok(false);
     }
     if packet.checksum_is_good(covered(expectation.old_checksum)) {

@@ -7,23 +7,12 @@ mod source;
 use crate::control::event::cause::{InterfaceState, InterfaceTrouble};
 use crate::control::event::text::MAX_NAMED_INTERFACES;
 use crate::control::event::{Cause, Fault, Name, Subject, What};
-use crate::control::status;
 use crate::netlink::cache::Cache;
 use crate::units::{Priority, Vrid};
 use crate::vrrp::settings::Object;
 use crate::vrrp::{
     self, Engine, FaultReason, InstanceId, InterfaceId, Notice, ObjectId, RouterId, State,
 };
-
-/// The state as the status document names it.
-pub const fn state(state: State) -> status::State {
-    match state {
-        State::Initialize => status::State::Init,
-        State::Backup => status::State::Backup,
-        State::Master => status::State::Master,
-        State::Fault => status::State::Fault,
-    }
-}
 
 /// The name of an instance; also of one that a reload removed, as long as it exists.
 pub fn name(engine: &Engine, id: InstanceId) -> &str {
@@ -59,8 +48,8 @@ impl Translator<'_> {
                 // For others, one that resumes was master all the time.
                 let resumed = matches!(cause, vrrp::Cause::Resumed { .. });
                 let what = What::Transition {
-                    from: if resumed { status::State::Master } else { state(from) },
-                    to: state(to),
+                    from: if resumed { State::Master } else { from },
+                    to,
                     cause: self.cause(instance, cause),
                     priority: self.engine.effective_priority(instance).unwrap_or(Priority::STOP),
                 };

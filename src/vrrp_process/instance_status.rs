@@ -13,7 +13,7 @@ use crate::vrrp::timers::Timer;
 use crate::vrrp::validation::Reject;
 use crate::vrrp::{Engine, Heard, InstanceId, ObjectId, RouterId, TrackerState};
 
-use super::events::{self, Translator};
+use super::events::Translator;
 use super::instance_warnings::{Warnings, rival};
 
 /// Everything about one instance; `None` when there is no such.
@@ -41,7 +41,7 @@ pub fn instance(
         interface: settings.interface.to_string(),
         virtual_router_id: settings.vrid.get(),
         version: settings.version.number(),
-        state: events::state(engine.state(id)?),
+        state: engine.state(id)?,
         state_age: age(since, now),
         cause: text::cause(&names.cause(id, &cause)),
         fault: engine.fault(id).map(|reason| text::fault(&names.fault(id, reason))),
@@ -51,7 +51,7 @@ pub fn instance(
         advertisement_interval: interval(settings.interval),
         preempt: match settings.preempt {
             Preempt::Off => "off",
-            Preempt::On { .. } => "on",
+            Preempt::On => "on",
             Preempt::Immediate => "immediate",
         }
         .to_owned(),

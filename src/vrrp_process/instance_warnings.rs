@@ -12,7 +12,7 @@ use crate::control::humanize::length;
 use crate::control::status::{self, State, WarningKind};
 use crate::units::Instant;
 use crate::vrrp::validation::Reject;
-use crate::vrrp::{self, Engine, Heard, InstanceId, ObjectId, RouterId};
+use crate::vrrp::{Engine, Heard, InstanceId, ObjectId, RouterId};
 
 /// The warnings of one instance at most; the one that ended first, or the oldest, makes room.
 const MAX_WARNINGS: usize = 16;
@@ -379,7 +379,7 @@ fn counter(engine: &Engine, id: InstanceId, concern: &Concern) -> u32 {
 /// over. Not the last word of one that gives way, which comes with or just after our first advert.
 pub fn rival(engine: &Engine, router: RouterId) -> Option<Heard> {
     let id = router.instance;
-    if engine.state(id) != Some(vrrp::State::Master) || engine.handing_over(id) {
+    if engine.state(id) != Some(State::Master) || engine.handing_over(id) {
         return None;
     }
     let heard = engine.statistics(router)?.last_received?;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::netlink::link::LinkIndex;
 use crate::units::{Centiseconds, Family, Priority, Version};
-use crate::vrrp::settings::{Authentication, InstanceSettings, V3Checksum};
+use crate::vrrp::settings::{Authentication, Checksum, InstanceSettings};
 use crate::vrrp::{Engine, InstanceId, RouterId};
 use crate::wire::checksum::PseudoHeader;
 use crate::wire::vrrp::{self, Addresses, Format, Repr, Template};
@@ -111,10 +111,10 @@ fn build(engine: &Engine, router: RouterId, source: IpAddr) -> Option<Template> 
         addresses: Addresses::of_family(family, &addresses),
     };
     let pseudo_header = match (family, settings.checksum) {
-        (Family::V4, V3Checksum::MessageOnly) => None,
+        (Family::V4, Checksum::MessageOnly) => None,
         (
             Family::V4,
-            V3Checksum::PseudoHeader | V3Checksum::PseudoHeaderStrict | V3Checksum::OldUnicast,
+            Checksum::PseudoHeader | Checksum::PseudoHeaderStrict | Checksum::OldUnicast,
         )
         | (Family::V6, _) => Some(PseudoHeader::new(source, destination)?),
     };

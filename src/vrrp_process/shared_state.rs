@@ -3,11 +3,11 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::control::shared_memory::{Key, SLOTS, Saved as Slot, SavedState, Shared, SlotId};
+use crate::control::shared_memory::{Key, SLOTS, Saved as Slot, Shared, SlotId};
 use crate::sorted::{Map, Set};
 use crate::system::shared_memory::Region;
 use crate::units::Instant;
-use crate::vrrp::{Engine, InstanceId, State};
+use crate::vrrp::{Engine, InstanceId};
 
 /// The slot of an instance.
 #[derive(Clone, Copy, Debug)]
@@ -145,12 +145,7 @@ impl SharedState {
             return;
         };
         let saved = Slot {
-            state: match state {
-                State::Initialize => SavedState::Initialize,
-                State::Backup => SavedState::Backup,
-                State::Master => SavedState::Master,
-                State::Fault => SavedState::Fault,
-            },
+            state,
             last_advert: advert.or_else(|| engine.last_advert(id)).unwrap_or_default(),
             priority,
             installed: place.installed,
@@ -170,7 +165,7 @@ fn key(engine: &Engine, id: InstanceId) -> Option<Key> {
 mod tests {
     use super::*;
     use crate::control::shared_memory::WORDS;
-    use crate::units::{Priority, Vrid};
+    use crate::units::{Priority, State, Vrid};
     use crate::vrrp::settings::Settings;
 
     #[test]
@@ -178,7 +173,7 @@ mod tests {
         let memory = Region::create(WORDS).unwrap();
         let former = Shared::create(&memory).unwrap();
         let master = Slot {
-            state: SavedState::Master,
+            state: State::Master,
             last_advert: Instant::from_nanos(7),
             priority: Priority(100),
             installed: 1,
@@ -194,7 +189,7 @@ mod tests {
         let c = former.claim(Key::new("c", "eth0", Vrid::new(3).unwrap())).unwrap();
         former.store(c, &handing_over);
         let held = Some(Some(Instant::ORIGIN + Duration::from_secs(9)));
-        let backup = Slot { state: SavedState::Backup, hold: held, ..master };
+        let backup = Slot { state: State::Backup, hold: held, ..master };
         former.store(former.claim(Key::new("b", "eth0", Vrid::new(2).unwrap())).unwrap(), &backup);
         let text = "[vrrp.instance.lan]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
                     virtual_addresses = [\"192.0.2.1/24\"]\n\

@@ -246,7 +246,6 @@ impl Shell {
                 Ok(text + &held(hold, before))
             }
             Outcome::Held { state, hold, before } => {
-                let state = events::state(state);
                 let text = format!("{name}: it was {state}, so nothing was handed over");
                 Ok(text + &held(hold, before))
             }

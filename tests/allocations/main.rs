@@ -19,8 +19,8 @@ use steadfast::net::VirtualAddress;
 use steadfast::system::heap::{Counting, count};
 use steadfast::units::{Centiseconds, Family, Instant, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{
-    AnnounceSettings, Authentication, Backups, InstanceSettings, Object, OnForeignRemoval, Preempt,
-    Settings, V3Checksum,
+    Announce, Authentication, Checksum, InstanceSettings, Object, OnForeignRemoval, Pacing,
+    Preempt, Settings, SourceAddresses,
 };
 use steadfast::vrrp::{Action, Engine, Event, InterfaceState, Received, State};
 use steadfast::wire::checksum::PseudoHeader;
@@ -65,34 +65,33 @@ fn instance(n: usize, priority: Priority) -> InstanceSettings {
         priority,
         interval: Centiseconds::SECOND,
         down_timer_adverts: 3,
-        preempt: Preempt::On { delay: Duration::ZERO },
-        source_v4: None,
-        source_v6: None,
+        preempt: Preempt::On,
+        preempt_delay: Duration::ZERO,
+        source: SourceAddresses::NONE,
         objects: addresses(n).map(|a| Object::Address(VirtualAddress::new(a, 24))).into(),
         authentication: Authentication::None,
-        checksum: V3Checksum::PseudoHeader,
+        checksum: Checksum::PseudoHeader,
         unicast_peers: Vec::new(),
         check_unicast_source: false,
         skip_check_adv_addr: false,
-        announce: AnnounceSettings {
+        announce: Announce {
             repeat: 5,
             delay: Duration::ZERO,
             refresh: Duration::from_secs(3),
             refresh_repeat: 1,
             lower_prio_repeat: 5,
             lower_prio_delay: Duration::ZERO,
-            garp_interval: Duration::ZERO,
-            gna_interval: Duration::ZERO,
             probe: Duration::from_secs(1),
         },
-        answer_lower_priority: true,
+        pacing: Pacing { garp_interval: Duration::ZERO, gna_interval: Duration::ZERO },
+        lower_prio_no_advert: false,
         higher_prio_send_advert: false,
         owner_ignore_adverts: false,
         strict: false,
         timer_expired_backup: None,
         on_foreign_removal: OnForeignRemoval::Restore,
         resume_within: None,
-        backups: Backups::Several,
+        backups: None,
         hand_over: true,
         dont_track_primary: false,
         track: Vec::new(),

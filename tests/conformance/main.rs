@@ -16,6 +16,7 @@ mod netlink;
 mod packets;
 mod purity;
 mod routes;
+mod structure;
 mod validation;
 mod vectors;
 mod wire;

@@ -2,7 +2,7 @@
 //! added. The same numbers in each run.
 
 use steadfast::units::{Centiseconds, Family, Version};
-use steadfast::vrrp::settings::{Authentication, V3Checksum};
+use steadfast::vrrp::settings::{Authentication, Checksum};
 use steadfast::vrrp::validation::{Expectation, peek_vrid, validate};
 use steadfast::vrrp::{InterfaceId, Received};
 use steadfast::wire::checksum::PseudoHeader;
@@ -132,7 +132,7 @@ fn check(received: &Received<'_>, reached: &mut Reached) {
                 unicast: true,
                 authentication: Authentication::Password(*b"s3cr3t\0\0"),
                 interval: Centiseconds(50),
-                checksum: V3Checksum::MessageOnly,
+                checksum: Checksum::MessageOnly,
                 check_unicast_source: true,
                 unicast_peers: &own,
                 ..router

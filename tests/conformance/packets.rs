@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use steadfast::units::{Centiseconds, Family, Mac, Priority, Version, Vrid};
-use steadfast::vrrp::settings::{Authentication, V3Checksum};
+use steadfast::vrrp::settings::{Authentication, Checksum};
 use steadfast::vrrp::validation::{AddressCheck, Expectation, Reject, pseudo_header, validate};
 use steadfast::vrrp::{InterfaceId, Received};
 use steadfast::wire::checksum::{PseudoHeader, Sum, update};
@@ -300,7 +300,7 @@ fn c_2_version_2_covers_the_message_alone() {
     let format = Format::V2(WireAuthentication::Password(*b"s3cr3t\0\0"));
     let octets = message(&repr(format, Family::V4, &list));
     assert_eq!(checksum_field(&octets), slow_checksum(&without_checksum(&octets)));
-    let (v2, modes) = (Version::V2, [V3Checksum::PseudoHeader, V3Checksum::OldUnicast]);
+    let (v2, modes) = (Version::V2, [Checksum::PseudoHeader, Checksum::OldUnicast]);
     for mode in modes {
         let covered = pseudo_header(v2, mode, false, SOURCE_V4, SOURCE_V4, GROUP_V4.into());
         assert_eq!(covered, None);
@@ -308,7 +308,7 @@ fn c_2_version_2_covers_the_message_alone() {
     // What is configured for version 3 changes nothing.
     let mut frame = load("v2-01-noauth-master");
     let router = Expectation {
-        checksum: V3Checksum::MessageOnly,
+        checksum: Checksum::MessageOnly,
         ..expectation(Version::V2, Family::V4, &list)
     };
     let validated = |frame: &[u8]| validate(&router, &received(frame).unwrap()).map(|_| ());
@@ -345,7 +345,7 @@ fn c_3_version_3_over_ipv6_covers_a_pseudo_header() {
     assert_eq!(validated(&bad), Err(Reject::Checksum));
     // What is configured for IPv4 changes nothing.
     let packet = Received::from_ipv6(InterfaceId::new(1), SOURCE_V6, GROUP_V6.into(), 255, &bad);
-    let router = Expectation { checksum: V3Checksum::MessageOnly, ..router };
+    let router = Expectation { checksum: Checksum::MessageOnly, ..router };
     assert_eq!(validate(&router, &packet), Err(Reject::Checksum));
 }
 
@@ -360,14 +360,14 @@ fn c_4_version_3_over_ipv4_covers_a_pseudo_header_unless_told_otherwise() {
 
     let cover =
         |mode| pseudo_header(Version::V3, mode, false, SOURCE_V4, GROUP_V4.into(), GROUP_V4.into());
-    assert_eq!(cover(V3Checksum::MessageOnly), None);
-    assert_eq!(cover(V3Checksum::PseudoHeader), PseudoHeader::new(SOURCE_V4, GROUP_V4.into()));
+    assert_eq!(cover(Checksum::MessageOnly), None);
+    assert_eq!(cover(Checksum::PseudoHeader), PseudoHeader::new(SOURCE_V4, GROUP_V4.into()));
     let mut without = [0; 12];
     repr(Format::V3, Family::V4, &list).emit(None, &mut without).unwrap();
     assert_eq!(checksum_field(&without), slow_checksum(&without_checksum(&without)));
 
     let router = expectation(Version::V3, Family::V4, &list);
-    let as_v2 = Expectation { checksum: V3Checksum::MessageOnly, ..router };
+    let as_v2 = Expectation { checksum: Checksum::MessageOnly, ..router };
     for (name, by_default) in [
         ("v3-01-ipv4-master", Ok(())),
         ("v3-06-ipv4-checksum-as-v2", Err(Reject::Checksum)),
@@ -384,8 +384,8 @@ fn c_5_unicast_checksum_follows_the_peer() {
     let list = addresses(["192.0.2.100"]);
     let router = Expectation { unicast: true, ..expectation(Version::V3, Family::V4, &list) };
     let (new, old) = ("v3-04-ipv4-unicast", "v3-05-ipv4-unicast-oldcsum");
-    let strict = Expectation { checksum: V3Checksum::PseudoHeaderStrict, ..router };
-    let always_old = Expectation { checksum: V3Checksum::OldUnicast, ..router };
+    let strict = Expectation { checksum: Checksum::PseudoHeaderStrict, ..router };
+    let always_old = Expectation { checksum: Checksum::OldUnicast, ..router };
     let switched = Expectation { old_checksum: true, ..router };
     let checked = |name, router: &Expectation<'_>| verdict(name, router).map(|a| a.old_checksum);
     assert_eq!(checked(new, &router), Ok(false));
@@ -404,10 +404,10 @@ fn c_5_unicast_checksum_follows_the_peer() {
     // Sending: the real destination, the group once switched.
     let peer = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
     for (mode, switched, destination) in [
-        (V3Checksum::PseudoHeader, false, peer),
-        (V3Checksum::PseudoHeader, true, GROUP_V4.into()),
-        (V3Checksum::PseudoHeaderStrict, true, peer),
-        (V3Checksum::OldUnicast, false, GROUP_V4.into()),
+        (Checksum::PseudoHeader, false, peer),
+        (Checksum::PseudoHeader, true, GROUP_V4.into()),
+        (Checksum::PseudoHeaderStrict, true, peer),
+        (Checksum::OldUnicast, false, GROUP_V4.into()),
     ] {
         let sent = pseudo_header(Version::V3, mode, switched, SOURCE_V4, peer, GROUP_V4.into());
         assert_eq!(sent, PseudoHeader::new(SOURCE_V4, destination), "{mode:?} {switched}");

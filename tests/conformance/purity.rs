@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 #[path = "purity/scan.rs"]
-mod scan;
+pub mod scan;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -173,7 +173,7 @@ pub struct File {
 
 impl File {
     /// The module path of the file, from `crate`.
-    fn module(&self) -> Vec<String> {
+    pub fn module(&self) -> Vec<String> {
         let inner = self.path.strip_prefix("src/").unwrap_or(&self.path);
         let inner = inner.strip_suffix(".rs").unwrap_or(inner);
         let inner = inner.strip_suffix("/mod").unwrap_or(inner);
@@ -185,7 +185,7 @@ impl File {
     }
 
     /// Whether the whole file is tests: `foo/tests.rs`, or below a directory `tests`.
-    fn is_test(&self) -> bool {
+    pub fn is_test(&self) -> bool {
         self.path.split(['/', '.']).any(|part| part == "tests")
     }
 

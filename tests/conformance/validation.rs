@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use steadfast::units::{Centiseconds, Family, Priority, Version};
-use steadfast::vrrp::settings::{Authentication, V3Checksum};
+use steadfast::vrrp::settings::{Authentication, Checksum};
 use steadfast::vrrp::validation::{AddressCheck, Advert, Expectation, Reject, peek_vrid, validate};
 use steadfast::vrrp::{InterfaceId, Received};
 use steadfast::wire::vrrp::{Addresses, Format, Repr, group};
@@ -431,7 +431,7 @@ fn v_41_source_must_be_a_peer_when_that_is_asked_for() {
         unicast: true,
         check_unicast_source: true,
         unicast_peers: &peers,
-        checksum: V3Checksum::PseudoHeaderStrict,
+        checksum: Checksum::PseudoHeaderStrict,
         ..expectation(Version::V3, Family::V4, &own)
     };
     let name = "v3-04-ipv4-unicast";

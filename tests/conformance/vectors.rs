@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use steadfast::units::{Centiseconds, Family, Version};
-use steadfast::vrrp::settings::{Authentication, V3Checksum};
+use steadfast::vrrp::settings::{Authentication, Checksum};
 use steadfast::vrrp::validation::{Advert, Expectation, Reject, validate};
 use steadfast::vrrp::{InterfaceId, Received};
 use steadfast::wire::ethernet::{self, EtherType};
@@ -69,7 +69,7 @@ pub fn expectation(version: Version, family: Family, addresses: &[IpAddr]) -> Ex
         group: group(family),
         authentication: Authentication::None,
         interval: Centiseconds::SECOND,
-        checksum: V3Checksum::PseudoHeader,
+        checksum: Checksum::PseudoHeader,
         old_checksum: false,
         owner: false,
         owner_ignore_adverts: false,

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use steadfast::units::{Centiseconds, Family, Mac, Priority, Version};
-use steadfast::vrrp::settings::{Authentication, V3Checksum};
+use steadfast::vrrp::settings::{Authentication, Checksum};
 use steadfast::vrrp::validation::{AddressCheck, Expectation, Reject};
 use steadfast::wire::checksum::PseudoHeader;
 use steadfast::wire::ip::{
@@ -421,15 +421,15 @@ fn old_unicast_checksum_in_every_mode() {
     let v3 = Expectation { unicast: true, ..expectation(Version::V3, Family::V4, &one) };
     let with = |checksum| Expectation { checksum, ..v3 };
     let name = "v3-05-ipv4-unicast-oldcsum";
-    rejected(name, &with(V3Checksum::PseudoHeaderStrict), Reject::Checksum);
-    accepted(name, &with(V3Checksum::OldUnicast));
-    accepted(name, &with(V3Checksum::MessageOnly));
+    rejected(name, &with(Checksum::PseudoHeaderStrict), Reject::Checksum);
+    accepted(name, &with(Checksum::OldUnicast));
+    accepted(name, &with(Checksum::MessageOnly));
     // The automatic switch: recognised once, then expected.
     assert!(verdict(name, &v3).unwrap().old_checksum);
     let switched = Expectation { old_checksum: true, ..v3 };
     accepted(name, &switched);
     rejected("v3-04-ipv4-unicast", &switched, Reject::Checksum);
-    rejected("v3-04-ipv4-unicast", &with(V3Checksum::OldUnicast), Reject::Checksum);
+    rejected("v3-04-ipv4-unicast", &with(Checksum::OldUnicast), Reject::Checksum);
 }
 
 #[test]
@@ -437,7 +437,7 @@ fn checksum_of_the_message_alone_in_both_modes() {
     let one = addresses(["192.0.2.100"]);
     let v3 = expectation(Version::V3, Family::V4, &one);
     rejected("v3-06-ipv4-checksum-as-v2", &v3, Reject::Checksum);
-    let as_v2 = Expectation { checksum: V3Checksum::MessageOnly, ..v3 };
+    let as_v2 = Expectation { checksum: Checksum::MessageOnly, ..v3 };
     accepted("v3-06-ipv4-checksum-as-v2", &as_v2);
     // keepalived then accepts any value.
     accepted("v3-01-ipv4-master", &as_v2);

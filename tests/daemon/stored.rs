@@ -8,11 +8,11 @@ use std::time::Instant as Wall;
 
 use nix::net::if_::if_nametoindex;
 use nix::unistd::Pid;
-use steadfast::control::shared_memory::{Key, SavedState, Shared, SlotId, WORDS};
+use steadfast::control::shared_memory::{Key, Shared, SlotId, WORDS};
 use steadfast::netlink::link::LinkIndex;
 use steadfast::system::scheduling::{Offspring, SELF, set_real_time};
 use steadfast::system::shared_memory::Region;
-use steadfast::units::{Family, Instant, Vrid};
+use steadfast::units::{Family, Instant, State, Vrid};
 use steadfast::vrrp_process::advert_receiver::{Buffer, Datagram, Receiver};
 
 use crate::harness::config::Instance;
@@ -70,7 +70,7 @@ fn a_mastership_is_stored_before_its_first_advert_leaves() {
             let is =
                 |vrid: &u8| Key::new(&format!("i{vrid}"), "eth0", Vrid::new(*vrid).unwrap()) == key;
             found.extend((1..=ROUTERS).find(is).map(|vrid| (vrid, slot)));
-            assert_ne!(saved.map(|saved| saved.state), Some(SavedState::Master), "too late");
+            assert_ne!(saved.map(|saved| saved.state), Some(State::Master), "too late");
         }
         (found.len() == usize::from(ROUTERS)).then_some(found)
     });
@@ -92,7 +92,7 @@ fn a_mastership_is_stored_before_its_first_advert_leaves() {
             let is_first = waiting.iter().position(|other| *other == vrid);
             let Some(place) = is_first else { return };
             waiting.swap_remove(place);
-            if saved.state != SavedState::Master || saved.last_advert == Instant::ORIGIN {
+            if saved.state != State::Master || saved.last_advert == Instant::ORIGIN {
                 wrong.insert(vrid, saved);
             }
         };

@@ -52,7 +52,7 @@ impl Speaker for Ours {
         match self.status(&instance.name, |status| status.state) {
             Some(State::Master) => Role::Master,
             Some(State::Backup) => Role::Backup,
-            Some(State::Init | State::Fault) | None => Role::Neither,
+            Some(State::Initialize | State::Fault) | None => Role::Neither,
         }
     }
 

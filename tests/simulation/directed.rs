@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use steadfast::units::{Centiseconds, Family, Instant, Priority, Version};
 use steadfast::vrrp::State;
-use steadfast::vrrp::settings::{Backups, InstanceSettings, Object, Preempt, Settings};
+use steadfast::vrrp::settings::{InstanceSettings, Object, Preempt, Settings};
 
 use crate::kernel::Flap;
 use crate::network::{Swallow, Which};
@@ -112,7 +112,7 @@ const BOTH: &[Family] = &Family::ALL;
 const V4: &[Family] = &[Family::V4];
 
 fn stop_with_one_backup(record: Record) -> Outcome {
-    let plan = simple(&[200, 100], BOTH, |_, i| i.backups = Backups::One);
+    let plan = simple(&[200, 100], BOTH, |_, i| i.backups = Some(1));
     run_in(0, plan, record, |world| {
         begin(world);
         without_loss(world, true, 1);
@@ -165,7 +165,7 @@ fn switchover_without_successor(record: Record) -> Outcome {
 
 /// Hand-over: all short adverts are lost, the backup learns nothing and waits its skew time.
 fn lost_short_adverts(record: Record) -> Outcome {
-    let plan = simple(&[200, 100], V4, |_, i| i.backups = Backups::One);
+    let plan = simple(&[200, 100], V4, |_, i| i.backups = Some(1));
     run_in(0, plan, record, |world| {
         begin(world);
         world.network.swallow =
@@ -185,7 +185,7 @@ fn lost_short_adverts(record: Record) -> Outcome {
 
 /// Hand-over: priority 0 is lost; the backup learned the short interval and waits that out.
 fn lost_priority_0(record: Record) -> Outcome {
-    let plan = simple(&[200, 100], V4, |_, i| i.backups = Backups::One);
+    let plan = simple(&[200, 100], V4, |_, i| i.backups = Some(1));
     run_in(0, plan, record, |world| {
         begin(world);
         world.network.swallow = Some(Swallow { from: 0, to: None, what: Which::Stop, left: 100 });
@@ -197,7 +197,7 @@ fn lost_priority_0(record: Record) -> Outcome {
 
 /// Hand-over: a third backup learned 1 cs and misses the successor's first advert.
 fn third_backup_learned_1_cs(record: Record) -> Outcome {
-    let plan = simple(&[200, 150, 100], V4, |_, i| i.backups = Backups::One);
+    let plan = simple(&[200, 150, 100], V4, |_, i| i.backups = Some(1));
     run_in(0, plan, record, |world| {
         begin(world);
         world.network.swallow = Some(Swallow { from: 1, to: Some(2), what: Which::Any, left: 1 });

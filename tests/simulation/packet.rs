@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
-use steadfast::vrrp::settings::{Authentication, InstanceSettings, V3Checksum};
+use steadfast::vrrp::settings::{Authentication, Checksum, InstanceSettings};
 use steadfast::vrrp::{InterfaceId, Received};
 use steadfast::wire::checksum::PseudoHeader;
 use steadfast::wire::vrrp::{self, Addresses, Format, Repr};
@@ -60,11 +60,11 @@ impl Packet {
         };
         let covered = match (family, settings.checksum) {
             (Family::V6, _)
-            | (Family::V4, V3Checksum::PseudoHeader | V3Checksum::PseudoHeaderStrict) => {
+            | (Family::V4, Checksum::PseudoHeader | Checksum::PseudoHeaderStrict) => {
                 Some(route.destination)
             }
-            (Family::V4, V3Checksum::OldUnicast) => Some(vrrp::group(family)),
-            (Family::V4, V3Checksum::MessageOnly) => None,
+            (Family::V4, Checksum::OldUnicast) => Some(vrrp::group(family)),
+            (Family::V4, Checksum::MessageOnly) => None,
         };
         let pseudo_header = covered.map(|destination| {
             PseudoHeader::new(route.source, destination).expect("both are of one family")

@@ -7,8 +7,8 @@ use std::time::Duration;
 use steadfast::net::VirtualAddress;
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{
-    AnnounceSettings, Authentication, Backups, InstanceSettings, Object, OnForeignRemoval, Preempt,
-    Settings, V3Checksum,
+    Announce, Authentication, Checksum, InstanceSettings, Object, OnForeignRemoval, Pacing,
+    Preempt, Settings, SourceAddresses,
 };
 
 /// Which of the two configurations of a node.
@@ -107,34 +107,33 @@ pub fn instance(name: &str, interface: &str, vrid: u8, objects: Vec<Object>) -> 
         priority: Priority::DEFAULT,
         interval: Centiseconds::SECOND,
         down_timer_adverts: 3,
-        preempt: Preempt::On { delay: Duration::ZERO },
-        source_v4: None,
-        source_v6: None,
+        preempt: Preempt::On,
+        preempt_delay: Duration::ZERO,
+        source: SourceAddresses::NONE,
         objects,
         authentication: Authentication::None,
-        checksum: V3Checksum::PseudoHeader,
+        checksum: Checksum::PseudoHeader,
         unicast_peers: Vec::new(),
         check_unicast_source: false,
         skip_check_adv_addr: false,
-        announce: AnnounceSettings {
+        announce: Announce {
             repeat: 2,
             delay: Duration::from_millis(500),
             refresh: Duration::ZERO,
             refresh_repeat: 1,
             lower_prio_repeat: 2,
             lower_prio_delay: Duration::ZERO,
-            garp_interval: Duration::ZERO,
-            gna_interval: Duration::ZERO,
             probe: Duration::ZERO,
         },
-        answer_lower_priority: true,
+        pacing: Pacing { garp_interval: Duration::ZERO, gna_interval: Duration::ZERO },
+        lower_prio_no_advert: false,
         higher_prio_send_advert: false,
         owner_ignore_adverts: false,
         strict: false,
         timer_expired_backup: None,
         on_foreign_removal: OnForeignRemoval::Restore,
         resume_within: None,
-        backups: Backups::Several,
+        backups: None,
         hand_over: true,
         dont_track_primary: false,
         track: Vec::new(),
@@ -237,11 +236,12 @@ impl Times {
             Priority::LOWEST,
         ));
         match instance.preempt {
-            Preempt::On { delay } => self.preempt_delay = self.preempt_delay.max(delay),
+            Preempt::On => self.preempt_delay = self.preempt_delay.max(instance.preempt_delay),
             Preempt::Off | Preempt::Immediate => {}
         }
         let a = &instance.announce;
-        let spacing = a.garp_interval.max(a.gna_interval)
+        let pacing = instance.pacing;
+        let spacing = pacing.garp_interval.max(pacing.gna_interval)
             * u32::try_from(instance.objects.len()).expect("few objects")
             * u32::from(a.repeat.max(a.lower_prio_repeat).max(a.refresh_repeat));
         self.announce =

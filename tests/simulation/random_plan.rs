@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{
-    AnnounceSettings, Authentication, Backups, GroupSettings, InstanceSettings, Object,
-    OnForeignRemoval, Preempt, Settings, Track, Tracker, V3Checksum,
+    Announce, Authentication, Checksum, GroupSettings, InstanceSettings, Object, OnForeignRemoval,
+    Pacing, Preempt, Settings, Track, Tracker,
 };
 
 use crate::plan::{self, Host, Plan, down_interval};
@@ -27,7 +27,7 @@ struct Draft {
     /// Per generation and node.
     priorities: [Vec<Priority>; 2],
     intervals: [Vec<Centiseconds>; 2],
-    preempt: Vec<Preempt>,
+    preempt: Vec<(Preempt, Duration)>,
     objects: [Vec<Object>; 2],
 }
 
@@ -128,7 +128,7 @@ fn draft(rng: &mut Rng, nodes: usize, segment: usize, vrid: u8, speed: u16) -> D
     template.strict = strict;
     options(rng, &mut template);
     if strict {
-        template.answer_lower_priority = false;
+        template.lower_prio_no_advert = true;
         template.higher_prio_send_advert = false;
         template.owner_ignore_adverts = true;
         template.hand_over = false;
@@ -139,7 +139,7 @@ fn draft(rng: &mut Rng, nodes: usize, segment: usize, vrid: u8, speed: u16) -> D
         template.authentication = Authentication::Password(*b"secret\0\0");
     }
     if version == Version::V3 && rng.percent(12) {
-        template.checksum = V3Checksum::MessageOnly;
+        template.checksum = Checksum::MessageOnly;
     }
 
     let all = || vec![true; nodes];
@@ -161,7 +161,7 @@ fn draft(rng: &mut Rng, nodes: usize, segment: usize, vrid: u8, speed: u16) -> D
         template.unicast_peers = vec![plan::address(Family::V4, 0, 0, 0)];
         template.check_unicast_source = rng.percent(50);
         if version == Version::V3 && rng.percent(30) {
-            template.checksum = V3Checksum::OldUnicast;
+            template.checksum = Checksum::OldUnicast;
         }
     }
 
@@ -194,12 +194,13 @@ fn draft(rng: &mut Rng, nodes: usize, segment: usize, vrid: u8, speed: u16) -> D
     }
 }
 
-fn preempt(rng: &mut Rng, delay: Duration, strict: bool) -> Preempt {
+/// Whether and after which delay to preempt.
+fn preempt(rng: &mut Rng, delay: Duration, strict: bool) -> (Preempt, Duration) {
     match rng.below(20) {
-        0..=2 => Preempt::Off,
-        3..=5 if !strict => Preempt::On { delay },
-        6..=8 if !strict => Preempt::Immediate,
-        _ => Preempt::On { delay: Duration::ZERO },
+        0..=2 => (Preempt::Off, Duration::ZERO),
+        3..=5 if !strict => (Preempt::On, delay),
+        6..=8 if !strict => (Preempt::Immediate, Duration::ZERO),
+        _ => (Preempt::On, Duration::ZERO),
     }
 }
 
@@ -247,20 +248,20 @@ fn options(rng: &mut Rng, template: &mut InstanceSettings) {
             Duration::ZERO
         }
     };
-    template.announce = AnnounceSettings {
+    template.announce = Announce {
         repeat: rng.between(1, 5) as u8,
         delay: maybe(rng, 60, 50, 5 * interval),
         refresh: maybe(rng, 25, interval, 6 * interval),
         refresh_repeat: rng.between(1, 2) as u8,
         lower_prio_repeat: rng.between(1, 3) as u8,
         lower_prio_delay: maybe(rng, 40, 50, 3 * interval),
-        garp_interval: maybe(rng, 20, 1, 5),
-        gna_interval: maybe(rng, 20, 1, 5),
         probe: Duration::from_millis(3 * interval),
     };
+    template.pacing =
+        Pacing { garp_interval: maybe(rng, 20, 1, 5), gna_interval: maybe(rng, 20, 1, 5) };
     template.skip_check_adv_addr = rng.percent(30);
     template.higher_prio_send_advert = rng.percent(50);
-    template.answer_lower_priority = rng.percent(90);
+    template.lower_prio_no_advert = !rng.percent(90);
     template.owner_ignore_adverts = rng.percent(10);
     template.hand_over = rng.percent(85) && template.version == Version::V3;
     template.down_timer_adverts = rng.weighted(&[(80, 3), (10, 2), (10, 5)]);
@@ -350,9 +351,9 @@ impl Draft {
         if generation == 1 {
             one.vrid = self.second_vrid.unwrap_or(one.vrid);
         }
-        one.preempt = self.preempt[node];
+        (one.preempt, one.preempt_delay) = self.preempt[node];
         if one.priority.is_owner() {
-            one.preempt = Preempt::On { delay: Duration::ZERO };
+            (one.preempt, one.preempt_delay) = (Preempt::On, Duration::ZERO);
             one.track.retain(|t| t.weight == 0);
         }
         if one.preempt == Preempt::Off && !self.grouped && rng.percent(30) {
@@ -360,7 +361,7 @@ impl Draft {
                 others().map(|n| self.priorities[generation][n]).max_by_key(|p| p.0);
         }
         if self.members[generation].iter().filter(|m| **m).count() == 2 && rng.percent(60) {
-            one.backups = Backups::One;
+            one.backups = Some(1);
         }
         if !one.unicast_peers.is_empty() {
             one.unicast_peers = Family::ALL

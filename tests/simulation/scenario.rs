@@ -163,7 +163,7 @@ fn describe(world: &mut World) {
                     i.timer_expired_backup,
                     i.dont_track_primary,
                     i.higher_prio_send_advert,
-                    i.answer_lower_priority,
+                    i.lower_prio_no_advert,
                     i.track,
                     i.announce,
                     objects.join(" ")
@@ -220,7 +220,7 @@ fn watched(world: &World, master: usize, names: &[usize]) -> (Vec<usize>, Vec<Ip
     };
     let wait = |n: usize, name: usize| {
         let priority = world.nodes[n].priority(name).unwrap_or(Priority::LOWEST);
-        let short = match of(master, name).map(|s| (s.backups, s.interval)) {
+        let short = match of(master, name).map(|s| (s.backups(), s.interval)) {
             Some((Backups::One, interval)) => interval.min(Centiseconds(1)),
             Some((Backups::Several, interval)) => interval.min(Centiseconds(5)),
             None => Centiseconds(1),

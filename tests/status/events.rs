@@ -104,11 +104,11 @@ fn faults() -> Vec<Fault> {
 /// Between which states a cause may come.
 fn states(cause: &Cause) -> (State, State) {
     match cause {
-        Cause::Started => (State::Init, State::Backup),
+        Cause::Started => (State::Initialize, State::Backup),
         Cause::Recovered => (State::Fault, State::Backup),
         Cause::Resumed { .. } => (State::Master, State::Master),
         Cause::Fault(_) => (State::Backup, State::Fault),
-        Cause::Stopped => (State::Backup, State::Init),
+        Cause::Stopped => (State::Backup, State::Initialize),
         Cause::Owner
         | Cause::NoAdvert { .. }
         | Cause::MasterLeft { .. }

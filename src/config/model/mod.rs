@@ -6,12 +6,16 @@
 
 mod global;
 mod instance;
+mod notify;
 mod track;
 
 pub use global::*;
 pub use instance::*;
+pub use notify::*;
 pub use track::*;
 
+use super::keys::{Key, Keys, Kind, Place, Table};
+use super::section::{Section, section};
 use crate::net::VirtualAddress;
 use crate::net::{Route, Rule};
 
@@ -30,24 +34,88 @@ pub struct Model {
     pub statics: Statics,
 }
 
-/// `[static]`: installed as long as the program runs, whoever is master.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Statics {
-    /// `addresses`.
-    pub addresses: Vec<VirtualAddress>,
-    /// `routes`.
-    pub routes: Vec<Route>,
-    /// `rules`.
-    pub rules: Vec<Rule>,
+section! {
+    /// `[static]`: installed as long as the program runs, whoever is master.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct Statics {
+        /// Addresses.
+        addresses: Vec<VirtualAddress> = Vec::new(),
+            key Key::new("addresses", Kind::Other("a list of addresses"), "[\"192.168.1.1/24\"]");
+        /// Routes.
+        routes: Vec<Route> = Vec::new(),
+            key Key::new("routes", Kind::Other("a list of routes"), "[\"...\"]");
+        /// Policy rules.
+        rules: Vec<Rule> = Vec::new(),
+            key Key::new("rules", Kind::Other("a list of rules"), "[\"...\"]");
+    }
 }
 
-/// A program to run, without a shell.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Command {
-    /// The program and its arguments; at least one.
-    pub argv: Vec<Box<str>>,
-    /// The user that it runs as, when it is not `script_user`.
-    pub user: Option<Box<str>>,
-    /// The group, when it is not the user's.
-    pub group: Option<Box<str>>,
+/// What unicast keys wait for.
+const UNICAST: &str = "unicast is";
+
+const TABLE: Kind = Kind::Other("a table");
+const IPVS: &str = "virtual servers (IPVS) are";
+
+section! {
+    /// The file itself: its tables.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct RootTable {
+        /// What is not of one instance.
+        global: () = (), own Key::new("global", TABLE, "");
+        /// Instances and groups of VRRP.
+        vrrp: () = (), own Key::new("vrrp", TABLE, "");
+        /// Scripts, files, processes and BFD sessions that instances track.
+        track: () = (), own Key::new("track", TABLE, "");
+        /// Addresses, routes and rules that are there whoever is master.
+        statics: () = (),
+            own Key::new("static", TABLE, "").unbuilt("static addresses, routes and rules are");
+        /// Virtual servers.
+        virtual_server: () = (), own Key::new("virtual_server", TABLE, "").unbuilt(IPVS);
+        /// Groups of virtual servers.
+        virtual_server_group: () = (),
+            own Key::new("virtual_server_group", TABLE, "").unbuilt(IPVS);
+    }
 }
+
+section! {
+    /// `[vrrp]`: where the tables of instances and groups are.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct VrrpTable {
+        /// `[vrrp.instance.NAME]`.
+        instance: () = (), own Key::new("instance", TABLE, "");
+        /// `[vrrp.group.NAME]`.
+        group: () = (), own Key::new("group", TABLE, "");
+    }
+}
+
+/// Every kind of table that has a header, with its keys.
+pub const TABLES: &[Table] =
+    &[ROOT, GLOBAL, VRRP, INSTANCE, GROUP, TRACK, SCRIPT, FILE, PROCESS, BFD, STATIC];
+
+/// A kind of table with the keys of a section.
+const fn table(place: Place, keys: &'static Keys) -> Table {
+    Table { place, keys }
+}
+
+/// The file itself.
+pub const ROOT: Table = table(Place::Root, RootTable::KEYS);
+/// `[global]`.
+pub const GLOBAL: Table = table(Place::Global, GlobalTable::KEYS);
+/// `[vrrp]`.
+pub const VRRP: Table = table(Place::Vrrp, VrrpTable::KEYS);
+/// `[vrrp.instance.NAME]`.
+pub const INSTANCE: Table = table(Place::Instance, Instance::KEYS);
+/// `[vrrp.group.NAME]`.
+pub const GROUP: Table = table(Place::Group, Group::KEYS);
+/// `[track]`.
+pub const TRACK: Table = table(Place::Track, TrackTable::KEYS);
+/// `[track.script.NAME]`.
+pub const SCRIPT: Table = table(Place::Script, ScriptTracker::KEYS);
+/// `[track.file.NAME]`.
+pub const FILE: Table = table(Place::File, FileTracker::KEYS);
+/// `[track.process.NAME]`.
+pub const PROCESS: Table = table(Place::Process, ProcessTracker::KEYS);
+/// `[track.bfd.NAME]`.
+pub const BFD: Table = table(Place::Bfd, BfdTracker::KEYS);
+/// `[static]`.
+pub const STATIC: Table = table(Place::Static, Statics::KEYS);

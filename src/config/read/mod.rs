@@ -10,11 +10,10 @@ mod track;
 
 use std::collections::HashSet;
 
-use super::keys::Place;
-use global::Defaults;
-
-use super::model::{Command, Model, Notify, Statics};
-use super::reader::{Context, Item, Path, Table};
+use super::keys::{self, Key, Kind, Place};
+use super::model::{self, Command, Defaults, GlobalTable, Model};
+use super::reader::{Context, FromItem, Item, Path, Table};
+use super::section::{Section, section};
 use super::tree::{self, Value};
 use super::values::Wrong;
 
@@ -29,86 +28,93 @@ pub struct Reading {
 
 /// Reads everything, and reports what is wrong to the context.
 pub fn model<'a>(cx: &'a Context<'a>, tree: &'a tree::Table<'a>) -> Reading {
-    let mut root = Table::new(cx, tree, 0..0, Path::Root, Place::Root);
-    let mut model = Model::default();
-    let global = root.table("global", Place::Global);
-    let (global, defaults) = global.map(global::global).unwrap_or_default();
-    model.global = global;
+    let root = Table::new(cx, tree, 0..0, Path::Root, model::ROOT);
+    root.read(|_, _| ());
+    let global = root.table("global", model::GLOBAL).map(|table| global::global(&table));
+    let GlobalTable { global, defaults } = global.unwrap_or_default();
+    let mut model = Model { global, ..Model::default() };
     let mut incomplete = HashSet::new();
-    if let Some(mut vrrp) = root.table("vrrp", Place::Vrrp) {
-        if let Some(mut table) = vrrp.table("instance", Place::Other) {
-            let named = table.named();
-            model.instances.reserve_exact(named.len());
-            for (name, item) in named {
-                if let Some(table) = item.table(Place::Instance) {
-                    let complete = &mut true;
-                    model.instances.push(instance::instance(name, table, &defaults, complete));
-                    if !*complete {
-                        incomplete.insert(name.into());
-                    }
-                }
+    if let Some(vrrp) = root.table("vrrp", model::VRRP) {
+        vrrp.read(|_, _| ());
+        let instances = named(vrrp.table("instance", keys::Table::NAMES));
+        model.instances.reserve_exact(instances.len());
+        for (name, item) in instances {
+            let Some(table) = item.table(model::INSTANCE) else { continue };
+            let instance = instance::instance(name, &table, &defaults);
+            let vrid =
+                table.get("virtual_router_id").and_then(|item| item.value.as_integer()?.value());
+            if instance.settings.interface.is_empty()
+                || !vrid.is_some_and(|vrid| (1..=255).contains(&vrid))
+            {
+                incomplete.insert(name.into());
             }
+            model.instances.push(instance);
         }
-        if let Some(mut table) = vrrp.table("group", Place::Other) {
-            for (name, item) in table.named() {
-                model.groups.extend(item.table(Place::Group).map(|t| instance::group(name, t)));
-            }
+        for (name, item) in named(vrrp.table("group", keys::Table::NAMES)) {
+            model.groups.extend(item.table(model::GROUP).map(|t| instance::group(name, &t)));
         }
-        vrrp.finish();
     }
-    if let Some(table) = root.table("track", Place::Track) {
-        model.trackers = track::trackers(table);
+    if let Some(table) = root.table("track", model::TRACK) {
+        model.trackers = track::trackers(&table);
     }
-    if let Some(mut table) = root.table("static", Place::Static) {
-        model.statics = Statics {
-            addresses: table.get("addresses").map(|i| objects::addresses(&i)).unwrap_or_default(),
-            routes: table.list("routes", routes::route),
-            rules: table.list("rules", routes::rule),
-        };
-        table.finish();
+    if let Some(table) = root.table("static", model::STATIC) {
+        table.read(|name, given| _ = model.statics.set(name, given));
     }
     renamed(&root, &defaults);
-    root.get("virtual_server");
-    root.get("virtual_server_group");
-    root.finish();
     Reading { model, incomplete }
+}
+
+/// The tables of a table whose keys are names.
+fn named<'a>(table: Option<Table<'a>>) -> Vec<(&'a str, Item<'a>)> {
+    table.as_ref().map(Table::named).unwrap_or_default()
 }
 
 /// What is wrong in tables that have keepalived's names.
 fn renamed(root: &Table<'_>, defaults: &Defaults) {
-    root.renamed("global_defs", Place::Global).map(global::global);
+    root.renamed("global_defs", model::GLOBAL).map(|table| global::global(&table));
     for key in ["vrrp_instance", "instance"] {
-        let Some(mut table) = root.renamed(key, Place::Other) else { continue };
-        for (name, item) in table.named() {
-            if let Some(table) = item.table(Place::Instance) {
-                instance::instance(name, table, defaults, &mut true);
-            }
+        for (name, item) in named(root.renamed(key, keys::Table::NAMES)) {
+            item.table(model::INSTANCE).map(|table| instance::instance(name, &table, defaults));
         }
     }
     for key in ["vrrp_sync_group", "group"] {
-        let Some(mut table) = root.renamed(key, Place::Other) else { continue };
-        for (name, item) in table.named() {
-            item.table(Place::Group).map(|table| instance::group(name, table));
+        for (name, item) in named(root.renamed(key, keys::Table::NAMES)) {
+            item.table(model::GROUP).map(|table| instance::group(name, &table));
         }
     }
 }
 
-/// A program: a text of words, a list, or a table with `command`, `user` and `group`.
-fn command(item: &Item<'_>) -> Option<Command> {
-    if matches!(item.value, Value::Table(_)) {
-        let mut table = item.table(Place::Other)?;
-        let argv = match table.get("command") {
-            Some(item) => argv(&item),
-            None => {
-                table.missing("command", "write command = [\"/path/to/program\", \"argument\"]");
-                None
-            }
-        };
-        let (user, group) = (table.text("user"), table.text("group"));
-        table.finish();
-        return Some(Command { argv: argv?, user, group });
+section! {
+    /// A program as a table.
+    #[derive(Clone, PartialEq, Debug)]
+    pub struct CommandTable {
+        /// The program and its arguments.
+        argv: Vec<Box<str>> = Vec::new(),
+            own Key::new("command", model::PROGRAM, "[\"/path/to/program\", \"argument\"]")
+                .required("write command = [\"/path/to/program\", \"argument\"]");
+        /// The user that it runs as.
+        user: Option<Box<str>> = None, key Key::text("user", "\"nobody\"");
+        /// The group that it runs with.
+        group: Option<Box<str>> = None, key Key::text("group", "\"nogroup\"");
     }
-    Some(Command { argv: argv(item)?, user: None, group: None })
+}
+
+impl FromItem for Command {
+    fn from_item(item: &Item<'_>, _: Kind) -> Option<Self> {
+        if !matches!(item.value, Value::Table(_)) {
+            return Some(Self { argv: argv(item)?, user: None, group: None });
+        }
+        let table = item.table(value_table::<CommandTable>())?;
+        let mut command = CommandTable::default();
+        table.read(|name, given| _ = command.set(name, given));
+        let argv = table.get("command").and_then(|item| argv(&item));
+        Some(Self { argv: argv?, user: command.user, group: command.group })
+    }
+}
+
+/// A table in braces with the keys of a section.
+const fn value_table<S: Section>() -> keys::Table {
+    keys::Table { place: Place::Value, keys: S::KEYS }
 }
 
 /// The program and its arguments.
@@ -137,24 +143,4 @@ fn argv(item: &Item<'_>) -> Option<Vec<Box<str>>> {
         return None;
     }
     Some(argv)
-}
-
-/// The keys that begin with `notify`, and `smtp_alert`.
-fn notify(table: &mut Table<'_>) -> Option<Box<Notify>> {
-    let mut one = |key| table.get(key).and_then(|item| command(&item));
-    let (master, backup, fault) = (one("notify_master"), one("notify_backup"), one("notify_fault"));
-    let (stop, deleted, any) = (one("notify_stop"), one("notify_deleted"), one("notify"));
-    let master_rx_lower_pri = one("notify_master_rx_lower_pri");
-    let notify = Notify {
-        master,
-        backup,
-        fault,
-        stop,
-        deleted,
-        master_rx_lower_pri,
-        any,
-        priority_changes: table.bool("notify_priority_changes").unwrap_or(false),
-        smtp_alert: table.bool("smtp_alert").unwrap_or(false),
-    };
-    (notify != Notify::default()).then(|| Box::new(notify))
 }

@@ -3,14 +3,24 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::tokens::{Builder, Words, read};
-use crate::config::reader::Item;
+use crate::config::keys::Kind;
+use crate::config::reader::{FromItem, Item};
 use crate::config::tree::Value;
 use crate::config::values::{self, Wrong};
 use crate::net::{Broadcast, Scope, VirtualAddress};
 use crate::units::Family;
 
-/// The addresses of a list.
-pub fn addresses(item: &Item<'_>) -> Vec<VirtualAddress> {
+impl FromItem for VirtualAddress {
+    fn from_item(item: &Item<'_>, _: Kind) -> Option<Self> {
+        read(item, AddressBuilder(None, Vec::new()))
+    }
+
+    fn from_list(item: &Item<'_>, _: Kind) -> Option<Vec<Self>> {
+        Some(addresses(item))
+    }
+}
+
+fn addresses(item: &Item<'_>) -> Vec<VirtualAddress> {
     // What most of them are takes no words apart.
     let plain = |value: &Value<'_>, list: &mut Vec<VirtualAddress>| {
         let plain = value.as_str().and_then(values::plain_v4);

@@ -4,20 +4,23 @@ use std::net::IpAddr;
 
 use super::objects::{bounded, interface, number, octet, scope};
 use super::tokens::{Builder, Words, read};
-use crate::config::reader::Item;
+use crate::config::keys::Kind;
+use crate::config::reader::{FromItem, Item};
 use crate::config::values::{self, Wrong};
 use crate::net::Scope;
 use crate::net::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableId};
 use crate::units::Family;
 
-/// One of `virtual_routes`.
-pub fn route(item: &Item<'_>) -> Option<Route> {
-    read(item, RouteBuilder::default())
+impl FromItem for Route {
+    fn from_item(item: &Item<'_>, _: Kind) -> Option<Self> {
+        read(item, RouteBuilder::default())
+    }
 }
 
-/// One of `virtual_rules`.
-pub fn rule(item: &Item<'_>) -> Option<Rule> {
-    read(item, RuleBuilder::default())
+impl FromItem for Rule {
+    fn from_item(item: &Item<'_>, _: Kind) -> Option<Self> {
+        read(item, RuleBuilder::default())
+    }
 }
 
 #[derive(Default)]

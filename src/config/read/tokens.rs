@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::config::keys::Place;
+use crate::config::keys::Table;
 use crate::config::reader::Item;
 use crate::config::suggest::nearest;
 use crate::config::tree::Value;
@@ -137,7 +137,7 @@ fn read_line<B: Builder>(item: &Item<'_>, text: &str, builder: &mut B) -> bool {
 
 fn read_table<B: Builder>(item: &Item<'_>, builder: &mut B) -> Option<bool> {
     let mut complete = true;
-    for (key, key_span, value) in item.table(Place::Other)?.entries() {
+    for (key, key_span, value) in item.table(Table::NAMES)?.entries() {
         if matches!(value.value, Value::Array(_)) && builder.set_list(key, &value).is_some() {
             continue;
         }

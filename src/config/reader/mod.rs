@@ -1,27 +1,27 @@
 //! Typed reading of a TOML tree that reports every error and goes on.
 //!
-//! serde stops at the first error and drops the places of what it has read. A [`Table`] is asked
-//! for its keys one by one instead: each answer is either the value in its type or an entry in
-//! the list of diagnostics, and [`Table::finish`] reports the keys that nobody asked for.
+//! serde stops at the first error and drops the places of what it has read. A [`Table`] knows the
+//! keys that it may have instead: [`Table::read`] hands over those that are there, and reports the
+//! others. A value is read [as its type](FromItem) or becomes an entry in the list of diagnostics.
 
+mod from_item;
 mod path;
 mod table;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt::Display;
-use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::config::diagnostic::{Diagnostic, Span};
-use crate::config::keys::{self, Place};
+use crate::config::keys::{self, Place, aliases};
 use crate::config::suggest::nearest;
 use crate::config::tree::{Node, Value};
 use crate::config::values::{self, Wrong, show_duration};
 
+pub use from_item::FromItem;
 pub use path::{Path, join};
-pub use table::Table;
+pub use table::{Given, Table};
 
 /// What is collected while reading.
 #[derive(Debug)]
@@ -29,9 +29,9 @@ pub struct Context<'a> {
     /// The source text.
     pub text: &'a str,
     diagnostics: RefCell<Vec<Diagnostic>>,
+    /// Every kind of table that has a header.
+    pub tables: &'static [keys::Table],
     holes: RefCell<Holes>,
-    /// Room for the keys that a table is asked for, of tables that were read.
-    rooms: RefCell<Vec<Vec<&'static str>>>,
 }
 
 /// For arrays (by where they start): the indices of elements that could not be read and so are
@@ -40,9 +40,9 @@ pub type Holes = HashMap<usize, Vec<usize>>;
 
 impl<'a> Context<'a> {
     /// Nothing found yet.
-    pub fn new(text: &'a str) -> Self {
-        let (diagnostics, holes, rooms) = Default::default();
-        Self { text, diagnostics, holes, rooms }
+    pub fn new(text: &'a str, tables: &'static [keys::Table]) -> Self {
+        let (diagnostics, holes) = Default::default();
+        Self { text, diagnostics, tables, holes }
     }
 
     /// Adds a finding.
@@ -123,20 +123,15 @@ impl<'a> Item<'a> {
     }
 
     /// A whole number within bounds.
-    pub fn integer<N>(&self, range: RangeInclusive<N>) -> Option<N>
-    where
-        N: TryFrom<i64> + Copy + PartialOrd + Display,
-    {
-        let help = || format!("write a whole number from {} to {}", range.start(), range.end());
+    pub fn integer(&self, low: i64, high: i64) -> Option<i64> {
+        let help = || format!("write a whole number from {low} to {high}");
         let Value::Integer(number) = self.value else {
             let quoted = self.value.as_str().filter(|text| text.parse::<i64>().is_ok());
             let unquote = |text| format!("write {} = {text}, without quotes", self.key());
             self.type_error("a whole number", &quoted.map_or_else(help, unquote));
             return None;
         };
-        let value = i64::from_str_radix(&number.digits, number.radix).ok();
-        let value = value.and_then(|value| N::try_from(value).ok());
-        let value = value.filter(|value| range.contains(value));
+        let value = number.value().filter(|value| (low..=high).contains(value));
         if value.is_none() {
             self.wrong(Wrong::new(format!("{number} is out of range"), help()));
         }
@@ -144,7 +139,7 @@ impl<'a> Item<'a> {
     }
 
     /// A length of time within bounds.
-    pub fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+    pub fn duration(&self, low: Duration, high: Duration) -> Option<Duration> {
         let parsed = match self.value {
             Value::String(text) => values::duration(text),
             Value::Integer(number) if number.radix == 10 => values::duration(&number.digits),
@@ -161,13 +156,13 @@ impl<'a> Item<'a> {
             }
         };
         let length = parsed.map_err(|wrong| self.wrong(wrong)).ok()?;
-        if !range.contains(&length) {
+        if !(low..=high).contains(&length) {
             self.wrong(Wrong::new(
                 format!("{} is out of range", show_duration(length)),
                 format!(
                     "write a length of time from \"{}\" to \"{}\"",
-                    show_duration(*range.start()),
-                    show_duration(*range.end())
+                    show_duration(low),
+                    show_duration(high)
                 ),
             ));
             return None;
@@ -234,12 +229,12 @@ impl<'a> Item<'a> {
     }
 
     /// A table.
-    pub fn table(&self, place: Place) -> Option<Table<'a>> {
+    pub fn table(&self, table: keys::Table) -> Option<Table<'a>> {
         if let Value::Table(tree) = self.value {
             let path = self.path.clone();
-            return Some(Table::new(self.cx, tree, self.span.clone(), path, place));
+            return Some(Table::new(self.cx, tree, self.span.clone(), path, table));
         }
-        let help = self.table_help(place);
+        let help = self.table_help(table.place);
         self.type_error("a table", &help);
         None
     }
@@ -249,11 +244,11 @@ impl<'a> Item<'a> {
         let path = &*self.path.to_string();
         let header = self.cx.text.get(self.span.clone()).is_some_and(|text| text.starts_with("[["));
         match place {
-            Place::Other if path == "vrrp.instance" || path == "vrrp.group" => {
+            Place::Names if path == "vrrp.instance" || path == "vrrp.group" => {
                 format!("write [{path}.NAME], in single brackets, with a name such as lan")
             }
             _ if header => format!("write [{path}], in single brackets"),
-            Place::Instance if keys::is_of_an_instance(self.key()) => {
+            Place::Instance if aliases::is_of_an_instance(self.key()) => {
                 "write [vrrp.instance.NAME] above it, with a name such as lan".to_owned()
             }
             Place::Group => {
@@ -275,29 +270,29 @@ impl<'a> Item<'a> {
             | Place::Process
             | Place::Bfd
             | Place::Hmac
-            | Place::Other => {
+            | Place::Value
+            | Place::Names => {
                 format!("write {} = {{ ... }}", self.key())
             }
         }
     }
 
-    /// One of several words.
-    pub fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
-        let words = || choices.iter().map(|(word, _)| *word);
-        let all = || words().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    /// One of several words: its place among them.
+    pub fn choice(&self, words: &[&'static str]) -> Option<usize> {
+        let all = || words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
         let Value::String(text) = self.value else {
             self.type_error("a word", &format!("write one of {}", all()));
             return None;
         };
-        let found = choices.iter().find(|(word, _)| *word == text.as_ref());
+        let found = words.iter().position(|word| *word == text.as_ref());
         if found.is_none() {
-            let help = match nearest(text, words()) {
+            let help = match nearest(text, words.iter().copied()) {
                 Some(word) => format!("did you mean \"{word}\"? Possible are {}", all()),
                 None => format!("write one of {}", all()),
             };
             self.wrong(Wrong::new(format!("\"{text}\" is not possible here"), help));
         }
-        found.map(|(_, value)| *value)
+        found
     }
 
     /// The result of a parser of texts.

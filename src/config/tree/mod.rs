@@ -89,6 +89,13 @@ pub struct Integer<'a> {
     pub radix: u32,
 }
 
+impl Integer<'_> {
+    /// The number, unless it is beyond 64 bits.
+    pub fn value(&self) -> Option<i64> {
+        i64::from_str_radix(&self.digits, self.radix).ok()
+    }
+}
+
 impl fmt::Display for Integer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.radix {

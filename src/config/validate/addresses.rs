@@ -46,9 +46,9 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
     for (key, list) in lists(instance) {
         for (index, address) in list.iter().enumerate() {
             let steps = [Step::Key(key), Step::Index(index)];
-            let source = instance.source_v4.map(IpAddr::V4) == Some(address.address)
-                || instance.source_v6.map(IpAddr::V6) == Some(address.address);
-            if source && !instance.priority.is_owner() {
+            let source = instance.settings.source.v4.map(IpAddr::V4) == Some(address.address)
+                || instance.settings.source.v6.map(IpAddr::V6) == Some(address.address);
+            if source && !instance.settings.priority.is_owner() {
                 let message = format!(
                     "{}: {} is also the source_address",
                     name_of(instance, key),
@@ -97,7 +97,7 @@ fn no_host(address: &VirtualAddress) -> Option<&'static str> {
 
 /// More addresses than a packet holds.
 fn count(checker: &mut Checker<'_>, instance: &Instance, family: Family) {
-    let capacity = packet_capacity(instance.version, family);
+    let capacity = packet_capacity(instance.settings.version, family);
     let of_family =
         instance.addresses.iter().enumerate().filter(|(_, a)| Family::of(a.address) == family);
     let total = of_family.clone().count();
@@ -105,7 +105,7 @@ fn count(checker: &mut Checker<'_>, instance: &Instance, family: Family) {
     let message = format!(
         "{}: {total} {family} addresses, but a packet of version {} holds {capacity}",
         name_of(instance, "virtual_addresses"),
-        instance.version
+        instance.settings.version
     );
     let steps = [Step::Key("virtual_addresses"), Step::Index(first)];
     let span = checker.place(instance, &steps);
@@ -132,7 +132,7 @@ fn first_v6(checker: &mut Checker<'_>, instance: &Instance) {
     );
     let steps = [Step::Key("virtual_addresses"), Step::Index(index)];
     let span = checker.place(instance, &steps);
-    let diagnostic = if instance.strict {
+    let diagnostic = if instance.settings.strict {
         Diagnostic::error(span, message)
     } else {
         Diagnostic::warning(span, message)
@@ -140,21 +140,22 @@ fn first_v6(checker: &mut Checker<'_>, instance: &Instance) {
     checker.found.push(diagnostic.help(format!(
         "write one before it, such as \"fe80::{:x}/64\", on all routers; hosts use it as their \
          gateway",
-        instance.vrid.get()
+        instance.settings.vrid.get()
     )));
 }
 
 /// The owner has the addresses on its interface all the time (`vrrp:V-4`).
 fn owner(checker: &mut Checker<'_>, instance: &Instance) {
-    if !instance.priority.is_owner() || instance.addresses.is_empty() {
+    if !instance.settings.priority.is_owner() || instance.addresses.is_empty() {
         return;
     }
     let help = "write priority = 254 or less, unless the addresses are set on the interface \
                 independently of steadfast";
     let own = |address: &VirtualAddress| -> Box<str> {
-        address.interface.clone().unwrap_or_else(|| instance.interface.clone())
+        address.interface.clone().unwrap_or_else(|| instance.settings.interface.clone())
     };
-    let there = checker.machine.filter(|machine| machine.has_interface(&instance.interface));
+    let there =
+        checker.machine.filter(|machine| machine.has_interface(&instance.settings.interface));
     let Some(addresses) = there.and_then(Machine::addresses) else {
         checker.warning(
             instance,
@@ -185,17 +186,19 @@ fn owner(checker: &mut Checker<'_>, instance: &Instance) {
 
 /// A router that is not the owner needs an address of its own to send from.
 fn own_address(checker: &mut Checker<'_>, instance: &Instance) {
-    if instance.priority.is_owner() {
+    if instance.settings.priority.is_owner() {
         return;
     }
-    let there = checker.machine.filter(|machine| machine.has_interface(&instance.interface));
+    let there =
+        checker.machine.filter(|machine| machine.has_interface(&instance.settings.interface));
     let Some(addresses) = there.and_then(Machine::addresses) else { return };
     for family in Family::ALL {
         let is_source = |address: IpAddr| match address {
             IpAddr::V4(_) => family == Family::V4,
             IpAddr::V6(own) => family == Family::V6 && own.is_unicast_link_local(),
         };
-        let here = addresses.iter().filter(|(interface, _)| *interface == instance.interface);
+        let here =
+            addresses.iter().filter(|(interface, _)| *interface == instance.settings.interface);
         let mut here = here.map(|(_, address)| *address).filter(|address| is_source(*address));
         let place = |own| instance.addresses.iter().position(|one| one.address == own);
         let Some((own, index)) = here.next().and_then(|own| Some((own, place(own)?))) else {
@@ -207,7 +210,7 @@ fn own_address(checker: &mut Checker<'_>, instance: &Instance) {
         let message = format!(
             "{}: {own} is the router's own address, and the only one that {} can send from",
             name_of(instance, "virtual_addresses"),
-            instance.interface
+            instance.settings.interface
         );
         let steps = [Step::Key("virtual_addresses"), Step::Index(index)];
         let span = checker.place(instance, &steps);
@@ -256,7 +259,8 @@ pub fn shared(checker: &mut Checker<'_>) {
                     IpAddr::V4(address) => address.is_link_local(),
                     IpAddr::V6(address) => address.is_unicast_link_local(),
                 };
-                let interface = address.interface.as_deref().unwrap_or(&instance.interface);
+                let interface =
+                    address.interface.as_deref().unwrap_or(&instance.settings.interface);
                 let held = (address.address, link_local.then_some(interface));
                 let place = (instance, key, index);
                 let Some((other, other_key, other_index)) = first.insert(held, place) else {
@@ -274,8 +278,8 @@ pub fn shared(checker: &mut Checker<'_>) {
                     )
                 } else {
                     (
-                        format!("{what} belongs to instance {} already", other.name),
-                        format!("in {}", other.name),
+                        format!("{what} belongs to instance {} already", other.settings.name),
+                        format!("in {}", other.settings.name),
                         "remove it from one of the two: each would take it from the other",
                     )
                 };

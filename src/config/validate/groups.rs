@@ -16,7 +16,7 @@ pub fn check(checker: &mut Checker<'_>) {
         return;
     }
     let known: HashMap<&str, &Instance> =
-        model.instances.iter().map(|instance| (&*instance.name, instance)).collect();
+        model.instances.iter().map(|instance| (&*instance.settings.name, instance)).collect();
     // Where each instance was seen as a member first.
     let mut seen: HashMap<&str, (&Group, usize)> = HashMap::new();
     for group in &model.groups {
@@ -90,12 +90,15 @@ fn priorities<'a>(
     mut members: impl Iterator<Item = &'a Instance>,
 ) {
     let Some(first) = members.next() else { return };
-    let Some(other) = members.find(|member| member.priority != first.priority) else { return };
+    let Some(other) = members.find(|member| member.settings.priority != first.settings.priority)
+    else {
+        return;
+    };
     let steps = [Step::Key("vrrp"), Step::Key("group"), Step::Key(&group.name)];
     let span = checker.places.find(&[&steps[..], &[Step::Key("instances")]].concat());
     let message = format!(
         "{list}: {} has priority {} and {} has {}",
-        first.name, first.priority, other.name, other.priority
+        first.settings.name, first.settings.priority, other.settings.name, other.settings.priority
     );
     let help = "write the same priority for all members: the group is master only while every \
                 member wins its own election";

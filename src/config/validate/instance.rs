@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Checker;
 use crate::config::locate::Step;
-use crate::config::model::{Authentication, Checksum, Instance, PreemptMode, TrackRef, Tracking};
+use crate::config::model::{Authentication, Checksum, Instance, Preempt, TrackRef, Tracking};
 use crate::config::suggest::nearest;
 use crate::config::{diagnostic::Diagnostic, reader::join};
 use crate::units::{Family, Version};
@@ -13,10 +13,11 @@ use crate::units::{Family, Version};
 pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
     preemption(checker, instance);
     version(checker, instance);
-    if instance.strict {
+    if instance.settings.strict {
         strict(checker, instance);
     }
-    if instance.timer_expired_backup.is_some() && instance.preempt != PreemptMode::Off {
+    if instance.settings.timer_expired_backup.is_some() && instance.settings.preempt != Preempt::Off
+    {
         checker.error(
             instance,
             "timer_expired_backup",
@@ -29,7 +30,7 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
         .interfaces
         .iter()
         .any(|tracked| tracked.weight.is_some_and(|weight| weight.weight != 0));
-    if instance.priority.is_owner() && weighted {
+    if instance.settings.priority.is_owner() && weighted {
         checker.warning(
             instance,
             "track_interfaces",
@@ -37,26 +38,28 @@ pub fn check(checker: &mut Checker<'_>, instance: &Instance) {
             "write priority = 254 or less, or remove the weight",
         );
     }
-    let own = |tracked: &&TrackRef| tracked.name == instance.interface && tracked.weight.is_none();
-    if !instance.dont_track_primary && instance.track.interfaces.iter().any(|t| own(&t)) {
+    let own = |tracked: &&TrackRef| {
+        tracked.name == instance.settings.interface && tracked.weight.is_none()
+    };
+    if !instance.settings.dont_track_primary && instance.track.interfaces.iter().any(|t| own(&t)) {
         checker.warning(
             instance,
             "track_interfaces",
             &format!(
                 "{} is the interface of the instance, which is tracked anyway",
-                instance.interface
+                instance.settings.interface
             ),
             "remove it, or add a weight",
         );
     }
-    let path = [Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.name)];
-    tracking(checker, &path, ("vrrp.instance", &instance.name), &instance.track);
+    let path = [Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.settings.name)];
+    tracking(checker, &path, ("vrrp.instance", &instance.settings.name), &instance.track);
 }
 
 /// `preempt` and `preempt_delay` (`vrrp:S-14`, `S-17`, `S-31`).
 fn preemption(checker: &mut Checker<'_>, instance: &Instance) {
-    let owner = instance.priority.is_owner();
-    if owner && instance.preempt == PreemptMode::Off {
+    let owner = instance.settings.priority.is_owner();
+    if owner && instance.settings.preempt == Preempt::Off {
         checker.error(
             instance,
             "preempt",
@@ -64,30 +67,30 @@ fn preemption(checker: &mut Checker<'_>, instance: &Instance) {
             "write priority = 254 or less, or remove preempt = false",
         );
     }
-    if instance.preempt_delay.is_zero() {
+    if instance.settings.preempt_delay.is_zero() {
         return;
     }
-    let (what, help) = match instance.preempt {
-        PreemptMode::Off => ("there is no preemption to delay", "remove preempt_delay"),
-        PreemptMode::Immediate => (
+    let (what, help) = match instance.settings.preempt {
+        Preempt::Off => ("there is no preemption to delay", "remove preempt_delay"),
+        Preempt::Immediate => (
             "preempt = \"immediate\" takes over without any delay",
             "write preempt = true, or remove preempt_delay",
         ),
-        PreemptMode::On if owner => (
+        Preempt::On if owner => (
             "the address owner (priority 255) takes over without any delay",
             "write priority = 254 or less, or remove preempt_delay",
         ),
-        PreemptMode::On if instance.strict => {
+        Preempt::On if instance.settings.strict => {
             ("strict_mode has no delay", "remove preempt_delay, or strict_mode")
         }
-        PreemptMode::On => return,
+        Preempt::On => return,
     };
     checker.error(instance, "preempt_delay", what, help);
 }
 
 /// What only one of the versions has.
 fn version(checker: &mut Checker<'_>, instance: &Instance) {
-    match instance.version {
+    match instance.settings.version {
         Version::V2 => {
             let v6 = instance.addresses.iter().position(|a| Family::of(a.address) == Family::V6);
             if v6.is_some() {
@@ -98,7 +101,7 @@ fn version(checker: &mut Checker<'_>, instance: &Instance) {
                     "write version = 3 on all routers that share the addresses",
                 );
             }
-            if instance.checksum != Checksum::PseudoHeader {
+            if instance.settings.checksum != Checksum::PseudoHeader {
                 checker.error(
                     instance,
                     "checksum",
@@ -106,7 +109,7 @@ fn version(checker: &mut Checker<'_>, instance: &Instance) {
                     "remove checksum, or write version = 3 on all routers",
                 );
             }
-            if instance.hand_over && checker.writes(instance, "hand_over") {
+            if instance.settings.hand_over && checker.writes(instance, "hand_over") {
                 checker.warning(
                     instance,
                     "hand_over",
@@ -116,7 +119,7 @@ fn version(checker: &mut Checker<'_>, instance: &Instance) {
             }
         }
         Version::V3 => {
-            if instance.authentication != Authentication::None {
+            if instance.settings.authentication != Authentication::None {
                 checker.error(
                     instance,
                     "authentication",
@@ -127,9 +130,10 @@ fn version(checker: &mut Checker<'_>, instance: &Instance) {
             }
         }
     }
-    for (family, written) in
-        [(Family::V4, instance.source_v4.is_some()), (Family::V6, instance.source_v6.is_some())]
-    {
+    for (family, written) in [
+        (Family::V4, instance.settings.source.v4.is_some()),
+        (Family::V6, instance.settings.source.v6.is_some()),
+    ] {
         if written && !instance.addresses.is_empty() && !instance.has_family(family) {
             checker.error(
                 instance,
@@ -139,7 +143,7 @@ fn version(checker: &mut Checker<'_>, instance: &Instance) {
             );
         }
     }
-    if let Some(source) = instance.source_v6
+    if let Some(source) = instance.settings.source.v6
         && !source.is_unicast_link_local()
     {
         checker.warning(
@@ -154,11 +158,11 @@ fn version(checker: &mut Checker<'_>, instance: &Instance) {
 /// What strict mode does not allow (section 14 of the rules).
 fn strict(checker: &mut Checker<'_>, instance: &Instance) {
     let forbidden = [
-        ("authentication", instance.authentication != Authentication::None),
-        ("down_timer_adverts", instance.down_timer_adverts != 3),
-        ("higher_prio_send_advert", instance.higher_prio_send_advert),
-        ("hand_over", instance.hand_over),
-        ("garp_lower_prio_repeat", instance.announce.lower_prio_repeat != 0),
+        ("authentication", instance.settings.authentication != Authentication::None),
+        ("down_timer_adverts", instance.settings.down_timer_adverts != 3),
+        ("higher_prio_send_advert", instance.settings.higher_prio_send_advert),
+        ("hand_over", instance.settings.hand_over),
+        ("garp_lower_prio_repeat", instance.settings.announce.lower_prio_repeat != 0),
     ];
     for (key, against) in forbidden {
         if against && checker.writes(instance, key) {

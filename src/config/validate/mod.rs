@@ -60,14 +60,15 @@ struct Checker<'a> {
 impl<'a> Checker<'a> {
     /// The place of a key of an instance, and what follows below it.
     fn place(&self, instance: &Instance, rest: &[Step<'_>]) -> Span {
-        let mut path = vec![Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.name)];
+        let mut path =
+            vec![Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.settings.name)];
         path.extend_from_slice(rest);
         self.places.find(&path)
     }
 
     /// Whether an instance has a key.
     fn writes(&self, instance: &Instance, key: &str) -> bool {
-        let name = Step::Key(&instance.name);
+        let name = Step::Key(&instance.settings.name);
         self.places.is_written(&[Step::Key("vrrp"), Step::Key("instance"), name, Step::Key(key)])
     }
 
@@ -102,17 +103,17 @@ impl<'a> Checker<'a> {
         let count = self.model.instances.len();
         let mut first: HashMap<(&str, u8, Family), &Instance> = HashMap::with_capacity(count);
         for instance in &self.model.instances {
-            if incomplete.contains(&instance.name) {
+            if incomplete.contains(&instance.settings.name) {
                 continue;
             }
             for family in Family::ALL.into_iter().filter(|family| instance.has_family(*family)) {
-                let key = (&*instance.interface, instance.vrid.get(), family);
+                let key = (&*instance.settings.interface, instance.settings.vrid.get(), family);
                 let Some(other) = first.insert(key, instance) else { continue };
                 // Unicast routers may share one when their peers tell them apart (U-6).
                 if !instance.unicast.peers.is_empty() && !other.unicast.peers.is_empty() {
                     continue;
                 }
-                let (vrid, interface) = (instance.vrid, &instance.interface);
+                let (vrid, interface) = (instance.settings.vrid, &instance.settings.interface);
                 let key = [Step::Key("virtual_router_id")];
                 let error = Diagnostic::error(
                     self.place(instance, &key),
@@ -123,7 +124,7 @@ impl<'a> Checker<'a> {
                 );
                 self.found.push(
                     error
-                        .related(self.place(other, &key), format!("by {}", other.name))
+                        .related(self.place(other, &key), format!("by {}", other.settings.name))
                         .help("write another number from 1 to 255, the same on the other routers"),
                 );
                 break;
@@ -162,7 +163,7 @@ impl<'a> Checker<'a> {
                 let metric = metric.saturating_add(more);
                 self.found.push(
                     Diagnostic::warning(here, message)
-                        .related(there, format!("in {}", other.name))
+                        .related(there, format!("in {}", other.settings.name))
                         .help(format!("add \"metric {metric}\" to the one that is to be second")),
                 );
             }
@@ -174,7 +175,7 @@ impl<'a> Checker<'a> {
         let Some(machine) = self.machine else { return };
         let mut seen = HashSet::new();
         for instance in &self.model.instances {
-            let name = &*instance.interface;
+            let name = &*instance.settings.interface;
             if name.is_empty() || !seen.insert(name) {
                 continue;
             }
@@ -215,8 +216,9 @@ impl<'a> Checker<'a> {
         let Some(machine) = self.machine else { return };
         let model = self.model;
         for instance in &model.instances {
-            let path = [Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.name)];
-            self.interface(machine, &path, &[Step::Key("interface")], &instance.interface);
+            let path =
+                [Step::Key("vrrp"), Step::Key("instance"), Step::Key(&instance.settings.name)];
+            self.interface(machine, &path, &[Step::Key("interface")], &instance.settings.interface);
             let lists = [
                 ("virtual_addresses", &instance.addresses),
                 ("excluded_addresses", &instance.excluded),
@@ -292,7 +294,7 @@ const SHOWN: usize = 12;
 
 /// The dotted name of a key of an instance.
 fn name_of(instance: &Instance, key: &str) -> String {
-    let path = join("vrrp.instance", &instance.name);
+    let path = join("vrrp.instance", &instance.settings.name);
     if key.is_empty() { path } else { join(&path, key) }
 }
 

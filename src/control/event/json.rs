@@ -9,8 +9,8 @@ use super::details::details;
 use super::kind::{Kind, Level};
 use super::text;
 use super::what::What;
-use crate::control::status::State;
 use crate::control::value::Value;
+use crate::units::State;
 
 /// What happened: a line of `steadfast events`, or of the history of transitions.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

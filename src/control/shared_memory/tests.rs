@@ -18,8 +18,7 @@ fn key(name: &str) -> Key {
 fn saved(n: u8) -> Saved {
     let wide = u64::from(n);
     Saved {
-        state: [SavedState::Initialize, SavedState::Backup, SavedState::Master, SavedState::Fault]
-            [usize::from(n % 4)],
+        state: [State::Initialize, State::Backup, State::Master, State::Fault][usize::from(n % 4)],
         last_advert: Instant::from_nanos(wide << 32 | wide),
         priority: Priority(n),
         installed: n.into(),

@@ -7,7 +7,7 @@ use super::*;
 fn base(state: State) -> Document {
     let text = match state {
         State::Backup => include_str!("../../../tests/status/cases/02-backup.json"),
-        State::Master | State::Init | State::Fault => {
+        State::Master | State::Initialize | State::Fault => {
             include_str!("../../../tests/status/cases/01-master.json")
         }
     };
@@ -177,7 +177,7 @@ fn an_instance_out_of_service() {
     );
     says(State::Backup, fault, "DEGRADED: 1 of 1 in FAULT (lan: interface \"br-lan\" is down)");
     let init = |i: &mut InstanceStatus| {
-        i.state = State::Init;
+        i.state = State::Initialize;
         i.cause = "not started".to_owned();
     };
     says(State::Master, init, "DEGRADED: 1 of 2 in INIT (lan: not started); MASTER of 1/2");

@@ -82,7 +82,7 @@ const IDLE: Role = Role {
         wanted.is_some() && interval == wanted
     },
     part: |_, model| postcard::to_allocvec(&model.global.hello_interval),
-    options: |model| &model.global.checker_process,
+    options: |model| &model.global.vrrp_process,
     options_prefix: "checker_",
     leads_supervisor: false,
     period: |_| Duration::from_secs(1),

@@ -46,7 +46,10 @@ fn name((interface, vrid): &Router) -> String {
 
 /// The virtual routers of a configuration.
 fn routers(model: &Model) -> impl Iterator<Item = Router> {
-    model.instances.iter().map(|instance| (instance.interface.clone(), instance.vrid))
+    model
+        .instances
+        .iter()
+        .map(|instance| (instance.settings.interface.clone(), instance.settings.vrid))
 }
 
 impl Claims {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::control::shared_memory::{Key, Saved, SavedState};
+use crate::control::shared_memory::{Key, Saved};
 use crate::sorted::{Map, Set};
-use crate::units::{Instant, Vrid};
+use crate::units::{Instant, State, Vrid};
 use crate::vrrp::settings::{InstanceSettings, Object, Settings};
 
 /// The file.
@@ -70,7 +70,7 @@ impl Held {
 
 /// Whether something of an instance may be in the kernel.
 pub fn holds(saved: &Saved) -> bool {
-    saved.state == SavedState::Master || saved.installed > 0
+    saved.state == State::Master || saved.installed > 0
 }
 
 /// What is in the kernel after a look into the shared memory. `settled`: the process works with the

@@ -32,7 +32,8 @@ const SHORTEST_PERIOD: Duration = Duration::from_millis(50);
 /// How often the loop of the process has to turn: as configured, or once a second, or twice in the
 /// shortest advertisement interval if that is less.
 pub fn period(model: &Model) -> Duration {
-    let shortest = model.instances.iter().map(|instance| instance.interval.duration() / 2).min();
+    let shortest =
+        model.instances.iter().map(|instance| instance.settings.interval.duration() / 2).min();
     let usual = shortest.map_or(PERIOD, |half| half.clamp(SHORTEST_PERIOD, PERIOD));
     model.global.hello_interval.unwrap_or(usual)
 }
@@ -41,7 +42,8 @@ pub fn period(model: &Model) -> Duration {
 pub fn longest_down_interval(model: &Model) -> Duration {
     let down = model.instances.iter().map(|instance| {
         // The skew is less than one interval more.
-        instance.interval.duration() * (u32::from(instance.down_timer_adverts) + 1)
+        instance.settings.interval.duration()
+            * (u32::from(instance.settings.down_timer_adverts) + 1)
     });
     down.max().unwrap_or_default()
 }

@@ -190,8 +190,7 @@ async fn remove_from(holdings: &Holdings, held: &[Held], source: Source, why: &s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::shared_memory::SavedState;
-    use crate::units::{Priority, Vrid};
+    use crate::units::{Priority, State, Vrid};
 
     fn at(seconds: u64) -> Instant {
         Instant::ORIGIN + Duration::from_secs(seconds)
@@ -231,7 +230,7 @@ mod tests {
     fn what_is_disowned_is_forgotten_when_it_says_nothing_any_more() {
         let key = |name| Key::new(name, "eth0", Vrid::new(1).unwrap());
         let slot = |seconds| Saved {
-            state: SavedState::Backup,
+            state: State::Backup,
             last_advert: at(seconds),
             priority: Priority(100),
             installed: 1,

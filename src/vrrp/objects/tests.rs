@@ -237,7 +237,7 @@ fn what_was_not_there_is_not_stolen() {
     let mut o = objects(&[address(1)]);
     o.want(true);
     requests(&mut o);
-    assert_eq!(o.acknowledge(0, true, false, at(0)), Change::Refused(BACKOFF_FIRST));
+    assert_eq!(o.acknowledge(0, true, false, at(0)), Change::Refused(FIRST_BACKOFF));
     assert_eq!(o.observe(0, false), Change::None);
 }
 

@@ -44,7 +44,7 @@ impl Case {
                     Version::V3 => Authentication::None,
                 },
                 interval: Centiseconds::SECOND,
-                checksum: V3Checksum::PseudoHeader,
+                checksum: Checksum::PseudoHeader,
                 old_checksum: false,
                 owner: false,
                 owner_ignore_adverts: false,

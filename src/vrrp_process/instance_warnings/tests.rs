@@ -132,7 +132,7 @@ fn a_fault_that_is_over_is_past_from_its_end() {
 fn flapping_counts_all_changes_and_ends_a_minute_after_them() {
     let engine = Engine::new(&Settings::default());
     let mut warnings = Warnings::default();
-    let started = change(State::Init, State::Backup, Cause::Started);
+    let started = change(State::Initialize, State::Backup, Cause::Started);
     warnings.take(&engine, id(), &started, None, at(90));
     for number in 0..75 {
         let now = at(100) + Duration::from_millis(200 * number);

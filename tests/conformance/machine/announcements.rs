@@ -4,17 +4,22 @@ use std::time::Duration;
 use steadfast::vrrp::CommandId;
 
 use steadfast::units::Family;
-use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings};
+use steadfast::vrrp::settings::{Announce, InstanceSettings, Pacing};
 use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::{Command, Event, Notice, State};
 
 use super::driver::*;
 
-fn with(announce: AnnounceSettings) -> InstanceSettings {
+fn with(announce: Announce) -> InstanceSettings {
     InstanceSettings { objects: vec![address(100), excluded(101)], announce, ..instance("a") }
 }
 
-fn plain() -> AnnounceSettings {
+/// With at least this long between two gratuitous ARPs.
+fn spaced(garp_interval: Duration, settings: InstanceSettings) -> InstanceSettings {
+    InstanceSettings { pacing: Pacing { garp_interval, ..settings.pacing }, ..settings }
+}
+
+fn plain() -> Announce {
     instance("a").announce
 }
 
@@ -28,7 +33,7 @@ fn times(d: &Driver, last: u8) -> Vec<Duration> {
 /// addresses as well.
 #[test]
 fn g_5_two_bursts() {
-    let mut d = Driver::one(with(AnnounceSettings { repeat: 5, delay: ms(5_000), ..plain() }));
+    let mut d = Driver::one(with(Announce { repeat: 5, delay: ms(5_000), ..plain() }));
     d.run_for(ms(60_000));
     for last in [100, 101] {
         let mut expected = vec![ms(0); 5];
@@ -40,13 +45,8 @@ fn g_5_two_bursts() {
 /// vrrp:G-5: a shorter burst does not end a longer one that is spaced out.
 #[test]
 fn g_5_a_short_burst_within_a_long_one() {
-    let mut d = Driver::one(with(AnnounceSettings {
-        repeat: 5,
-        refresh: ms(3_000),
-        refresh_repeat: 1,
-        garp_interval: ms(1_000),
-        ..plain()
-    }));
+    let announce = Announce { repeat: 5, refresh: ms(3_000), refresh_repeat: 1, ..plain() };
+    let mut d = Driver::one(spaced(ms(1_000), with(announce)));
     d.run_for(us(3_609_375) + ms(9_000));
     assert_eq!(times(&d, 100)[..5], [0, 2, 4, 6, 8].map(|n| ms(n * 1_000)));
 }
@@ -56,13 +56,13 @@ fn g_5_a_short_burst_within_a_long_one() {
 fn g_5_rounds() {
     let mut d = Driver::master(with(plain()));
     let instance = d.a();
-    d.reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })]));
+    d.reload(&settings(vec![with(Announce { repeat: 3, ..plain() })]));
     d.clear();
     d.command(Command::Announce { instance });
     let pair = ["announce 192.0.2.100", "announce 192.0.2.101"];
     assert_eq!(d.deeds(), [pair, pair, pair].concat());
 
-    let announce = AnnounceSettings { repeat: 3, ..plain() };
+    let announce = Announce { repeat: 3, ..plain() };
     let mut d = Driver::master(InstanceSettings { announce, ..both() });
     d.command(Command::Announce { instance: d.a() });
     let pair = ["announce 192.0.2.100", "announce fe80::64"];
@@ -74,7 +74,7 @@ fn g_5_rounds() {
 fn g_5_first_ones_first() {
     let mut d = Driver::master(with(plain()));
     let instance = d.a();
-    d.reload(&settings(vec![with(AnnounceSettings { repeat: 3, ..plain() })]));
+    d.reload(&settings(vec![with(Announce { repeat: 3, ..plain() })]));
     let engine = &mut d.engine;
     engine.handle(Event::Command(CommandId(0), Command::Announce { instance }), d.now);
     let first: Vec<_> = std::iter::from_fn(|| engine.poll_first_announcement()).collect();
@@ -86,8 +86,7 @@ fn g_5_first_ones_first() {
 /// vrrp:G-5: refresh, on its own schedule.
 #[test]
 fn g_5_refresh() {
-    let mut d =
-        Driver::one(with(AnnounceSettings { refresh: ms(10_000), refresh_repeat: 2, ..plain() }));
+    let mut d = Driver::one(with(Announce { refresh: ms(10_000), refresh_repeat: 2, ..plain() }));
     d.run_for(us(3_609_375) + ms(30_000));
     let expected = [0, 10_000, 10_000, 20_000, 20_000, 30_000, 30_000].map(ms);
     assert_eq!(times(&d, 100), expected);
@@ -100,8 +99,8 @@ fn g_5_refresh() {
 /// vrrp:G-5: the smallest time between two on one interface, for each family.
 #[test]
 fn g_5_spacing() {
-    let mut s =
-        with(AnnounceSettings { repeat: 2, garp_interval: ms(10), gna_interval: ms(7), ..plain() });
+    let mut s = with(Announce { repeat: 2, ..plain() });
+    s.pacing = Pacing { garp_interval: ms(10), gna_interval: ms(7) };
     s.objects.push(address6(100));
     let mut d = Driver::one(s);
     d.run_for(ms(10_000));
@@ -120,8 +119,7 @@ fn only_adverts(d: &Driver) -> bool {
 /// vrrp:G-5: spacing wakes nobody when nothing waits for it.
 #[test]
 fn g_5_spacing_without_announcements() {
-    let announce = AnnounceSettings { garp_interval: ms(10), ..plain() };
-    let mut d = Driver::master(InstanceSettings { announce, ..instance("a") });
+    let mut d = Driver::master(spaced(ms(10), instance("a")));
     let announce = Command::Announce { instance: d.a() };
     d.command(announce);
     assert!(only_adverts(&d), "all was sent");
@@ -140,8 +138,8 @@ fn g_5_spacing_without_announcements() {
 /// vrrp:G-5: the same for an address that came when no announcement was asked for.
 #[test]
 fn g_5_spacing_without_rounds() {
-    let announce = AnnounceSettings { repeat: 0, garp_interval: ms(10), ..plain() };
-    let mut d = Driver::master(InstanceSettings { announce, ..instance("a") });
+    let announce = Announce { repeat: 0, ..plain() };
+    let mut d = Driver::master(spaced(ms(10), InstanceSettings { announce, ..instance("a") }));
     d.command(Command::Announce { instance: d.a() });
     let object = d.objects()[0];
     d.event(Event::Object { object, present: false });
@@ -152,15 +150,14 @@ fn g_5_spacing_without_rounds() {
 /// vrrp:G-5: what waits for its turn is sent only if the address is still there and still ours.
 #[test]
 fn g_5_waiting_announcements_of_addresses_that_go() {
-    let announce = AnnounceSettings { garp_interval: ms(10), ..plain() };
-    let mut s = with(announce);
+    let mut s = spaced(ms(10), with(plain()));
     s.objects.push(excluded(102));
     let mut d = Driver::master(s);
     d.command(Command::Announce { instance: d.a() });
     d.kernel = Kernel::Silent;
     let stolen = d.objects()[1];
     d.event(Event::Object { object: stolen, present: false });
-    d.reload_one(with(announce));
+    d.reload_one(spaced(ms(10), with(plain())));
     d.run_for(ms(100));
     assert_eq!(d.announced(v4(100)).len(), 1);
     assert_eq!(d.announced(v4(101)), NEVER, "somebody removed it");
@@ -170,8 +167,8 @@ fn g_5_waiting_announcements_of_addresses_that_go() {
 /// vrrp:S-42: what waits for its turn ends with the mastership, also if that comes back.
 #[test]
 fn s_42_waiting_announcements_do_not_outlast_a_mastership() {
-    let announce = AnnounceSettings { repeat: 0, garp_interval: ms(30_000), ..plain() };
-    let mut d = Driver::master(with(announce));
+    let announce = Announce { repeat: 0, ..plain() };
+    let mut d = Driver::master(spaced(ms(30_000), with(announce)));
     d.command(Command::Announce { instance: d.a() });
     d.hear(&peer(20, 200));
     d.run_for(ms(10_000));
@@ -195,12 +192,11 @@ fn s_42_a_backup_announces_nothing() {
 /// takes no place in it.
 #[test]
 fn g_5_spacing_over_instances() {
-    let announce = AnnounceSettings { garp_interval: ms(10), ..plain() };
     let one = |name: &str, vrid: u8| InstanceSettings {
         vrid: steadfast::units::Vrid::new(vrid).unwrap(),
         objects: vec![address(vrid)],
-        announce,
-        ..instance(name)
+        announce: plain(),
+        ..spaced(ms(10), instance(name))
     };
     let mut d = Driver::one(one("a", 51));
     d.reload(&settings(vec![one("a", 51), one("b", 52), one("c", 53)]));
@@ -217,7 +213,7 @@ fn g_5_spacing_over_instances() {
 /// vrrp:G-5: zero rounds are none at all.
 #[test]
 fn g_5_switched_off() {
-    let mut d = Driver::one(with(AnnounceSettings {
+    let mut d = Driver::one(with(Announce {
         repeat: 0,
         delay: ms(5_000),
         refresh: ms(5_000),
@@ -235,7 +231,7 @@ fn g_5_switched_off() {
 /// later.
 #[test]
 fn g_5_refresh_after_a_hand_over() {
-    let announce = AnnounceSettings { refresh: ms(10_000), refresh_repeat: 2, ..plain() };
+    let announce = Announce { refresh: ms(10_000), refresh_repeat: 2, ..plain() };
     let mut d = Driver::master(with(announce));
     d.switchover(None, false);
     // Three adverts, 5 ms apart, then the longest Master_Down_Interval.
@@ -250,12 +246,8 @@ fn g_5_refresh_after_a_hand_over() {
 /// vrrp:S-42: leaving cancels what was still to be announced.
 #[test]
 fn s_42_pending_announcements_are_cancelled() {
-    let mut d = Driver::one(with(AnnounceSettings {
-        repeat: 3,
-        delay: ms(5_000),
-        garp_interval: ms(500),
-        ..plain()
-    }));
+    let announce = Announce { repeat: 3, delay: ms(5_000), ..plain() };
+    let mut d = Driver::one(spaced(ms(500), with(announce)));
     d.run_for(us(3_609_375) + ms(600));
     assert_eq!(times(&d, 100).len() + times(&d, 101).len(), 2);
     d.hear(&peer(20, 200));
@@ -280,7 +272,7 @@ fn announced_when_acknowledged() {
 /// The command announces once more, as master only (event.rs).
 #[test]
 fn announcing_by_command() {
-    let mut d = Driver::one(with(AnnounceSettings { repeat: 0, ..plain() }));
+    let mut d = Driver::one(with(Announce { repeat: 0, ..plain() }));
     let instance = d.a();
     d.command(Command::Announce { instance });
     assert_eq!(d.announced(v4(100)), NEVER);
@@ -292,7 +284,7 @@ fn announcing_by_command() {
 /// vrrp:S-29: no second burst where none is configured, each member by its own settings.
 #[test]
 fn s_29_second_burst_only_where_configured() {
-    let announce = |repeat, delay| AnnounceSettings {
+    let announce = |repeat, delay| Announce {
         lower_prio_repeat: repeat,
         lower_prio_delay: ms(delay),
         ..plain()
@@ -315,7 +307,7 @@ fn s_29_second_burst_only_where_configured() {
 /// announces again, at once and then at most every ten seconds.
 #[test]
 fn an_announcement_of_another_host_is_answered_with_measure() {
-    let mut d = Driver::master(with(AnnounceSettings { lower_prio_repeat: 2, ..plain() }));
+    let mut d = Driver::master(with(Announce { lower_prio_repeat: 2, ..plain() }));
     d.run_for(ms(60_000));
     d.clear();
     let start = d.elapsed();
@@ -335,8 +327,8 @@ fn an_announcement_of_another_host_is_answered_with_measure() {
 /// of others are none of our business.
 #[test]
 fn an_announcement_of_another_host_is_not_answered_when_that_is_off() {
-    let two = AnnounceSettings { lower_prio_repeat: 2, ..plain() };
-    let off = AnnounceSettings { lower_prio_repeat: 0, ..plain() };
+    let two = Announce { lower_prio_repeat: 2, ..plain() };
+    let off = Announce { lower_prio_repeat: 0, ..plain() };
     for (settings, address) in [
         (InstanceSettings { strict: true, ..with(two) }, v4(100)),
         (with(off), v4(100)),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use steadfast::units::Priority;
-use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Preempt};
+use steadfast::vrrp::settings::{Announce, InstanceSettings, Preempt};
 use steadfast::vrrp::{Cause, Notice, State};
 
 use super::driver::*;
@@ -30,11 +30,8 @@ fn changing_masters_do_not_flood_the_log() {
 }
 
 fn reannouncing() -> InstanceSettings {
-    let announce = AnnounceSettings {
-        lower_prio_repeat: 1,
-        lower_prio_delay: ms(5_000),
-        ..instance("a").announce
-    };
+    let announce =
+        Announce { lower_prio_repeat: 1, lower_prio_delay: ms(5_000), ..instance("a").announce };
     InstanceSettings { announce, ..instance("a") }
 }
 
@@ -61,7 +58,7 @@ fn s_29_a_flood_of_adverts_is_no_flood_of_announcements() {
 /// twice every ten seconds.
 #[test]
 fn lasting_announcements_of_another_host_are_answered_every_ten_seconds() {
-    let announce = AnnounceSettings { lower_prio_repeat: 1, ..instance("a").announce };
+    let announce = Announce { lower_prio_repeat: 1, ..instance("a").announce };
     let mut d = Driver::master(InstanceSettings { announce, ..instance("a") });
     d.run_for(ms(60_000));
     d.clear();

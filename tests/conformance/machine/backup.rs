@@ -12,7 +12,7 @@ use steadfast::vrrp::{Cause, Event, Notice, State};
 use super::driver::*;
 
 const FULL: Duration = us(3_609_375);
-const AT_ONCE: Preempt = Preempt::On { delay: Duration::ZERO };
+const AT_ONCE: Preempt = Preempt::On;
 
 fn preempting(preempt: Preempt) -> Driver {
     Driver::one(InstanceSettings { preempt, ..instance("a") })
@@ -211,7 +211,8 @@ fn s_16_addresses_are_not_compared() {
 /// vrrp:S-17
 #[test]
 fn s_17_preempt_delay() {
-    let delayed = || preempting(Preempt::On { delay: ms(10_000) });
+    let with_delay = || InstanceSettings { preempt_delay: ms(10_000), ..instance("a") };
+    let delayed = || Driver::one(with_delay());
     // Followed for the whole delay, which begins with the first lower advert.
     let mut d = delayed();
     d.run_for(ms(2_000));
@@ -244,8 +245,7 @@ fn s_17_preempt_delay() {
     // It begins when it is configured.
     let mut d = preempting(AT_ONCE);
     d.hear(&peer(20, 99));
-    let delay = Preempt::On { delay: ms(10_000) };
-    d.reload_one(InstanceSettings { preempt: delay, ..instance("a") });
+    d.reload_one(with_delay());
     d.run_for(ms(500));
     d.hear(&peer(20, 99));
     assert_eq!(d.down(), Some(FULL));

@@ -34,12 +34,8 @@ fn configuration(random: &mut Random) -> Settings {
     for instance in &mut s.instances {
         *instance = InstanceSettings {
             priority: Priority(random.pick(&[1, 100, 254, 255])),
-            preempt: random.pick(&[
-                Preempt::Off,
-                Preempt::Immediate,
-                Preempt::On { delay: ms(2_000) },
-                Preempt::On { delay: Duration::ZERO },
-            ]),
+            preempt: random.pick(&[Preempt::Off, Preempt::Immediate, Preempt::On, Preempt::On]),
+            preempt_delay: random.pick(&[ms(2_000), Duration::ZERO]),
             on_foreign_removal: random.pick(&[OnForeignRemoval::Backup, OnForeignRemoval::Restore]),
             hand_over: !random.one_in(4),
             timer_expired_backup: random.one_in(3).then_some(Priority(254)),

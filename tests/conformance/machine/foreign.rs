@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use steadfast::vrrp::Report;
 
 use steadfast::units::{Family, Priority, Version};
-use steadfast::vrrp::settings::{Backups, InstanceSettings, Preempt};
+use steadfast::vrrp::settings::{InstanceSettings, Preempt};
 use steadfast::vrrp::validation::Reject;
 use steadfast::vrrp::{Action, Event, Notice, State};
 
@@ -61,10 +61,10 @@ fn changes_nothing(
 #[test]
 fn v_40_it_does_not_keep_a_backup() {
     for (family, one) in all() {
-        for preempt in
-            [Preempt::On { delay: ms(0) }, Preempt::On { delay: ms(2_000) }, Preempt::Immediate]
+        for (preempt, preempt_delay) in
+            [(Preempt::On, ms(0)), (Preempt::On, ms(2_000)), (Preempt::Immediate, ms(0))]
         {
-            let one = InstanceSettings { preempt, ..one.clone() };
+            let one = InstanceSettings { preempt, preempt_delay, ..one.clone() };
             for priority in [0, 1, 100, 200, 255] {
                 changes_nothing(family, &one, priority, 100, |d, attack| {
                     for _ in 0..50 {
@@ -132,7 +132,7 @@ fn v_40_a_master_that_nobody_hears_does_not_give_way() {
 #[test]
 fn v_40_it_is_no_successor() {
     for family in Family::ALL {
-        let one = InstanceSettings { backups: Backups::One, ..instance_of(family) };
+        let one = InstanceSettings { backups: Some(1), ..instance_of(family) };
         for priority in [0, 200] {
             changes_nothing(family, &one, priority, 100, |d, attack| {
                 d.run_for(ms(5_000));

@@ -4,7 +4,7 @@ use std::time::Duration;
 use steadfast::vrrp::Report;
 
 use steadfast::units::{Centiseconds, Family, Version};
-use steadfast::vrrp::settings::{Backups, InstanceSettings, Object, Track, Tracker};
+use steadfast::vrrp::settings::{InstanceSettings, Object, Track, Tracker};
 use steadfast::vrrp::{Action, Cause, Event, Notice, State};
 
 use super::driver::*;
@@ -29,9 +29,7 @@ fn adverts_since(d: &Driver, at: Duration) -> Vec<(Duration, u8, u16)> {
 /// Hand-over: three adverts with the short interval, 5 ms apart, then priority 0.
 #[test]
 fn the_sequence_of_adverts() {
-    for (backups, interval, short) in
-        [(Backups::One, 100, 1), (Backups::Several, 100, 5), (Backups::Several, 2, 2)]
-    {
+    for (backups, interval, short) in [(Some(1), 100, 1), (Some(2), 100, 5), (None, 2, 2)] {
         let s = InstanceSettings { backups, interval: Centiseconds(interval), ..instance("a") };
         let (mut d, at) = switching(s);
         d.run_for(ms(20));
@@ -438,7 +436,7 @@ fn a_member_that_joins_during_a_hand_over() {
 fn no_announcement_during_a_hand_over() {
     let mut s = InstanceSettings { objects: vec![address(100), address(101)], ..instance("a") };
     s.announce.repeat = 5;
-    s.announce.garp_interval = ms(400);
+    s.pacing.garp_interval = ms(400);
     let mut d = Driver::one(s);
     d.run_for(us(3_609_375) + ms(100));
     d.switchover(None, false);

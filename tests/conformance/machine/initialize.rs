@@ -129,8 +129,8 @@ fn the_source_of_adverts() {
     assert_eq!(sources(&d), Family::ALL.map(|family| Some(host(family, OWN))));
     d.interface("eth0", InterfaceState { ipv6: None, ..up() });
     assert_eq!(sources(&d), [Some(v4(OWN)), None]);
-    s.source_v4 = Some(std::net::Ipv4Addr::new(192, 0, 2, 7));
-    s.source_v6 = Some(std::net::Ipv6Addr::LOCALHOST);
+    s.source.v4 = Some(std::net::Ipv4Addr::new(192, 0, 2, 7));
+    s.source.v6 = Some(std::net::Ipv6Addr::LOCALHOST);
     d.reload_one(s);
     assert_eq!(sources(&d), [Some(v4(7)), Some(std::net::Ipv6Addr::LOCALHOST.into())]);
 }

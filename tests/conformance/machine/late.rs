@@ -4,7 +4,7 @@ use std::time::Duration;
 use steadfast::vrrp::Urgent;
 
 use steadfast::units::{Centiseconds, Family, Priority, Vrid};
-use steadfast::vrrp::settings::{Backups, InstanceSettings};
+use steadfast::vrrp::settings::InstanceSettings;
 use steadfast::vrrp::{Action, Event, Notice, State};
 
 use super::driver::*;
@@ -139,7 +139,7 @@ fn what_counts_as_late() {
 #[test]
 fn in_a_hand_over_the_short_interval_counts() {
     for over in [0, 1] {
-        let a = InstanceSettings { backups: Backups::One, ..instance("a") };
+        let a = InstanceSettings { backups: Some(1), ..instance("a") };
         let mut d = Driver::master(a);
         d.switchover(None, false);
         d.clear();
@@ -153,7 +153,7 @@ fn in_a_hand_over_the_short_interval_counts() {
         assert_eq!(d.adverts().is_empty(), over == 1, "not even priority 0");
     }
     // After priority 0 there is nothing to say that could be too late.
-    let a = InstanceSettings { backups: Backups::One, ..instance("a") };
+    let a = InstanceSettings { backups: Some(1), ..instance("a") };
     let mut d = Driver::master(a);
     d.switchover(None, false);
     d.run_for(ms(20));

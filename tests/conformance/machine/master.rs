@@ -5,7 +5,7 @@ use steadfast::vrrp::Report;
 
 use steadfast::net::{Route, Rule};
 use steadfast::units::{Centiseconds, Family, Priority, Version};
-use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Object};
+use steadfast::vrrp::settings::{Announce, InstanceSettings, Object};
 use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::{Cause, Event, Notice, State};
 
@@ -124,7 +124,7 @@ fn s_26_lower_priority_or_address() {
 #[test]
 fn s_26_without_the_answer() {
     for s in [
-        InstanceSettings { answer_lower_priority: false, ..instance("a") },
+        InstanceSettings { lower_prio_no_advert: true, ..instance("a") },
         InstanceSettings { strict: true, ..instance("a") },
     ] {
         let mut d = Driver::master(s);
@@ -155,8 +155,8 @@ fn s_27_comparison_of_addresses() {
         let family = Family::of(own);
         let mut s = instance_of(family);
         match own {
-            IpAddr::V4(own) => s.source_v4 = Some(own),
-            IpAddr::V6(own) => s.source_v6 = Some(own),
+            IpAddr::V4(own) => s.source.v4 = Some(own),
+            IpAddr::V6(own) => s.source.v6 = Some(own),
         }
         let mut d = Driver::master(s);
         d.hear(&Peer { source: theirs, ..peer_of(family, 1, 100) });
@@ -185,9 +185,11 @@ fn s_27_two_routers_that_cannot_decide() {
 #[test]
 fn s_28_preempt_mode_is_not_consulted() {
     use steadfast::vrrp::settings::Preempt;
-    for preempt in [Preempt::Off, Preempt::On { delay: ms(60_000) }, Preempt::Immediate] {
+    for preempt in [Preempt::Off, Preempt::On, Preempt::Immediate] {
         for (last, theirs) in [(1, 101), (OWN + 1, 100)] {
-            let mut d = Driver::master(InstanceSettings { preempt, ..instance("a") });
+            let preempt_delay = if preempt == Preempt::On { ms(60_000) } else { ms(0) };
+            let mut d =
+                Driver::master(InstanceSettings { preempt, preempt_delay, ..instance("a") });
             d.hear(&peer(last, theirs));
             assert_eq!(d.state(), State::Backup, "{preempt:?}");
         }
@@ -195,11 +197,8 @@ fn s_28_preempt_mode_is_not_consulted() {
 }
 
 fn reannouncing(strict: bool) -> InstanceSettings {
-    let announce = AnnounceSettings {
-        lower_prio_repeat: 2,
-        lower_prio_delay: ms(5_000),
-        ..instance("a").announce
-    };
+    let announce =
+        Announce { lower_prio_repeat: 2, lower_prio_delay: ms(5_000), ..instance("a").announce };
     InstanceSettings { announce, strict, ..instance("a") }
 }
 
@@ -461,12 +460,12 @@ fn v_8_excluded_addresses() {
 /// vrrp:C-5: a peer with the checksum of keepalived up to 1.3.6 is followed, and remarked once.
 #[test]
 fn c_5_automatic_switch() {
-    use steadfast::vrrp::settings::V3Checksum;
+    use steadfast::vrrp::settings::Checksum;
     let unicast =
         |checksum| InstanceSettings { unicast_peers: vec![v4(20)], checksum, ..instance("a") };
     let old = Peer { destination: v4(OWN), ..peer(20, 200) };
     let new = Peer { summed: v4(OWN), ..old.clone() };
-    let mut d = Driver::one(unicast(V3Checksum::PseudoHeader));
+    let mut d = Driver::one(unicast(Checksum::PseudoHeader));
     d.run_for(ms(100));
     d.hear(&new);
     assert_eq!(d.down(), Some(us(3_609_375)));
@@ -478,7 +477,7 @@ fn c_5_automatic_switch() {
     d.run_for(ms(100));
     d.hear(&new);
     assert_eq!(d.down(), Some(us(3_509_375)), "from now on only the old way");
-    let mut d = Driver::one(unicast(V3Checksum::PseudoHeaderStrict));
+    let mut d = Driver::one(unicast(Checksum::PseudoHeaderStrict));
     d.run_for(ms(100));
     d.hear(&old);
     assert_eq!(d.down(), Some(us(3_509_375)), "never switched");

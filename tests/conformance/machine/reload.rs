@@ -7,7 +7,7 @@ use steadfast::net::VirtualAddress;
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::change::Change;
 use steadfast::vrrp::settings::{
-    AnnounceSettings, InstanceSettings, Object, Preempt, Track, Tracker,
+    Announce, InstanceSettings, Object, Pacing, Preempt, SourceAddresses, Track, Tracker,
 };
 use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::{
@@ -81,7 +81,10 @@ fn a_master_stays_master() {
         InstanceSettings { objects: vec![address(100), address6(100)], ..base.clone() },
         InstanceSettings { objects: vec![address6(100)], ..base.clone() },
         InstanceSettings { strict: true, unicast_peers: vec![v4(20)], ..base.clone() },
-        InstanceSettings { source_v4: Some([192, 0, 2, 99].into()), ..base.clone() },
+        InstanceSettings {
+            source: SourceAddresses { v4: Some([192, 0, 2, 99].into()), v6: None },
+            ..base.clone()
+        },
         InstanceSettings { track: vec![super::fault::script("x", -10)], ..base.clone() },
     ];
     for change in changes {
@@ -351,11 +354,7 @@ fn s_41_a_new_owner_does_not_go_ahead() {
 #[test]
 fn announcements() {
     let rounds = |refresh_repeat, refresh| InstanceSettings {
-        announce: AnnounceSettings {
-            refresh: ms(refresh),
-            refresh_repeat,
-            ..instance("a").announce
-        },
+        announce: Announce { refresh: ms(refresh), refresh_repeat, ..instance("a").announce },
         ..instance("a")
     };
     let with = |refresh| rounds(1, refresh);
@@ -491,8 +490,9 @@ fn an_abandoned_object_becomes_tracked() {
 #[test]
 fn g_5_the_spacing_changes() {
     let with = |garp_interval| {
-        let announce = AnnounceSettings { garp_interval, repeat: 2, ..instance("a").announce };
-        InstanceSettings { announce, ..instance("a") }
+        let announce = Announce { repeat: 2, ..instance("a").announce };
+        let pacing = Pacing { garp_interval, ..Pacing::default() };
+        InstanceSettings { announce, pacing, ..instance("a") }
     };
     let mut d = Driver::one(with(Duration::from_secs(100_000)));
     d.run_for(ms(4_000));
@@ -507,7 +507,7 @@ fn g_5_the_spacing_changes() {
 /// vrrp:S-17: a changed delay holds from the next lower advert on.
 #[test]
 fn s_17_the_delay_changes() {
-    let with = |delay| InstanceSettings { preempt: Preempt::On { delay }, ..instance("a") };
+    let with = |preempt_delay| InstanceSettings { preempt_delay, ..instance("a") };
     let mut d = Driver::one(with(Duration::from_secs(1_000)));
     d.hear_for(&peer(20, 50), ms(5_000));
     d.reload_one(with(ms(1_000)));

@@ -7,7 +7,7 @@ use steadfast::vrrp::{CommandId, KernelRequest, Urgent};
 
 use steadfast::units::{Centiseconds, Instant, Priority, Vrid};
 use steadfast::vrrp::change::Change;
-use steadfast::vrrp::settings::{GroupSettings, InstanceSettings, Object, Settings, V3Checksum};
+use steadfast::vrrp::settings::{Checksum, GroupSettings, InstanceSettings, Object, Settings};
 use steadfast::vrrp::{Action, Command, Engine, Event, KernelError, ObjectId, TrackerState};
 
 use super::chance::Random;
@@ -89,7 +89,7 @@ fn edit(random: &mut Random, s: &mut Settings) {
         }
         12 => all[at].interface = random.pick(&LINKS).into(),
         13 => {
-            all[at].checksum = random.pick(&[V3Checksum::MessageOnly, V3Checksum::PseudoHeader]);
+            all[at].checksum = random.pick(&[Checksum::MessageOnly, Checksum::PseudoHeader]);
             all[at].hand_over = !all[at].hand_over;
         }
         _ => regroup(random, s),

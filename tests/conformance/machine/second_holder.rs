@@ -4,14 +4,14 @@
 use std::time::Duration;
 use steadfast::vrrp::{Announcement, Report};
 
-use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings};
+use steadfast::vrrp::settings::{Announce, InstanceSettings};
 use steadfast::vrrp::timers::Timer;
 use steadfast::vrrp::{Action, Notice};
 
 use super::driver::*;
 
 fn probing() -> InstanceSettings {
-    let announce = AnnounceSettings { probe: ms(10_000), ..instance("a").announce };
+    let announce = Announce { probe: ms(10_000), ..instance("a").announce };
     InstanceSettings { announce, ..instance("a") }
 }
 
@@ -88,7 +88,7 @@ fn a_second_holder_is_one_until_it_does_not_answer() {
 /// What comes while a probe has no answer may be an announcement as well, so ours follows, once.
 #[test]
 fn whoever_answers_is_answered_once() {
-    let announce = AnnounceSettings { lower_prio_repeat: 2, ..probing().announce };
+    let announce = Announce { lower_prio_repeat: 2, ..probing().announce };
     let mut d = Driver::master(InstanceSettings { announce, ..probing() });
     d.hear_announcement(v4(100));
     d.run_until(d.timer(Timer::Probe).unwrap());

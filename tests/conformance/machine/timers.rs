@@ -1,7 +1,5 @@
 //! Section 5: timers.
 
-use std::time::Duration;
-
 use steadfast::units::{Centiseconds, Family, Priority, Version};
 use steadfast::vrrp::settings::{InstanceSettings, Preempt};
 use steadfast::vrrp::timers::{Timer, master_down, skew};
@@ -187,10 +185,9 @@ fn t_8_a_master_that_slept_steps_down() {
     d.event(Event::Wake);
     assert_eq!(d.state(), State::Master, "not longer than that");
 
-    for settings in [
-        sleeper(Preempt::On { delay: Duration::ZERO }),
-        InstanceSettings { preempt: Preempt::Off, ..instance("a") },
-    ] {
+    for settings in
+        [sleeper(Preempt::On), InstanceSettings { preempt: Preempt::Off, ..instance("a") }]
+    {
         let mut d = Driver::master(settings);
         d.stall(ms(60_000));
         d.event(Event::Wake);

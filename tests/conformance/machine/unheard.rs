@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steadfast::units::{Family, Priority};
-use steadfast::vrrp::settings::{AnnounceSettings, InstanceSettings, Preempt};
+use steadfast::vrrp::settings::{Announce, InstanceSettings, Preempt};
 use steadfast::vrrp::{Cause, Command, KernelError, State};
 
 use super::driver::*;
@@ -156,7 +156,7 @@ fn when_adverts_leave_all_is_forgotten() {
 /// learned those of another master that gives way now. One failed advert is no reason for that.
 #[test]
 fn who_is_heard_again_announces() {
-    let announce = AnnounceSettings { lower_prio_repeat: 1, ..instance("a").announce };
+    let announce = Announce { lower_prio_repeat: 1, ..instance("a").announce };
     for (refused, count) in [(1, 0), (2, 0), (3, 1), (60, 1)] {
         let mut d = Driver::master(InstanceSettings { announce, ..instance("a") });
         d.refused_on = Some("eth0");
@@ -218,7 +218,7 @@ fn it_takes_over_from_a_master_that_falls_silent() {
 /// Rule 2: also at the first attempt: a router that starts behind a firewall does not disturb others.
 #[test]
 fn a_takeover_that_cannot_be_said_does_not_happen() {
-    for preempt in [Preempt::On { delay: Duration::ZERO }, Preempt::Immediate] {
+    for preempt in [Preempt::On, Preempt::Immediate] {
         let mut d = Driver::one(InstanceSettings { preempt, ..instance("a") });
         d.refused_on = Some("eth0");
         d.hear_for(&peer(20, 50).every(400), ms(9_000));

@@ -225,7 +225,7 @@ pub fn paths(tokens: &[Token]) -> Vec<Path> {
 }
 
 /// Reads one use tree; returns the index of what follows.
-fn use_tree(tokens: &[Token], start: usize, prefix: &[String], found: &mut Vec<Path>) -> usize {
+pub fn use_tree(tokens: &[Token], start: usize, prefix: &[String], found: &mut Vec<Path>) -> usize {
     let mut segments = prefix.to_vec();
     let mut at = start;
     let mut line = tokens.get(at).map_or(0, |t| t.line);

@@ -80,9 +80,9 @@ fn show(text: &str, diagnostics: &[Diagnostic]) {
 fn machine(model: Option<&Model>) -> Machine {
     let (mut interfaces, mut addresses): (Vec<Box<str>>, _) = (vec!["lo".into()], Vec::new());
     for instance in model.iter().flat_map(|model| &model.instances).step_by(2) {
-        interfaces.push(instance.interface.clone());
+        interfaces.push(instance.settings.interface.clone());
         for address in &instance.addresses {
-            addresses.push((instance.interface.clone(), address.address));
+            addresses.push((instance.settings.interface.clone(), address.address));
         }
     }
     Machine::of(interfaces, addresses)

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use steadfast::control::event::text;
-use steadfast::control::shared_memory::{Saved, SavedState};
+use steadfast::control::shared_memory::Saved;
 use steadfast::sorted::Map;
 use steadfast::supervisor::vrrp::installed::{due, due_by, look, parse, stale, without};
-use steadfast::units::{Instant, Priority};
+use steadfast::units::{Instant, Priority, State};
 use steadfast::vrrp::settings::Settings;
 
 use super::netlink;
@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
     assert!(without(&held, &held).is_empty() || keys.len() < held.len());
     // Somebody holds it: whenever that ends, each is either due or not.
     for one in &held {
-        let state = if one.owner { SavedState::Backup } else { SavedState::Master };
+        let state = if one.owner { State::Backup } else { State::Master };
         let (priority, handing_over) = (Priority(100), one.vrid.get() & 1 == 1);
         let (last_advert, installed, hold) = (now, 1, None);
         let known = Saved { state, last_advert, priority, installed, handing_over, hold };

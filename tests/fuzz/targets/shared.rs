@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use steadfast::control::shared_memory::{Key, SLOTS, Saved, SavedState, Shared, SlotId, WORDS};
-use steadfast::units::{Instant, Priority, Vrid};
+use steadfast::control::shared_memory::{Key, SLOTS, Saved, Shared, SlotId, WORDS};
+use steadfast::units::{Instant, Priority, State, Vrid};
 
 use super::input::Input;
 
@@ -94,7 +94,7 @@ fn look(touched: &mut Touched<'_>, manners: u8, input: &mut Input<'_>) {
 
     let key = Key::new("lan", "eth0", Vrid::new(1 + steps % 250).expect("not 0"));
     let saved = Saved {
-        state: SavedState::Master,
+        state: State::Master,
         last_advert: Instant::from_nanos(u64::from(magic) << (steps % 32)),
         priority: Priority(steps),
         installed: u32::from(steps) << 16,

@@ -19,7 +19,7 @@ pub(in crate::supervisor) fn held(settings: &Settings) -> Vec<Held> {
     settings.instances.iter().map(Held::new).collect()
 }
 
-fn slot(state: SavedState, seconds: u64, installed: u32) -> Saved {
+fn slot(state: State, seconds: u64, installed: u32) -> Saved {
     Saved {
         state,
         last_advert: at(seconds * 1_000),
@@ -48,23 +48,23 @@ fn who_is_master_or_has_something_there_is_listed() {
     let both = held(&settings);
     let look =
         |one: Saved, other: Saved| look(&[], &slots(&settings, &[one, other]), &settings, true);
-    let (master, backup) = (slot(SavedState::Master, 1, 0), slot(SavedState::Backup, 1, 0));
+    let (master, backup) = (slot(State::Master, 1, 0), slot(State::Backup, 1, 0));
     assert_eq!(look(master, backup), [both[0].clone()]);
-    assert_eq!(look(backup, slot(SavedState::Backup, 1, 1)), [both[1].clone()]);
+    assert_eq!(look(backup, slot(State::Backup, 1, 1)), [both[1].clone()]);
     assert_eq!(look(backup, backup), []);
 }
 
 #[test]
 fn during_a_reload_what_both_configurations_have_is_listed() {
     let (old, new) = (settings(TWO), settings(&[("a", 100, &["10.0.0.1", "10.0.0.9"])]));
-    let saved = slots(&old, &[slot(SavedState::Master, 1, 1), slot(SavedState::Master, 1, 1)]);
+    let saved = slots(&old, &[slot(State::Master, 1, 1), slot(State::Master, 1, 1)]);
     let before = held(&settings(&[("a", 100, &["10.0.0.5"]), ("b", 100, &["10.0.0.2"])]));
     let during = look(&before, &saved, &new, false);
     let objects: Vec<usize> = during.iter().map(|held| held.objects.len()).collect();
     assert_eq!(objects, [3, 1], "{during:?}");
     let after = look(&during, &saved, &new, true);
     assert_eq!(after.iter().map(|held| held.objects.len()).collect::<Vec<_>>(), [2, 1]);
-    let gone = slots(&new, &[slot(SavedState::Master, 1, 1)]);
+    let gone = slots(&new, &[slot(State::Master, 1, 1)]);
     assert_eq!(look(&after, &gone, &new, true).len(), 1, "b has nothing there any more");
 }
 
@@ -73,12 +73,12 @@ fn it_is_due_when_nobody_may_resume_any_more() {
     let settings = settings(TWO);
     let both = held(&settings);
     let due = |saved: &[Saved]| due(&both, &slots(&settings, saved));
-    let master = |seconds| slot(SavedState::Master, seconds, 1);
+    let master = |seconds| slot(State::Master, seconds, 1);
     assert_eq!(due(&[master(7), master(8)]), Some(at(9_500)));
     assert_eq!(due(&[master(7)]), Some(Instant::ORIGIN), "nobody knows of the other");
     let handing_over = Saved { handing_over: true, ..master(7) };
     assert_eq!(due(&[master(7), handing_over]), Some(Instant::ORIGIN));
-    assert_eq!(due(&[slot(SavedState::Backup, 7, 1), master(7)]), Some(Instant::ORIGIN));
+    assert_eq!(due(&[slot(State::Backup, 7, 1), master(7)]), Some(Instant::ORIGIN));
     let now = due_by(&both, &slots(&settings, &[master(7), master(8)]), at(9_500));
     assert_eq!(now, [both[0].clone()]);
     assert_eq!(super::due(&[], &Map::new()), None);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use steadfast::net::VirtualAddress;
 use steadfast::units::{Centiseconds, Family, Priority, Version, Vrid};
 use steadfast::vrrp::settings::{
-    AnnounceSettings, Authentication, Backups, GroupSettings, InstanceSettings, Object,
-    OnForeignRemoval, Preempt, Settings, Track, Tracker, V3Checksum,
+    Announce, Authentication, Checksum, GroupSettings, InstanceSettings, Object, OnForeignRemoval,
+    Pacing, Preempt, Settings, SourceAddresses, Track, Tracker,
 };
 
 use super::super::input::Input;
@@ -107,6 +107,13 @@ fn instance(number: u8, input: &mut Input<'_>) -> InstanceSettings {
     } else {
         Vec::new()
     };
+    // In the order in which the octets of the input are used.
+    let down_timer_adverts = if more & 0x10 == 0 { 3 } else { 1 + input.u8() % 100 };
+    let preempt_delay = match (kind >> 5) & 3 {
+        3 if !priority.is_owner() => length(input),
+        _ => Duration::ZERO,
+    };
+    let (announce, pacing) = announce(input);
     InstanceSettings {
         name: format!("v{number}").into(),
         interface: INTERFACES[usize::from(more >> 3) % 2].into(),
@@ -114,16 +121,14 @@ fn instance(number: u8, input: &mut Input<'_>) -> InstanceSettings {
         version,
         priority,
         interval,
-        down_timer_adverts: if more & 0x10 == 0 { 3 } else { 1 + input.u8() % 100 },
+        down_timer_adverts,
         preempt: match (kind >> 5) & 3 {
-            _ if priority.is_owner() => Preempt::On { delay: Duration::ZERO },
-            0 => Preempt::On { delay: Duration::ZERO },
-            1 => Preempt::Off,
-            2 => Preempt::Immediate,
-            _ => Preempt::On { delay: length(input) },
+            1 if !priority.is_owner() => Preempt::Off,
+            2 if !priority.is_owner() => Preempt::Immediate,
+            _ => Preempt::On,
         },
-        source_v4: None,
-        source_v6: None,
+        preempt_delay,
+        source: SourceAddresses::NONE,
         objects,
         authentication: if version == Version::V2 && kind & 8 != 0 {
             Authentication::Password(*b"secret\0\0")
@@ -131,16 +136,17 @@ fn instance(number: u8, input: &mut Input<'_>) -> InstanceSettings {
             Authentication::None
         },
         checksum: match more >> 6 {
-            0 => V3Checksum::PseudoHeader,
-            1 => V3Checksum::PseudoHeaderStrict,
-            2 => V3Checksum::OldUnicast,
-            _ => V3Checksum::MessageOnly,
+            0 => Checksum::PseudoHeader,
+            1 => Checksum::PseudoHeaderStrict,
+            2 => Checksum::OldUnicast,
+            _ => Checksum::MessageOnly,
         },
         check_unicast_source: !peers.is_empty() && manners & 4 != 0,
         unicast_peers: peers,
         skip_check_adv_addr: manners & 8 != 0,
-        announce: announce(input),
-        answer_lower_priority: manners & 0x10 == 0 && !strict,
+        announce,
+        pacing,
+        lower_prio_no_advert: manners & 0x10 != 0 || strict,
         higher_prio_send_advert: manners & 0x20 != 0 && !strict,
         owner_ignore_adverts: manners & 0x40 != 0,
         strict,
@@ -151,25 +157,26 @@ fn instance(number: u8, input: &mut Input<'_>) -> InstanceSettings {
             OnForeignRemoval::Backup
         },
         resume_within: None,
-        backups: if kind & 0x40 == 0 { Backups::Several } else { Backups::One },
+        backups: (kind & 0x40 != 0).then_some(1),
         hand_over: version == Version::V3 && !strict,
         dont_track_primary: manners & 0x11 == 0x11,
         track: if kind & 0x0c == 0x0c { vec![track(input)] } else { Vec::new() },
     }
 }
 
-fn announce(input: &mut Input<'_>) -> AnnounceSettings {
+fn announce(input: &mut Input<'_>) -> (Announce, Pacing) {
     let [repeat, bits] = input.array();
     let delay = |bit: u8, length: Duration| if bits & bit == 0 { Duration::ZERO } else { length };
-    AnnounceSettings {
+    let announce = Announce {
         repeat: repeat & 7,
         delay: delay(1, Duration::from_secs(5)),
         refresh: delay(2, Duration::from_secs(3)),
         refresh_repeat: 1 + (repeat >> 6),
         lower_prio_repeat: (repeat >> 3) & 7,
         lower_prio_delay: delay(4, Duration::from_secs(1)),
-        garp_interval: delay(8, Duration::from_millis(7)),
-        gna_interval: delay(16, Duration::from_millis(11)),
         probe: delay(64, Duration::from_millis(500)),
-    }
+    };
+    let garp_interval = delay(8, Duration::from_millis(7));
+    let gna_interval = delay(16, Duration::from_millis(11));
+    (announce, Pacing { garp_interval, gna_interval })
 }
