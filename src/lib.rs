@@ -1,11 +1,12 @@
 //! Steadfast keeps a gateway alive: two or more routers share virtual addresses by VRRP, and one
 //! of them holds them at any time.
 //!
-//! This library is the daemon without its `main`. It is a library so that the simulator, the
-//! fuzzers and the tests drive the very code that runs on the router; its interface follows the
-//! daemon's needs and is not a promise to other crates.
+//! This library is the daemon without its `main`, so that the simulator, the fuzzers and the tests run
+//! the same code as the router. Its interface follows the needs of the daemon and is not stable for
+//! other crates.
 //!
-//! The [architecture] page is the map: processes, the ways that things take, where a behaviour lives.
+//! The [architecture] page describes the processes, the flow of adverts, reloads, commands and events,
+//! and where each behaviour is implemented.
 //!
 //! # How a configuration becomes adverts
 //!
@@ -26,8 +27,8 @@
 //! let model = config::parse(text, None).model.expect("no errors in it");
 //! let mut engine = Engine::new(&Settings::from_model(&model));
 //!
-//! // The driver tells what there is ...
-//! let (interface, _) = engine.interfaces().next().expect("the one of the instance");
+//! // The driver reports the state of the interface ...
+//! let (interface, _) = engine.interfaces().next().expect("the interface of the instance");
 //! let state = InterfaceState {
 //!     present: true,
 //!     up: true,
@@ -41,18 +42,18 @@
 //! engine.handle(Event::Start, now);
 //! while engine.poll_action().is_some() {}
 //!
-//! // ... waits for packets, and when none come, until the deadline.
+//! // ... and waits for packets, at most until the deadline.
 //! now = engine.next_deadline().expect("a backup has a timer");
 //! engine.handle(Event::Wake, now);
 //! let first = engine.poll_action();
-//! assert_eq!(first, Some(Action::Urgent(Urgent::DrainSockets)), "a packet may wait there");
+//! assert_eq!(first, Some(Action::Urgent(Urgent::DrainSockets)), "a packet may be waiting");
 //! engine.handle(Event::SocketsDrained, now);
 //! let first = engine.poll_action();
 //! let sends = matches!(first, Some(Action::Urgent(Urgent::SendAdvert { .. })));
-//! assert!(sends, "nobody is master: we are");
+//! assert!(sends, "no other router is master, so this one becomes master");
 //! ```
 
-#![allow(clippy::disallowed_methods, reason = "it is about what tests may start")]
+#![allow(clippy::disallowed_methods, reason = "the lint is for programs that tests start")]
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}

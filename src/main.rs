@@ -1,4 +1,4 @@
-//! The `steadfast` binary: arguments to sub-command, nothing else.
+//! The `steadfast` binary: passes the arguments to the command line of the library.
 
 use std::process::ExitCode;
 

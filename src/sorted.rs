@@ -1,22 +1,22 @@
 //! Maps and sets as sorted vectors.
 //!
-//! For the sizes that occur here, up to some thousands of entries, they are as fast as the trees of
-//! the standard library, and each type of map costs a tenth of their code. Where thousands of
-//! entries are taken from the front one by one, a tree is the better one.
+//! With up to some thousands of entries they are as fast as the trees of the standard library, and each
+//! type of map needs a tenth of the code. A tree is better where thousands of entries are removed from
+//! the front one by one.
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::ops::RangeFrom;
 
-/// A map in the order of its keys.
+/// A map, sorted by its keys.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Map<K, V>(Vec<(K, V)>);
 
-/// A set in order.
+/// A sorted set.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Set<K>(Map<K, ()>);
 
-/// The place of a key.
+/// The entry of a key, which may not exist yet.
 #[derive(Debug)]
 pub struct Entry<'a, K, V> {
     map: &'a mut Map<K, V>,
@@ -24,11 +24,11 @@ pub struct Entry<'a, K, V> {
 }
 
 impl<'a, K, V> Entry<'a, K, V> {
-    /// The value, which is made if there is none.
+    /// The value; a missing one is made and inserted.
     ///
     /// # Panics
-    /// Never: the place was found, or made.
-    #[expect(clippy::indexing_slicing, reason = "the place was found, or made")]
+    /// Never: the place exists or was inserted.
+    #[expect(clippy::indexing_slicing, reason = "the place exists or was inserted")]
     pub fn or_insert_with(self, make: impl FnOnce() -> V) -> &'a mut V {
         let place = match self.place {
             Ok(place) => place,
@@ -40,12 +40,12 @@ impl<'a, K, V> Entry<'a, K, V> {
         &mut self.map.0[place].1
     }
 
-    /// The value, or this one if there is none.
+    /// The value; a missing one is inserted.
     pub fn or_insert(self, value: V) -> &'a mut V {
         self.or_insert_with(|| value)
     }
 
-    /// The value, or the default one if there is none.
+    /// The value; a missing one is inserted as the default.
     pub fn or_default(self) -> &'a mut V
     where
         V: Default,
@@ -55,17 +55,17 @@ impl<'a, K, V> Entry<'a, K, V> {
 }
 
 impl<K, V> Map<K, V> {
-    /// Without an entry.
+    /// An empty map.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no entry.
+    /// Whether the map is empty.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -80,7 +80,7 @@ impl<K, V> Map<K, V> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
-    /// The same, to change the values.
+    /// The entries in the order of their keys, with mutable values.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.0.iter_mut().map(|(key, value)| (&*key, value))
     }
@@ -95,7 +95,7 @@ impl<K, V> Map<K, V> {
         self.0.iter().map(|(_, value)| value)
     }
 
-    /// The same, to change them.
+    /// The mutable values in the order of their keys.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.0.iter_mut().map(|(_, value)| value)
     }
@@ -105,7 +105,7 @@ impl<K, V> Map<K, V> {
         self.0.into_iter().map(|(_, value)| value)
     }
 
-    /// Keeps the entries for which `keep` says so.
+    /// Keeps the entries for which `keep` returns `true`.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         self.0.retain_mut(|(key, value)| keep(key, value));
     }
@@ -133,7 +133,7 @@ impl<K: Ord, V> Map<K, V> {
         self.0.get(place).map(|(_, value)| value)
     }
 
-    /// The same, to change it.
+    /// The mutable value of a key.
     pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -142,7 +142,7 @@ impl<K: Ord, V> Map<K, V> {
         self.0.get_mut(place).map(|(_, value)| value)
     }
 
-    /// The key itself and its value.
+    /// The stored key and its value.
     pub fn get_key_value<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
     where
         K: Borrow<Q>,
@@ -151,7 +151,7 @@ impl<K: Ord, V> Map<K, V> {
         self.0.get(place).map(|(key, value)| (key, value))
     }
 
-    /// Whether there is a key.
+    /// Whether the map has a key.
     pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -159,7 +159,7 @@ impl<K: Ord, V> Map<K, V> {
         self.search(key).is_ok()
     }
 
-    /// Adds an entry; the value that the key had.
+    /// Adds an entry and returns the former value of the key.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.search(&key) {
             Ok(place) => self.0.get_mut(place).map(|(_, own)| std::mem::replace(own, value)),
@@ -170,7 +170,7 @@ impl<K: Ord, V> Map<K, V> {
         }
     }
 
-    /// Removes a key; its value.
+    /// Removes a key and returns its value.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -179,7 +179,7 @@ impl<K: Ord, V> Map<K, V> {
         Some(self.0.remove(place).1)
     }
 
-    /// The place of a key.
+    /// The entry of a key.
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         let place = self.search(&key).map_err(|place| (place, key));
         Entry { map: self, place }
@@ -191,7 +191,7 @@ impl<K: Ord, V> Map<K, V> {
         self.0.get(place..).unwrap_or_default().iter().map(|(key, value)| (key, value))
     }
 
-    /// Moves all entries of another map here.
+    /// Moves all entries of another map into this one.
     pub fn append(&mut self, other: &mut Self) {
         self.extend(std::mem::take(&mut other.0));
     }
@@ -204,7 +204,7 @@ impl<K: Ord, V> Extend<(K, V)> for Map<K, V> {
         if self.0.len() == from {
             return;
         }
-        // Stable, so that of two entries with one key the later one is behind.
+        // The sort is stable, so that of two entries with the same key the later one comes second.
         self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
         self.0.dedup_by(|later, earlier| {
             let same = later.0 == earlier.0;
@@ -271,17 +271,17 @@ impl<'a, K, V> IntoIterator for &'a mut Map<K, V> {
 }
 
 impl<K> Set<K> {
-    /// Without a member.
+    /// An empty set.
     pub const fn new() -> Self {
         Self(Map::new())
     }
 
-    /// How many members there are.
+    /// The number of members.
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no member.
+    /// Whether the set is empty.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -296,7 +296,7 @@ impl<K> Set<K> {
         self.0.keys()
     }
 
-    /// Keeps the members for which `keep` says so.
+    /// Keeps the members for which `keep` returns `true`.
     pub fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
         self.0.retain(|key, ()| keep(key));
     }
@@ -308,7 +308,7 @@ impl<K> Set<K> {
 }
 
 impl<K: Ord> Set<K> {
-    /// Whether this is a member.
+    /// Whether the set has a member.
     pub fn contains<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -316,17 +316,17 @@ impl<K: Ord> Set<K> {
         self.0.contains_key(key)
     }
 
-    /// The members that another set has not.
+    /// The members that another set does not have.
     pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a K> {
         self.iter().filter(|key| !other.contains(*key))
     }
 
-    /// Adds a member; whether it is new.
+    /// Adds a member and returns whether it is new.
     pub fn insert(&mut self, key: K) -> bool {
         self.0.insert(key, ()).is_none()
     }
 
-    /// Removes a member; whether it was one.
+    /// Removes a member and returns whether it existed.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -334,7 +334,7 @@ impl<K: Ord> Set<K> {
         self.0.remove(key).is_some()
     }
 
-    /// Moves all members of another set here.
+    /// Moves all members of another set into this one.
     pub fn append(&mut self, other: &mut Self) {
         self.0.append(&mut other.0);
     }

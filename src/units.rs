@@ -1,8 +1,8 @@
-//! Values with their units: what the other modules pass around instead of bare integers.
+//! Types with units, used instead of bare integers.
 //!
-//! Everything here is plain data. [`Instant`] is a point on a monotonic clock that the caller
-//! reads; nothing in the library's pure parts reads a clock itself, so that the same events and
-//! times give the same result in the daemon, the simulator and the fuzzers.
+//! Everything here is plain data. [`Instant`] is a point on a monotonic clock. The pure parts of the
+//! library receive it from their caller and never read a clock, so that the same events and times give
+//! the same result in the daemon, the simulator and the fuzzers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// A point in time: nanoseconds on a monotonic clock since an arbitrary origin (on Linux, boot).
 ///
-/// Not `std::time::Instant`, because this one can be stored in memory that survives a process
-/// and can be made up by a simulator.
+/// Unlike `std::time::Instant`, it can be stored in memory that outlives a process, and a simulator can
+/// create any value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Instant(u64);
 
@@ -62,7 +62,7 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// Address family. The IPv4 and the IPv6 router with the same VRID on one link are unrelated
+/// Address family. An IPv4 and an IPv6 virtual router with the same VRID on one link are unrelated
 /// (`vrrp:V-3`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Family {
@@ -73,7 +73,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Both, in the order in which work on both is done.
+    /// Both families, in the order in which they are handled.
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
 
     /// The family of an address.
@@ -137,12 +137,12 @@ impl Vrid {
     /// The lowest identifier.
     pub const LOWEST: Self = Self(1);
 
-    /// `None` for 0, which is not an identifier.
+    /// An identifier; `None` for 0.
     pub const fn new(id: u8) -> Option<Self> {
         if id == 0 { None } else { Some(Self(id)) }
     }
 
-    /// 1 to 255.
+    /// The number, 1 to 255.
     pub const fn get(self) -> u8 {
         self.0
     }
@@ -154,29 +154,29 @@ impl fmt::Display for Vrid {
     }
 }
 
-/// VRRP priority as on the wire: 0 gives up, 1 to 254 are backups, 255 owns the addresses
-/// (`vrrp:V-4`).
+/// VRRP priority as on the wire: 0 means that the master gives up, 1 to 254 are configured values, 255 is
+/// the address owner (`vrrp:V-4`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Priority(pub u8);
 
 impl Priority {
-    /// "The current master gives up": never a configured value.
+    /// The master gives up. It cannot be configured.
     pub const STOP: Self = Self(0);
-    /// The lowest that takes part in an election.
+    /// The lowest priority in an election.
     pub const LOWEST: Self = Self(1);
-    /// What a router has when nothing is configured.
+    /// The default of the configuration.
     pub const DEFAULT: Self = Self(100);
-    /// The highest of a router that does not own the addresses.
+    /// The highest priority of a router that does not own the addresses.
     pub const HIGHEST_BACKUP: Self = Self(254);
     /// The address owner.
     pub const OWNER: Self = Self(255);
 
-    /// 255.
+    /// Whether it is 255.
     pub const fn is_owner(self) -> bool {
         self.0 == Self::OWNER.0
     }
 
-    /// 0.
+    /// Whether it is 0.
     pub const fn is_stop(self) -> bool {
         self.0 == Self::STOP.0
     }
@@ -229,16 +229,16 @@ pub struct Centiseconds(pub u16);
 impl Centiseconds {
     /// One second, the default interval.
     pub const SECOND: Self = Self(100);
-    /// The largest that VRRPv3 can announce.
+    /// The largest interval that VRRPv3 can announce.
     pub const MAX_V3: Self = Self(4095);
 
-    /// As a length of time.
+    /// The interval as a `Duration`.
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0 as u64 * 10)
     }
 
-    /// Exactly that many hundredths, `None` when `length` is no whole number of them or too long
-    /// for the 16 bits of this type.
+    /// Converts a `Duration`; `None` when it is not a whole number of hundredths, or too long for the 16
+    /// bits of this type.
     pub fn from_duration(length: Duration) -> Option<Self> {
         if !length.as_nanos().is_multiple_of(10_000_000) {
             return None;

@@ -1,4 +1,5 @@
-//! The timer of a child's loop, and the loop's counter in the memory that the supervisor reads.
+//! The timer of a child's event loop, and the loop's counter in the shared memory that the supervisor
+//! reads.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,10 +10,11 @@ use crate::system::shared_memory::Region;
 use crate::system::timer::Timer;
 use crate::units::Instant;
 
-/// The loop turns so often even if nothing happens: the supervisor sees that the process works.
+/// The longest time between two turns of the loop. An idle loop turns, too, so that the supervisor sees
+/// that the process works.
 const IDLE_PERIOD: Duration = Duration::from_millis(2_500);
 
-/// When the loop turns next.
+/// The timer of the loop, and the moment that it is set to.
 #[derive(Debug)]
 pub struct Alarm {
     timer: Timer,
@@ -23,12 +25,12 @@ impl Alarm {
     /// A timer that is not set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new() -> io::Result<Self> {
         Ok(Self { timer: Timer::new()?, armed: None })
     }
 
-    /// A turn of the loop begins: it is counted, and whether the timer was late.
+    /// Begins a turn of the loop: counts it, and records the delay if the timer was late.
     pub fn turn(&self, shared: &Shared<Region>, now: Instant) {
         shared.beat(now);
         if let Some(armed) = self.armed.filter(|armed| now > *armed) {
@@ -36,10 +38,10 @@ impl Alarm {
         }
     }
 
-    /// The loop turns again at the deadline, or some time later if there is none.
+    /// Sets the timer to the deadline, at most [`IDLE_PERIOD`] from now.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn set(
         &mut self,
         shared: &Shared<Region>,
@@ -53,12 +55,12 @@ impl Alarm {
         self.timer.set(self.armed, now)
     }
 
-    /// When it turns next.
+    /// The moment of the next turn.
     pub const fn armed(&self) -> Option<Instant> {
         self.armed
     }
 
-    /// The timer has fired.
+    /// Notes that the timer has fired.
     pub fn fired(&self) {
         self.timer.fired();
     }

@@ -1,4 +1,4 @@
-//! The loop of a child: it waits for all descriptors at once, and lets the child work.
+//! The event loop of a child: it waits for all descriptors at once, and calls the child.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -12,48 +12,49 @@ use crate::system::poller::{Interest, Member, Poller};
 /// How a child ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// It did what it was asked for.
+    /// It stopped as requested.
     Stopped,
-    /// Something that it cannot work without does not work.
+    /// It cannot work any more.
     Failed,
 }
 
-/// What was read from a source.
+/// What is left in a source after reading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Read {
-    /// There may be more: it is read again after others had their turn.
+    /// There may be more: the source is read again after the other sources.
     More,
-    /// All there was.
+    /// Everything was read.
     All,
-    /// Nothing will ever come again: it is not waited for any more.
+    /// The source has ended: it is not waited for any more.
     End,
 }
 
 impl Read {
-    /// [`Read::More`] if there is more.
+    /// [`Read::More`] if there is more, otherwise [`Read::All`].
     pub const fn more(more: bool) -> Self {
         if more { Self::More } else { Self::All }
     }
 }
 
-/// What a child does, a slice at a time. Nothing in it may wait for anything.
+/// The work of a child. None of its methods may block.
 pub trait Child {
-    /// Names what the child waits for.
+    /// Identifies what the child waits for.
     type Source: Copy;
 
-    /// The source is readable, has fired, or is writable.
+    /// Handles a source that is readable, has fired, or is writable.
     fn read(&mut self, source: Self::Source) -> Read;
 
-    /// A slice of work; `true`: there is more.
+    /// Does one turn's part of the work; `true` when more is left.
     fn turn(&mut self) -> bool;
 
-    /// How long to sleep before it is waited for more.
-    fn rest(&mut self) -> Option<Duration> {
+    /// The time to sleep before the loop waits again, so that events that arrive meanwhile are handled
+    /// in one turn.
+    fn pause(&mut self) -> Option<Duration> {
         None
     }
 
-    /// How it ended, once that is told.
-    fn over(&self) -> Option<End>;
+    /// How the child ended, once the supervisor was informed.
+    fn ended(&self) -> Option<End>;
 }
 
 struct Entry<T> {
@@ -61,15 +62,14 @@ struct Entry<T> {
     source: T,
 }
 
-/// All that is waited for. Keys are never used twice: what is told of an entry that was removed in
-/// the meantime finds nobody.
+/// All sources. Keys are never reused, so that an event of an entry that was removed meanwhile is ignored.
 struct Registry<T> {
     poller: Poller,
     entries: RefCell<Map<u64, Entry<T>>>,
     last: Cell<u64>,
 }
 
-/// Adds to what is waited for.
+/// A handle for adding sources to the loop.
 pub struct Sources<T>(Rc<Registry<T>>);
 
 impl<T> Clone for Sources<T> {
@@ -84,7 +84,7 @@ impl<T> std::fmt::Debug for Sources<T> {
     }
 }
 
-/// A descriptor is waited for until this is dropped.
+/// Keeps a source in the loop until it is dropped.
 pub struct Watch<T> {
     key: u64,
     registry: Weak<Registry<T>>,
@@ -122,59 +122,57 @@ impl<T> Registry<T> {
 }
 
 impl<T: Copy> Sources<T> {
-    /// With nothing to wait for yet.
+    /// An event loop without sources.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new() -> io::Result<Self> {
         let (entries, last) = (RefCell::default(), Cell::new(0));
         Ok(Self(Rc::new(Registry { poller: Poller::new()?, entries, last })))
     }
 
-    /// Whenever the descriptor is readable, the child reads the source. The child keeps the
-    /// descriptor.
+    /// Calls [`Child::read`] whenever the descriptor is readable. The child keeps the descriptor.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn watch(&self, fd: BorrowedFd<'_>, source: T) -> io::Result<Watch<T>> {
-        self.keep(fd, Interest::Readable, source)
+        self.watch_for(fd, Interest::Readable, source)
     }
 
-    /// The same for a timer, whose descriptor need not be read.
+    /// Calls [`Child::read`] whenever the timer fires. Its descriptor need not be read.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn watch_timer(&self, fd: BorrowedFd<'_>, source: T) -> io::Result<Watch<T>> {
-        self.keep(fd, Interest::Fired, source)
+        self.watch_for(fd, Interest::Fired, source)
     }
 
-    fn keep(&self, fd: BorrowedFd<'_>, interest: Interest, source: T) -> io::Result<Watch<T>> {
+    fn watch_for(&self, fd: BorrowedFd<'_>, interest: Interest, source: T) -> io::Result<Watch<T>> {
         let key = self.0.add(fd, interest, source)?;
         Ok(Watch { key, registry: Rc::downgrade(&self.0) })
     }
 
-    /// Once the descriptor is writable, the child reads the source, which is to give
-    /// [`Read::End`].
+    /// Calls [`Child::read`] once the descriptor is writable. It must return [`Read::End`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn when_writable(&self, fd: BorrowedFd<'_>, source: T) -> io::Result<()> {
         self.0.add(fd, Interest::Writable, source).map(drop)
     }
 
-    /// Lets the child work until it has come to its end.
+    /// Runs the child until it has ended.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn run(&self, child: &mut impl Child<Source = T>) -> io::Result<End> {
         let registry = &*self.0;
-        // What is ready, and what had more to read the last time.
+        // The sources that are ready, and those that had more to read in the last turn.
         let (mut ready, mut again): (Vec<u64>, Vec<u64>) = (Vec::new(), Vec::new());
         let mut more = true;
         loop {
             std::mem::swap(&mut ready, &mut again);
             let block = !more && ready.is_empty();
-            if block && let Some(rest) = child.rest() {
+            if block && let Some(rest) = child.pause() {
                 std::thread::sleep(rest);
             }
             registry.poller.wait(block, |key| {
@@ -194,7 +192,7 @@ impl<T: Copy> Sources<T> {
                 }
                 more = child.turn();
             }
-            if let Some(end) = child.over() {
+            if let Some(end) = child.ended() {
                 return Ok(end);
             }
         }

@@ -1,4 +1,5 @@
-//! The child's side of the log: limited, queued, and lost rather than waited for.
+//! Sends a child's events to the supervisor. Their rate is limited, they are queued, and the child never
+//! waits: events that do not fit into the queue are lost and counted.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,17 +19,17 @@ pub struct EventSender {
     queue: SendQueue,
     level: Level,
     limits: Map<(Option<Name>, Kind), RateLimit>,
-    /// The last change of state of each subject, when a limit left it out: what was told before it
-    /// is not how things stand.
+    /// The last change of state of each subject, if the rate limit left it out. It is sent later, since
+    /// the changes that were sent before do not show the present state.
     withheld: Map<Name, Event>,
-    /// Left out by limits.
+    /// The number of events that the rate limit left out.
     pub limited: u64,
-    /// Lost because the supervisor did not take them.
+    /// The number of events that were lost because the queue was full.
     pub lost: u64,
 }
 
 impl EventSender {
-    /// Through this datagram socket.
+    /// A sender that uses this datagram socket.
     pub const fn new(fd: OwnedFd) -> Self {
         Self {
             queue: SendQueue::new(fd, MAX_QUEUED_OCTETS),
@@ -40,12 +41,12 @@ impl EventSender {
         }
     }
 
-    /// From now on, what matters less than this is not sent.
+    /// Sets the level; less important events are not sent.
     pub const fn set_level(&mut self, level: Level) {
         self.level = level;
     }
 
-    /// Takes an event.
+    /// Queues an event, unless its level or the rate limit excludes it.
     pub fn add(&mut self, event: Event) {
         if event.level() > self.level {
             return;
@@ -70,20 +71,19 @@ impl EventSender {
         }
     }
 
-    /// Tells the changes of state that were left out and that nothing followed, as far as the
-    /// limits allow by now.
+    /// Queues the last changes of state that were left out, as far as the rate limit allows it now.
     pub fn catch_up(&mut self, now: Instant) {
         let names: Vec<Name> = self.withheld.keys().cloned().collect();
         for name in names {
             let left_out = match self.limits.get_mut(&(Some(name.clone()), Kind::Transition)) {
                 Some(limit) if !limit.allows(now) => continue,
                 Some(limit) => limit.take(now).unwrap_or_default(),
-                // Of a subject that is gone.
+                // The subject is gone, and its limit with it.
                 None => 0,
             };
             if let Some(event) = self.withheld.remove(&name) {
                 self.limited = self.limited.saturating_sub(1);
-                // It counted as left out itself.
+                // This event was counted as left out.
                 self.push(&Event { left_out: left_out.saturating_sub(1), ..event });
             }
         }
@@ -97,7 +97,7 @@ impl EventSender {
         }
     }
 
-    /// Forgets the limits of everything but these.
+    /// Forgets the rate limits of all subjects except these.
     pub fn retain(&mut self, names: &Set<&str>) {
         self.limits.retain(|(name, _), _| name.as_deref().is_none_or(|name| names.contains(name)));
     }
@@ -105,7 +105,7 @@ impl EventSender {
     /// See [`SendQueue::flush`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn flush(&mut self) -> io::Result<bool> {
         self.queue.flush()
     }

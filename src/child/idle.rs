@@ -1,4 +1,4 @@
-//! A role that does nothing: the tests of the supervisor start, hang, reload and stop it.
+//! A role that does nothing, for tests of the supervisor.
 
 use std::ffi::OsString;
 use std::io;
@@ -16,7 +16,7 @@ use crate::control::status::VrrpProcess;
 use crate::system::shared_memory::Region;
 use crate::system::{clock, heap, memory};
 
-/// The hidden command that makes this program such a process.
+/// The hidden command that starts this role.
 pub const COMMAND: &str = "idle-process";
 
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +33,14 @@ struct Idle {
     alarm: Alarm,
     shared: Shared<Region>,
     claim: RoleClaim,
-    /// A configuration that waits for the lock of the role.
+    /// The generation of a configuration that waits for the lock of the role.
     waiting: Option<u32>,
 }
 
-/// Runs until the supervisor says stop, or is gone.
+/// Runs until the supervisor stops it or is gone.
 ///
 /// # Errors
-/// What the process cannot work without.
+/// The error because of which the process cannot start.
 pub fn run(words: &[OsString]) -> io::Result<ExitCode> {
     let Inherited { stream, events, shared, lock } = start::start(c"steadfast: idle", words, &[])?;
     let sources = Sources::new()?;
@@ -65,7 +65,7 @@ pub fn run(words: &[OsString]) -> io::Result<ExitCode> {
 }
 
 impl Idle {
-    fn take(&mut self, message: ToChild) {
+    fn handle(&mut self, message: ToChild) {
         match message {
             ToChild::Hello { number } => self.link.send(&FromChild::Hello { number }),
             ToChild::Configuration { generation, .. } => self.waiting = Some(generation),
@@ -105,7 +105,7 @@ impl Child for Idle {
             Source::Supervisor => match self.link.read() {
                 Input::Some => {
                     while let Some(message) = self.link.message() {
-                        self.take(message);
+                        self.handle(message);
                     }
                     Read::More
                 }
@@ -146,7 +146,7 @@ impl Child for Idle {
         false
     }
 
-    fn over(&self) -> Option<End> {
-        self.link.over()
+    fn ended(&self) -> Option<End> {
+        self.link.ended()
     }
 }

@@ -1,4 +1,4 @@
-//! What the library logs itself, on its way to the events.
+//! Collects the lines that this library and others log, to send them as events.
 
 use std::sync::Mutex;
 
@@ -6,7 +6,7 @@ use log::{LevelFilter, Log, Metadata};
 
 use crate::control::event::Level;
 
-/// The most lines that wait; more are lost, as they are about the same.
+/// Lines that wait, at most. Further ones are lost; they are usually about the same problem.
 const MAX_WAITING_LINES: usize = 32;
 
 static WAITING: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
@@ -35,15 +35,15 @@ impl Log for Collector {
     fn flush(&self) {}
 }
 
-/// Starts to collect. What the crates below us say in passing is left out.
+/// Starts to collect warnings and errors.
 pub fn install() {
-    // Fails only when there is a logger already.
+    // It fails only when a logger is installed already.
     if log::set_logger(&Collector).is_ok() {
         log::set_max_level(LevelFilter::Warn);
     }
 }
 
-/// What was logged since the last call.
+/// Takes the lines that were logged since the last call.
 pub fn take() -> Vec<(Level, String)> {
     WAITING.try_lock().map(|mut waiting| std::mem::take(&mut *waiting)).unwrap_or_default()
 }

@@ -1,15 +1,15 @@
-//! What every child process has, whatever its role: an event loop, the link to the supervisor, the
-//! log, the loop's counter, the lock of its role. A role adds a state that implements
-//! [`event_loop::Child`] and its own descriptors.
+//! The runtime of a child process, the same for every role: event loop, link to the supervisor, events
+//! for the log, counter of the loop, lock of the role. A role adds a state that implements
+//! [`event_loop::Child`], and its own descriptors.
 //!
 //! | module | for |
 //! |---|---|
-//! | [`start`] | what the supervisor leaves open for a child, and what it gives up |
-//! | [`event_loop`] | the loop that waits for everything |
-//! | [`alarm`] | when the loop turns, also for the supervisor to see |
+//! | [`start`] | the descriptors from the supervisor, and giving up privileges |
+//! | [`event_loop`] | waiting for all descriptors |
+//! | [`alarm`] | the timer and the counter of the loop |
 //! | [`supervisor_link`], [`send_queue`] | messages from and to the supervisor |
-//! | [`event_sender`], [`rate_limit`], [`library_log`] | the log, through the supervisor |
-//! | [`role_claim`] | which of two processes of a role works |
+//! | [`event_sender`], [`rate_limit`], [`library_log`] | events for the log, through the supervisor |
+//! | [`role_claim`] | the lock of the role, which one of two processes holds |
 //! | `idle` | a role that does nothing, for tests of the supervisor |
 
 pub mod alarm;

@@ -1,15 +1,15 @@
-//! How many events of one sort are told: what happens again and again must not fill the log.
+//! The rate limit for events of one kind, so that repeated events do not fill the log.
 
 use std::time::Duration;
 
 use crate::units::Instant;
 
-/// So many at once,
+/// Events that are sent in a burst, at most.
 const BURST_EVENTS: u32 = 20;
-/// and one more after each of these.
+/// After a burst, one event is sent in each period.
 const REFILL_PERIOD: Duration = Duration::from_secs(3);
 
-/// A bucket of tokens.
+/// A token bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
     tokens: u32,
@@ -18,17 +18,17 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// Full.
+    /// A full bucket.
     pub const fn new(now: Instant) -> Self {
         Self { tokens: BURST_EVENTS, filled: now, left_out: 0 }
     }
 
-    /// Whether [`RateLimit::take`] would tell one more.
+    /// Whether [`RateLimit::take`] would allow an event.
     pub fn allows(&self, now: Instant) -> bool {
         self.tokens > 0 || now.since(self.filled) >= REFILL_PERIOD
     }
 
-    /// Whether to tell one more; then with how many were left out before it.
+    /// Counts an event. If it may be sent, returns the number of events that were left out before it.
     pub fn take(&mut self, now: Instant) -> Option<u32> {
         let periods = now.since(self.filled).as_nanos() / REFILL_PERIOD.as_nanos();
         let more = u32::try_from(periods).unwrap_or(u32::MAX);

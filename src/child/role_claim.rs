@@ -1,9 +1,8 @@
-//! Which of two processes of a role works: the one that has the lock.
+//! The lock of a role. Of two processes of a role, the one that holds the lock works.
 //!
-//! In an upgrade the successor is there before the process that it succeeds leaves, so that one of
-//! them can hand the addresses over whoever is killed. The successor has read its configuration and
-//! knows what is in the kernel by then, and only waits for the lock, which the other one lets go
-//! when it ends.
+//! In an upgrade the successor is started before its predecessor ends, so that one of them can hand the
+//! addresses over when the other is killed. By then the successor has read its configuration and the
+//! state of the kernel. It only waits for the lock, which the predecessor releases when it ends.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 use crate::system::lock;
 
-/// Between two attempts to have the lock.
+/// The time between two attempts to take the lock.
 pub const RETRY_PERIOD: Duration = Duration::from_millis(2);
 
 /// The lock of the role.
@@ -22,16 +21,18 @@ pub struct RoleClaim {
 }
 
 impl RoleClaim {
-    /// By this descriptor. One that is no file is none: the state directory takes no files.
+    /// The lock on the file with this descriptor. When it is not a regular file, since the state directory
+    /// is not writable, there is nothing to lock.
     pub fn new(lock: OwnedFd) -> Self {
         let lock = File::from(lock);
         let taken = !lock.metadata().is_ok_and(|about| about.is_file());
         Self { lock, taken }
     }
 
-    /// Whether no other process has it, now or ever since.
+    /// Whether this process holds the lock; tries to take it. Once taken, the lock stays with this
+    /// process.
     pub fn is_ours(&mut self) -> bool {
-        // A lock that does not work keeps nobody apart.
+        // If locking fails, the role works without a lock.
         self.taken = self.taken || lock::take(&self.lock).unwrap_or(true);
         self.taken
     }

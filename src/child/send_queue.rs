@@ -1,4 +1,4 @@
-//! Octets that wait until a socket takes them: bounded, and never waited for.
+//! A bounded queue of octets in front of a non-blocking socket.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,21 +14,21 @@ use std::os::fd::AsRawFd;
 pub struct SendQueue {
     fd: OwnedFd,
     queue: VecDeque<Box<[u8]>>,
-    /// How much of the first one is gone already (streams only).
+    /// Octets of the first message that are sent already (streams only).
     sent: usize,
     octets: usize,
-    limit: usize,
+    max_octets: usize,
 }
 
 impl SendQueue {
-    /// With room for so many octets.
-    pub const fn new(fd: OwnedFd, limit: usize) -> Self {
-        Self { fd, queue: VecDeque::new(), sent: 0, octets: 0, limit }
+    /// A queue of at most `max_octets` octets.
+    pub const fn new(fd: OwnedFd, max_octets: usize) -> Self {
+        Self { fd, queue: VecDeque::new(), sent: 0, octets: 0, max_octets }
     }
 
-    /// Adds a message; `false` when there is no room, and it is lost.
+    /// Queues a message; `false` when it does not fit and is lost.
     pub fn push(&mut self, message: Vec<u8>) -> bool {
-        if self.octets.saturating_add(message.len()) > self.limit {
+        if self.octets.saturating_add(message.len()) > self.max_octets {
             return false;
         }
         self.octets += message.len();
@@ -36,22 +36,23 @@ impl SendQueue {
         true
     }
 
-    /// How many octets wait.
+    /// Octets in the queue.
     pub const fn waiting(&self) -> usize {
         self.octets
     }
 
-    /// Sends what the socket takes. `true`: all is sent; `false`: wait until it is writable.
+    /// Sends as much as the socket accepts. `false` when some octets are left: wait until the socket is
+    /// writable.
     ///
     /// # Errors
-    /// What the system says: the other end is gone.
+    /// The error of the system call; the other end is gone.
     pub fn flush(&mut self) -> io::Result<bool> {
         while let Some(first) = self.queue.front() {
             let rest = first.get(self.sent..).unwrap_or_default();
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
             match send(self.fd.as_raw_fd(), rest, flags) {
                 Ok(len) if len < rest.len() => self.sent += len,
-                // What no socket ever takes must not keep back what follows.
+                // A message that is too long for the socket is dropped, so that the next can be sent.
                 Ok(_) | Err(Errno::EMSGSIZE) => {
                     self.octets = self.octets.saturating_sub(first.len());
                     self.sent = 0;
@@ -86,35 +87,35 @@ mod tests {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (near, far) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).unwrap();
-        let mut outlet = SendQueue::new(near, 8_000_000);
-        assert!(outlet.push(vec![1; 4_000_000]) && outlet.push(vec![2]));
-        assert!(outlet.flush().unwrap());
+        let mut queue = SendQueue::new(near, 8_000_000);
+        assert!(queue.push(vec![1; 4_000_000]) && queue.push(vec![2]));
+        assert!(queue.flush().unwrap());
         let mut found = [0; 8];
         assert_eq!(recv(far.as_raw_fd(), &mut found, MsgFlags::MSG_DONTWAIT), Ok(1));
-        assert_eq!((found[0], outlet.waiting()), (2, 0));
+        assert_eq!((found[0], queue.waiting()), (2, 0));
     }
 
     #[test]
     fn what_does_not_fit_is_refused_and_the_rest_arrives_in_order() {
         let (near, mut far) = UnixStream::pair().unwrap();
-        let mut outlet = SendQueue::new(near.into(), 1_000_000);
+        let mut queue = SendQueue::new(near.into(), 1_000_000);
         let mut expected: Vec<u8> = Vec::new();
         for number in 0..10_u8 {
             let message = vec![number; 100_000];
             expected.extend(&message);
-            assert!(outlet.push(message));
+            assert!(queue.push(message));
         }
-        assert!(!outlet.push(vec![0]));
-        assert!(!outlet.flush().unwrap(), "a socket does not take a megabyte at once");
+        assert!(!queue.push(vec![0]));
+        assert!(!queue.flush().unwrap(), "a socket does not take a megabyte at once");
         let mut found: Vec<u8> = Vec::new();
         let mut part = vec![0; 65536];
         while found.len() < expected.len() {
             let len = far.read(&mut part).unwrap();
             found.extend(&part[..len]);
-            outlet.flush().unwrap();
+            queue.flush().unwrap();
         }
         assert_eq!(found, expected);
-        assert_eq!(outlet.waiting(), 0);
-        assert!(outlet.push(vec![0]), "there is room again");
+        assert_eq!(queue.waiting(), 0);
+        assert!(queue.push(vec![0]), "there is room again");
     }
 }

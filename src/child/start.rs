@@ -1,4 +1,4 @@
-//! The start of a child: what it has from the supervisor, and what it gives up.
+//! The start of a child: takes over the descriptors from the supervisor and gives up privileges.
 
 use std::ffi::{CStr, OsString};
 use std::io;
@@ -9,69 +9,70 @@ use crate::control::shared_memory::{Shared, WORDS};
 use crate::system::inherited_fds::take;
 use crate::system::limits::raise_descriptors;
 use crate::system::memory;
-use crate::system::privileges::{Capability, IPC_LOCK, give_up_all_but};
-use crate::system::scheduling::yield_when_too_long;
+use crate::system::privileges::{Capability, IPC_LOCK, keep_only};
+use crate::system::scheduling::leave_real_time_on_sigxcpu;
 use crate::system::shared_memory::Region;
 
-/// The number of the descriptor that a child has for messages.
-pub const LINK: RawFd = 3;
-/// For events.
-pub const EVENTS: RawFd = 4;
-/// For the shared memory.
-pub const MEMORY: RawFd = 5;
-/// For the lock of its role; nothing to lock when there is none.
-pub const LOCK: RawFd = 6;
+/// The descriptor for messages.
+pub const LINK_FD: RawFd = 3;
+/// The descriptor for events.
+pub const EVENTS_FD: RawFd = 4;
+/// The descriptor of the shared memory.
+pub const MEMORY_FD: RawFd = 5;
+/// The descriptor of the role's lock; not a regular file when the role has no lock.
+pub const LOCK_FD: RawFd = 6;
 
-/// The word after the command of a child that is to keep the right to lock memory.
-pub const LOCKS_MEMORY: &str = "locks-memory";
-/// The word after the command of a child that is to record its memory as well.
-pub const MEMORY_CHECK: &str = "--memory-check";
+/// The argument of a child that keeps the capability to lock memory.
+pub const LOCKS_MEMORY_ARGUMENT: &str = "locks-memory";
+/// The argument of a child that records its memory.
+pub const MEMORY_CHECK_ARGUMENT: &str = "--memory-check";
 
-/// What the supervisor gives a child.
+/// What a child inherits from the supervisor.
 #[derive(Debug)]
 pub struct Inherited {
     /// Stream socket for [`ToChild`](crate::control::child_messages::ToChild) and its answers.
     pub stream: OwnedFd,
     /// Datagram socket for [`Event`](crate::control::event::Event)s.
     pub events: OwnedFd,
-    /// Memory that outlives this process.
+    /// The shared memory, which outlives this process.
     pub shared: Shared<Region>,
-    /// The lock of the role, waited for when another process has it, and held until this one ends.
+    /// The lock of the role, which this process holds until it ends.
     pub lock: OwnedFd,
 }
 
-/// Takes what the supervisor gives, and gives up what is not needed. `words`: what the command line
-/// has beside the command; `rights`: what the role needs.
+/// Takes over the descriptors and gives up privileges. `words` are the arguments after the command;
+/// `rights` are the capabilities that the role needs.
 ///
 /// # Errors
-/// The descriptors are not there: it was started by hand.
+/// A descriptor is missing: the command was started by hand.
 pub fn start(name: &CStr, words: &[OsString], rights: &[Capability]) -> io::Result<Inherited> {
-    // Only for those who look at a list of processes.
+    // The name is only for lists of processes, so an error does not matter.
     let _ = nix::sys::prctl::set_name(name);
-    let (stream, events) = (take(LINK)?, take(EVENTS)?);
-    let memory = Region::open(take(MEMORY)?, WORDS)?;
+    let (stream, events) = (take(LINK_FD)?, take(EVENTS_FD)?);
+    let memory = Region::open(take(MEMORY_FD)?, WORDS)?;
     let shared = Shared::open(memory).map_err(io::Error::other)?;
-    let lock = take(LOCK)?;
+    let lock = take(LOCK_FD)?;
     library_log::install();
-    for error in give_up(rights, words.iter().any(|word| word == LOCKS_MEMORY)) {
+    for error in give_up(rights, words.iter().any(|word| word == LOCKS_MEMORY_ARGUMENT)) {
         log::warn!("{error}");
     }
-    // Should it fail, there are as many as there were.
+    // If it fails, the former limit stays.
     let _ = raise_descriptors();
     Ok(Inherited { stream, events, shared, lock })
 }
 
-/// Gives up what is not needed, while there is one thread: the others would keep it. It works
-/// without, too, so what goes wrong is only said.
+/// Gives up privileges. To be called while the process has one thread, since other threads would keep
+/// theirs. The process works without this, too, so errors are only returned as texts for the log.
 fn give_up(rights: &[Capability], locks_memory: bool) -> impl Iterator<Item = String> {
-    // Then it may even without the right, after a reload. Not everybody may lift it.
-    let _ = memory::lift_lock_bound();
+    // Without the limit, a reload can turn memory locking on even after CAP_IPC_LOCK is given up. The
+    // call needs CAP_SYS_RESOURCE, which the supervisor may not have.
+    let _ = memory::remove_lock_limit();
     let lock = locks_memory.then_some(IPC_LOCK);
     let kept: Vec<Capability> = rights.iter().copied().chain(lock).collect();
     [
         ("keep passwords out of core files", memory::keep_private()),
-        ("give up rights", give_up_all_but(&kept)),
-        ("take SIGXCPU", yield_when_too_long()),
+        ("give up rights", keep_only(&kept)),
+        ("take SIGXCPU", leave_real_time_on_sigxcpu()),
     ]
     .into_iter()
     .filter_map(|(what, result)| Some(format!("cannot {what}: {}", result.err()?)))

@@ -1,5 +1,5 @@
-//! The child's ends of what connects it with the supervisor: the stream of messages, and the
-//! events for the log. Nothing here waits; what the supervisor does not take yet is queued.
+//! The child's side of its connection with the supervisor: the stream of messages, and the events for
+//! the log. Nothing here blocks; messages and events that the sockets do not accept are queued.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -15,34 +15,34 @@ use crate::control::event::{Event, Kind, Level, What};
 use crate::control::frame::{Decoder, encode};
 use crate::system::clock;
 
-/// Octets of answers that may wait for the supervisor: the status of thousands of instances.
+/// Octets of messages that wait for the supervisor, at most: the status of thousands of instances.
 const MAX_QUEUED_OCTETS: usize = 32 * 1024 * 1024;
-/// Octets that are read at once.
+/// Octets that one call reads, at most.
 const READ_OCTETS: usize = 64 * 1024;
 
-/// What there was to read.
+/// The result of reading from the supervisor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// Something, and perhaps there is more.
+    /// Octets were read; there may be more.
     Some,
-    /// Nothing.
+    /// No octets wait.
     Nothing,
     /// The supervisor is gone.
     Gone,
 }
 
-/// The sources that the link adds to those of a child.
+/// The sources of the event loop that the link uses.
 #[derive(Clone, Copy, Debug)]
 pub struct LinkSources<T> {
-    /// There are messages.
+    /// The socket for messages is readable.
     pub messages: T,
-    /// There is room for messages.
+    /// The socket for messages is writable.
     pub message_room: T,
-    /// There is room for events.
+    /// The socket for events is writable.
     pub event_room: T,
 }
 
-/// The link.
+/// The connection of a child with the supervisor.
 #[derive(Debug)]
 pub struct SupervisorLink<T> {
     /// The name of the role.
@@ -51,23 +51,23 @@ pub struct SupervisorLink<T> {
     decoder: Decoder,
     buffer: Box<[u8]>,
     queue: SendQueue,
-    /// The log.
+    /// The events for the log.
     pub events: EventSender,
     sources: Sources<T>,
     of: LinkSources<T>,
-    /// It is waited for that the stream, or the log, is writable.
+    /// Whether the loop waits until the socket for messages, or for events, is writable.
     blocked: [bool; 2],
     end: Option<End>,
-    /// The end is told.
+    /// Everything is sent after the end was decided.
     over: bool,
     _messages: Watch<T>,
 }
 
 impl<T: Copy> SupervisorLink<T> {
-    /// Over a stream of messages and datagrams of events.
+    /// A link over the stream socket for messages and the datagram socket for events.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new(
         role: &'static str,
         stream: OwnedFd,
@@ -91,7 +91,7 @@ impl<T: Copy> SupervisorLink<T> {
         })
     }
 
-    /// Reads once; what came is taken by [`SupervisorLink::message`].
+    /// Reads once. [`SupervisorLink::message`] returns the messages.
     pub fn read(&mut self) -> Input {
         match recv(self.stream.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
             Ok(0) => Input::Gone,
@@ -105,7 +105,7 @@ impl<T: Copy> SupervisorLink<T> {
         }
     }
 
-    /// The next message that has come. What makes no sense ends the child.
+    /// The next message that was read. An invalid message ends the child.
     pub fn message(&mut self) -> Option<ToChild> {
         match self.decoder.message() {
             Ok(message) => message,
@@ -124,68 +124,68 @@ impl<T: Copy> SupervisorLink<T> {
         }
     }
 
-    /// Octets of messages that the supervisor has not taken.
+    /// Octets of messages that are not sent yet.
     pub const fn waiting(&self) -> usize {
         self.queue.waiting()
     }
 
-    /// Tells of something that is of the process itself.
-    pub fn tell(&mut self, what: What) {
+    /// Reports an event about the process itself.
+    pub fn report(&mut self, what: What) {
         self.events.add(Event::of_process(clock::now(), what));
     }
 
-    /// The same, as free text.
-    pub fn say(&mut self, level: Level, kind: Kind, text: String) {
-        self.tell(What::message(level, kind, text));
+    /// Reports a text as an event about the process itself.
+    pub fn log(&mut self, level: Level, kind: Kind, text: String) {
+        self.report(What::message(level, kind, text));
     }
 
-    /// Tells what libraries have logged.
+    /// Reports the lines that libraries have logged.
     pub fn pass_library_log(&mut self) {
         for (level, text) in library_log::take() {
-            self.say(level, Kind::Process, text);
+            self.log(level, Kind::Process, text);
         }
     }
 
-    /// The process cannot go on; the supervisor starts another one.
+    /// Ends the process because of an error; the supervisor starts it again.
     pub fn fail(&mut self, why: &str) {
         if self.end.is_none() {
-            self.say(Level::Error, Kind::Process, format!("the {} process ends: {why}", self.role));
+            self.log(Level::Error, Kind::Process, format!("the {} process ends: {why}", self.role));
             self.end = Some(End::Failed);
         }
     }
 
-    /// The process has done its work.
+    /// Ends the process as requested.
     pub fn finish(&mut self) {
         self.end.get_or_insert(End::Stopped);
     }
 
-    /// Whether it ends.
+    /// Whether the end is decided.
     pub const fn is_ending(&self) -> bool {
         self.end.is_some()
     }
 
-    /// How it ended, once that is told.
-    pub fn over(&self) -> Option<End> {
+    /// How the process ended, once everything is sent.
+    pub fn ended(&self) -> Option<End> {
         self.end.filter(|_| self.over)
     }
 
-    /// Sends what waits; `true`: nothing waits any more.
+    /// Sends queued messages and events; `true` when all are sent.
     pub fn flush(&mut self) -> bool {
         let (queue, events) = (self.queue.flush(), self.events.flush());
-        let mut said = true;
+        let mut sent = true;
         for (place, result) in [queue, events].into_iter().enumerate() {
             match result {
                 Ok(true) => {}
                 Ok(false) => {
-                    said = false;
+                    sent = false;
                     self.wait_until_writable(place);
                 }
-                // The supervisor is gone. The reader of the stream sees it, too.
+                // The supervisor is gone, which reading from the stream reports as well.
                 Err(_) => {}
             }
         }
-        self.over |= said && self.end.is_some();
-        said
+        self.over |= sent && self.end.is_some();
+        sent
     }
 
     fn wait_until_writable(&mut self, place: usize) {
@@ -202,13 +202,13 @@ impl<T: Copy> SupervisorLink<T> {
         }
     }
 
-    /// There is room for messages again.
+    /// Notes that the socket for messages is writable.
     pub const fn has_message_room(&mut self) {
         let [messages, _] = &mut self.blocked;
         *messages = false;
     }
 
-    /// There is room for events again.
+    /// Notes that the socket for events is writable.
     pub const fn has_event_room(&mut self) {
         let [_, events] = &mut self.blocked;
         *events = false;

@@ -1,4 +1,4 @@
-//! `steadfast check`: looks for mistakes in a configuration.
+//! `steadfast check`: checks a configuration.
 
 use std::fmt::{self, Write};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lexopt::{Arg, Parser};
 
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, UsageError};
 use crate::config::machine::Machine;
 use crate::config::model::{Instance, Model};
 use crate::config::report::{self, Counts};
@@ -18,20 +18,20 @@ use crate::units::Family;
 
 /// What `--help` shows.
 pub const HELP: &str = "\
-Looks for mistakes in a configuration, and shows what it means.
+Checks a configuration, and shows a summary of it.
 
 Usage: steadfast check [-c FILE] [--no-system] [--strict]
 
-Every mistake is shown with its place (FILE:LINE:COLUMN), the reason and the
-remedy, on standard error. What a good configuration means is shown on standard
-output, one line for each instance. It needs no root, changes nothing, and works
-on another machine than the router.
+Every mistake is shown on standard error with its place (FILE:LINE:COLUMN), the
+reason and the remedy. A good configuration is summarised on standard output,
+with one line for each instance. The command does not need root, changes
+nothing, and also works on a machine that is not the router.
 
 Options:
   -c, --config FILE    the file; - is standard input
                        (default: /etc/steadfast/steadfast.toml)
       --no-system      do not compare with the interfaces of this machine
-      --strict         warnings count as errors
+      --strict         treat warnings as errors
   -h, --help           show this
 
 Examples:
@@ -49,17 +49,17 @@ Exit codes:
 const OPTIONS: [&str; 4] = ["config", "no-system", "strict", "help"];
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
     let (mut path, mut system, mut strict) = (None, true, false);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('c') | Arg::Long("config") => {
                 let value = parser.value()?;
                 if value.is_empty() {
-                    return Err(Wrong::new("the name after -c is empty", "write -c FILE"));
+                    return Err(UsageError::new("the name after -c is empty", "write -c FILE"));
                 }
                 if path.replace(PathBuf::from(value)).is_some() {
-                    return Err(Wrong::new("-c is given twice", "name one file"));
+                    return Err(UsageError::new("-c is given twice", "name one file"));
                 }
             }
             Arg::Long("no-system") => system = false,
@@ -69,7 +69,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
                 return Ok(Exit::Success);
             }
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("check", &arg, &OPTIONS));
+                return Err(UsageError::unexpected("check", &arg, &OPTIONS));
             }
         }
     }
@@ -102,7 +102,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     match parsed.model {
         Some(model) if counts.warnings == 0 || !strict => {
             output.out(&summary(&name, &model, &counts));
-            // The end of the program gives it back sooner.
+            // The program ends now, so freeing the memory would only take time.
             std::mem::forget(model);
             Ok(Exit::Success)
         }
@@ -117,10 +117,10 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     }
 }
 
-/// What a configuration means, for a person to compare with what was meant.
+/// A summary of a configuration, for a person to compare with the intention.
 fn summary(name: &str, model: &Model, counts: &Counts) -> String {
     let mut text = format!("{name}: {counts}\n");
-    text.reserve(model.instances.len() * LINE);
+    text.reserve(model.instances.len() * SUMMARY_LINE_OCTETS);
     for instance in &model.instances {
         // Writing to a String cannot fail.
         let _ = line(&mut text, instance);
@@ -132,8 +132,8 @@ fn summary(name: &str, model: &Model, counts: &Counts) -> String {
     text
 }
 
-/// About as long is a line of it.
-const LINE: usize = 128;
+/// The usual length of a line of the summary.
+const SUMMARY_LINE_OCTETS: usize = 128;
 
 fn line(text: &mut String, instance: &Instance) -> fmt::Result {
     let count =

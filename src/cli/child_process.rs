@@ -1,5 +1,5 @@
-//! The hidden commands that make this program a child: the supervisor starts them. They are in no
-//! list of commands, since they are of no use to a person.
+//! The hidden commands that run this program as a child of the supervisor. No list of commands shows
+//! them, since they are of no use to a person.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -9,10 +9,10 @@ use super::memory_check;
 use super::output::Output;
 #[cfg(debug_assertions)]
 use crate::child::idle;
-use crate::child::start::MEMORY_CHECK;
+use crate::child::start::MEMORY_CHECK_ARGUMENT;
 use crate::vrrp_process;
 
-/// A role: its hidden command, and what it runs.
+/// A role: its hidden command and its main function.
 pub type Role = (&'static str, fn(&[OsString]) -> io::Result<ExitCode>);
 
 const ROLES: &[Role] = &[
@@ -26,9 +26,9 @@ pub fn role(word: &OsStr) -> Option<Role> {
     ROLES.iter().find(|(command, _)| word == *command).copied()
 }
 
-/// Runs it. `words`: what its command line has beside the command.
+/// Runs a role. `words` are the arguments after the command.
 pub fn run((command, run): Role, words: &[OsString], output: &mut Output) -> ExitCode {
-    let recorded = words.iter().any(|word| word == MEMORY_CHECK);
+    let recorded = words.iter().any(|word| word == MEMORY_CHECK_ARGUMENT);
     if recorded && memory_check::begin().is_err() {
         return ExitCode::FAILURE;
     }

@@ -1,21 +1,21 @@
-//! `steadfast events`: what happens, as it happens.
+//! `steadfast events`: shows events as they happen.
 
 use lexopt::{Arg, Parser};
 
-use super::client::{ANSWER_TIMEOUT, Daemon, Trouble, other_version};
+use super::client::{ANSWER_TIMEOUT, ClientError, DaemonClient, other_version};
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, UsageError};
 use crate::control::request::{Format, Request};
 
 /// What `--help` shows.
 pub const HELP: &str = "\
-Shows what happens from now on, one line for each event: changes of state with
-their causes, faults, hand-overs, reloads, what is odd on the wire.
+Shows events from now on, one line for each: changes of state with their causes,
+faults, hand-overs, reloads, and invalid or conflicting packets.
 
 Usage: steadfast events [--json] [--state-dir DIR]
 
-It ends when the daemon ends, or with Ctrl-C. For what was before, see the log
-and steadfast status.
+It ends when the daemon ends, or with Ctrl-C. For earlier events see the log and
+steadfast status.
 
 Options:
       --json           one JSON object a line, \"Event\" in status.schema.json;
@@ -36,8 +36,8 @@ Exit codes:
 ";
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
-    let (mut daemon, mut json) = (Daemon::default(), false);
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
+    let (mut daemon, mut json) = (DaemonClient::default(), false);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("json") => json = true,
@@ -47,18 +47,18 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
                 return Ok(Exit::Success);
             }
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("events", &arg, &["json", "state-dir", "help"]));
+                return Err(UsageError::unexpected("events", &arg, &["json", "state-dir", "help"]));
             }
         }
     }
     match follow(&daemon, json, output) {
         Ok(()) => Ok(Exit::Success),
-        Err(trouble) => Ok(trouble.report(output)),
+        Err(error) => Ok(error.report(output)),
     }
 }
 
-/// Shows events until nobody reads them.
-fn follow(daemon: &Daemon, json: bool, output: &mut Output) -> Result<(), Trouble> {
+/// Shows events until standard output is closed.
+fn follow(daemon: &DaemonClient, json: bool, output: &mut Output) -> Result<(), ClientError> {
     let colour = output.out_colour();
     let format = if json { Format::Json } else { Format::Text { colour } };
     let mut events = daemon.begin(&Request::Events { format }, ANSWER_TIMEOUT)?;

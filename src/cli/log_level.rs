@@ -1,25 +1,25 @@
-//! `steadfast log-level`: shows or sets how much is logged.
+//! `steadfast log-level`: shows or sets the log level.
 
 use lexopt::{Arg, Parser};
 
-use super::client::{ANSWER_TIMEOUT, Daemon};
+use super::client::{ANSWER_TIMEOUT, DaemonClient};
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, UsageError};
 use crate::config::suggest::nearest;
 use crate::control::event::Level;
 use crate::control::request::Request;
 
 /// What `--help` shows.
 pub const HELP: &str = "\
-Shows how much the daemon logs, or sets it until the next start or reload.
+Shows the log level of the daemon, or sets it until the next start or reload.
 
 Usage: steadfast log-level [LEVEL] [--state-dir DIR]
 
-Levels, each with all before it:
+Levels; each one includes those before it:
   error     something does not work, and the network may notice
-  warning   something is wrong, and it goes on
+  warning   something is wrong, and the daemon goes on
   notice    changes of state, switchovers, reloads
-  info      details that help to understand these
+  info      details that explain the above
   debug     details for developers of steadfast
 
 Options:
@@ -38,8 +38,8 @@ Exit codes:
 ";
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
-    let (mut daemon, mut level) = (Daemon::default(), None);
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
+    let (mut daemon, mut level) = (DaemonClient::default(), None);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
@@ -49,7 +49,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             }
             Arg::Value(word) if level.is_none() => level = Some(named(&word.to_string_lossy())?),
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("log-level", &arg, &["state-dir", "help"]));
+                return Err(UsageError::unexpected("log-level", &arg, &["state-dir", "help"]));
             }
         }
     }
@@ -58,17 +58,17 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             output.out(&format!("{level}\n"));
             Ok(Exit::Success)
         }
-        Err(trouble) => Ok(trouble.report(output)),
+        Err(error) => Ok(error.report(output)),
     }
 }
 
-fn named(word: &str) -> Result<Level, Wrong> {
+fn named(word: &str) -> Result<Level, UsageError> {
     Level::named(word).ok_or_else(|| {
         let names = Level::ALL.map(Level::name);
         let help = match nearest(word, names) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("write one of: {}", names.join(", ")),
         };
-        Wrong::new(format!("there is no level {word}"), help)
+        UsageError::new(format!("there is no level {word}"), help)
     })
 }

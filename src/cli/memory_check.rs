@@ -1,7 +1,7 @@
-//! `--memory-check`: at the end every block that is still in use is listed, by who asked for it.
-//! For those who work on the program: builds with debug assertions have it.
+//! `--memory-check`: lists every block that is still in use at the end, by call site. It is for
+//! developers; only builds with debug assertions have it.
 
-use super::Wrong;
+use super::UsageError;
 use super::output::Output;
 
 /// The option, without its dashes.
@@ -12,7 +12,7 @@ pub const OPTION: &str = "memory-check";
 /// # Errors
 /// This build cannot.
 #[cfg(debug_assertions)]
-pub fn begin() -> Result<(), Wrong> {
+pub fn begin() -> Result<(), UsageError> {
     crate::system::heap::record::start();
     Ok(())
 }
@@ -22,28 +22,28 @@ pub fn begin() -> Result<(), Wrong> {
 /// # Errors
 /// This build cannot.
 #[cfg(not(debug_assertions))]
-pub fn begin() -> Result<(), Wrong> {
-    Err(Wrong::new(
+pub fn begin() -> Result<(), UsageError> {
+    Err(UsageError::new(
         "this build does not record memory",
         "use one with debug assertions: cargo build makes target/debug/steadfast",
     ))
 }
 
-/// Says what is still in use, when that was asked for. To be called when nothing of ours is left.
+/// Reports the blocks in use, if they were recorded. To be called after all values are dropped.
 #[cfg(debug_assertions)]
 pub fn finish(output: &mut Output) {
     if crate::system::heap::is_recording() {
-        let say = |line: &str| output.err(&format!("memory check: {line}\n"));
-        crate::system::heap::record::finish(say);
+        let report = |line: &str| output.err(&format!("memory check: {line}\n"));
+        crate::system::heap::record::finish(report);
     }
 }
 
-/// Nothing to say.
+/// Reports nothing: this build does not record blocks.
 #[cfg(not(debug_assertions))]
 pub fn finish(_: &mut Output) {}
 
-/// To be called after the last work of the reactor: it hears only when it runs that a timer is not
-/// needed any more, and a timer that is over at once does not let it run.
+/// Lets the reactor of async-io free its timers. It does so only when it runs, and a timer that has
+/// expired already does not make it run. To be called after its last use.
 pub fn settle() {
     #[cfg(debug_assertions)]
     if crate::system::heap::is_recording() {

@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! One module per sub-command; each takes the rest of the arguments and gives back an exit code.
-//! The codes are the same everywhere, see [`Exit`].
+//! Each sub-command has a module, which parses its arguments and returns an exit code. All sub-commands
+//! use the same codes, see [`Exit`].
 
 mod check;
 mod child_process;
@@ -29,16 +29,16 @@ use crate::config::suggest::nearest;
 use crate::config::values;
 use crate::supervisor::upgrade_plan::CHECK_COMMAND;
 
-/// How a command ended.
+/// The result of a command, which becomes its exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exit {
-    /// It did what it was asked for.
+    /// The command succeeded.
     Success,
-    /// Something around it failed: a file that cannot be read, a system call.
+    /// A file cannot be read, the output cannot be written, or a system call failed.
     Failure,
     /// The configuration has errors.
     Configuration,
-    /// It works, and something needs a look.
+    /// The daemon works, but something needs attention.
     Degraded,
     /// Two routers claim the same addresses.
     Split,
@@ -66,7 +66,7 @@ impl From<Exit> for ExitCode {
 struct Command {
     name: &'static str,
     help: &'static str,
-    run: fn(&mut Parser, &mut Output) -> Result<Exit, Wrong>,
+    run: fn(&mut Parser, &mut Output) -> Result<Exit, UsageError>,
 }
 
 const COMMANDS: &[Command] = &[
@@ -90,19 +90,19 @@ Usage: steadfast COMMAND [OPTIONS]
 
 Commands:
   run          run the daemon
-  status       show how things stand: who is master, and what is wrong
-  events       show what happens, as it happens
+  status       show which router is master, and what is wrong
+  events       show events as they happen
   switchover   hand an instance over to another router
-  release      let an instance take part again after a switchover
+  release      end the hold of a switchover
   reload       read the configuration again
-  stop         hand the addresses over and end
-  upgrade      let another version take the place of the running one
-  explain      what a key of the configuration means
-  log-level    show or set how much is logged
-  check        look for mistakes in a configuration
+  stop         hand the addresses over and end the daemon
+  upgrade      replace the running version by another one
+  explain      explain a key of the configuration
+  log-level    show or set the log level
+  check        check a configuration
 
 Options:
-  -h, --help       show this, or with a command its help
+  -h, --help       show this help, or the help of a command
   -V, --version    show the version
 
 Examples:
@@ -113,27 +113,27 @@ Examples:
   steadfast check --help
 
 Exit codes:
-  0   done
+  0   success
   1   a file cannot be read, output cannot be written, or a system call failed
   2   the configuration has errors
-  3   status: it works, and something needs a look (DEGRADED)
+  3   status: the daemon works, but something needs attention (DEGRADED)
   4   status: two routers claim the same addresses (SPLIT)
   5   the daemon does not run or does not answer (DEAD)
   64  wrong arguments
 ";
 
-/// Wrong arguments: what is wrong and what to write.
-struct Wrong {
+/// An error in the arguments, with the remedy.
+struct UsageError {
     what: String,
     help: String,
 }
 
-impl Wrong {
+impl UsageError {
     fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { what: what.into(), help: help.into() }
     }
 
-    /// An option or value that a command does not have.
+    /// The error for an option or value that a command does not have.
     fn unexpected(command: &str, arg: &Arg<'_>, known: &[&'static str]) -> Self {
         let (given, bare) = match arg {
             Arg::Short(letter) => (format!("-{letter}"), String::new()),
@@ -156,13 +156,13 @@ impl Wrong {
     }
 }
 
-impl From<values::Wrong> for Wrong {
+impl From<values::Wrong> for UsageError {
     fn from(wrong: values::Wrong) -> Self {
         Self::new(wrong.message, wrong.help)
     }
 }
 
-impl From<lexopt::Error> for Wrong {
+impl From<lexopt::Error> for UsageError {
     fn from(error: lexopt::Error) -> Self {
         if let lexopt::Error::MissingValue { option: Some(option) } = &error {
             return Self::new(
@@ -187,7 +187,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn command(args: Vec<OsString>, output: &mut Output) -> ExitCode {
-    // What the supervisor starts; of no use to a person, and so in no list.
+    // The hidden commands of the supervisor.
     if let Some(role) = args.get(1).and_then(|word| child_process::role(word)) {
         return child_process::run(role, args.get(2..).unwrap_or_default(), output);
     }
@@ -199,7 +199,7 @@ fn command(args: Vec<OsString>, output: &mut Output) -> ExitCode {
     if exit == Exit::Success
         && let Some(error) = output.failed()
     {
-        // On a full disk standard error is often still there.
+        // When standard output is a file on a full disk, standard error may still work.
         Output::default().err(&format!(
             "steadfast: cannot write the output: {error}\n  = help: see that the disk is not full\n"
         ));
@@ -208,14 +208,15 @@ fn command(args: Vec<OsString>, output: &mut Output) -> ExitCode {
     exit.into()
 }
 
-fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
     let names = || COMMANDS.iter().map(|command| command.name);
     let all = || names().collect::<Vec<_>>().join(", ");
     let arg = parser.next()?;
     match arg {
-        None => {
-            Err(Wrong::new("which command?", format!("write steadfast COMMAND, one of: {}", all())))
-        }
+        None => Err(UsageError::new(
+            "which command?",
+            format!("write steadfast COMMAND, one of: {}", all()),
+        )),
         Some(Arg::Short('h') | Arg::Long("help")) => {
             output.out(HELP);
             Ok(Exit::Success)
@@ -229,13 +230,13 @@ fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             if name == "help" {
                 return help(parser, output);
             }
-            // What a running daemon asks; of no use to a person, and so in no list.
+            // The hidden command that a running daemon executes before an upgrade.
             if name == CHECK_COMMAND {
                 return upgrade::check(parser, output);
             }
             (find(&name)?.run)(parser, output)
         }
-        Some(Arg::Short(letter)) => Err(Wrong::new(
+        Some(Arg::Short(letter)) => Err(UsageError::new(
             format!("there is no option -{letter} without a command"),
             "options of a command come after it, such as steadfast check -c FILE",
         )),
@@ -244,13 +245,13 @@ fn dispatch(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
                 Some(near) => format!("did you mean --{near}?"),
                 None => "options of a command come after it; see steadfast --help".to_owned(),
             };
-            Err(Wrong::new(format!("there is no option --{name} without a command"), help))
+            Err(UsageError::new(format!("there is no option --{name} without a command"), help))
         }
     }
 }
 
 /// `steadfast help [COMMAND]`.
-fn help(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+fn help(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
     let text = match parser.next()? {
         Some(Arg::Value(name)) => find(&name.to_string_lossy())?.help,
         Some(Arg::Short(_) | Arg::Long(_)) | None => HELP,
@@ -259,20 +260,20 @@ fn help(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
     Ok(Exit::Success)
 }
 
-/// The command of a name.
-fn find(name: &str) -> Result<&'static Command, Wrong> {
+/// The command with a name.
+fn find(name: &str) -> Result<&'static Command, UsageError> {
     let names = || COMMANDS.iter().map(|command| command.name);
     COMMANDS.iter().find(|command| command.name == name).ok_or_else(|| {
         let help = match nearest(name, names()) {
             Some(near) => format!("did you mean steadfast {near}?"),
             None => format!("the commands are: {}", names().collect::<Vec<_>>().join(", ")),
         };
-        Wrong::new(format!("there is no command {name}"), help)
+        UsageError::new(format!("there is no command {name}"), help)
     })
 }
 
-/// A panic ends the process at once, whether it was built to unwind or not: what is left half done
-/// in one task must not go on in another.
+/// Makes a panic abort the process, also in builds that unwind: other tasks must not go on with a state
+/// that is only partly changed.
 fn abort_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         Output::default().err(&format!("steadfast: internal error, please report it: {info}\n"));

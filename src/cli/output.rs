@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-/// Writes to the two streams. A reader that went away is no error: `steadfast check | head` ends
-/// without a word.
+/// Writes to the two streams. A closed pipe is not an error, so that `steadfast check | head` ends
+/// silently.
 #[derive(Debug, Default)]
 pub struct Output {
     failed: Option<io::Error>,
@@ -11,7 +11,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// What was asked for.
+    /// Writes to standard output.
     pub fn out(&mut self, text: &str) {
         let mut stream = io::stdout().lock();
         let result = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
@@ -19,28 +19,28 @@ impl Output {
         self.note(result);
     }
 
-    /// What is wrong.
+    /// Writes to standard error.
     pub fn err(&mut self, text: &str) {
         let result = io::stderr().lock().write_all(text.as_bytes());
         self.note(result);
     }
 
-    /// Why something could not be written; the first time.
+    /// The first error of a write.
     pub fn failed(&self) -> Option<&io::Error> {
         self.failed.as_ref()
     }
 
-    /// Whether nobody gets what is written to standard output any more.
+    /// Whether writing to standard output has failed.
     pub const fn closed(&self) -> bool {
         self.closed
     }
 
-    /// Whether standard error may have colours.
+    /// Whether to use colours on standard error.
     pub fn err_colour(&self) -> bool {
         colour(&io::stderr())
     }
 
-    /// Whether standard output may have colours.
+    /// Whether to use colours on standard output.
     pub fn out_colour(&self) -> bool {
         colour(&io::stdout())
     }
@@ -51,7 +51,7 @@ impl Output {
     }
 }
 
-/// Whether a stream is a terminal that may get colours.
+/// Whether a stream is a terminal with colours.
 fn colour(stream: &impl IsTerminal) -> bool {
     let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");

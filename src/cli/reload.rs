@@ -1,12 +1,12 @@
-//! `steadfast reload`: reads the configuration again.
+//! `steadfast reload`: makes the daemon read its configuration again.
 
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use super::client::{Daemon, Trouble};
+use super::client::{ClientError, DaemonClient};
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, UsageError};
 use crate::control::answer::{Kind, Refusal};
 use crate::control::request::Request;
 
@@ -16,10 +16,10 @@ Makes the daemon read its configuration again, and shows what changed.
 
 Usage: steadfast reload [--state-dir DIR]
 
-A configuration with errors is refused whole: the errors are shown, and the
-former configuration stays in effect. Instances that did not change do not
-notice; a changed priority, interval or address list does not take the
-mastership away.
+A configuration with errors is refused as a whole: the errors are shown, and the
+former configuration stays in effect. A reload does not affect instances that
+did not change. A changed priority, interval or address list does not end a
+mastership.
 
 Options:
       --state-dir DIR  the directory of the daemon (default: /run/steadfast)
@@ -31,19 +31,19 @@ Examples:
 
 Exit codes:
   0   the configuration is in effect
-  1   it has no errors, but the vrrp process has not taken it; or the daemon
+  1   the vrrp process has not taken over the configuration, or the daemon
       cannot be asked
-  2   it was refused; the former one stays in effect
+  2   the configuration was refused; the former one stays in effect
   5   the daemon does not run or does not answer
   64  wrong arguments
 ";
 
-/// A large configuration is read and applied in this time.
+/// The time in which a large configuration is read and applied.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
-    let mut daemon = Daemon::default();
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
+    let mut daemon = DaemonClient::default();
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
@@ -52,7 +52,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
                 return Ok(Exit::Success);
             }
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("reload", &arg, &["state-dir", "help"]));
+                return Err(UsageError::unexpected("reload", &arg, &["state-dir", "help"]));
             }
         }
     }
@@ -61,13 +61,13 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             output.out(&format!("{}\n", changes.trim_end()));
             Ok(Exit::Success)
         }
-        Err(Trouble::Refused(Refusal { kind: Kind::Configuration, text, .. })) => {
+        Err(ClientError::Refused(Refusal { kind: Kind::Configuration, text, .. })) => {
             output.err(&format!(
                 "steadfast: the configuration is refused, the former one stays in effect\n{}\n",
                 text.trim_end()
             ));
             Ok(Exit::Configuration)
         }
-        Err(trouble) => Ok(trouble.report(output)),
+        Err(error) => Ok(error.report(output)),
     }
 }

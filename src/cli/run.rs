@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lexopt::{Arg, Parser};
 
 use super::output::Output;
-use super::{Exit, Wrong, memory_check};
+use super::{Exit, UsageError, memory_check};
 use crate::config::DEFAULT_PATH;
 use crate::config::suggest::nearest;
 use crate::control::event::Level;
@@ -19,37 +19,39 @@ use crate::supervisor::{self, Options, Origin, state_dir};
 
 /// What `--help` shows.
 pub const HELP: &str = "\
-Runs the daemon: holds virtual addresses together with other routers.
+Runs the daemon, which shares virtual addresses with other routers.
 
 Usage: steadfast run [-c FILE] [--state-dir DIR] [--syslog] [--daemon]
                      [--log-level LEVEL] [--memory-check]
 
-It stays in the foreground and logs to standard error, unless told otherwise. A
-configuration with errors is shown as steadfast check shows it, and nothing is
-started. It needs root, or the rights CAP_NET_ADMIN and CAP_NET_RAW.
+It stays in the foreground and logs to standard error, unless an option changes
+that. If the configuration has errors, they are shown as in steadfast check, and
+the daemon does not start. It needs root, or the capabilities CAP_NET_ADMIN and
+CAP_NET_RAW.
 
 Options:
   -c, --config FILE       the file (default: /etc/steadfast/steadfast.toml)
-      --state-dir DIR     where its socket and its process id are
-                          (default: /run/steadfast); several instances run
-                          beside each other, each with its own
+      --state-dir DIR     the directory of its socket and its process id
+                          (default: /run/steadfast); several daemons can run on
+                          one machine, each with its own directory
       --syslog            log to syslog
-      --daemon            go into the background once everything works, and log
-                          to syslog
+      --daemon            go into the background after the start, and log to
+                          syslog
       --log-level LEVEL   error, warning, notice, info or debug (default: info)
-      --memory-check      list the memory that is still in use at the end, by
-                          call site, on standard error; in debug builds only
+      --memory-check      at the end, list memory that is still in use by call
+                          site, on standard error; in debug builds only
   -h, --help              show this
 
 Signals:
   TERM, INT   hand the addresses over and end; a second one gives up at once
-              what no other router has taken over
-  HUP         read the configuration again; with errors the one before stays
+              the addresses that no other router has taken over
+  HUP         read the configuration again; if it has errors, the former one
+              stays in effect
   USR1        write the status to status.json in the state directory
   USR2        log a line of statistics for each instance
 
-systemd is told how it goes when $NOTIFY_SOCKET is set (Type=notify, without
---daemon).
+With $NOTIFY_SOCKET, the daemon reports its state to systemd (Type=notify; do
+not use --daemon).
 
 Examples:
   steadfast run
@@ -58,7 +60,8 @@ Examples:
 
 Exit codes:
   0   stopped by a signal
-  1   it cannot run: no rights, in use already, a file cannot be read
+  1   it cannot run: no permission, another daemon uses the state directory or a
+      virtual router, or a file cannot be read
   2   the configuration has errors
   64  wrong arguments
 ";
@@ -66,11 +69,11 @@ Exit codes:
 const OPTIONS: [&str; 7] =
     ["config", "state-dir", "syslog", "daemon", "log-level", memory_check::OPTION, "help"];
 
-/// What the process in the background is called with, and nobody else.
+/// The hidden option of the process in the background.
 const DETACHED: &str = "detached";
 
-/// What the arguments say.
-struct Words {
+/// The parsed arguments.
+struct Arguments {
     file: PathBuf,
     state_dir: PathBuf,
     syslog: bool,
@@ -81,27 +84,31 @@ struct Words {
 }
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
-    let Some(words) = words(parser)? else {
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
+    let Some(arguments) = arguments(parser)? else {
         output.out(HELP);
         return Ok(Exit::Success);
     };
-    if let Some(number) = words.take_over {
+    if let Some(number) = arguments.take_over {
         return Ok(take_over(output, number));
     }
-    let accepted = match configuration::load(&words.file, output.err_colour()) {
+    let accepted = match configuration::load(&arguments.file, output.err_colour()) {
         Ok(accepted) => accepted,
         Err(refusal) => {
             output.err(&refusal.shown);
             return Ok(if refusal.errors { Exit::Configuration } else { Exit::Failure });
         }
     };
-    Ok(if words.daemon { background(output, words) } else { here(output, words, accepted) })
+    Ok(if arguments.daemon {
+        background(output, arguments)
+    } else {
+        here(output, arguments, accepted)
+    })
 }
 
-/// In this process.
-fn here(output: &mut Output, words: Words, accepted: Accepted) -> Exit {
-    let detached = match words.detached.then(Detached::begin).transpose() {
+/// Runs the daemon in this process.
+fn here(output: &mut Output, arguments: Arguments, accepted: Accepted) -> Exit {
+    let detached = match arguments.detached.then(Detached::begin).transpose() {
         Ok(detached) => detached,
         Err(error) => {
             output.err(&format!("steadfast: cannot go into the background: {error}\n"));
@@ -109,10 +116,10 @@ fn here(output: &mut Output, words: Words, accepted: Accepted) -> Exit {
         }
     };
     let options = Options {
-        file: words.file,
-        state_dir: words.state_dir,
-        log: if words.syslog { Target::Syslog } else { Target::Stderr },
-        level: words.level,
+        file: arguments.file,
+        state_dir: arguments.state_dir,
+        log: if arguments.syslog { Target::Syslog } else { Target::Stderr },
+        level: arguments.level,
     };
     run_supervisor(output, options, accepted, Origin::New(detached))
 }
@@ -134,7 +141,7 @@ fn run_supervisor(
     }
 }
 
-/// In the place of another program, which has found out that the configuration is good.
+/// Takes over from another program, which has checked the configuration before.
 fn take_over(output: &mut Output, number: i32) -> Exit {
     let former = match ExecState::find(number) {
         Ok(former) => former,
@@ -146,7 +153,7 @@ fn take_over(output: &mut Output, number: i32) -> Exit {
     let accepted = match configuration::load(&former.file, false) {
         Ok(accepted) => accepted,
         Err(refusal) => {
-            // It was good a moment ago: whoever keeps us running shall start us again.
+            // It had no errors a moment ago, so a service manager should try again.
             output.err(&refusal.shown);
             return Exit::Failure;
         }
@@ -160,17 +167,17 @@ fn take_over(output: &mut Output, number: i32) -> Exit {
     run_supervisor(output, options, accepted, Origin::Former(Box::new(former)))
 }
 
-/// In a process of its own; ours ends when that one works.
-fn background(output: &mut Output, words: Words) -> Exit {
+/// Runs the daemon in a new process. This one ends when the daemon works.
+fn background(output: &mut Output, arguments: Arguments) -> Exit {
     let mut again: Vec<OsString> = vec!["run".into(), format!("--{DETACHED}").into()];
-    // It works in another directory.
+    // The daemon works in another directory.
     let mut path = |option: &str, path: PathBuf| {
         let path = std::path::absolute(&path).unwrap_or(path);
         again.extend([option.into(), path.into_os_string()]);
     };
-    path("--config", words.file);
-    path("--state-dir", words.state_dir);
-    again.extend(["--log-level".into(), words.level.name().into()]);
+    path("--config", arguments.file);
+    path("--state-dir", arguments.state_dir);
+    again.extend(["--log-level".into(), arguments.level.name().into()]);
     match launch(&again) {
         Ok(Ok(())) => Exit::Success,
         Ok(Err(2)) => Exit::Configuration,
@@ -182,20 +189,20 @@ fn background(output: &mut Output, words: Words) -> Exit {
     }
 }
 
-/// Reads the arguments; `None`: they ask for help.
-fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
+/// Parses the arguments; `None` when they ask for help.
+fn arguments(parser: &mut Parser) -> Result<Option<Arguments>, UsageError> {
     let (mut file, mut state_dir) = (None, None);
     let (mut syslog, mut daemon, mut detached, mut level) = (false, false, false, Level::Info);
     let (mut take_over, mut check_memory) = (None, false);
     let path = |place: &mut Option<PathBuf>, name: &str, value: OsString| {
         if value.is_empty() {
-            return Err(Wrong::new(
+            return Err(UsageError::new(
                 format!("the name after {name} is empty"),
                 format!("write {name} NAME"),
             ));
         }
         match place.replace(PathBuf::from(value)) {
-            Some(_) => Err(Wrong::new(format!("{name} is given twice"), "name one")),
+            Some(_) => Err(UsageError::new(format!("{name} is given twice"), "name one")),
             None => Ok(()),
         }
     };
@@ -211,19 +218,19 @@ fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
             Arg::Long("log-level") => level = level_of(&parser.value()?.to_string_lossy())?,
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("run", &arg, &OPTIONS));
+                return Err(UsageError::unexpected("run", &arg, &OPTIONS));
             }
         }
     }
     let file = file.unwrap_or_else(|| PathBuf::from(DEFAULT_PATH));
     if file.as_os_str() == "-" {
-        return Err(Wrong::new(
+        return Err(UsageError::new(
             "run does not read its configuration from standard input",
             "a reload reads it again, so name a file with -c FILE",
         ));
     }
     if check_memory && daemon {
-        return Err(Wrong::new(
+        return Err(UsageError::new(
             "--memory-check writes to standard error at the end, which --daemon has left by then",
             "run it in the foreground, without --daemon",
         ));
@@ -232,17 +239,17 @@ fn words(parser: &mut Parser) -> Result<Option<Words>, Wrong> {
         memory_check::begin()?;
     }
     let state_dir = state_dir.unwrap_or_else(|| PathBuf::from(state_dir::DEFAULT));
-    Ok(Some(Words { file, state_dir, syslog, daemon, detached, take_over, level }))
+    Ok(Some(Arguments { file, state_dir, syslog, daemon, detached, take_over, level }))
 }
 
-/// A level by its name.
-fn level_of(name: &str) -> Result<Level, Wrong> {
+/// The level with a name.
+fn level_of(name: &str) -> Result<Level, UsageError> {
     Level::ALL.into_iter().find(|level| level.name() == name).ok_or_else(|| {
         let names = || Level::ALL.iter().map(|level| level.name());
         let help = match nearest(name, names()) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("the levels are: {}", names().collect::<Vec<_>>().join(", ")),
         };
-        Wrong::new(format!("there is no log level {name}"), help)
+        UsageError::new(format!("there is no log level {name}"), help)
     })
 }

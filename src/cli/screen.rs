@@ -1,10 +1,10 @@
-//! Texts that are longer than the screen: the beginning is what matters.
+//! Fits texts to the screen. The beginning of a status is its most important part.
 
 use crate::control::humanize::plural;
 use crate::system::terminal::Size;
 
-/// The text; when it is longer than the screen, its first line once more at the end, where the
-/// reader is.
+/// The text. When it is longer than the screen, its first line is repeated at the end, where the reader
+/// sees it.
 pub fn with_verdict(text: &str, size: Size) -> String {
     let rows: usize = text.lines().map(|line| height(line, size)).sum();
     match text.lines().next() {
@@ -13,10 +13,10 @@ pub fn with_verdict(text: &str, size: Size) -> String {
     }
 }
 
-/// The beginning of a text, in place of what is on the screen.
+/// The beginning of a text, with the control sequences that replace the present screen by it.
 pub fn fitted(text: &str, size: Size) -> String {
     let mut screen = "\x1b[H".to_owned();
-    // The last row is for the cursor, or for the number of lines that are left out.
+    // The last row is for the cursor, or for the number of lines that do not fit.
     let mut room = usize::from(size.rows).saturating_sub(1);
     let mut lines = text.lines();
     let mut left = 0;
@@ -39,7 +39,7 @@ pub fn fitted(text: &str, size: Size) -> String {
     screen
 }
 
-/// How many rows a line takes. Colours take no room.
+/// The number of rows that a line takes. Colour sequences have no width.
 fn height(line: &str, size: Size) -> usize {
     let mut characters = 0;
     let mut hidden = false;

@@ -1,4 +1,4 @@
-//! `steadfast status`: how things stand.
+//! `steadfast status`: shows the state of the daemon and its instances.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use super::client::{ANSWER_TIMEOUT, Daemon, Trouble, other_version};
+use super::client::{ANSWER_TIMEOUT, ClientError, DaemonClient, other_version};
 use super::output::Output;
-use super::{Exit, Wrong, screen};
+use super::{Exit, UsageError, screen};
 use crate::config::values::duration;
 use crate::control::request::{Format, Request};
 use crate::control::status::VerdictLevel;
@@ -17,31 +17,31 @@ use crate::system::terminal::{self, Size};
 
 /// What `--help` shows.
 pub const HELP: &str = "\
-Shows how things stand. The first line says it all:
+Shows the state of the daemon and its instances. The first line is the verdict:
 
-  OK        all is as it should be
-  DEGRADED  it works, and something needs a look: an instance in FAULT, an
-            address that the kernel does not hold, changes of state again
-            and again, an operator's hold, a refused reload, or anything else
-            that is wrong now
+  OK        everything works
+  DEGRADED  the daemon works, but something needs attention: an instance in
+            FAULT, an address that the kernel does not hold, repeated changes of
+            state, an operator's hold, a refused reload, or anything else that
+            is wrong now
   SPLIT     two routers claim the same addresses
   DEAD      the daemon does not run or does not answer
 
-What was wrong within the last five minutes stands in brackets after OK.
+After OK, problems of the last five minutes are shown in brackets.
 
-Then come the warnings, a table of the instances, all about each instance (when
-there are few, or one is named), the last changes of state, and the daemon. When
-all this is longer than the screen, the first line comes once more at the end.
+The warnings, a table of the instances, the details of each instance (if there
+are few, or NAME is given), the last changes of state and the daemon follow.
+When the output is longer than the screen, the first line is repeated at the
+end.
 
 Usage: steadfast status [NAME] [--json] [--memory] [--watch [TIME]]
                         [--state-dir DIR]
 
 Options:
       --json           one line of JSON: conf/status.schema.json describes it
-      --memory         with the memory of each process: what the kernel holds
-                       for it, and what it has asked its allocator for
-      --watch [TIME]   show it again and again, every second or every TIME,
-                       until Ctrl-C
+      --memory         add the memory of each process, as the kernel and as its
+                       allocator count it
+      --watch [TIME]   show it every second, or every TIME, until Ctrl-C
       --state-dir DIR  the directory of the daemon (default: /run/steadfast)
   -h, --help           show this
 
@@ -51,25 +51,25 @@ Examples:
   steadfast status --watch 500ms
   steadfast status --json | jq -r .verdict.text
 
-Exit codes, with NAME of that instance alone:
+Exit codes; with NAME, of that instance alone:
   0   OK
   1   the daemon cannot be asked: no permission, or another program answers
   3   DEGRADED
   4   SPLIT
-  5   DEAD; with --json nothing is shown when no daemon answers
+  5   DEAD; with --json nothing is shown if no daemon answers
   64  wrong arguments, or there is no such instance
 ";
 
 const OPTIONS: [&str; 5] = ["json", "memory", "watch", "state-dir", "help"];
 
-/// How often `--watch` looks.
+/// The default period of `--watch`.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
-/// Not more often than this.
-const SHORTEST_WATCH_PERIOD: Duration = Duration::from_millis(100);
+/// The shortest period of `--watch`.
+const MIN_WATCH_PERIOD: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 struct Options {
-    daemon: Daemon,
+    daemon: DaemonClient,
     name: Option<String>,
     json: bool,
     memory: bool,
@@ -77,7 +77,7 @@ struct Options {
 }
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
     let mut options = Options::default();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -93,7 +93,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
                 options.name = Some(name.to_string_lossy().into_owned());
             }
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("status", &arg, &OPTIONS));
+                return Err(UsageError::unexpected("status", &arg, &OPTIONS));
             }
         }
     }
@@ -104,7 +104,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 }
 
 /// The time after `--watch`, if there is one.
-fn period(parser: &mut Parser) -> Result<Duration, Wrong> {
+fn period(parser: &mut Parser) -> Result<Duration, UsageError> {
     let given: Option<OsString> = match parser.optional_value() {
         Some(given) => Some(given),
         None => parser.try_raw_args().and_then(|mut rest| {
@@ -113,8 +113,8 @@ fn period(parser: &mut Parser) -> Result<Duration, Wrong> {
     };
     let Some(given) = given else { return Ok(WATCH_PERIOD) };
     let period = duration(&given.to_string_lossy())?;
-    if period < SHORTEST_WATCH_PERIOD {
-        return Err(Wrong::new(
+    if period < MIN_WATCH_PERIOD {
+        return Err(UsageError::new(
             format!("--watch {} is too often", given.to_string_lossy()),
             "write 100ms or more",
         ));
@@ -122,7 +122,7 @@ fn period(parser: &mut Parser) -> Result<Duration, Wrong> {
     Ok(period)
 }
 
-fn once(options: &Options, output: &mut Output) -> Result<Exit, Wrong> {
+fn once(options: &Options, output: &mut Output) -> Result<Exit, UsageError> {
     match ask(options, output) {
         Ok((text, exit)) => {
             output.out(&match screen(options) {
@@ -131,31 +131,31 @@ fn once(options: &Options, output: &mut Output) -> Result<Exit, Wrong> {
             });
             Ok(exit)
         }
-        Err(trouble) => {
-            if let (Trouble::Dead(fault), false) = (&trouble, options.json) {
-                output.out(&format!("DEAD: {}\n", fault.what));
-                output.err(&format!("  = help: {}\n", fault.help));
+        Err(error) => {
+            if let (ClientError::Dead(problem), false) = (&error, options.json) {
+                output.out(&format!("DEAD: {}\n", problem.what));
+                output.err(&format!("  = help: {}\n", problem.help));
                 return Ok(Exit::Dead);
             }
-            Ok(trouble.report(output))
+            Ok(error.report(output))
         }
     }
 }
 
-/// Shows it until nobody reads it. A daemon that ended may come back.
-fn watch(options: &Options, period: Duration, output: &mut Output) -> Result<Exit, Wrong> {
+/// Shows the status again and again, until standard output is closed. A daemon that ended may come back.
+fn watch(options: &Options, period: Duration, output: &mut Output) -> Result<Exit, UsageError> {
     while !output.closed() {
         let shown = match ask(options, output) {
             Ok((text, _)) => text,
-            Err(Trouble::Dead(fault)) if !options.json => {
-                format!("DEAD: {}\n  = help: {}\n", fault.what, fault.help)
+            Err(ClientError::Dead(problem)) if !options.json => {
+                format!("DEAD: {}\n  = help: {}\n", problem.what, problem.help)
             }
-            Err(trouble @ Trouble::Dead(_)) => {
-                trouble.report(output);
+            Err(error @ ClientError::Dead(_)) => {
+                error.report(output);
                 String::new()
             }
-            Err(trouble @ (Trouble::Refused(_) | Trouble::Failed(_))) => {
-                return Ok(trouble.report(output));
+            Err(error @ (ClientError::Refused(_) | ClientError::Failed(_))) => {
+                return Ok(error.report(output));
             }
         };
         output.out(&match screen(options) {
@@ -167,14 +167,14 @@ fn watch(options: &Options, period: Duration, output: &mut Output) -> Result<Exi
     Ok(Exit::Success)
 }
 
-/// The screen that a person reads the text from.
+/// The size of the screen; `None` for JSON or when standard output is not a terminal.
 fn screen(options: &Options) -> Option<Size> {
     let stdout = stdout();
     if options.json || !stdout.is_terminal() { None } else { terminal::size(&stdout) }
 }
 
-/// What was asked for, as the daemon shows it, and how the verdict ends the program.
-fn ask(options: &Options, output: &Output) -> Result<(String, Exit), Trouble> {
+/// The output for these options, and the exit code for the verdict.
+fn ask(options: &Options, output: &Output) -> Result<(String, Exit), ClientError> {
     let colour = output.out_colour();
     let format = if options.json { Format::Json } else { Format::Text { colour } };
     let (memory, instance) = (options.memory, options.name.clone());

@@ -1,26 +1,26 @@
-//! `steadfast stop`: the end of the daemon.
+//! `steadfast stop`: ends the daemon.
 
 use lexopt::{Arg, Parser};
 
-use super::client::{ANSWER_TIMEOUT, Daemon};
+use super::client::{ANSWER_TIMEOUT, DaemonClient};
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, UsageError};
 use crate::control::request::Request;
 
 /// What `--help` shows.
 pub const HELP: &str = "\
-Stops the daemon: it hands its addresses over to another router without a gap
-and ends. When no other router is there, they stay for some seconds, as long as
-one might take to notice.
+Stops the daemon: it hands its addresses over to another router without a gap,
+and ends. When no other router takes them over, it keeps them for some seconds,
+as long as another router may need to notice.
 
 Usage: steadfast stop [--now] [--state-dir DIR]
 
-The command does not wait for the end; the log tells of it. A service manager
-that keeps the daemon running starts it again: stop it there.
+The command does not wait for the end of the daemon, which is logged. A service
+manager that keeps the daemon running starts it again: stop it there.
 
 Options:
-      --now            give up at once what no other router has taken over, also
-                       of a daemon that stops already
+      --now            give up at once the addresses that no other router has
+                       taken over, also when the daemon is stopping already
       --state-dir DIR  the directory of the daemon (default: /run/steadfast)
   -h, --help           show this
 
@@ -29,15 +29,15 @@ Examples:
   steadfast stop --now
 
 Exit codes:
-  0   it stops
+  0   the daemon stops
   1   the daemon cannot be asked, or does not stop for this user
   5   the daemon does not run or does not answer
   64  wrong arguments
 ";
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
-    let (mut daemon, mut now) = (Daemon::default(), false);
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
+    let (mut daemon, mut now) = (DaemonClient::default(), false);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("now") => now = true,
@@ -47,7 +47,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
                 return Ok(Exit::Success);
             }
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("stop", &arg, &["now", "state-dir", "help"]));
+                return Err(UsageError::unexpected("stop", &arg, &["now", "state-dir", "help"]));
             }
         }
     }
@@ -56,6 +56,6 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             output.out(&format!("{text}\n"));
             Ok(Exit::Success)
         }
-        Err(trouble) => Ok(trouble.report(output)),
+        Err(error) => Ok(error.report(output)),
     }
 }

@@ -1,12 +1,12 @@
-//! `steadfast switchover` and `steadfast release`: who is master, by hand.
+//! `steadfast switchover` and `steadfast release`: change the master by hand.
 
 use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
-use super::client::{ANSWER_TIMEOUT, Daemon};
+use super::client::{ANSWER_TIMEOUT, DaemonClient};
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, UsageError};
 use crate::config::values::duration;
 use crate::control::request::Request;
 
@@ -18,13 +18,13 @@ until it is released. It still takes over when no other router is there.
 Usage: steadfast switchover NAME [--for TIME] [--force] [--state-dir DIR]
 
 The command waits for the outcome. When no other router takes over, this one
-goes on as master, and nothing has changed. On a router that is not master there
-is nothing to hand over, but it is held as well. A switchover of what is held
-already changes only how long: without --for the hold has no end.
+goes on as master and is not held. A router that is not master is held as well,
+although it has nothing to hand over. For an instance that is held already, only
+the time of the hold changes: without --for it has no end.
 
 Options:
-      --for TIME       release it by itself after this time: 90s, 10m, 2h
-      --force          give up the addresses even if nobody takes over
+      --for TIME       end the hold after this time: 90s, 10m, 2h
+      --force          give up the addresses even if no other router takes over
       --state-dir DIR  the directory of the daemon (default: /run/steadfast)
   -h, --help           show this
 
@@ -34,8 +34,8 @@ Examples:
   steadfast release lan
 
 Exit codes:
-  0   the instance is held: another router is master now, or was it before
-  1   nobody took over, or the daemon cannot be asked
+  0   the instance is held; another router is master now, or was before
+  1   no other router took over, or the daemon cannot be asked
   5   the daemon does not run or does not answer
   64  wrong arguments, or there is no such instance
 ";
@@ -55,19 +55,20 @@ Examples:
   steadfast release lan
 
 Exit codes:
-  0   done
-  1   it was not held, or the daemon cannot be asked
+  0   the hold has ended
+  1   the instance was not held, or the daemon cannot be asked
   5   the daemon does not run or does not answer
   64  wrong arguments, or there is no such instance
 ";
 
-/// How long a hand-over may take: with the longest intervals that there are, it waits for a successor
-/// for a quarter of an hour. The daemon itself bounds it by the interval of the instance.
+/// The longest time of a hand-over: with the longest possible intervals, it waits for a successor for a
+/// quarter of an hour. The daemon limits it according to the interval of the instance.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// Runs `switchover`.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
-    let (mut daemon, mut name, mut hold_for, mut force) = (Daemon::default(), None, None, false);
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
+    let (mut daemon, mut name, mut hold_for, mut force) =
+        (DaemonClient::default(), None, None, false);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("for") => hold_for = Some(time(&parser.value()?.to_string_lossy())?),
@@ -80,7 +81,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
             Arg::Value(value) if name.is_none() => name = Some(value),
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
                 let known = ["for", "force", "state-dir", "help"];
-                return Err(Wrong::unexpected("switchover", &arg, &known));
+                return Err(UsageError::unexpected("switchover", &arg, &known));
             }
         }
     }
@@ -89,8 +90,8 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
 }
 
 /// Runs `release`.
-pub fn release(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
-    let (mut daemon, mut name) = (Daemon::default(), None);
+pub fn release(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
+    let (mut daemon, mut name) = (DaemonClient::default(), None);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
@@ -100,7 +101,7 @@ pub fn release(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> 
             }
             Arg::Value(value) if name.is_none() => name = Some(value),
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("release", &arg, &["state-dir", "help"]));
+                return Err(UsageError::unexpected("release", &arg, &["state-dir", "help"]));
             }
         }
     }
@@ -108,9 +109,9 @@ pub fn release(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> 
     Ok(command(&daemon, &Request::Release { instance }, output))
 }
 
-fn named(command: &str, name: Option<std::ffi::OsString>) -> Result<String, Wrong> {
+fn named(command: &str, name: Option<std::ffi::OsString>) -> Result<String, UsageError> {
     let name = name.ok_or_else(|| {
-        Wrong::new(
+        UsageError::new(
             format!("{command} of which instance?"),
             format!("write steadfast {command} NAME; steadfast status shows the names"),
         )
@@ -118,22 +119,25 @@ fn named(command: &str, name: Option<std::ffi::OsString>) -> Result<String, Wron
     Ok(name.to_string_lossy().into_owned())
 }
 
-fn time(text: &str) -> Result<f64, Wrong> {
+fn time(text: &str) -> Result<f64, UsageError> {
     let time = duration(text)?;
     if time.is_zero() {
-        return Err(Wrong::new("--for 0 would hold nothing", "write a time such as --for 10m"));
+        return Err(UsageError::new(
+            "--for 0 would hold nothing",
+            "write a time such as --for 10m",
+        ));
     }
     Ok(time.as_secs_f64())
 }
 
-/// Asks for something that is done with one instance, once it is known that the daemon answers.
-fn command(daemon: &Daemon, request: &Request, output: &mut Output) -> Exit {
+/// Sends a request about one instance, after checking that the daemon answers.
+fn command(daemon: &DaemonClient, request: &Request, output: &mut Output) -> Exit {
     let alive = daemon.ask(&Request::LogLevel { level: None }, ANSWER_TIMEOUT);
     match alive.and_then(|_| daemon.ask_text(request, HAND_OVER_TIMEOUT)) {
         Ok(text) => {
             output.out(&format!("{}\n", text.trim_end()));
             Exit::Success
         }
-        Err(trouble) => trouble.report(output),
+        Err(error) => error.report(output),
     }
 }

@@ -1,4 +1,4 @@
-//! `steadfast upgrade`: another program in the place of the running one.
+//! `steadfast upgrade`: replaces the running program by another version.
 
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use lexopt::{Arg, Parser};
 
-use super::client::{Daemon, Trouble};
+use super::client::{ClientError, DaemonClient};
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, UsageError};
 use crate::control::request::Request;
 use crate::control::value::Value;
 use crate::supervisor::configuration;
@@ -16,17 +16,17 @@ use crate::supervisor::upgrade_plan::About;
 
 /// What `--help` shows.
 pub const HELP: &str = "\
-Lets another version of the program take the place of the running one, without
-losing a mastership.
+Replaces the running version of the program by another one without losing a
+mastership.
 
 Usage: steadfast upgrade [PROGRAM] [--state-dir DIR]
 
-PROGRAM is the file to run from now on; without it, the file that the daemon was
-started from: install the new version over the old one, then run this. The new
-program reads the configuration first, and nothing happens when it refuses it.
-Then it goes on in the same process, and starts its own vrrp process, which is
-master again before another router notices. If the two versions do not
-understand each other, addresses are handed over to another router first.
+PROGRAM is the file to run from now on. Without it, the daemon runs the file
+that it was started from: install the new version over the old one before. First
+the new program checks the configuration; if it refuses it, nothing changes.
+Then it goes on in the process of the daemon and starts its own vrrp process,
+which is master again before another router notices. If the two versions are not
+compatible, the addresses are handed over to another router first.
 
 Only root may do this.
 
@@ -40,24 +40,25 @@ Examples:
 
 Exit codes:
   0   the new program runs
-  1   it was refused, and the former one goes on; or it does not work
+  1   the new program was refused and the former one goes on, or the new one
+      does not work
   5   the daemon does not run or does not answer
   64  wrong arguments
 ";
 
-/// How long the new program may take to read the configuration.
+/// The time in which the new program reads the configuration.
 const PLAN_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to begin its work, with a hand-over in between.
+/// The time in which the new program starts to work, including a hand-over.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// A daemon that nobody can connect to for so long has ended: the next program has the socket from
-/// its first moment, or makes another one at once.
-const GONE_TIME: Duration = Duration::from_secs(10);
-/// How often is looked.
-const LOOK_PERIOD: Duration = Duration::from_millis(50);
+/// The time without a control socket after which the daemon counts as ended. The new program inherits
+/// the socket, or creates another one at once.
+const GONE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time between two requests for the status.
+const POLL_PERIOD: Duration = Duration::from_millis(50);
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
-    let (mut daemon, mut program) = (Daemon::default(), None);
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
+    let (mut daemon, mut program) = (DaemonClient::default(), None);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Long("state-dir") => daemon.set_state_dir(parser)?,
@@ -72,25 +73,25 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
                 program = Some(file.to_string_lossy().into_owned());
             }
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("upgrade", &arg, &["state-dir", "help"]));
+                return Err(UsageError::unexpected("upgrade", &arg, &["state-dir", "help"]));
             }
         }
     }
     let before = match daemon.status() {
         Ok(document) => document,
-        Err(trouble) => return Ok(trouble.report(output)),
+        Err(error) => return Ok(error.report(output)),
     };
     match daemon.ask_text(&Request::Upgrade { program }, PLAN_TIMEOUT) {
         Ok(text) => output.out(&format!("{text}\n")),
-        Err(trouble @ Trouble::Refused(_)) => return Ok(trouble.report(output)),
-        // It may have hung up before it could say so.
-        Err(Trouble::Failed(_) | Trouble::Dead(_)) => {}
+        Err(error @ ClientError::Refused(_)) => return Ok(error.report(output)),
+        // The old program may have ended before it could answer.
+        Err(ClientError::Failed(_) | ClientError::Dead(_)) => {}
     }
     Ok(wait(&daemon, &before, output))
 }
 
 /// Waits until the new program answers, with a vrrp process of its own.
-fn wait(daemon: &Daemon, before: &Value, output: &mut Output) -> Exit {
+fn wait(daemon: &DaemonClient, before: &Value, output: &mut Output) -> Exit {
     let pid = |document: &Value| document.at(&["daemon", "vrrp", "pid"]).cloned();
     let text = |document: &Value, keys: &[&str]| {
         document.at(keys).and_then(Value::as_text).unwrap_or("?").to_owned()
@@ -124,35 +125,36 @@ fn wait(daemon: &Daemon, before: &Value, output: &mut Output) -> Exit {
                 return Exit::Success;
             }
         }
-        if matches!(document, Err(Trouble::Failed(_)) | Ok(_)) {
+        if matches!(document, Err(ClientError::Failed(_)) | Ok(_)) {
             answered = Instant::now();
         }
-        if asked.elapsed() > START_TIMEOUT || answered.elapsed() > GONE_TIME {
+        if asked.elapsed() > START_TIMEOUT || answered.elapsed() > GONE_TIMEOUT {
             return match document {
-                Err(trouble) => trouble.report(output),
+                Err(error) => error.report(output),
                 Ok(_) => {
-                    output.err("steadfast: the new program does not begin: see the log\n");
+                    output.err("steadfast: the new program does not start: see the log\n");
                     Exit::Failure
                 }
             };
         }
-        sleep(LOOK_PERIOD);
+        sleep(POLL_PERIOD);
     }
 }
 
-/// `steadfast upgrade-check -c FILE`, which a running daemon asks another program: it says what it
-/// is, or why it refuses the configuration.
-pub fn check(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+/// `steadfast upgrade-check -c FILE`: a running daemon executes it with another program, which prints its
+/// version and formats, or the errors of the configuration.
+pub fn check(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
     let mut file = None;
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('c') => file = Some(PathBuf::from(parser.value()?)),
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("upgrade-check", &arg, &["c"]));
+                return Err(UsageError::unexpected("upgrade-check", &arg, &["c"]));
             }
         }
     }
-    let file = file.ok_or_else(|| Wrong::new("which configuration?", "give it with -c FILE"))?;
+    let file =
+        file.ok_or_else(|| UsageError::new("which configuration?", "give it with -c FILE"))?;
     match configuration::load(&file, false) {
         Ok(_) => {
             let about = About::this().to_value().to_json();

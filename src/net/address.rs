@@ -1,7 +1,7 @@
 //! What a master installs in the kernel: virtual addresses, routes and rules.
 //!
-//! These are values of the configuration and, unchanged, what the VRRP engine asks for and what
-//! netlink installs. Two equal values are the same object: that is how a reload knows what stays.
+//! The configuration, the VRRP engine and netlink use the same values. A reload keeps an object when
+//! the old and the new value are equal.
 
 use std::net::IpAddr;
 
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 /// An address that the master holds.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct VirtualAddress {
-    /// The address itself.
+    /// The address.
     pub address: IpAddr,
-    /// Prefix length in bits; keepalived's default is the whole address (32 or 128).
+    /// Prefix length in bits. The default is the whole address (32 or 128), as in keepalived.
     pub prefix_len: u8,
-    /// The interface, when it is not the instance's own.
+    /// The interface, if it is not the one of the instance.
     pub interface: Option<Box<str>>,
     /// IPv4 label (`eth0:v`), at most 15 octets.
     pub label: Option<Box<str>>,
@@ -22,18 +22,18 @@ pub struct VirtualAddress {
     pub broadcast: Option<Broadcast>,
     /// The other end of a point-to-point link.
     pub peer: Option<IpAddr>,
-    /// Where the address is valid.
+    /// The scope in which the address is valid.
     pub scope: Scope,
-    /// IPv6: mark as home address.
+    /// IPv6: mark it as a home address.
     pub home: bool,
-    /// Do not create the route of the prefix.
+    /// Do not create the route to the prefix.
     pub no_prefix_route: bool,
     /// IPv6: run duplicate address detection (off by default, `netlink:N-41`).
     pub dad: bool,
-    /// Seconds for which IPv6 prefers the address as a source; `None`: 0, so that the router's own
-    /// connections come from its own address (keepalived: 0 for /128 only).
+    /// IPv6: preferred lifetime in seconds. `None` is 0, so that the router's own connections do not
+    /// use it as their source (keepalived: 0 for /128 only).
     pub preferred_lifetime: Option<u32>,
-    /// React when somebody else removes it.
+    /// React when another program removes it, or when its interface is down.
     pub track: bool,
 }
 
@@ -58,8 +58,7 @@ impl VirtualAddress {
 }
 
 impl VirtualAddress {
-    /// Whether the kernel would hold the same: all but [`VirtualAddress::track`], which is a matter
-    /// of the engine.
+    /// Whether both are the same in the kernel: [`VirtualAddress::track`] matters only to the engine.
     pub fn same_in_kernel(&self, other: &Self) -> bool {
         self.address == other.address
             && (self == other || *self == Self { track: self.track, ..other.clone() })
@@ -73,7 +72,7 @@ pub enum Broadcast {
     Ones,
     /// All host bits zero.
     Zeros,
-    /// This one.
+    /// The given address.
     Address(std::net::Ipv4Addr),
 }
 

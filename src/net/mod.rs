@@ -1,7 +1,7 @@
 //! What a master installs in the kernel: addresses, routes and rules.
 //!
-//! They are values: the configuration reads them, the engine asks for them, and netlink installs
-//! them unchanged.
+//! They are plain values: the configuration reads them, the engine decides when they are installed,
+//! and netlink installs them.
 
 mod address;
 mod object;

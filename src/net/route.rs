@@ -13,7 +13,7 @@ use crate::units::Family;
 pub struct Prefix {
     /// The address; host bits are zero.
     pub address: IpAddr,
-    /// 0 to 32 or 128.
+    /// Prefix length in bits, 0 to 32 or 128.
     pub len: u8,
 }
 
@@ -23,7 +23,7 @@ impl Prefix {
         Family::of(self.address)
     }
 
-    /// Every address of a family.
+    /// The prefix that contains every address of a family.
     pub const fn all(family: Family) -> Self {
         let address = match family {
             Family::V4 => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
@@ -44,31 +44,31 @@ impl fmt::Display for Prefix {
 pub struct TableId(pub u32);
 
 impl TableId {
-    /// What is looked up when no rule says otherwise.
+    /// `main`: the table of ordinary routes.
     pub const MAIN: Self = Self(254);
-    /// The last resort.
+    /// `default`: the table that the kernel looks up after `main`.
     pub const DEFAULT: Self = Self(253);
-    /// The host's own addresses.
+    /// `local`: the table of the host's own addresses.
     pub const LOCAL: Self = Self(255);
 }
 
-/// A route. A multipath route has several next hops, a `blackhole` and its like have none.
+/// A route. A multipath route has several next hops; `blackhole`, `unreachable`, `prohibit` and `throw`
+/// have none.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Route {
-    /// What happens to packets that it matches.
+    /// What happens to packets that match.
     pub kind: RouteKind,
-    /// What it matches; decides the family.
+    /// The destination, which decides the family.
     pub destination: Prefix,
-    /// Type of service that it matches.
+    /// The type of service that packets must have.
     pub tos: u8,
-    /// The table it is in.
+    /// The table of the route.
     pub table: TableId,
-    /// Lower is preferred (`netlink:N-57`); `None` leaves it to the kernel.
+    /// The metric (`netlink:N-57`); lower is preferred. `None`: the kernel's default.
     pub metric: Option<u32>,
     /// Preferred source address (`src`).
     pub source: Option<IpAddr>,
-    /// How far away the destination is; `None`: global with a gateway, link without
-    /// (`netlink:N-51`).
+    /// The scope of the destination. `None`: global with a gateway, link without (`netlink:N-51`).
     pub scope: Option<Scope>,
     /// Path MTU in octets.
     pub mtu: Option<u32>,
@@ -80,29 +80,29 @@ pub struct Route {
     pub initcwnd: Option<u32>,
     /// Initial receive window, in segments.
     pub initrwnd: Option<u32>,
-    /// Hop limit of packets sent.
+    /// Hop limit of the host's own packets.
     pub hop_limit: Option<u8>,
-    /// Where packets go; more than one is multipath.
+    /// The next hops; several make a multipath route.
     pub next_hops: Vec<NextHop>,
-    /// React when somebody else removes it.
+    /// React when another program removes it, or when its interface is down.
     pub track: bool,
 }
 
-/// One way out.
+/// A next hop.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct NextHop {
-    /// The gateway; may be of the other family (`netlink:N-54`). `None`: directly connected.
+    /// The gateway, which may be of the other family (`netlink:N-54`). `None`: directly connected.
     pub via: Option<IpAddr>,
-    /// The interface; `None` lets the kernel find it from the gateway.
+    /// The interface. `None`: the kernel finds it from the gateway.
     pub interface: Option<Box<str>>,
-    /// Share of the traffic, 1 to 256; matters among several.
+    /// Share of the traffic among several next hops, 1 to 256.
     pub weight: u16,
-    /// The gateway is reachable on the interface whatever its address.
+    /// The gateway is reachable on the interface, even if its address is in no known subnet.
     pub onlink: bool,
 }
 
 impl NextHop {
-    /// Without gateway and interface.
+    /// A next hop without gateway and interface.
     pub const fn new() -> Self {
         Self { via: None, interface: None, weight: 1, onlink: false }
     }
@@ -119,9 +119,9 @@ impl Default for NextHop {
 pub enum RouteKind {
     /// Forwards to the next hops.
     Unicast,
-    /// Delivers here.
+    /// Delivers to this host.
     Local,
-    /// Sends as link broadcast.
+    /// Sends as a link broadcast.
     Broadcast,
     /// Delivers multicast.
     Multicast,
@@ -150,13 +150,14 @@ impl RouteKind {
 pub struct Rule {
     /// The address family.
     pub family: Family,
-    /// Where it stands; always given, so that it can be found again (`netlink:N-60`).
+    /// Priority; lower is looked up first. It is always given, so that the rule can be found again
+    /// (`netlink:N-60`).
     pub priority: u32,
-    /// Matches what the selectors do not.
+    /// Apply the rule to packets that the selectors do not match.
     pub invert: bool,
-    /// Source addresses; `None`: all.
+    /// Source addresses. `None`: all.
     pub from: Option<Prefix>,
-    /// Destination addresses; `None`: all.
+    /// Destination addresses. `None`: all.
     pub to: Option<Prefix>,
     /// Incoming interface.
     pub iif: Option<Box<str>>,
@@ -174,15 +175,15 @@ pub struct Rule {
     pub destination_ports: Option<(u16, u16)>,
     /// User ids of local sockets, first and last.
     pub uid_range: Option<(u32, u32)>,
-    /// What to do.
+    /// What happens to packets that match.
     pub action: RuleAction,
-    /// Do not use routes whose prefix is this long or shorter.
+    /// Do not use routes with a prefix of this length or shorter.
     pub suppress_prefix_len: Option<u8>,
-    /// React when somebody else removes it.
+    /// React when another program removes it.
     pub track: bool,
 }
 
-/// What a rule does.
+/// What happens to packets that match a rule.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum RuleAction {
     /// Look into a table.

@@ -1,4 +1,4 @@
-//! Addresses: what the kernel says about them, and the requests to list, add and delete them.
+//! Addresses: decoding the kernel's messages, and the requests to list, add and delete addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -23,33 +23,34 @@ const FIXED_LEN: usize = 8;
 pub struct AddressFlags(pub u32);
 
 impl AddressFlags {
-    /// IPv4: in the subnet of an older one (`netlink:N-46`); IPv6: temporary.
+    /// IPv4: the address is in the subnet of an older one (`netlink:N-46`). IPv6: it is temporary.
     pub const fn secondary(self) -> bool {
         self.0 & consts::IFA_F_SECONDARY != 0
     }
 
-    /// IPv6: somebody else has it, so that the kernel does not use it (RFC 4862, 5.4).
+    /// IPv6: another host has the address, so that the kernel does not use it (RFC 4862, 5.4).
     pub const fn is_duplicate(self) -> bool {
         self.0 & consts::IFA_F_DADFAILED != 0
     }
 
-    /// IPv6: duplicate detection has not ended.
+    /// IPv6: duplicate address detection has not ended.
     pub const fn is_tentative(self) -> bool {
         self.0 & consts::IFA_F_TENTATIVE != 0 && !self.is_duplicate()
     }
 
-    /// Is not to be chosen as a source.
+    /// The kernel does not choose the address as a source.
     pub const fn is_deprecated(self) -> bool {
         self.0 & consts::IFA_F_DEPRECATED != 0
     }
 
-    /// IPv6: can be used, as duplicate detection neither runs nor failed (`netlink:N-41`).
+    /// IPv6: the address can be used; duplicate address detection neither runs nor failed
+    /// (`netlink:N-41`).
     pub const fn usable(self) -> bool {
         self.0 & (consts::IFA_F_TENTATIVE | consts::IFA_F_DADFAILED) == 0
     }
 }
 
-/// The number of a scope; the lower, the wider (`netlink:N-42`).
+/// The number of a scope. Lower numbers are wider scopes (`netlink:N-42`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ScopeNumber(pub u8);
 
@@ -80,29 +81,30 @@ pub struct Address {
     pub broadcast: Option<Ipv4Addr>,
     /// The label (IPv4).
     pub label: Option<Box<str>>,
-    /// Where it is valid.
+    /// The scope in which it is valid.
     pub scope: ScopeNumber,
     /// Its flags.
     pub flags: AddressFlags,
-    /// This program put it there, now or before it ended (`netlink:N-43`). Kernels before 5.18 do
-    /// not keep that, and then it is never so.
+    /// This program added it, in this process or in an earlier one (`netlink:N-43`). Kernels before
+    /// 5.18 do not store the origin of an address; there it is always `false`.
     pub is_own: bool,
 }
 
 impl Address {
-    /// Whether both are the same address for the kernel: one can replace, but not join the other.
+    /// Whether the kernel takes both for the same address: one can replace the other, but they
+    /// cannot exist side by side.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.link, self.address, self.prefix_len, self.peer)
             == (other.link, other.address, other.prefix_len, other.peer)
     }
 
-    /// From the payload of NEWADDR or DELADDR; `None` when it is neither IPv4 nor IPv6.
+    /// Decodes the payload of NEWADDR or DELADDR; `None` when it is neither IPv4 nor IPv6.
     ///
     /// # Errors
     /// [`Malformed`] when lengths are wrong or the address is missing.
     pub fn decode(payload: &[u8]) -> Result<Option<Self>, Malformed> {
-        // Not by neli, which allocates for each attribute: a takeover of thousands of addresses is
-        // followed by as many events.
+        // neli would allocate for each attribute, and a takeover of thousands of addresses causes as
+        // many events.
         let Some(([family, prefix_len, low, scope, index @ ..], rest)) =
             payload.split_first_chunk::<FIXED_LEN>()
         else {
@@ -165,8 +167,8 @@ fn ip_attribute(kind: Ifa, address: IpAddr) -> Result<Rtattr<Ifa, Buffer>, Unenc
     }
 }
 
-/// The broadcast address to set. As with `ip address add ... broadcast +`, it is that of the
-/// peer's network when there is a peer, and a network of one or two addresses has none.
+/// The broadcast address to set. As with `ip address add ... broadcast +`, it is the one of the
+/// peer's network when there is a peer. A network of one or two addresses has none.
 pub fn broadcast(address: &VirtualAddress) -> Option<Ipv4Addr> {
     let IpAddr::V4(own) = address.address else { return None };
     let network = match address.peer {
@@ -182,8 +184,8 @@ pub fn broadcast(address: &VirtualAddress) -> Option<Ipv4Addr> {
     }
 }
 
-/// What both requests about an address have in common: LOCAL, and in ADDRESS the same or the peer
-/// (`netlink:N-40`, `netlink:N-44`).
+/// The attributes that requests to add and to delete an address share: LOCAL is the address itself,
+/// ADDRESS is the peer or, without a peer, the address again (`netlink:N-40`, `netlink:N-44`).
 fn ends(address: &VirtualAddress) -> Result<RtBuffer<Ifa, Buffer>, Unencodable> {
     let mut attributes = RtBuffer::new();
     attributes.push(ip_attribute(Ifa::Local, address.address)?);
@@ -212,8 +214,8 @@ fn body(
         .map_err(|_| Unencodable)
 }
 
-/// Appends the request to add a virtual address. That it is there already is an error of its own
-/// (EEXIST, `netlink:N-43`), which [`batch`](super::batch) takes for success.
+/// Appends the request to add a virtual address. The kernel answers EEXIST when it has the address
+/// already (`netlink:N-43`); [`batch`](super::batch) reports that as success.
 ///
 /// # Errors
 /// [`Unencodable`] when the label is too long for an attribute.
@@ -239,10 +241,10 @@ pub fn encode_replace(
     encode_new(octets, sequence, link, address, NlmF::REPLACE)
 }
 
-/// Whether the kernel can turn one address into the other in place. Where it cannot, the old one
-/// has to be deleted and the new one added, in this order and in one batch: the kernel works both
-/// off before it does anything else, and refuses to add the new one first. That is so for label,
-/// broadcast address, scope and prefix route of IPv4.
+/// Whether the kernel can turn one address into the other in place. It cannot change label, broadcast
+/// address, scope and prefix route of IPv4. There the old address has to be deleted and the new one
+/// added, in this order, since the kernel refuses to add the new one first. Both go into one batch,
+/// which the kernel handles before anything else.
 pub fn can_replace(old: &VirtualAddress, new: &VirtualAddress) -> bool {
     new.address.is_ipv6()
         && (old.address, old.prefix_len, old.peer) == (new.address, new.prefix_len, new.peer)
@@ -275,11 +277,11 @@ fn encode_new(
             if address.home {
                 flags |= consts::IFA_F_HOMEADDRESS;
             }
-            // Of two addresses that suit alike the kernel prefers the one that was added last
-            // (RFC 6724, 5): that would be the virtual one, unless it is deprecated.
+            // Of two equally suitable source addresses the kernel prefers the one that was added last
+            // (RFC 6724, 5). That would be the virtual address, unless it is deprecated.
             let preferred = address.preferred_lifetime.unwrap_or(0);
             if preferred != consts::FOREVER {
-                // Preferred, valid, and two times of the kernel's.
+                // Preferred and valid lifetime; the kernel sets the two timestamps.
                 let times = [preferred, consts::FOREVER, 0, 0].map(u32::to_ne_bytes);
                 attributes.push(codec::attribute(Ifa::Cacheinfo, times.as_flattened())?);
             }
@@ -289,7 +291,7 @@ fn encode_new(
         flags |= consts::IFA_F_NOPREFIXROUTE;
     }
     attributes.push(codec::attribute(consts::IFA_PROTO.into(), &[consts::OWN_PROTOCOL])?);
-    // The header has room for eight flags, the attribute for all.
+    // The header holds eight flags; more need the attribute.
     let [low, ..] = flags.to_le_bytes();
     if flags != u32::from(low) {
         attributes.push(codec::attribute(Ifa::Flags, &flags.to_ne_bytes())?);
@@ -299,7 +301,7 @@ fn encode_new(
     codec::encode(octets, Rtm::Newaddr, how, sequence, body)
 }
 
-/// Appends the request to delete a virtual address. The label is left out: the kernel would
+/// Appends the request to delete a virtual address. The label is left out, since the kernel would
 /// compare it (`netlink:N-44`).
 ///
 /// # Errors

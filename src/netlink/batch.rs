@@ -1,8 +1,9 @@
-//! Requests to the kernel in batches, and whose answer is whose.
+//! Sends requests to the kernel in batches and assigns the answers to them.
 //!
-//! Every request carries a token of the caller's, which comes back with the answer. Requests are
-//! written together up to [`BATCH`] at a time, as the kernel works them off while they are sent;
-//! at most [`IN_FLIGHT`] wait for their answers, as these need room in the socket.
+//! Every request carries a token of the caller, which comes back with the answer. At most
+//! [`MAX_BATCH_REQUESTS`] requests are sent with one system call, since the kernel handles them during
+//! that call. At most [`MAX_IN_FLIGHT_REQUESTS`] wait for their answers, since the answers have to fit
+//! into the receive buffer of the socket.
 
 use std::collections::VecDeque;
 use std::net::Ipv6Addr;
@@ -10,25 +11,25 @@ use std::net::Ipv6Addr;
 use nix::errno::Errno;
 
 use super::codec::Unencodable;
-use super::error::{KernelError, Verdict};
+use super::error::{KernelError, Reply};
 use super::frame::{Malformed, Message, PortId, Sequence};
 use super::link::{self, LinkIndex};
 use super::{address, consts, lookup, route, rule};
 use crate::net::VirtualAddress;
 use crate::net::{Route, Rule};
 
-/// The most requests that are sent at a time.
-pub const BATCH: usize = 32;
-/// The most requests that are sent or wait to be sent, without an answer.
-pub const IN_FLIGHT: usize = 256;
+/// Requests that are sent with one system call, at most.
+pub const MAX_BATCH_REQUESTS: usize = 32;
+/// Requests without an answer, sent or waiting to be sent, at most.
+pub const MAX_IN_FLIGHT_REQUESTS: usize = 256;
 
-/// What to do.
+/// A request to the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request<'a> {
     /// Add an address to a link.
     Add(LinkIndex, &'a VirtualAddress),
     /// Change the options of an address in place, where [`address::can_replace`] says that the
-    /// kernel can; adds the address if it is not there.
+    /// kernel can. The kernel adds the address if it is missing.
     Replace(LinkIndex, &'a VirtualAddress),
     /// Delete an address from a link.
     Delete(LinkIndex, &'a VirtualAddress),
@@ -36,22 +37,23 @@ pub enum Request<'a> {
     AddRoute(&'a route::Resolved<'a>),
     /// Delete a route.
     DeleteRoute(&'a route::Resolved<'a>),
-    /// Which route stands where this IPv6 route could not be added? The answer is
+    /// Find the route that prevents this IPv6 route from being added. The answer is
     /// [`Outcome::Found`].
     FindRoute(&'a Route),
     /// Add a rule.
     AddRule(&'a Rule),
     /// Delete a rule.
     DeleteRule(&'a Rule),
-    /// Set `promote_secondaries` of a link: whether an address may go without its subnet's others.
+    /// Set `promote_secondaries` of a link: whether the other addresses of a subnet stay when its
+    /// primary address is deleted.
     Promote(LinkIndex, bool),
-    /// Does a packet to this address, coming in by this link, end here ([`lookup`])? When it does
-    /// not, the answer is [`Outcome::Refused`].
-    Ask(LinkIndex, Ipv6Addr),
+    /// Check that a packet to this address that arrives on this link is delivered locally
+    /// ([`lookup`]). If not, the answer is [`Outcome::Refused`].
+    CheckLocal(LinkIndex, Ipv6Addr),
 }
 
 impl Request<'_> {
-    /// Appends the request; gives what to think of errors.
+    /// Appends the request. Returns its verb, which decides how errors are judged.
     fn encode(self, octets: &mut Vec<u8>, sequence: Sequence) -> Result<Verb, Unencodable> {
         match self {
             Self::Add(link, address) => {
@@ -79,14 +81,14 @@ impl Request<'_> {
             Self::Promote(link, promote) => {
                 link::encode_promote(octets, sequence, link, promote).map(|()| Verb::Promote)
             }
-            Self::Ask(link, address) => {
-                lookup::encode(octets, sequence, link, address).map(|()| Verb::Ask)
+            Self::CheckLocal(link, address) => {
+                lookup::encode(octets, sequence, link, address).map(|()| Verb::CheckLocal)
             }
         }
     }
 }
 
-/// Which errors mean that all is as it should be.
+/// The kind of a request, which decides what errors mean that the wanted state is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verb {
     Add,
@@ -95,17 +97,17 @@ enum Verb {
     DeleteRoute,
     DeleteRule,
     Promote,
-    Ask,
+    CheckLocal,
     Find,
 }
 
 impl Verb {
-    /// Whether the kernel is in the state that was asked for, though it refused (`netlink:N-43`,
+    /// Whether an error means that the kernel already is in the requested state (`netlink:N-43`,
     /// `netlink:N-44`, `netlink:N-56`, and the table in section 9).
     fn is_satisfied(self, errno: Errno) -> bool {
         match self {
             Self::Add => errno == Errno::EEXIST,
-            Self::Replace | Self::Ask | Self::Find => false,
+            Self::Replace | Self::CheckLocal | Self::Find => false,
             Self::Delete => matches!(errno, Errno::EADDRNOTAVAIL | Errno::ENODEV),
             Self::DeleteRoute => errno == Errno::ESRCH,
             Self::Promote => errno == Errno::ENODEV,
@@ -114,37 +116,37 @@ impl Verb {
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// Done, perhaps with a warning in the kernel's words.
+    /// Done, with the text of the kernel's warning if there is one.
     Done(Option<Box<str>>),
-    /// There was nothing to do: it was there, or gone, already. A route that was "there" may be
-    /// another one in the same [`Place`](route::Place): only the mirror knows ours.
+    /// The object existed, or was missing, already. An existing route may be another one in the same
+    /// [`Place`](route::Place): only the mirror knows whether it is ours.
     Unchanged,
-    /// The route that was asked for, if it is one.
-    Found(Option<route::Standing>),
+    /// The route that [`Request::FindRoute`] asked for, if the kernel has one.
+    Found(Option<route::BlockingRoute>),
     /// The kernel refused.
     Refused(KernelError),
-    /// The answer got lost: only the mirror can tell.
+    /// The answer was lost: only the mirror knows the outcome.
     Lost,
 }
 
 /// The answer to a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer<T> {
-    /// What the caller gave with the request.
+    /// The token of the request.
     pub token: T,
-    /// What became of it.
+    /// The outcome of the request.
     pub outcome: Outcome,
 }
 
-/// Why a request was not taken.
+/// Why a request was not accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NotTaken {
-    /// [`IN_FLIGHT`] requests wait: try again after the next answers.
+    /// [`MAX_IN_FLIGHT_REQUESTS`] requests wait: try again after the next answers.
     Full,
-    /// It cannot be written.
+    /// The request does not fit into a netlink message.
     Unencodable,
 }
 
@@ -154,12 +156,12 @@ impl From<Unencodable> for NotTaken {
     }
 }
 
-/// What a route says to [`Request::Ask`].
-const fn verdict(is_local: bool) -> Verdict {
+/// The reply to [`Request::CheckLocal`] that a route stands for.
+const fn reply(is_local: bool) -> Reply {
     if is_local {
-        return Verdict::Done(None);
+        return Reply::Done(None);
     }
-    Verdict::Refused(KernelError { errno: Errno::EADDRNOTAVAIL, text: None, offset: None })
+    Reply::Refused(KernelError { errno: Errno::EADDRNOTAVAIL, text: None, offset: None })
 }
 
 /// A request without an answer.
@@ -170,7 +172,7 @@ struct Waiting<T> {
     token: T,
 }
 
-/// Requests that are to be sent, and those that wait for their answers.
+/// Requests to send, and requests that wait for their answers.
 #[derive(Debug)]
 pub struct Batch<T> {
     port: PortId,
@@ -178,7 +180,7 @@ pub struct Batch<T> {
     /// Octets of the requests to send, and the length of each.
     octets: Vec<u8>,
     lengths: VecDeque<usize>,
-    /// The sent ones, and behind them those to send.
+    /// Requests that were sent, followed by those to send.
     waiting: VecDeque<Waiting<T>>,
 }
 
@@ -189,8 +191,8 @@ impl<T> Batch<T> {
             port,
             last: Sequence(0),
             octets: Vec::new(),
-            lengths: VecDeque::with_capacity(IN_FLIGHT),
-            waiting: VecDeque::with_capacity(IN_FLIGHT),
+            lengths: VecDeque::with_capacity(MAX_IN_FLIGHT_REQUESTS),
+            waiting: VecDeque::with_capacity(MAX_IN_FLIGHT_REQUESTS),
         }
     }
 
@@ -199,12 +201,12 @@ impl<T> Batch<T> {
         self.waiting.len()
     }
 
-    /// Takes a request.
+    /// Queues a request.
     ///
     /// # Errors
-    /// [`NotTaken`]; the request is then forgotten.
+    /// [`NotTaken`]; the request is dropped.
     pub fn push(&mut self, request: Request<'_>, token: T) -> Result<(), NotTaken> {
-        if self.waiting.len() >= IN_FLIGHT {
+        if self.waiting.len() >= MAX_IN_FLIGHT_REQUESTS {
             return Err(NotTaken::Full);
         }
         let sequence = self.last.next();
@@ -216,30 +218,32 @@ impl<T> Batch<T> {
         Ok(())
     }
 
-    /// The octets to send next: up to [`BATCH`] whole requests; empty when all are sent.
+    /// The octets to send next, with up to [`MAX_BATCH_REQUESTS`] whole requests. Empty when all are
+    /// sent.
     pub fn to_send(&self) -> &[u8] {
-        let len = self.lengths.iter().take(BATCH).sum();
+        let len = self.lengths.iter().take(MAX_BATCH_REQUESTS).sum();
         self.octets.get(..len).unwrap_or(&[])
     }
 
-    /// The octets of [`Batch::to_send`] are on their way.
+    /// Notes that the octets of [`Batch::to_send`] were sent.
     pub fn sent(&mut self) {
         let len = self.to_send().len();
         self.octets.drain(..len);
-        self.lengths.drain(..self.lengths.len().min(BATCH));
+        self.lengths.drain(..self.lengths.len().min(MAX_BATCH_REQUESTS));
     }
 
-    /// Takes a message; gives the answer that it is.
+    /// Handles a message of the kernel. Returns the answer, or `None` when the message answers no
+    /// request of this batch.
     ///
     /// # Errors
-    /// [`Malformed`] when it is an answer but cannot be read.
-    pub fn take(&mut self, message: &Message<'_>) -> Result<Option<Answer<T>>, Malformed> {
+    /// [`Malformed`] when the message is an answer but cannot be read.
+    pub fn handle(&mut self, message: &Message<'_>) -> Result<Option<Answer<T>>, Malformed> {
         if message.port != self.port {
             return Ok(None);
         }
         let is_route = message.kind == consts::RTM_NEWROUTE;
-        let verdict = if is_route { None } else { Verdict::of_answer(message)? };
-        if verdict.is_none() && !is_route {
+        let reply = if is_route { None } else { Reply::of_answer(message)? };
+        if reply.is_none() && !is_route {
             return Ok(None);
         }
         let sent = self.waiting.len() - self.lengths.len();
@@ -248,18 +252,18 @@ impl<T> Batch<T> {
             return Ok(None);
         };
         let verb = self.waiting.get(at).map(|waiting| waiting.verb);
-        let verdict = match verdict {
+        let reply = match reply {
             None if verb == Some(Verb::Find) => {
-                let found = Outcome::Found(route::Standing::decode(message.payload)?);
+                let found = Outcome::Found(route::BlockingRoute::decode(message.payload)?);
                 return Ok(self.answer(at, |_| found));
             }
-            None => self::verdict(lookup::is_local(message.payload)?),
-            Some(verdict) => verdict,
+            None => self::reply(lookup::is_local(message.payload)?),
+            Some(reply) => reply,
         };
-        Ok(self.answer(at, |verb| match verdict {
-            Verdict::Done(warning) => Outcome::Done(warning),
-            Verdict::Refused(error) if verb.is_satisfied(error.errno) => Outcome::Unchanged,
-            Verdict::Refused(error) => Outcome::Refused(error),
+        Ok(self.answer(at, |verb| match reply {
+            Reply::Done(warning) => Outcome::Done(warning),
+            Reply::Refused(error) if verb.is_satisfied(error.errno) => Outcome::Unchanged,
+            Reply::Refused(error) => Outcome::Refused(error),
         }))
     }
 
@@ -268,7 +272,7 @@ impl<T> Batch<T> {
         Some(Answer { token: waiting.token, outcome: outcome(waiting.verb) })
     }
 
-    /// Answers were lost: none of the requests that were sent will be answered any more.
+    /// Handles the loss of answers: gives up all requests that were sent, as [`Outcome::Lost`].
     pub fn lost(&mut self) -> impl Iterator<Item = Answer<T>> {
         let sent = self.waiting.len() - self.lengths.len();
         self.waiting.drain(..sent).map(|w| Answer { token: w.token, outcome: Outcome::Lost })

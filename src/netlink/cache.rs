@@ -1,8 +1,8 @@
-//! The links and addresses that the kernel is known to have.
+//! A copy of the kernel's links and addresses.
 //!
-//! [`Cache::apply`] takes events, [`Cache::replace`] a whole new picture; both report what is
-//! different from before by comparing states (`netlink:N-10`, `netlink:N-22`), so that an event
-//! that comes twice, or late, reports nothing.
+//! [`Cache::apply`] applies one event, [`Cache::replace`] the result of a whole dump. Both compare the
+//! old state with the new one and report the differences (`netlink:N-10`, `netlink:N-22`), so that
+//! a repeated or outdated event reports nothing.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,60 +13,60 @@ use super::link::{Link, LinkIndex, NoInterface};
 use crate::net::{Route, Rule};
 use crate::sorted::Map;
 
-/// Who made a change. The kernel says so for links and IPv4 addresses; events about IPv6
-/// addresses are always [`Origin::Other`].
+/// Who made a change. The kernel tells it for links and IPv4 addresses; events about IPv6 addresses
+/// are always [`Origin::Other`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Origin {
     /// This process, through its command socket (`netlink:N-47`).
     Own,
-    /// Somebody else, or it is not known: what was missed in an overrun has no origin.
+    /// Another process, or unknown: a change that was missed in an overrun has no origin.
     Other,
 }
 
-/// A difference between what was known and what is known now.
+/// A difference between the cache before and after an event or a dump.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// Who made it.
+    /// Who made the change.
     pub origin: Origin,
-    /// What is different.
+    /// The object that changed.
     pub what: What,
 }
 
-/// What is different.
+/// An object that changed, with its state before and after.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What {
-    /// A link. A rename has different names before and after; one that is deleted and made again
-    /// is two changes with two indices (`netlink:N-23`).
+    /// A link. A renamed link has different names before and after. A link that is deleted and created
+    /// again gives two changes with two indices (`netlink:N-23`).
     Link {
-        /// As it was; `None`: it is new.
+        /// The state before; `None` when the link is new.
         before: Option<Link>,
-        /// As it is; `None`: it is gone.
+        /// The state after; `None` when the link is gone.
         after: Option<Link>,
     },
     /// An address.
     Address {
-        /// As it was; `None`: it is new.
+        /// The state before; `None` when the address is new.
         before: Option<Address>,
-        /// As it is; `None`: it is gone.
+        /// The state after; `None` when the address is gone.
         after: Option<Address>,
     },
     /// A watched route appeared or is gone.
     Route {
-        /// As it is configured.
+        /// The configured route.
         route: Box<Route>,
-        /// The kernel has it.
+        /// Whether the kernel has it.
         present: bool,
     },
     /// A watched rule appeared or is gone.
     Rule {
-        /// As it is configured.
+        /// The configured rule.
         rule: Box<Rule>,
-        /// The kernel has it.
+        /// Whether the kernel has it.
         present: bool,
     },
 }
 
-/// What matters of one interface to a virtual router on it.
+/// The state of an interface that matters to a virtual router on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interface<'a> {
     /// The link.
@@ -75,39 +75,39 @@ pub struct Interface<'a> {
     pub ipv4: Option<Ipv4Addr>,
     /// Its link-local IPv6 address.
     pub ipv6: Option<Ipv6Addr>,
-    /// It is a port of something that takes all packets ([`Cache::taken_by`]).
+    /// The interface is a port of a device that takes all its packets ([`Cache::taken_by`]).
     pub port: bool,
 }
 
 /// The addresses of one link.
 #[derive(Clone, Debug, Default)]
-struct OnLink {
-    /// In the order of a dump, and behind it that of the events.
+struct LinkAddresses {
+    /// The addresses in the order of the dump, followed by those of later events.
     list: BTreeMap<u64, Address>,
-    /// Where each is in the list: there may be thousands.
+    /// The key of each address in the list. There may be thousands.
     place: BTreeMap<Identity, u64>,
     last: u64,
 }
 
-/// What makes an address of a link the same for the kernel ([`Address::is_same`]).
+/// The values by which the kernel identifies an address of a link ([`Address::is_same`]).
 type Identity = (IpAddr, u8, Option<IpAddr>);
 
 const fn identity(address: &Address) -> Identity {
     (address.address, address.prefix_len, address.peer)
 }
 
-/// The same addresses in the same order.
-impl PartialEq for OnLink {
+/// Equal lists have the same addresses in the same order.
+impl PartialEq for LinkAddresses {
     fn eq(&self, other: &Self) -> bool {
         self.list.values().eq(other.list.values())
     }
 }
 
-impl Eq for OnLink {}
+impl Eq for LinkAddresses {}
 
-impl OnLink {
-    /// Puts an address in; returns what was known of it.
-    fn put(&mut self, address: Address) -> Option<Address> {
+impl LinkAddresses {
+    /// Inserts an address and returns its former state.
+    fn insert(&mut self, address: Address) -> Option<Address> {
         let place = *self.place.entry(identity(&address)).or_insert_with(|| {
             self.last += 1;
             self.last
@@ -115,23 +115,23 @@ impl OnLink {
         self.list.insert(place, address)
     }
 
-    fn take(&mut self, address: &Address) -> Option<Address> {
+    fn remove(&mut self, address: &Address) -> Option<Address> {
         self.list.remove(&self.place.remove(&identity(address))?)
     }
 }
 
-/// Links and addresses, as far as known.
+/// The links and addresses of the kernel, as far as they are known.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cache {
     links: Map<LinkIndex, Link>,
-    /// Whose name it is now. While old news is worked off, two links can have the same name: the
-    /// one heard of last has it.
+    /// The link that has a name now. While old events are handled, two links can have the same name;
+    /// then it belongs to the link of the latest event.
     names: Map<Box<str>, LinkIndex>,
-    addresses: Map<LinkIndex, OnLink>,
+    addresses: Map<LinkIndex, LinkAddresses>,
 }
 
 impl Cache {
-    /// With nothing in it.
+    /// An empty cache.
     pub const fn new() -> Self {
         Self { links: Map::new(), names: Map::new(), addresses: Map::new() }
     }
@@ -141,15 +141,15 @@ impl Cache {
         self.links.get(&index)
     }
 
-    /// A link by its present name.
+    /// A link by its current name.
     pub fn link_named(&self, name: &str) -> Option<&Link> {
         self.links.get(self.names.get(name)?)
     }
 
-    /// A link by its present name.
+    /// A link by its current name.
     ///
     /// # Errors
-    /// [`NoInterface`] when there is none.
+    /// [`NoInterface`] when no link has that name.
     pub fn require(&self, name: &str) -> Result<&Link, NoInterface> {
         self.link_named(name).ok_or_else(|| NoInterface {
             name: name.into(),
@@ -157,23 +157,23 @@ impl Cache {
         })
     }
 
-    /// The bridge or the like that a link is a port of, if that takes all packets that come in by
-    /// the link.
+    /// The bridge, bond, team or Open vSwitch of which a link is a port, if that device takes all
+    /// packets that arrive on the link.
     pub fn taken_by(&self, link: &Link) -> Option<&Link> {
         link.master.and_then(|master| self.link(master)).filter(|master| master.takes_all())
     }
 
-    /// All links, by number.
+    /// All links in the order of their index.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.links.values()
     }
 
-    /// The addresses of a link, those heard of last at the end.
+    /// The addresses of a link; the most recent event is at the end.
     pub fn addresses(&self, index: LinkIndex) -> impl Iterator<Item = &Address> {
         self.addresses.get(&index).into_iter().flat_map(|on| on.list.values())
     }
 
-    /// An address of a link, by what makes it the same for the kernel.
+    /// An address of a link, found by the values by which the kernel identifies it.
     pub fn address(
         &self,
         link: LinkIndex,
@@ -185,7 +185,7 @@ impl Cache {
         on.list.get(on.place.get(&(address, prefix_len, peer))?)
     }
 
-    /// All that a link has under an address, with any prefix length or peer.
+    /// All entries of a link for an address, with any prefix length or peer.
     pub fn variants(&self, link: LinkIndex, address: IpAddr) -> impl Iterator<Item = &Address> {
         let on_link = self.addresses.get(&link).into_iter();
         on_link.flat_map(move |on| {
@@ -195,12 +195,12 @@ impl Cache {
         })
     }
 
-    /// An interface by its present name, with the addresses to send from. Those for which
-    /// `is_virtual` says so do not count, nor does IPv6 that is not known to be unique.
+    /// An interface by its current name, with the source addresses of adverts. Addresses for which
+    /// `is_virtual` returns `true` do not count, nor do IPv6 addresses that are not known to be unique.
     ///
-    /// Primary is the oldest of the IPv4 addresses that are not secondary and have the widest
-    /// scope, and the lowest link-local IPv6 address: the kernel lists the latest of these first,
-    /// while events bring it last, and a new picture must not change the choice.
+    /// The primary IPv4 address is the oldest one of the widest scope that is not secondary. For IPv6
+    /// it is the lowest link-local address: a dump lists the newest one first, events bring it last,
+    /// and a new dump must not change the choice.
     pub fn interface(
         &self,
         name: &str,
@@ -228,7 +228,7 @@ impl Cache {
         Some(Interface { link, ipv4: ipv4.map(|(_, own)| own), ipv6, port })
     }
 
-    /// Takes an event; appends what is different.
+    /// Applies an event and appends the changes.
     pub fn apply(&mut self, event: Event, origin: Origin, changes: &mut Vec<Change>) {
         let mut report = |what| changes.push(Change { origin, what });
         match event {
@@ -250,14 +250,15 @@ impl Cache {
                 }
             }
             Event::Address(address) => {
-                let before = self.addresses.entry(address.link).or_default().put(address.clone());
+                let before =
+                    self.addresses.entry(address.link).or_default().insert(address.clone());
                 if before.as_ref() != Some(&address) {
                     report(What::Address { before, after: Some(address) });
                 }
             }
             Event::AddressGone(address) => {
                 let Some(known) = self.addresses.get_mut(&address.link) else { return };
-                let before = known.take(&address);
+                let before = known.remove(&address);
                 if known.list.is_empty() {
                     self.addresses.remove(&address.link);
                 }
@@ -268,8 +269,8 @@ impl Cache {
         }
     }
 
-    /// Takes over a whole new picture; appends what is different: first what is gone, then what
-    /// changed or is new, links before their addresses.
+    /// Replaces everything by the result of a dump and appends the changes: first the objects that
+    /// are gone, then the changed and new ones, links before their addresses.
     pub fn replace(&mut self, new: Self, changes: &mut Vec<Change>) {
         let old = std::mem::replace(self, new);
         let mut report = |what| changes.push(Change { origin: Origin::Other, what });
@@ -301,7 +302,7 @@ impl Cache {
         self.address(address.link, address.address, address.prefix_len, address.peer)
     }
 
-    /// Puts a link in; returns what was known of it.
+    /// Inserts a link and returns its former state.
     fn insert(&mut self, link: Link) -> Option<Link> {
         let (index, name) = (link.index, link.name.clone());
         let before = self.links.insert(index, link);
@@ -312,7 +313,7 @@ impl Cache {
         before
     }
 
-    /// A link does not have its name any more. Should another link have it, it is that one's.
+    /// Removes the name of a link, or gives it to another link that has the same name.
     fn forget_name(&mut self, old: &Link) {
         let other = self.links.values().find(|l| l.name == old.name && l.index != old.index);
         match other.map(|link| link.index) {

@@ -1,5 +1,5 @@
-//! What an interface can be used for, asked of the kernel: for the checks of a configuration, which
-//! has no monitor and looks at a few interfaces of perhaps thousands.
+//! Asks the kernel what one interface can be used for. `steadfast check` uses it: it has no monitor,
+//! and needs a few interfaces of perhaps thousands.
 
 use nix::sys::socket::SockProtocol;
 
@@ -9,13 +9,13 @@ use super::link::{self, Link, LinkIndex};
 use super::socket::{Received, Socket};
 use crate::config::machine::Character;
 
-/// The kernel's receive buffer, in octets: one answer.
-const ROOM: usize = 64 * 1024;
+/// Size of the kernel's receive buffer: one answer.
+const RECEIVE_BUFFER_OCTETS: usize = 64 * 1024;
 
-/// What an interface can be used for; `None` when there is no such one, or the kernel does not say.
-/// The kernel answers while it is asked, so this does not wait.
+/// The properties of an interface; `None` when it does not exist or the kernel does not answer. It does
+/// not wait, since the kernel answers during the call that asks it.
 pub fn character(name: &str) -> Option<Character> {
-    let mut socket = Socket::open(SockProtocol::NetlinkRoute, 0, ROOM).ok()?;
+    let mut socket = Socket::open(SockProtocol::NetlinkRoute, 0, RECEIVE_BUFFER_OCTETS).ok()?;
     let link = ask(&mut socket, Asked::Name(name))?;
     let master = link.master.and_then(|master| ask(&mut socket, Asked::Index(master)));
     Some(Character {
@@ -44,7 +44,7 @@ fn ask(socket: &mut Socket, what: Asked<'_>) -> Option<Link> {
             Received::Datagram(len) => {
                 let message = messages(socket.datagram(len)).next()?.ok()?;
                 let is_link = message.kind == consts::RTM_NEWLINK;
-                // Anything else is a refusal.
+                // Every other message is an error.
                 return is_link.then(|| Link::decode(message.payload).ok()).flatten()?;
             }
             Received::Foreign => {}

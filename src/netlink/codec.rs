@@ -1,5 +1,5 @@
-//! The way to and from neli, which writes and reads bodies and attributes. Nothing of neli leaves
-//! this module's directory.
+//! Helpers around neli, which encodes and decodes message bodies and attributes. Types of neli are
+//! not used outside of `netlink`.
 
 use std::fmt;
 use std::io::Cursor;
@@ -16,7 +16,7 @@ use super::frame::{Malformed, Sequence, attributes};
 use crate::net::TableId;
 use crate::units::Family;
 
-/// A request that cannot be written: more octets than its length fields can express.
+/// A request has more octets than its length fields can express.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unencodable;
 
@@ -28,8 +28,8 @@ impl fmt::Display for Unencodable {
 
 impl std::error::Error for Unencodable {}
 
-/// Reads a payload with `fixed` octets before its attributes. neli trusts lengths, so all of them
-/// are checked first.
+/// Decodes a payload with `fixed` octets before its attributes. All lengths are checked first, since
+/// neli trusts them.
 pub(super) fn decode<T>(payload: &[u8], fixed: usize) -> Result<T, Malformed>
 where
     T: FromBytesWithInput<Input = usize>,
@@ -39,7 +39,7 @@ where
     T::from_bytes_with_input(&mut Cursor::new(payload), payload.len()).map_err(|_| Malformed::Body)
 }
 
-/// Appends a request to `octets`; on an error they are as before.
+/// Appends a request to `octets`, which stay unchanged on an error.
 pub(super) fn encode<T: Size + ToBytes>(
     octets: &mut Vec<u8>,
     kind: Rtm,
@@ -60,7 +60,7 @@ pub(super) fn encode<T: Size + ToBytes>(
     Ok(())
 }
 
-/// An attribute.
+/// Builds an attribute.
 pub(super) fn attribute<T: RtaType>(
     kind: T,
     value: &[u8],
@@ -75,7 +75,7 @@ pub(super) fn attribute<T: RtaType>(
         .map_err(|_| Unencodable)
 }
 
-/// Attributes as octets, to stand inside another attribute.
+/// Encodes attributes, to be nested in another attribute.
 pub(super) fn octets<T: RtaType>(attributes: &RtBuffer<T, Buffer>) -> Result<Vec<u8>, Unencodable> {
     let mut cursor = Cursor::new(Vec::with_capacity(attributes.padded_size()));
     attributes.to_bytes(&mut cursor).map_err(|_| Unencodable)?;
@@ -90,7 +90,7 @@ pub(super) fn address_value(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// A family as neli has it.
+/// The neli value of a family.
 pub(super) const fn family(family: Family) -> RtAddrFamily {
     match family {
         Family::V4 => RtAddrFamily::Inet,
@@ -98,12 +98,12 @@ pub(super) const fn family(family: Family) -> RtAddrFamily {
     }
 }
 
-/// The family of a message; `None` when it is another one.
+/// The family with this number; `None` when it is neither IPv4 nor IPv6.
 pub(super) fn family_of(number: u8) -> Option<Family> {
     Family::ALL.into_iter().find(|family| u8::from(self::family(*family)) == number)
 }
 
-/// The number of a table where it fits into the fixed part of a message; others need an attribute
+/// The number of a table if it fits into the fixed part of a message. Larger ones need an attribute
 /// (`netlink:N-50`).
 pub(super) fn short_table(table: TableId) -> Option<RtTable> {
     u8::try_from(table.0).ok().map(RtTable::from)

@@ -1,4 +1,4 @@
-//! The socket that changes addresses.
+//! The socket that changes addresses, routes and rules.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,14 +8,12 @@ use nix::sys::socket::SockProtocol;
 use super::batch::{Answer, Batch, NotTaken, Request};
 use super::frame::{PortId, messages};
 use super::monitor::Left;
-use super::socket::{Received, Socket};
+use super::socket::{MAX_DATAGRAMS_PER_READ, Received, Socket};
 
-/// The kernel's receive buffer, in octets: room for the answers to all requests in flight.
-const ROOM: usize = 1024 * 1024;
-/// The most datagrams that one call reads, so that others get their turn.
-const TURN: usize = 64;
+/// Size of the kernel's receive buffer: the answers to all requests in flight fit.
+const RECEIVE_BUFFER_OCTETS: usize = 1024 * 1024;
 
-/// Sends requests and brings their answers, each with its token.
+/// Sends requests and returns their answers, each with its token.
 #[derive(Debug)]
 pub struct Commands<T> {
     socket: Socket,
@@ -26,14 +24,14 @@ impl<T> Commands<T> {
     /// Opens the socket.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn open() -> io::Result<Self> {
-        let socket = Socket::open(SockProtocol::NetlinkRoute, 0, ROOM)?;
+        let socket = Socket::open(SockProtocol::NetlinkRoute, 0, RECEIVE_BUFFER_OCTETS)?;
         let batch = Batch::new(socket.port());
         Ok(Self { socket, batch })
     }
 
-    /// The port id that events carry which this socket caused (`netlink:N-47`).
+    /// The port id in events that requests of this socket caused (`netlink:N-47`).
     pub const fn port(&self) -> PortId {
         self.socket.port()
     }
@@ -48,19 +46,19 @@ impl<T> Commands<T> {
         !self.batch.to_send().is_empty()
     }
 
-    /// Takes a request; [`Commands::send`] sends it.
+    /// Queues a request; [`Commands::send`] sends it.
     ///
     /// # Errors
-    /// [`NotTaken`]; the request is then forgotten.
+    /// [`NotTaken`]; the request is dropped.
     pub fn push(&mut self, request: Request<'_>, token: T) -> Result<(), NotTaken> {
         self.batch.push(request, token)
     }
 
-    /// Sends a batch of what was pushed. The kernel works it off before this returns, so the
-    /// answers can be read at once.
+    /// Sends one batch of queued requests. The kernel handles it before this returns, so the answers
+    /// can be read at once.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn send(&mut self) -> io::Result<Left> {
         let octets = self.batch.to_send();
         if octets.is_empty() {
@@ -72,17 +70,16 @@ impl<T> Commands<T> {
         Ok(if self.batch.to_send().is_empty() { Left::Nothing } else { Left::More })
     }
 
-    /// Reads the answers that there are; appends them. To be called whenever the socket is
-    /// readable.
+    /// Reads the waiting answers and appends them. To be called whenever the socket is readable.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn read(&mut self, answers: &mut Vec<Answer<T>>) -> io::Result<Left> {
-        for _ in 0..TURN {
+        for _ in 0..MAX_DATAGRAMS_PER_READ {
             match self.socket.receive()? {
                 Received::Datagram(len) => {
                     for message in messages(self.socket.datagram(len)) {
-                        match message.and_then(|message| self.batch.take(&message)) {
+                        match message.and_then(|message| self.batch.handle(&message)) {
                             Ok(answer) => answers.extend(answer),
                             Err(error) => {
                                 log::warn!("netlink command: {error}; an answer is lost");

@@ -10,11 +10,11 @@ use super::frame::{HEADER_LEN, Malformed, Message, attributes, u32_at};
 /// Why the kernel refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KernelError {
-    /// The number.
+    /// The error number.
     pub errno: Errno,
-    /// The kernel's own words, when it has any.
+    /// The kernel's description, if it sent one.
     pub text: Option<Box<str>>,
-    /// Octets from the start of the request to what is wrong.
+    /// Octets from the start of the request to the error.
     pub offset: Option<u32>,
 }
 
@@ -33,17 +33,17 @@ impl fmt::Display for KernelError {
 
 impl std::error::Error for KernelError {}
 
-/// What an answer says.
+/// The kernel's reply to a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// Done, perhaps with a warning in the kernel's words.
+pub enum Reply {
+    /// Done, with the text of the kernel's warning if there is one.
     Done(Option<Box<str>>),
-    /// Not done.
+    /// Refused.
     Refused(KernelError),
 }
 
-impl Verdict {
-    /// From an error number as the kernel writes it (0, or negative) and attributes.
+impl Reply {
+    /// A reply from the error number of the kernel (0 or negative) and the attributes.
     fn new(number: u32, octets: &[u8]) -> Result<Self, Malformed> {
         let (mut text, mut offset) = (None, None);
         for attribute in attributes(octets) {
@@ -62,7 +62,7 @@ impl Verdict {
         }
     }
 
-    /// From a message of type ERROR (2); `None` for every other type.
+    /// Decodes a message of type ERROR (2); `None` for every other type.
     ///
     /// # Errors
     /// [`Malformed`] when its lengths are wrong.
@@ -71,7 +71,7 @@ impl Verdict {
             return Ok(None);
         }
         let number = u32_at(message.payload, 0)?;
-        // The request: its header always, the rest of it unless capped.
+        // The header of the request is always repeated, the rest of it unless the answer is capped.
         let repeated = if message.flags.capped() {
             HEADER_LEN
         } else {
@@ -86,8 +86,7 @@ impl Verdict {
         Self::new(number, octets).map(Some)
     }
 
-    /// From the payload of a message of type DONE (3), which may hold an error
-    /// (`netlink:N-8`).
+    /// Decodes the payload of a message of type DONE (3), which may hold an error (`netlink:N-8`).
     ///
     /// # Errors
     /// [`Malformed`] when its lengths are wrong.
@@ -99,7 +98,7 @@ impl Verdict {
     }
 }
 
-/// A string of the kernel, without the zero octet at its end.
+/// A string from the kernel, without its final NUL.
 pub(super) fn string(value: &[u8]) -> Box<str> {
     let text = value.split(|octet| *octet == 0).next().unwrap_or(&[]);
     String::from_utf8_lossy(text).into()
@@ -109,7 +108,7 @@ pub(super) fn string(value: &[u8]) -> Box<str> {
 mod tests {
     use nix::errno::Errno;
 
-    use super::{KernelError, Verdict};
+    use super::{KernelError, Reply};
     use crate::netlink::frame::{Malformed, messages};
 
     /// A message of type ERROR: the errno, the header of a request with `body`, attributes.
@@ -129,8 +128,8 @@ mod tests {
         octets
     }
 
-    fn verdict(octets: &[u8]) -> Result<Option<Verdict>, Malformed> {
-        Verdict::of_answer(&messages(octets).next().unwrap()?)
+    fn reply(octets: &[u8]) -> Result<Option<Reply>, Malformed> {
+        Reply::of_answer(&messages(octets).next().unwrap()?)
     }
 
     fn text(words: &str) -> Vec<u8> {
@@ -145,12 +144,12 @@ mod tests {
     /// netlink:N-6
     #[test]
     fn an_acknowledgement_may_warn() {
-        assert_eq!(verdict(&answer(0, 0x100, &[], &[])), Ok(Some(Verdict::Done(None))));
+        assert_eq!(reply(&answer(0, 0x100, &[], &[])), Ok(Some(Reply::Done(None))));
         let warned = answer(0, 0x300, &[1; 8], &text("old"));
-        assert_eq!(verdict(&warned), Ok(Some(Verdict::Done(Some("old".into())))));
+        assert_eq!(reply(&warned), Ok(Some(Reply::Done(Some("old".into())))));
         // The request is repeated: the attributes follow it.
         let long = answer(0, 0x200, &[1; 8], &text("old"));
-        assert_eq!(verdict(&long), Ok(Some(Verdict::Done(Some("old".into())))));
+        assert_eq!(reply(&long), Ok(Some(Reply::Done(Some("old".into())))));
     }
 
     /// netlink:N-6
@@ -164,7 +163,7 @@ mod tests {
         let expected =
             KernelError { errno: Errno::ENODEV, text: Some("no such".into()), offset: Some(24) };
         assert_eq!(expected.to_string(), "No such device (no such) at byte 24 of the request");
-        assert_eq!(verdict(&refused), Ok(Some(Verdict::Refused(expected))));
+        assert_eq!(reply(&refused), Ok(Some(Reply::Refused(expected))));
     }
 
     #[test]
@@ -172,19 +171,19 @@ mod tests {
         let whole = answer(0, 0x200, &[1; 8], &text("old"));
         let mut liar = whole.clone();
         liar[20..24].copy_from_slice(&u32::MAX.to_ne_bytes());
-        assert_eq!(verdict(&liar), Err(Malformed::Length));
+        assert_eq!(reply(&liar), Err(Malformed::Length));
         let mut nothing = answer(i32::MIN, 0x100, &[], &[]);
-        assert_eq!(verdict(&nothing), Err(Malformed::Body));
+        assert_eq!(reply(&nothing), Err(Malformed::Body));
         nothing[..4].copy_from_slice(&18_u32.to_ne_bytes());
-        assert_eq!(verdict(&nothing), Err(Malformed::Length));
+        assert_eq!(reply(&nothing), Err(Malformed::Length));
     }
 
     #[test]
     fn the_end_of_a_dump_may_be_an_error() {
-        assert_eq!(Verdict::of_end(&[]), Ok(Verdict::Done(None)));
-        assert_eq!(Verdict::of_end(&[0; 4]), Ok(Verdict::Done(None)));
+        assert_eq!(Reply::of_end(&[]), Ok(Reply::Done(None)));
+        assert_eq!(Reply::of_end(&[0; 4]), Ok(Reply::Done(None)));
         let number = (-(Errno::EINTR as i32)).to_ne_bytes();
-        let Ok(Verdict::Refused(error)) = Verdict::of_end(&number) else { panic!("no error") };
+        let Ok(Reply::Refused(error)) = Reply::of_end(&number) else { panic!("no error") };
         assert_eq!(error.errno, Errno::EINTR);
     }
 }

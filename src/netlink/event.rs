@@ -1,26 +1,26 @@
-//! What the kernel tells: links and addresses that appeared, changed or went away. A dump says the
-//! same about everything that there is.
+//! Events of the kernel: links and addresses that appeared, changed or went away. A dump consists of
+//! the same messages, one for each object.
 
 use super::address::Address;
 use super::consts;
 use super::frame::{Malformed, Message};
 use super::link::Link;
 
-/// One piece of news.
+/// One event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// There is this link, new or changed (`netlink:N-22`).
+    /// A link is new or changed (`netlink:N-22`).
     Link(Link),
-    /// This link is gone.
+    /// A link is gone.
     LinkGone(Link),
-    /// There is this address, new or changed.
+    /// An address is new or changed.
     Address(Address),
-    /// This address is gone.
+    /// An address is gone.
     AddressGone(Address),
 }
 
 impl Event {
-    /// From a message; `None` when it is about something else.
+    /// Decodes a message; `None` when it is about neither links nor addresses.
     ///
     /// # Errors
     /// [`Malformed`] when it is about links or addresses but cannot be read.

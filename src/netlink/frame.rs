@@ -1,4 +1,4 @@
-//! Netlink framing: a datagram to messages, and the octets behind a header to attributes.
+//! Netlink framing: splits a datagram into messages, and a payload into attributes.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -10,15 +10,15 @@
 //! +-------------------------------+-------------------------------+
 //! |                        sequence number                        |
 //! +---------------------------------------------------------------+
-//! |                  port id of who caused it                     |
+//! |              port id of the socket that caused it             |
 //! +---------------------------------------------------------------+
 //! |                payload, padded to four octets                 |
 //! +---------------------------------------------------------------+
 //! ```
 //!
-//! An attribute is a length of 16 bits (its own four octets included), a type of 16 bits and a
-//! value, padded to four octets. All numbers are in host order. Every length is checked here, so
-//! that neli gets nothing but whole messages of whole attributes.
+//! An attribute is a length of 16 bits (its header of four octets included), a type of 16 bits and a
+//! value, padded to four octets. All numbers are in host byte order. Every length is checked here, so
+//! that neli sees only complete messages with complete attributes.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ pub const HEADER_LEN: usize = 16;
 /// Octets of an attribute header.
 const ATTRIBUTE_HEADER_LEN: usize = 4;
 
-/// The address of a netlink socket; the kernel is 0 (`netlink:N-7`).
+/// The address of a netlink socket; the kernel has 0 (`netlink:N-7`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PortId(pub u32);
 
@@ -39,12 +39,12 @@ impl PortId {
     pub const KERNEL: Self = Self(0);
 }
 
-/// Ties an answer to its request (`netlink:N-7`).
+/// The sequence number by which an answer is assigned to its request (`netlink:N-7`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Sequence(pub u32);
 
 impl Sequence {
-    /// The one after it; wraps and leaves out 0, which the kernel's own messages carry.
+    /// The next number. It wraps and skips 0, which the kernel's own messages have.
     #[must_use]
     pub const fn next(self) -> Self {
         match self.0.wrapping_add(1) {
@@ -59,27 +59,27 @@ impl Sequence {
 pub struct Flags(pub u16);
 
 impl Flags {
-    /// Part of a dump.
+    /// Whether the message is part of a dump.
     pub const fn multi(self) -> bool {
         self.0 & consts::NLM_F_MULTI != 0
     }
 
-    /// The table changed while it was dumped.
+    /// Whether the table changed during its dump.
     pub const fn dump_interrupted(self) -> bool {
         self.0 & consts::NLM_F_DUMP_INTR != 0
     }
 
-    /// News of something that took the place of something else.
+    /// Whether the message is an event about an object that replaced another one.
     pub const fn replaces(self) -> bool {
         self.0 & (consts::NLM_F_REPLACE | consts::NLM_F_MULTI) == consts::NLM_F_REPLACE
     }
 
-    /// An answer that does not repeat the request.
+    /// Whether the message is an answer that does not repeat the request.
     pub const fn capped(self) -> bool {
         self.0 & consts::NLM_F_CAPPED != 0
     }
 
-    /// An answer with attributes.
+    /// Whether the message is an answer with attributes.
     pub const fn has_attributes(self) -> bool {
         self.0 & consts::NLM_F_ACK_TLVS != 0
     }
@@ -94,19 +94,19 @@ pub struct Message<'a> {
     pub flags: Flags,
     /// The sequence number of the request that caused it.
     pub sequence: Sequence,
-    /// Whose request caused it.
+    /// The port id of the socket whose request caused it.
     pub port: PortId,
-    /// What follows the header, without padding.
+    /// The octets after the header, without padding.
     pub payload: &'a [u8],
 }
 
 /// Why octets are not netlink.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Malformed {
-    /// A header is cut short, or a length is more than there is or less than its header.
+    /// A header is cut short, or a length is larger than the octets received or smaller than its
+    /// header.
     Length,
-    /// An attribute has too few or too many octets for its meaning, or one that has to be there
-    /// is missing.
+    /// An attribute has too few or too many octets for its meaning, or a mandatory one is missing.
     Body,
 }
 
@@ -121,12 +121,12 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// A number at a place.
+/// The octets of a number at an offset.
 fn number<const N: usize>(octets: &[u8], at: usize) -> Result<[u8; N], Malformed> {
     octets.get(at..).and_then(<[u8]>::first_chunk).copied().ok_or(Malformed::Length)
 }
 
-/// A 16-bit number in host order.
+/// A 16-bit number in host byte order.
 ///
 /// # Errors
 /// [`Malformed::Length`] when the octets end before it.
@@ -134,7 +134,7 @@ pub(super) fn u16_at(octets: &[u8], at: usize) -> Result<u16, Malformed> {
     number(octets, at).map(u16::from_ne_bytes)
 }
 
-/// A 32-bit number in host order.
+/// A 32-bit number in host byte order.
 ///
 /// # Errors
 /// [`Malformed::Length`] when the octets end before it.
@@ -154,14 +154,15 @@ pub(super) fn address(value: &[u8]) -> Result<IpAddr, Malformed> {
     }
 }
 
-/// Splits off the first `len` octets and the padding behind them; at the end of the octets the
-/// padding may be missing.
+/// Splits off the first `len` octets and the padding after them. The padding may be missing at the end
+/// of the octets.
 fn split_padded(octets: &[u8], len: usize) -> Result<(&[u8], &[u8]), Malformed> {
     let (first, _) = octets.split_at_checked(len).ok_or(Malformed::Length)?;
     Ok((first, octets.get(len.next_multiple_of(4)..).unwrap_or(&[])))
 }
 
-/// What `next` gives and leaves, once and again, until there is nothing left or it fails.
+/// Applies `next` to the octets, and again to the rest that it returns, until nothing is left or it
+/// fails.
 fn parts<'a, T>(
     octets: &'a [u8],
     mut next: impl FnMut(&'a [u8]) -> Result<(T, &'a [u8]), Malformed>,
@@ -176,7 +177,7 @@ fn parts<'a, T>(
     })
 }
 
-/// The messages of a datagram; ends after the first that is malformed.
+/// The messages of a datagram. Iteration ends after the first malformed one.
 pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Result<Message<'_>, Malformed>> {
     parts(datagram, |left| {
         let len = usize::try_from(u32_at(left, 0)?).map_err(|_| Malformed::Length)?;
@@ -193,7 +194,7 @@ pub fn messages(datagram: &[u8]) -> impl Iterator<Item = Result<Message<'_>, Mal
     })
 }
 
-/// Type and value of each attribute; ends after the first that is malformed.
+/// Type and value of each attribute. Iteration ends after the first malformed one.
 pub fn attributes(octets: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), Malformed>> {
     parts(octets, |left| {
         let (attribute, rest) = split_padded(left, usize::from(u16_at(left, 0)?))?;

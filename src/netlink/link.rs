@@ -1,4 +1,4 @@
-//! Links: what the kernel says about them, and the request to list them.
+//! Links: decoding the kernel's messages, and the requests to list links and to set an option.
 
 use std::fmt;
 
@@ -16,18 +16,18 @@ use crate::units::{Family, Mac};
 /// Octets of the fixed part: family, padding, hardware type, index, flags, change mask.
 const FIXED_LEN: usize = 16;
 
-/// The interface of a machine to itself.
+/// Link flag: loopback interface.
 const IFF_LOOPBACK: u32 = 0x8;
-/// Takes multicast packets.
+/// Link flag: supports multicast.
 const IFF_MULTICAST: u32 = 0x1000;
-/// Has no address resolution.
+/// Link flag: no address resolution.
 const IFF_NOARP: u32 = 0x80;
-/// Administratively up.
+/// Link flag: administratively up.
 const IFF_UP: u32 = 0x1;
-/// Has a carrier and is not dormant.
+/// Link flag: has a carrier and is not dormant.
 const IFF_RUNNING: u32 = 0x40;
 
-/// The kernel's number of a link. It stays through renames and is not used again soon
+/// The kernel's index of a link. A rename does not change it, and the kernel does not soon reuse it
 /// (`netlink:N-23`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LinkIndex(pub u32);
@@ -43,38 +43,38 @@ impl fmt::Display for LinkIndex {
 pub struct LinkFlags(pub u32);
 
 impl LinkFlags {
-    /// Administratively up, with a carrier or without.
+    /// Whether the link is administratively up, with or without a carrier.
     pub const fn enabled(self) -> bool {
         self.0 & IFF_UP != 0
     }
 
-    /// Leads back to this machine.
+    /// Whether it is the loopback interface.
     pub const fn loopback(self) -> bool {
         self.0 & IFF_LOOPBACK != 0
     }
 
-    /// Takes multicast packets.
+    /// Whether it supports multicast.
     pub const fn multicast(self) -> bool {
         self.0 & IFF_MULTICAST != 0
     }
 
-    /// Hosts on it ask each other for link-layer addresses (ARP, neighbour discovery).
+    /// Whether hosts on the link resolve link-layer addresses (by ARP or neighbour discovery).
     pub const fn resolves(self) -> bool {
         self.0 & IFF_NOARP == 0
     }
 
-    /// Up and running, which is "up" for VRRP (`netlink:N-21`).
+    /// Whether the link is up and running, which is "up" for VRRP (`netlink:N-21`).
     pub const fn up(self) -> bool {
         self.0 & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING
     }
 }
 
-/// There is no interface of a name.
+/// No interface has the given name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NoInterface {
     /// The name.
     pub name: Box<str>,
-    /// The names that there are.
+    /// The names of the existing interfaces.
     pub have: Vec<Box<str>>,
 }
 
@@ -90,38 +90,39 @@ impl std::error::Error for NoInterface {}
 /// A network interface.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
-    /// Its number.
+    /// Its index.
     pub index: LinkIndex,
-    /// Its name; octets that are no UTF-8 are replaced, such a name cannot be configured.
+    /// Its name. Octets that are not UTF-8 are replaced; such a name cannot be configured.
     pub name: Box<str>,
     /// Its flags.
     pub flags: LinkFlags,
-    /// Its hardware address, when it has an Ethernet one.
+    /// Its hardware address, if that is an Ethernet address.
     pub mac: Option<Mac>,
     /// Its MTU in octets.
     pub mtu: Option<u32>,
     /// The bridge, bond, team, Open vSwitch or VRF that it is a port of.
     pub master: Option<LinkIndex>,
-    /// What made it (`macvlan`, `vlan`, `bridge`, ...); hardware has none.
+    /// Its kind (`macvlan`, `vlan`, `bridge`, ...); `None` for hardware.
     pub kind: Option<Box<str>>,
-    /// `promote_secondaries` of the interface: whether the next address of a subnet becomes its
-    /// primary when that is deleted. If not, the kernel deletes them all with it, unless the setting
-    /// of all interfaces says otherwise. `None`: it has no IPv4.
+    /// The setting `promote_secondaries` of the interface: whether the next address of a subnet becomes
+    /// primary when the primary one is deleted. Otherwise the kernel deletes all of them, unless the
+    /// setting for all interfaces is on. `None` when the interface has no IPv4.
     pub promotes: Option<bool>,
 }
 
-/// What takes all packets that come in by its ports. A VRF is none of them: its ports hear what
-/// comes in.
-const TAKING_ALL: [&str; 4] = ["bridge", "bond", "team", "openvswitch"];
+/// Kinds of devices that take all packets that arrive on their ports. A VRF does not: sockets on its
+/// ports receive them.
+const CAPTURING_KINDS: [&str; 4] = ["bridge", "bond", "team", "openvswitch"];
 
 impl Link {
-    /// Whether its ports hear nothing, since it takes all packets that come in by them.
+    /// Whether it takes all packets that arrive on its ports, so that sockets on a port receive
+    /// nothing.
     pub fn takes_all(&self) -> bool {
-        self.kind.as_deref().is_some_and(|kind| TAKING_ALL.contains(&kind))
+        self.kind.as_deref().is_some_and(|kind| CAPTURING_KINDS.contains(&kind))
     }
 
-    /// From the payload of NEWLINK or DELLINK; `None` when it is about something else than the
-    /// link itself, such as its being a bridge port (`netlink:N-24`).
+    /// Decodes the payload of NEWLINK or DELLINK; `None` when it is not about the link itself, but, for
+    /// example, about its role as a bridge port (`netlink:N-24`).
     ///
     /// # Errors
     /// [`Malformed`] when lengths are wrong, or name or index are missing.
@@ -143,7 +144,7 @@ impl Link {
         };
         for attribute in message.rtattrs().iter() {
             let value = attribute.rta_payload().as_ref();
-            // Hundreds of attribute types are of no interest.
+            // Not a match: there are hundreds of other attribute types.
             let kind = *attribute.rta_type();
             if kind == Ifla::Ifname {
                 link.name = string(value);
@@ -166,7 +167,7 @@ impl Link {
     }
 }
 
-/// `promote_secondaries`, from what the address families say.
+/// The setting `promote_secondaries` from [`consts::IFLA_AF_SPEC`].
 fn promotes(families: &[u8]) -> Result<Option<bool>, Malformed> {
     let place = 4 * usize::from(consts::IPV4_DEVCONF_PROMOTE_SECONDARIES - 1);
     for family in attributes(families) {
@@ -184,8 +185,8 @@ fn promotes(families: &[u8]) -> Result<Option<bool>, Malformed> {
     Ok(None)
 }
 
-/// Appends the request to set `promote_secondaries` of an interface. It needs no more than
-/// CAP_NET_ADMIN, where a file of /proc needs the rights of its owner.
+/// Appends the request to set `promote_secondaries` of an interface. It needs only CAP_NET_ADMIN, while
+/// the file in /proc needs the permissions of its owner.
 ///
 /// # Errors
 /// [`Unencodable`], which does not happen: the request has a fixed length.
@@ -229,10 +230,10 @@ pub fn encode_dump(octets: &mut Vec<u8>, sequence: Sequence) -> Result<(), Unenc
     codec::encode(octets, Rtm::Getlink, NlmF::REQUEST | NlmF::DUMP, sequence, body)
 }
 
-/// Appends the request for one link, by its name or else by its number.
+/// Appends the request for one link, by its name if given, otherwise by its index.
 ///
 /// # Errors
-/// [`Unencodable`] when the number or the name cannot be one.
+/// [`Unencodable`] when the index or the name is too large.
 pub fn encode_get(
     octets: &mut Vec<u8>,
     sequence: Sequence,

@@ -1,9 +1,9 @@
-//! Keeps a [`Cache`] equal to the kernel through everything that can happen to a monitor socket.
+//! Keeps a [`Cache`] equal to the kernel, also when events are lost or dumps fail.
 //!
-//! The dumps go through the monitor socket itself, so that their parts and the events stand in one
-//! queue. While a dump runs, events go into the old picture and into the new: those before the
-//! part about the same object are overwritten by it, those after it are newer. At the end the new
-//! picture replaces the old one.
+//! Dumps are requested through the monitor socket itself, so that their parts and the events arrive in
+//! one queue. While a dump runs, events are applied to the old cache and to the new one: an event
+//! before the part about the same object is overwritten by that part, an event after it is newer. At
+//! the end of the dump the new cache replaces the old one.
 //!
 //! ```text
 //!  new ---> wanted --drained--> links --end--> between --drained--> addresses --end--> idle
@@ -11,8 +11,8 @@
 //!             +-------------------------------- overrun --------------------------------+
 //! ```
 //!
-//! When routes or rules are watched, their tables follow one by one. They are read again, alone,
-//! when routes may have gone without a word (`netlink:N-58`).
+//! When routes or rules are watched, dumps of their tables follow one by one. Only these are repeated
+//! when the kernel may have removed routes without an event (`netlink:N-58`).
 
 use std::fmt;
 
@@ -21,32 +21,32 @@ use nix::errno::Errno;
 use super::cache::{Cache, Change, Origin, What};
 use super::codec::Unencodable;
 use super::consts;
-use super::error::{KernelError, Verdict};
+use super::error::{KernelError, Reply};
 use super::event::Event;
 use super::frame::{Malformed, Message, PortId, Sequence};
-use super::watch::{Source, Watch};
+use super::watch::{Source, WatchList};
 use super::{address, link};
 use crate::net::{Route, Rule};
 
-/// Where the dump is.
+/// The progress of a dump.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
-    /// None runs.
+    /// No dump runs.
     Idle,
-    /// Links come.
+    /// Links are being received.
     Links,
-    /// All links are here, the addresses are not asked for yet.
+    /// All links are received, the addresses are not requested yet.
     Between,
-    /// Addresses come.
+    /// Addresses are being received.
     Addresses,
-    /// The table with this number is not asked for yet.
+    /// The table with this number is not requested yet.
     BeforeTable(usize),
-    /// It comes.
+    /// The table with this number is being received.
     Table(usize),
 }
 
 impl Stage {
-    /// Whether the kernel is at it.
+    /// Whether the kernel is sending a dump.
     const fn is_running(self) -> bool {
         match self {
             Self::Links | Self::Addresses | Self::Table(_) => true,
@@ -58,9 +58,9 @@ impl Stage {
 /// Why a message could not be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fault {
-    /// It is malformed, and skipped: to read everything again would bring it again.
+    /// The message is malformed. It is skipped, since another dump would contain it again.
     Malformed(Malformed),
-    /// The kernel refused to list something; it can be asked again.
+    /// The kernel refused a dump.
     Dump(KernelError),
 }
 
@@ -100,32 +100,33 @@ impl From<Malformed> for Fault {
 #[derive(Debug)]
 pub struct Mirror {
     cache: Cache,
-    /// The picture that the running dump draws.
+    /// The cache that the running dump fills.
     fresh: Cache,
     stage: Stage,
     sequence: Sequence,
-    watch: Watch,
-    /// Everything has to be read (again).
+    watch: WatchList,
+    /// A dump of links and addresses is needed.
     wanted: bool,
-    /// Watched routes and rules have to be read (again).
+    /// A dump of the watched routes and rules is needed.
     tables_wanted: bool,
-    /// The running dump of routes and rules has holes.
+    /// The running dump of routes and rules is incomplete.
     tables_torn: bool,
-    /// It was read at least once.
+    /// At least one dump has ended.
     complete: bool,
     port: PortId,
     own: Option<PortId>,
 }
 
 impl Mirror {
-    /// For a monitor socket with the port id `port`; `own` is that of the command socket.
+    /// A mirror for the monitor socket with the port id `port`. `own` is the port id of the command
+    /// socket.
     pub const fn new(port: PortId, own: Option<PortId>) -> Self {
         Self {
             cache: Cache::new(),
             fresh: Cache::new(),
             stage: Stage::Idle,
             sequence: Sequence(0),
-            watch: Watch::new(),
+            watch: WatchList::new(),
             wanted: true,
             tables_wanted: false,
             tables_torn: false,
@@ -135,18 +136,18 @@ impl Mirror {
         }
     }
 
-    /// What is known.
+    /// The links and addresses, as far as they are known.
     pub const fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// Which of the watched routes and rules there are.
-    pub const fn watch(&self) -> &Watch {
+    /// The watched routes and rules, and which of them the kernel has.
+    pub const fn watch(&self) -> &WatchList {
         &self.watch
     }
 
-    /// Watches these routes and rules, and no others any more. The groups that tell of them have
-    /// to be joined before, unless there are none.
+    /// Replaces the watched routes and rules. The socket has to be in their multicast groups already,
+    /// unless there are none.
     pub fn set_watch(&mut self, routes: &[Route], rules: &[Rule]) {
         self.watch.set(routes, rules);
         self.tables_wanted = !self.watch.tables().is_empty();
@@ -156,23 +157,23 @@ impl Mirror {
         }
     }
 
-    /// As [`Watch::lend`].
-    pub fn lend(&mut self, route: &Route, lent: bool) {
-        self.watch.lend(route, lent);
+    /// As [`WatchList::set_substituted`].
+    pub fn set_substituted(&mut self, route: &Route, substituted: bool) {
+        self.watch.set_substituted(route, substituted);
     }
 
-    /// Whether everything has been read and nothing was lost since.
+    /// Whether all dumps have ended and no event was lost since.
     pub const fn is_current(&self) -> bool {
         self.complete && !self.wanted && !self.tables_wanted && matches!(self.stage, Stage::Idle)
     }
 
-    /// Events were lost (`netlink:N-10`).
+    /// Notes that events were lost (`netlink:N-10`).
     pub const fn overrun(&mut self) {
         self.wanted = true;
     }
 
-    /// What to send now that the socket is drained, if anything: only then is there room for an
-    /// answer.
+    /// The next request to send, if any. To be called when the socket is drained, so that its buffer
+    /// has room for the answer.
     ///
     /// # Errors
     /// [`Unencodable`], which does not happen: the requests have a fixed length.
@@ -214,12 +215,16 @@ impl Mirror {
         Ok(Some(octets))
     }
 
-    /// Takes a message from the kernel; appends what is different.
+    /// Handles a message from the kernel and appends the changes.
     ///
     /// # Errors
-    /// [`Fault`]: the message is skipped, or the dump has failed and [`Mirror::request`] begins
-    /// another.
-    pub fn take(&mut self, message: &Message<'_>, changes: &mut Vec<Change>) -> Result<(), Fault> {
+    /// [`Fault`]: the message was skipped, or the dump failed and [`Mirror::request`] begins another
+    /// one.
+    pub fn handle(
+        &mut self,
+        message: &Message<'_>,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Fault> {
         let answer = message.port == self.port
             && message.sequence == self.sequence
             && self.stage.is_running();
@@ -229,11 +234,11 @@ impl Mirror {
             }
             match message.kind {
                 consts::NLMSG_DONE => {
-                    let end = Verdict::of_end(message.payload);
+                    let end = Reply::of_end(message.payload);
                     return self.end(end, changes);
                 }
                 consts::NLMSG_ERROR => {
-                    let end = Verdict::of_answer(message);
+                    let end = Reply::of_answer(message);
                     return self.end(end.and_then(|v| v.ok_or(Malformed::Body)), changes);
                 }
                 _ => {}
@@ -250,7 +255,7 @@ impl Mirror {
             PortId::KERNEL => Source::Kernel,
             _ => Source::Event(origin),
         };
-        self.tables_wanted |= self.watch.take(message, source, &self.cache, changes)?;
+        self.tables_wanted |= self.watch.handle(message, source, &self.cache, changes)?;
         let Some(event) = Event::decode(message)? else { return Ok(()) };
         if part {
             self.fresh.apply(event, Origin::Other, &mut Vec::new());
@@ -265,7 +270,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// The running dump has holes, or there is none.
+    /// Notes that the running dump is incomplete and has to be repeated.
     const fn repeat(&mut self) {
         match self.stage {
             Stage::BeforeTable(_) | Stage::Table(_) => {
@@ -276,7 +281,8 @@ impl Mirror {
         }
     }
 
-    /// With a link or address, the kernel takes away routes without a word (`netlink:N-58`).
+    /// Requests the routes again after a change of a link or address with which the kernel removes
+    /// routes without an event (`netlink:N-58`).
     fn review(&mut self, changes: &[Change]) {
         let takes_routes = |change: &Change| match &change.what {
             What::Link { before: Some(before), after } => {
@@ -293,23 +299,23 @@ impl Mirror {
         }
     }
 
-    /// The running dump has ended.
+    /// Handles the end of the running dump.
     fn end(
         &mut self,
-        end: Result<Verdict, Malformed>,
+        end: Result<Reply, Malformed>,
         changes: &mut Vec<Change>,
     ) -> Result<(), Fault> {
-        let verdict = match end {
-            Ok(verdict) => verdict,
+        let reply = match end {
+            Ok(reply) => reply,
             Err(error) => {
                 self.repeat();
                 self.stage = Stage::Idle;
                 return Err(error.into());
             }
         };
-        if let Verdict::Refused(error) = verdict {
+        if let Reply::Refused(error) = reply {
             let is_table = matches!(self.stage, Stage::Table(_));
-            // There are no routes in a table that there is not.
+            // A table that does not exist has no routes.
             if !is_table || error.errno != Errno::ENOENT {
                 self.repeat();
                 self.stage = Stage::Idle;
@@ -317,7 +323,7 @@ impl Mirror {
             }
         }
         let stage = std::mem::replace(&mut self.stage, Stage::Idle);
-        // When it has to be repeated anyway, the picture has holes.
+        // The dump is incomplete and has to be repeated.
         if self.wanted {
             return Ok(());
         }

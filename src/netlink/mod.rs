@@ -1,28 +1,28 @@
-//! The kernel's links, addresses, routes and rules: what there is, and requests to change it (`netlink` rules,
+//! The kernel's links, addresses, routes and rules: watching them and changing them (`netlink` rules,
 //! sections 1 to 5).
 //!
 //! | module | for |
 //! |---|---|
-//! | [`frame`] | a datagram to messages and attributes; checks every length |
-//! | [`link`], [`address`], [`route`], [`rule`] | typed values, read from the kernel; requests, written for it |
-//! | [`event`] | a message to a piece of news |
-//! | [`error`] | the kernel's answers, with its words |
-//! | [`cache`] | links and addresses, and what is different from before |
-//! | [`watch`] | which of the configured routes and rules there are |
-//! | [`mirror`] | when to read everything, and how events and dumps come together |
-//! | [`batch`] | requests in batches, and whose answer is whose |
+//! | [`frame`] | splitting datagrams into messages and attributes; all lengths are checked there |
+//! | [`link`], [`address`], [`route`], [`rule`] | decoding the kernel's messages, encoding requests |
+//! | [`event`] | messages as typed events |
+//! | [`error`] | acknowledgements and errors of the kernel |
+//! | [`cache`] | a copy of the links and addresses, which reports what changes |
+//! | [`watch`] | which of the configured routes and rules the kernel has |
+//! | [`mirror`] | when to request a dump, and how events and dumps are combined |
+//! | [`batch`] | sending requests in batches, and assigning the answers |
 //! | [`monitor`], [`command`] | the two sockets: thin, non-blocking, without a reactor |
-//! | [`character`] | what an interface can be used for, asked once |
-//! | [`lookup`] | whether packets to an IPv6 address are taken already |
-//! | [`neighbor_filter_state`], [`neighbor_filter`] | silence about addresses during a planned hand-over, and its socket |
+//! | [`character`] | the properties of one interface, for `steadfast check` |
+//! | [`lookup`] | whether the kernel already accepts packets to an IPv6 address |
+//! | [`neighbor_filter_state`], [`neighbor_filter`] | blocking answers for addresses during a planned hand-over, and the socket for it |
 //!
-//! The two sockets are apart so that a flood of events does not cost an answer (`netlink:N-1`).
-//! neli is only a codec and does not show outside: framing, lengths and sockets are ours.
+//! There are two sockets, so that a flood of events cannot displace an answer (`netlink:N-1`). neli is
+//! only used to encode and decode; framing, lengths and sockets are our own.
 //!
-//! A process waits for both sockets to be readable, and calls [`monitor::Monitor::read`] and
-//! [`command::Commands::read`] until they have [`monitor::Left::Nothing`]. Neither blocks, but
-//! [`command::Commands::send`] takes as long as the kernel needs for a batch; a process sends one
-//! batch a turn, after what is due.
+//! A process waits until one of the sockets is readable, and calls [`monitor::Monitor::read`] or
+//! [`command::Commands::read`] until it returns [`monitor::Left::Nothing`]. Neither blocks.
+//! [`command::Commands::send`] takes as long as the kernel needs for a batch, so a process sends one
+//! batch in each turn of its loop, after the adverts that are due.
 
 pub mod address;
 pub mod batch;

@@ -1,4 +1,4 @@
-//! The socket that hears of links and addresses.
+//! The socket that receives events about links, addresses, routes and rules.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,25 +9,23 @@ use super::cache::{Cache, Change};
 use super::consts;
 use super::frame::{PortId, messages};
 use super::mirror::{Fault, Mirror};
-use super::socket::{Received, Socket};
-use super::watch::Watch;
+use super::socket::{MAX_DATAGRAMS_PER_READ, Received, Socket};
+use super::watch::WatchList;
 use crate::net::{Route, Rule};
 
-/// The kernel's receive buffer, in octets: some thousand events.
-pub const ROOM: usize = 1024 * 1024;
-/// The most datagrams that one call reads, so that others get their turn.
-const TURN: usize = 64;
+/// Default size of the kernel's receive buffer: some thousand events.
+pub const RECEIVE_BUFFER_OCTETS: usize = 1024 * 1024;
 
-/// What a call left behind.
+/// What is left to do after a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Left {
     /// Nothing: wait until the socket is readable.
     Nothing,
-    /// Perhaps more: call again, after others had their turn.
+    /// Perhaps something: call again after other work had its turn.
     More,
 }
 
-/// Hears of links and addresses, and keeps a [`Cache`] of them.
+/// Receives events and keeps a [`Cache`] of links and addresses.
 #[derive(Debug)]
 pub struct Monitor {
     socket: Socket,
@@ -36,68 +34,69 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Joins the groups and asks for everything (`netlink:N-11`). `own` is the port id of the
-    /// command socket, `room` the size of the receive buffer in octets ([`ROOM`]).
+    /// Joins the multicast groups and requests a dump (`netlink:N-11`). `own` is the port id of the
+    /// command socket; `buffer_octets` is the size of the kernel's receive buffer
+    /// ([`RECEIVE_BUFFER_OCTETS`]).
     ///
     /// # Errors
-    /// What the system says.
-    pub fn open(own: Option<PortId>, room: usize) -> io::Result<Self> {
-        let socket = Socket::open(SockProtocol::NetlinkRoute, consts::GROUPS, room)?;
+    /// The error of the system call.
+    pub fn open(own: Option<PortId>, buffer_octets: usize) -> io::Result<Self> {
+        let socket = Socket::open(SockProtocol::NetlinkRoute, consts::GROUPS, buffer_octets)?;
         let mirror = Mirror::new(socket.port(), own);
         let mut monitor = Self { socket, mirror, overruns: 0 };
-        monitor.ask()?;
+        monitor.send_request()?;
         Ok(monitor)
     }
 
-    /// What is known.
+    /// The links and addresses, as far as they are known.
     pub const fn cache(&self) -> &Cache {
         self.mirror.cache()
     }
 
-    /// Which of the watched routes and rules there are.
-    pub const fn watch(&self) -> &Watch {
+    /// The watched routes and rules, and which of them the kernel has.
+    pub const fn watch(&self) -> &WatchList {
         self.mirror.watch()
     }
 
-    /// Watches these routes and rules, and no others any more: what they are now is read, and
-    /// changes of them are heard of. Without any, the kernel is not asked to tell about routes
-    /// and rules, so that a router's million routes cost nothing.
+    /// Replaces the watched routes and rules. The kernel's present ones are read, and their changes
+    /// are reported. While none is watched, the socket is not in the groups of routes and rules, so
+    /// that events about the million routes of a large router cost nothing.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn set_watch(&mut self, routes: &[Route], rules: &[Rule]) -> io::Result<()> {
         self.socket.join(&consts::ROUTE_GROUPS, !routes.is_empty() || !rules.is_empty())?;
         self.mirror.set_watch(routes, rules);
-        self.ask()
+        self.send_request()
     }
 
-    /// As [`Watch::lend`].
-    pub fn lend(&mut self, route: &Route, lent: bool) {
-        self.mirror.lend(route, lent);
+    /// As [`WatchList::set_substituted`].
+    pub fn set_substituted(&mut self, route: &Route, substituted: bool) {
+        self.mirror.set_substituted(route, substituted);
     }
 
-    /// Whether everything has been read and nothing was lost since.
+    /// Whether all dumps have ended and no event was lost since.
     pub const fn is_current(&self) -> bool {
         self.mirror.is_current()
     }
 
-    /// How often events were lost, and everything was read again (`netlink:N-10`).
+    /// How often events were lost and everything was read again (`netlink:N-10`).
     pub const fn overruns(&self) -> u32 {
         self.overruns
     }
 
-    /// Reads what there is; appends what is different. To be called whenever the socket is
-    /// readable. After lost events everything is read again, and the log has a line.
+    /// Reads the waiting messages and appends the changes. To be called whenever the socket is
+    /// readable. When events were lost, it logs that and reads everything again.
     ///
     /// # Errors
-    /// What the system says, also when it refuses to list links or addresses.
+    /// The error of the system call, also when it refuses to list links or addresses.
     pub fn read(&mut self, changes: &mut Vec<Change>) -> io::Result<Left> {
-        for _ in 0..TURN {
+        for _ in 0..MAX_DATAGRAMS_PER_READ {
             match self.socket.receive()? {
                 Received::Datagram(len) => {
                     for message in messages(self.socket.datagram(len)) {
                         let taken = match message {
-                            Ok(message) => self.mirror.take(&message, changes),
+                            Ok(message) => self.mirror.handle(&message, changes),
                             Err(error) => Err(error.into()),
                         };
                         match taken {
@@ -116,7 +115,7 @@ impl Monitor {
                     self.mirror.overrun();
                 }
                 Received::Drained => {
-                    self.ask()?;
+                    self.send_request()?;
                     return Ok(Left::Nothing);
                 }
             }
@@ -124,12 +123,12 @@ impl Monitor {
         Ok(Left::More)
     }
 
-    /// Sends what the mirror wants to know, now that there is room for the answer.
-    fn ask(&mut self) -> io::Result<()> {
+    /// Sends the next request of the mirror, now that the buffer has room for the answer.
+    fn send_request(&mut self) -> io::Result<()> {
         match self.mirror.request().map_err(io::Error::other)? {
             Some(request) if !self.socket.send(&request)? => Err(io::Error::new(
                 io::ErrorKind::OutOfMemory,
-                "no room to ask the kernel what it has",
+                "the kernel has no buffer for a request to list its links and addresses",
             )),
             Some(_) | None => Ok(()),
         }

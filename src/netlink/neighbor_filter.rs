@@ -1,9 +1,10 @@
-//! The socket to nf_tables: makes the kernel silent about addresses while a successor takes them
-//! over (architecture.md, hand-over).
+//! The socket to nf_tables that keeps the kernel from answering for addresses while a successor takes
+//! them over (architecture.md, hand-over).
 //!
-//! Nothing is answered for a muted address and no question is asked in its name, so that no
-//! neighbour's cache comes back to this host. Frames that the process itself sends are not
-//! touched. Opening the socket lets the kernel load what it needs, so that nothing is slow later.
+//! For a blocked address the kernel sends neither answers nor requests of ARP and neighbour
+//! discovery, so that no neighbour updates its cache with this host. Frames that the process itself
+//! sends are not affected. Opening the socket makes the kernel load its modules, so that blocking is
+//! fast later.
 
 use std::io;
 use std::net::IpAddr;
@@ -13,90 +14,87 @@ use nix::sys::socket::SockProtocol;
 
 use super::frame::messages;
 use super::monitor::Left;
-use super::neighbor_filter_state::{CannotMute, Mute};
-use super::socket::{Received, Socket};
+use super::neighbor_filter_state::{FilterFailure, FilterState};
+use super::socket::{MAX_DATAGRAMS_PER_READ, Received, Socket};
 
-/// The kernel's receive buffer, in octets: room for an error of every message under way.
-const ROOM: usize = 256 * 1024;
-/// The most datagrams that one call reads, so that others get their turn.
-const TURN: usize = 64;
+/// Size of the kernel's receive buffer: an error for every message in flight fits.
+const RECEIVE_BUFFER_OCTETS: usize = 256 * 1024;
 
-/// Makes the kernel silent about addresses.
+/// Blocks the kernel's ARP and neighbour discovery for addresses.
 #[derive(Debug)]
-pub struct Firewall {
+pub struct FilterSocket {
     socket: Socket,
-    mute: Mute,
+    filter: FilterState,
 }
 
-impl Firewall {
-    /// Opens the socket, and removes what a dead process left under the same name. `name` names
-    /// this process's tables, at most 31 octets: no other process in this network namespace may
-    /// use it at the same time.
+impl FilterSocket {
+    /// Opens the socket and removes tables that an earlier process left under the same name. `name` is
+    /// the name of this process's tables, at most 31 octets. No other process in this network namespace
+    /// may use it at the same time.
     ///
     /// # Errors
-    /// What the system says, also when the kernel has no netfilter at all.
+    /// The error of the system call, also when the kernel has no netfilter at all.
     pub fn open(name: &str) -> io::Result<Self> {
-        let socket = Socket::open(SockProtocol::NetlinkNetFilter, 0, ROOM)?;
-        let mute = Mute::new(socket.port(), name);
-        let mut firewall = Self { socket, mute };
-        firewall.send()?;
-        Ok(firewall)
+        let socket = Socket::open(SockProtocol::NetlinkNetFilter, 0, RECEIVE_BUFFER_OCTETS)?;
+        let filter = FilterState::new(socket.port(), name);
+        let mut opened = Self { socket, filter };
+        opened.send()?;
+        Ok(opened)
     }
 
-    /// Wants silence about these addresses; [`Firewall::send`] tells the kernel. Addresses that
-    /// are muted already stay so.
-    pub fn mute(&mut self, addresses: &[IpAddr]) {
-        self.mute.want(addresses, true);
+    /// Blocks these addresses with the next [`FilterSocket::send`]. Others stay blocked.
+    pub fn block(&mut self, addresses: &[IpAddr]) {
+        self.filter.set_blocked(addresses, true);
     }
 
-    /// Wants an end of the silence; the counterpart of [`Firewall::mute`].
-    pub fn unmute(&mut self, addresses: &[IpAddr]) {
-        self.mute.want(addresses, false);
+    /// Unblocks these addresses with the next [`FilterSocket::send`].
+    pub fn unblock(&mut self, addresses: &[IpAddr]) {
+        self.filter.set_blocked(addresses, false);
     }
 
-    /// Tells the kernel what is wanted, one batch a family; what does not fit, or has to wait for
-    /// an answer, goes with the next call, which has to come after each [`Firewall::read`].
+    /// Sends the changes to the kernel, one batch for each family. Changes that do not fit, or that have
+    /// to wait for an answer, are sent by the next call; call it after each [`FilterSocket::read`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn send(&mut self) -> io::Result<()> {
-        while let Some(octets) = self.mute.to_send() {
+        while let Some(octets) = self.filter.to_send() {
             if !self.socket.send(&octets)? {
-                self.mute.not_sent();
+                self.filter.not_sent();
                 break;
             }
         }
         Ok(())
     }
 
-    /// Whether nothing is left to send or to be answered.
+    /// Whether all changes are sent and answered.
     pub fn is_settled(&self) -> bool {
-        self.mute.is_settled()
+        self.filter.is_settled()
     }
 
-    /// Reads the answers that there are; appends what does not work here, once for each family.
-    /// To be called whenever the socket is readable.
+    /// Reads the waiting answers and appends the failures, one for each family. To be called whenever
+    /// the socket is readable.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn read(&mut self, failures: &mut Vec<CannotMute>) -> io::Result<Left> {
-        for _ in 0..TURN {
+    /// The error of the system call.
+    pub fn read(&mut self, failures: &mut Vec<FilterFailure>) -> io::Result<Left> {
+        for _ in 0..MAX_DATAGRAMS_PER_READ {
             match self.socket.receive()? {
                 Received::Datagram(len) => {
                     for message in messages(self.socket.datagram(len)) {
-                        match message.and_then(|message| self.mute.take(&message)) {
+                        match message.and_then(|message| self.filter.handle(&message)) {
                             Ok(failure) => failures.extend(failure),
                             Err(error) => {
-                                log::warn!("netlink firewall: {error}; an answer is lost");
-                                self.mute.lost();
+                                log::warn!("netlink neighbour filter: {error}; an answer is lost");
+                                self.filter.lost();
                             }
                         }
                     }
                 }
                 Received::Foreign => {}
                 Received::Overrun => {
-                    log::warn!("netlink firewall: answers were lost");
-                    self.mute.lost();
+                    log::warn!("netlink neighbour filter: answers were lost");
+                    self.filter.lost();
                 }
                 Received::Drained => return Ok(Left::Nothing),
             }
@@ -105,7 +103,7 @@ impl Firewall {
     }
 }
 
-impl AsFd for Firewall {
+impl AsFd for FilterSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -1,7 +1,7 @@
-//! Which addresses the kernel is silent about, and how it gets there.
+//! Which addresses are blocked in the kernel, and the batches that change it.
 //!
-//! A family has one table, made for the first address and deleted after the last. One batch a
-//! family is under way at a time; what is wanted meanwhile goes into the next one.
+//! Each family has one table, which is created for the first address and deleted after the last. One
+//! batch for each family is in flight at a time; later changes go into the next batch.
 //!
 //! ```text
 //!           +-> not owned -+                    +------- refused ---------+
@@ -17,22 +17,22 @@ use std::net::IpAddr;
 
 use nix::errno::Errno;
 
-use super::error::{KernelError, Verdict};
+use super::error::{KernelError, Reply};
 use super::frame::{Malformed, Message, PortId, Sequence};
-use super::nft::{Batch, MOST, Numbers};
+use super::nft::{Batch, MAX_BATCH_ADDRESSES, SequenceRange};
 use crate::sorted::Set;
 use crate::units::Family;
 
-/// That the kernel cannot be made silent for one family.
+/// The kernel cannot block the addresses of one family.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CannotMute {
+pub struct FilterFailure {
     /// The family.
     pub family: Family,
-    /// Why.
+    /// The kernel's error.
     pub error: KernelError,
 }
 
-impl fmt::Display for CannotMute {
+impl fmt::Display for FilterFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, error) = (
             match self.family {
@@ -50,39 +50,39 @@ impl fmt::Display for CannotMute {
     }
 }
 
-impl std::error::Error for CannotMute {}
+impl std::error::Error for FilterFailure {}
 
-/// What a batch does.
+/// The purpose of a batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Job {
-    /// Removes what a dead process left, and finds out what the kernel can do.
+    /// Removes the table of an earlier process, and finds out what the kernel supports.
     Clear,
-    /// Makes the table, with these addresses.
+    /// Creates the table with these addresses.
     SetUp(Set<IpAddr>),
-    /// Leaves these addresses in the set.
+    /// Changes the set to these addresses.
     Elements(Set<IpAddr>),
     /// Deletes the table.
     Delete,
 }
 
-/// A batch without an answer.
+/// A batch that waits for its answer.
 #[derive(Debug)]
 struct Flight {
     job: Job,
-    numbers: Numbers,
+    numbers: SequenceRange,
     error: Option<KernelError>,
 }
 
-/// How far it came.
+/// The state of a table in the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum State {
-    /// Nothing was said yet.
+    /// Unknown: nothing was sent yet.
     New,
-    /// There is no table.
+    /// The table does not exist.
     None,
-    /// There is a table with these addresses.
+    /// The table exists with these addresses.
     There(Set<IpAddr>),
-    /// It does not work here.
+    /// The kernel does not support it.
     Broken,
 }
 
@@ -102,9 +102,9 @@ impl Table {
         Self { family, wanted, state, owned: true, flight: None }
     }
 
-    /// What has to be done next.
+    /// The purpose of the next batch, if one is needed.
     fn job(&self) -> Option<Job> {
-        let some = || self.wanted.iter().take(MOST).copied().collect();
+        let some = || self.wanted.iter().take(MAX_BATCH_ADDRESSES).copied().collect();
         match &self.state {
             State::Broken => None,
             State::New => Some(Job::Clear),
@@ -113,10 +113,10 @@ impl Table {
             State::There(there) if *there == self.wanted => None,
             State::There(there) => {
                 let mut after = there.clone();
-                for address in there.difference(&self.wanted).take(MOST) {
+                for address in there.difference(&self.wanted).take(MAX_BATCH_ADDRESSES) {
                     after.remove(address);
                 }
-                after.extend(self.wanted.difference(there).take(MOST));
+                after.extend(self.wanted.difference(there).take(MAX_BATCH_ADDRESSES));
                 Some(Job::Elements(after))
             }
         }
@@ -138,7 +138,7 @@ impl Table {
                 }
             }
             Job::SetUp(addresses) => {
-                // Deleting what is not there is an error, making what is there is none.
+                // Deleting a missing table is an error, creating an existing one is not.
                 batch.new_table(false);
                 batch.delete_table();
                 batch.new_table(self.owned);
@@ -159,12 +159,12 @@ impl Table {
         Some(octets)
     }
 
-    /// Takes an answer; gives what does not work.
-    fn take(&mut self, sequence: Sequence, verdict: Verdict) -> Option<CannotMute> {
+    /// Handles an answer. Returns a failure that blocking cannot work around.
+    fn handle(&mut self, sequence: Sequence, reply: Reply) -> Option<FilterFailure> {
         let flight = self.flight.as_mut().filter(|f| f.numbers.contains(sequence))?;
-        let Numbers { first, last } = flight.numbers;
-        let refused = matches!(verdict, Verdict::Refused(_));
-        if let Verdict::Refused(error) = verdict {
+        let SequenceRange { first, last } = flight.numbers;
+        let refused = matches!(reply, Reply::Refused(_));
+        if let Reply::Refused(error) = reply {
             flight.error.get_or_insert(error);
         }
         if sequence != last && !(refused && sequence == first) {
@@ -179,16 +179,16 @@ impl Table {
             return None;
         };
         match job {
-            // The kernel is older than ownership: without it.
+            // The kernel does not know ownership of tables: go on without it.
             Job::Clear if self.owned && sequence != first => {
                 self.owned = false;
                 None
             }
             Job::Clear | Job::SetUp(_) => {
                 self.state = State::Broken;
-                Some(CannotMute { family: self.family, error })
+                Some(FilterFailure { family: self.family, error })
             }
-            // Somebody deleted the table: from the beginning.
+            // Another program deleted the table: start again.
             Job::Elements(_) | Job::Delete => {
                 self.state = State::None;
                 None
@@ -199,15 +199,15 @@ impl Table {
 
 /// The tables of both families.
 #[derive(Debug)]
-pub struct Mute {
+pub struct FilterState {
     name: Box<str>,
     port: PortId,
     last: Sequence,
     tables: [Table; 2],
 }
 
-impl Mute {
-    /// For a socket with this port id. No other process has tables of this name.
+impl FilterState {
+    /// The state for a socket with this port id. No other process may have tables of this name.
     pub fn new(port: PortId, name: &str) -> Self {
         let tables = [Table::new(Family::V4), Table::new(Family::V6)];
         Self { name: name.into(), port, last: Sequence(0), tables }
@@ -221,8 +221,8 @@ impl Mute {
         }
     }
 
-    /// Wants silence about these addresses, or no more.
-    pub fn want(&mut self, addresses: &[IpAddr], silence: bool) {
+    /// Blocks or unblocks these addresses with the next batch.
+    pub fn set_blocked(&mut self, addresses: &[IpAddr], silence: bool) {
         for address in addresses {
             let wanted = &mut self.table(Family::of(*address)).wanted;
             if silence {
@@ -239,7 +239,7 @@ impl Mute {
         tables.iter_mut().find_map(|table| table.batch(name, last))
     }
 
-    /// The batch that was taken last could not be sent: as if it had not been.
+    /// Takes back the last batch, which could not be sent.
     pub fn not_sent(&mut self) {
         let last = self.last;
         for table in &mut self.tables {
@@ -247,28 +247,28 @@ impl Mute {
         }
     }
 
-    /// Whether all is as it is wanted, as far as the kernel can.
+    /// Whether the kernel has all changes that it supports.
     pub fn is_settled(&self) -> bool {
         self.tables.iter().all(|table| table.flight.is_none() && table.job().is_none())
     }
 
-    /// Takes a message; gives what does not work, once for each family.
+    /// Handles a message. Returns a failure, one for each family.
     ///
     /// # Errors
-    /// [`Malformed`] when it is an answer but cannot be read.
-    pub fn take(&mut self, message: &Message<'_>) -> Result<Option<CannotMute>, Malformed> {
+    /// [`Malformed`] when the message is an answer but cannot be read.
+    pub fn handle(&mut self, message: &Message<'_>) -> Result<Option<FilterFailure>, Malformed> {
         if message.port != self.port {
             return Ok(None);
         }
-        let Some(verdict) = Verdict::of_answer(message)? else { return Ok(None) };
+        let Some(reply) = Reply::of_answer(message)? else { return Ok(None) };
         let sequence = message.sequence;
         let table = self.tables.iter_mut().find(|table| {
             table.flight.as_ref().is_some_and(|flight| flight.numbers.contains(sequence))
         });
-        Ok(table.and_then(|table| table.take(sequence, verdict)))
+        Ok(table.and_then(|table| table.handle(sequence, reply)))
     }
 
-    /// Answers were lost: what is there is not known, and is made anew.
+    /// Handles the loss of answers: the tables are created again, since their state is unknown.
     pub fn lost(&mut self) {
         for table in &mut self.tables {
             if let Some(flight) = table.flight.take()

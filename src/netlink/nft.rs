@@ -1,7 +1,8 @@
-//! What is said to nf_tables, in batches that the kernel takes whole or not at all
+//! Encodes requests to nf_tables, in batches that the kernel applies completely or not at all
 //! (`netlink:N-75`).
 //!
-//! neli has nothing of nf_tables; its numbers are few here, and all of them are in network order.
+//! neli does not support nf_tables, so the few numbers that are needed stand here. All of them are in
+//! network byte order.
 
 use std::net::IpAddr;
 
@@ -9,10 +10,10 @@ use super::codec::address_value;
 use super::frame::Sequence;
 use crate::units::Family;
 
-/// In the type of a message: it is for nf_tables.
+/// The subsystem number of nf_tables in a message type.
 const SUBSYSTEM: u16 = 10;
-/// The most addresses in one batch: an attribute holds 64 KiB, one address needs 28 octets.
-pub const MOST: usize = 1_000;
+/// Addresses in one batch, at most: an attribute holds 64 KiB, and one address needs 28 octets.
+pub const MAX_BATCH_ADDRESSES: usize = 1_000;
 
 const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
@@ -28,17 +29,17 @@ const REQUEST: u16 = 0x1;
 const ACK: u16 = 0x4;
 const CREATE: u16 = 0x400;
 const APPEND: u16 = 0x800;
-/// An attribute holds others.
+/// Flag of an attribute that holds other attributes.
 const NESTED: u16 = 0x8000;
 
-/// The table goes when the socket that made it is closed, and a flush of the ruleset leaves it
-/// alone. Since Linux 5.12.
+/// Table flag, since Linux 5.12: the kernel deletes the table when the socket that created it is
+/// closed, and a flush of the ruleset does not touch it.
 const OWNED: u32 = 2;
-/// What a chain does with packets that no rule decides about.
+/// Policy of a chain for packets that no rule matches.
 const ACCEPT: u32 = 1;
 const DROP: u32 = 0;
 
-const SET: &str = "muted";
+const SET: &str = "blocked";
 const CHAIN: &str = "out";
 
 const ICMPV6: u8 = 58;
@@ -52,23 +53,23 @@ enum Base {
     Transport = 2,
 }
 
-/// What the kernel numbers messages of a batch by, for its answers.
+/// The sequence numbers of a batch, by which its answers are recognised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Numbers {
-    /// Of the message that begins the batch. Only errors answer it.
+pub struct SequenceRange {
+    /// The number of the message that begins the batch. It is answered only by errors.
     pub first: Sequence,
-    /// Of the message that is answered also when all is well.
+    /// The number of the message that is also answered on success.
     pub last: Sequence,
 }
 
-impl Numbers {
+impl SequenceRange {
     /// Whether a number belongs to the batch.
     pub const fn contains(self, sequence: Sequence) -> bool {
         sequence.0.wrapping_sub(self.first.0) <= self.last.0.wrapping_sub(self.first.0)
     }
 }
 
-/// Writes one batch about one table.
+/// Encodes one batch for one table.
 #[derive(Debug)]
 pub struct Batch<'a> {
     table: &'a str,
@@ -76,7 +77,7 @@ pub struct Batch<'a> {
     octets: Vec<u8>,
     first: Sequence,
     sequence: Sequence,
-    /// Where the last message begins, and its flags.
+    /// The offset of the last message, and its flags.
     last: (usize, u16),
 }
 
@@ -90,7 +91,7 @@ impl<'a> Batch<'a> {
         batch
     }
 
-    /// Makes a table if there is none. An owned one goes with its socket.
+    /// Creates the table if it does not exist. The kernel deletes an owned table with its socket.
     pub fn new_table(&mut self, owned: bool) {
         self.message(NEW_TABLE, CREATE, |octets| {
             if owned {
@@ -104,9 +105,8 @@ impl<'a> Batch<'a> {
         self.message(DELETE_TABLE, 0, |_| {});
     }
 
-    /// Fills the new table: an empty set of addresses, and a chain that drops what the kernel
-    /// itself sends to make neighbours use these addresses here. Frames of packet sockets do not
-    /// come by.
+    /// Fills the new table: an empty set of addresses, and a chain that drops the kernel's own ARP and
+    /// neighbour discovery packets for them. Frames from packet sockets do not pass this chain.
     pub fn contents(&mut self) {
         let (key_type, key_len, hook) = match self.family {
             Family::V4 => (7, 4, 1),
@@ -129,7 +129,7 @@ impl<'a> Batch<'a> {
             string(octets, 7, "filter");
         });
         match self.family {
-            // The lengths of hardware and protocol addresses say where the sender's stands.
+            // With these lengths of hardware and protocol addresses, the sender's is at offset 14.
             Family::V4 => self.rule(|octets| {
                 payload(octets, Base::Network, 4, 2);
                 compare(octets, &[6, 4]);
@@ -148,7 +148,7 @@ impl<'a> Batch<'a> {
                     payload(octets, Base::Transport, 8, 16);
                     look_up(octets);
                 });
-                // A question teaches who asks.
+                // Receivers of a solicitation learn the address of its sender.
                 self.rule(|octets| {
                     neighbour_discovery(octets, NEIGHBOUR_SOLICITATION);
                     payload(octets, Base::Network, 8, 16);
@@ -158,20 +158,20 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Puts addresses into the set, [`MOST`] at the most.
+    /// Adds at most [`MAX_BATCH_ADDRESSES`] addresses to the set.
     pub fn add(&mut self, addresses: impl Iterator<Item = IpAddr>) {
         self.elements(NEW_ELEMENT, CREATE, addresses);
     }
 
-    /// Takes addresses out of the set, [`MOST`] at the most.
+    /// Removes at most [`MAX_BATCH_ADDRESSES`] addresses from the set.
     pub fn remove(&mut self, addresses: impl Iterator<Item = IpAddr>) {
         self.elements(DELETE_ELEMENT, 0, addresses);
     }
 
     /// Ends the batch.
-    pub fn finish(mut self) -> (Vec<u8>, Numbers) {
-        let numbers = Numbers { first: self.first, last: self.sequence };
-        // Errors are always answered; of what is well, one answer is enough.
+    pub fn finish(mut self) -> (Vec<u8>, SequenceRange) {
+        let numbers = SequenceRange { first: self.first, last: self.sequence };
+        // Errors are always answered. For success, one answer is enough.
         let (start, flags) = self.last;
         if let Some(place) = self.octets.get_mut(start + 6..start + 8) {
             place.copy_from_slice(&(flags | ACK).to_ne_bytes());
@@ -181,7 +181,7 @@ impl<'a> Batch<'a> {
     }
 
     fn elements(&mut self, kind: u16, flags: u16, addresses: impl Iterator<Item = IpAddr>) {
-        let mut addresses = addresses.take(MOST).peekable();
+        let mut addresses = addresses.take(MAX_BATCH_ADDRESSES).peekable();
         if addresses.peek().is_none() {
             return;
         }
@@ -211,8 +211,8 @@ impl<'a> Batch<'a> {
         });
     }
 
-    /// Adds a message: its header, nfgenmsg, and the name of the table unless it is about the
-    /// batch.
+    /// Adds a message: its header, nfgenmsg, and the name of the table. The messages that begin and end
+    /// the batch have no name.
     fn message(&mut self, kind: u16, flags: u16, body: impl FnOnce(&mut Vec<u8>)) {
         self.sequence = self.sequence.next();
         let start = self.octets.len();
@@ -261,7 +261,7 @@ fn wrap(octets: &mut Vec<u8>, kind: u16, value: impl FnOnce(&mut Vec<u8>)) {
     octets.extend([0; 2]);
     octets.extend(kind.to_ne_bytes());
     value(octets);
-    // MOST keeps what is inside below 64 KiB.
+    // MAX_BATCH_ADDRESSES keeps the value below 64 KiB.
     let len = u16::try_from(octets.len() - start).unwrap_or(u16::MAX).to_ne_bytes();
     if let Some(place) = octets.get_mut(start..start + len.len()) {
         place.copy_from_slice(&len);
@@ -294,7 +294,7 @@ fn payload(octets: &mut Vec<u8>, base: Base, offset: u32, len: u32) {
     });
 }
 
-/// Loads the protocol behind the network header into register 1.
+/// Loads the protocol number after the network header into register 1.
 fn protocol(octets: &mut Vec<u8>) {
     expression(octets, "meta", |octets| {
         number(octets, 1, 1);
@@ -302,7 +302,7 @@ fn protocol(octets: &mut Vec<u8>) {
     });
 }
 
-/// Goes on only when register 1 has this value.
+/// Matches when register 1 has this value.
 fn compare(octets: &mut Vec<u8>, value: &[u8]) {
     expression(octets, "cmp", |octets| {
         number(octets, 1, 1);
@@ -311,7 +311,7 @@ fn compare(octets: &mut Vec<u8>, value: &[u8]) {
     });
 }
 
-/// Goes on only when the address in register 1 is in the set.
+/// Matches when the address in register 1 is in the set.
 fn look_up(octets: &mut Vec<u8>) {
     expression(octets, "lookup", |octets| {
         string(octets, 1, SET);

@@ -1,5 +1,5 @@
-//! Routes: the requests to list, add and delete them, and what the kernel says about them
-//! (`netlink` rules, section 4).
+//! Routes: the requests to list, add and delete routes, and decoding the kernel's messages (`netlink`
+//! rules, section 4).
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv6Addr};
@@ -22,9 +22,9 @@ use crate::units::Family;
 /// Octets of the fixed part: family, two prefix lengths, type of service, table, protocol, scope,
 /// type, flags.
 const FIXED_LEN: usize = 12;
-/// Octets of a next hop of several, without its attributes.
+/// Octets of a next hop in MULTIPATH, without its attributes.
 const HOP_LEN: usize = 8;
-/// The metric of an IPv6 route that is given none (`netlink:N-57`).
+/// The metric that the kernel gives to an IPv6 route without one (`netlink:N-57`).
 const IPV6_METRIC: u32 = 1024;
 
 /// The number of a kind of route (`netlink:N-51`).
@@ -41,7 +41,7 @@ const fn kind_number(kind: RouteKind) -> u8 {
     }
 }
 
-/// The metric as the kernel has it.
+/// The metric that the kernel stores.
 fn metric(route: &Route) -> u32 {
     let metric = route.metric.unwrap_or(0);
     match route.destination.family() {
@@ -50,24 +50,24 @@ fn metric(route: &Route) -> u32 {
     }
 }
 
-/// Where a route stands. Of several IPv4 routes with the same place, the first one is used; IPv6
-/// lets only one be added (`netlink:N-56`).
+/// The place of a route in its table. Of several IPv4 routes in one place the kernel uses the first;
+/// of IPv6 routes it accepts only one (`netlink:N-56`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Place {
     /// The table.
     pub table: TableId,
-    /// What it matches.
+    /// Destination address.
     pub destination: IpAddr,
-    /// Prefix length in bits.
+    /// Prefix length of the destination in bits.
     pub len: u8,
-    /// Type of service that it matches.
+    /// Type of service.
     pub tos: u8,
-    /// Lower is preferred.
+    /// Metric; lower is preferred.
     pub metric: u32,
 }
 
 impl Place {
-    /// Of a configured route.
+    /// The place of a configured route.
     pub fn of(route: &Route) -> Self {
         let Prefix { address, len } = route.destination;
         let Route { table, tos, .. } = *route;
@@ -75,7 +75,7 @@ impl Place {
     }
 }
 
-/// A route with the numbers of its interfaces.
+/// A route with the indices of its interfaces.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resolved<'a> {
     route: &'a Route,
@@ -83,10 +83,10 @@ pub struct Resolved<'a> {
 }
 
 impl<'a> Resolved<'a> {
-    /// Looks up the interfaces by their present names.
+    /// Looks up the interfaces by their current names.
     ///
     /// # Errors
-    /// [`NoInterface`] names the first one that there is not.
+    /// [`NoInterface`] names the first one that does not exist.
     pub fn new(route: &'a Route, cache: &Cache) -> Result<Self, NoInterface> {
         let index = |hop: &NextHop| {
             let index = |name: &str| cache.require(name).map(|link| link.index);
@@ -96,24 +96,24 @@ impl<'a> Resolved<'a> {
         Ok(Self { route, links })
     }
 
-    /// To delete it: a next hop whose interface is not known may be on any one.
+    /// The route to delete: a next hop whose interface is unknown matches any interface.
     pub fn to_delete(route: &'a Route, index: impl Fn(&str) -> Option<LinkIndex>) -> Self {
         let index = |hop: &NextHop| hop.interface.as_deref().and_then(&index);
         Self { route, links: route.next_hops.iter().map(index).collect() }
     }
 
-    /// The same with the numbers that its interfaces had when it was added.
+    /// The route with the indices that its interfaces had when it was added.
     pub const fn added(route: &'a Route, links: Vec<Option<LinkIndex>>) -> Self {
         Self { route, links }
     }
 
-    /// The numbers of the interfaces, of each next hop.
+    /// The index of the interface of each next hop.
     pub fn links(&self) -> &[Option<LinkIndex>] {
         &self.links
     }
 }
 
-/// Appends the attributes of one way out.
+/// Appends the attributes of one next hop.
 fn hop_attributes(
     hop: &NextHop,
     family: Family,
@@ -131,7 +131,7 @@ fn hop_attributes(
     Ok(())
 }
 
-/// Several ways out (`netlink:N-53`).
+/// The value of MULTIPATH, for several next hops (`netlink:N-53`).
 fn multipath(resolved: &Resolved<'_>, family: Family) -> Result<Vec<u8>, Unencodable> {
     let mut octets = Vec::new();
     for (hop, link) in resolved.route.next_hops.iter().zip(&resolved.links) {
@@ -148,7 +148,7 @@ fn multipath(resolved: &Resolved<'_>, family: Family) -> Result<Vec<u8>, Unencod
     Ok(octets)
 }
 
-/// The values in METRICS, by ascending number (`netlink:N-52`).
+/// The value of METRICS, by ascending number (`netlink:N-52`).
 fn metrics(route: &Route) -> Result<Option<Vec<u8>>, Unencodable> {
     let lock = route.mtu.filter(|_| route.mtu_locked).map(|_| 1 << consts::RTAX_MTU);
     let mut attributes: RtBuffer<Rta, Buffer> = RtBuffer::new();
@@ -168,7 +168,7 @@ fn metrics(route: &Route) -> Result<Option<Vec<u8>>, Unencodable> {
     Ok((!octets.is_empty()).then_some(octets))
 }
 
-/// The scope to add with (`netlink:N-51`). IPv6 has none.
+/// The scope of a new route (`netlink:N-51`). IPv6 has none.
 fn scope(route: &Route) -> ScopeNumber {
     let gateway = route.next_hops.iter().any(|hop| hop.via.is_some());
     let scope = match (route.destination.family(), route.scope, route.kind) {
@@ -190,7 +190,7 @@ fn scope(route: &Route) -> ScopeNumber {
     scope.into()
 }
 
-/// What is in every request about one route: its place, its kind, and that it is ours.
+/// The part that all requests about one route have: its place, its kind and our protocol number.
 fn body(
     route: &Route,
     scope: ScopeNumber,
@@ -225,7 +225,7 @@ fn body(
         .rtattrs(all))
 }
 
-/// Appends the ways out of a route; gives the flags that belong to it.
+/// Appends the next hops of a route and returns its flags.
 fn ways(
     resolved: &Resolved<'_>,
     attributes: &mut RtBuffer<Rta, Buffer>,
@@ -247,13 +247,13 @@ fn ways(
     }
 }
 
-/// Appends the request to add a route. IPv4: it is put in front of those that stand in its place,
-/// and only the very same one is an error (EEXIST). IPv6 would put it behind them, or make it one
-/// of several ways of a route that is somebody else's: every route in its place is an error
-/// (`netlink:N-56`).
+/// Appends the request to add a route. The kernel puts a new IPv4 route in front of those in the same
+/// place, and only an identical route is an error (EEXIST). It would put an IPv6 route behind them,
+/// or make it a next hop of another program's route; therefore the request makes every route in the
+/// same place an error (`netlink:N-56`).
 ///
 /// # Errors
-/// [`Unencodable`] when there are too many ways out.
+/// [`Unencodable`] when there are too many next hops.
 pub fn encode_add(
     octets: &mut Vec<u8>,
     sequence: Sequence,
@@ -277,11 +277,11 @@ pub fn encode_add(
     codec::encode(octets, Rtm::Newroute, how, sequence, body)
 }
 
-/// Appends the request to delete a route. It names the place, the kind, the ways out, and that the
-/// route is ours: another one may stand beside it.
+/// Appends the request to delete a route. It has the place, the kind, the next hops and our protocol
+/// number, since another route may be in the same place.
 ///
 /// # Errors
-/// [`Unencodable`] when there are too many ways out.
+/// [`Unencodable`] when there are too many next hops.
 pub fn encode_delete(
     octets: &mut Vec<u8>,
     sequence: Sequence,
@@ -289,7 +289,8 @@ pub fn encode_delete(
 ) -> Result<(), Unencodable> {
     let route = resolved.route;
     let mut attributes = RtBuffer::new();
-    // IPv6 would delete several ways one by one. None of them is somebody else's.
+    // Given several next hops, the kernel would delete those of an IPv6 route one by one. All of them
+    // are ours, so the route is deleted as a whole.
     if route.destination.family() == Family::V4 || route.next_hops.len() == 1 {
         ways(resolved, &mut attributes)?;
     }
@@ -298,11 +299,11 @@ pub fn encode_delete(
     codec::encode(octets, Rtm::Delroute, NlmF::REQUEST | NlmF::ACK, sequence, body)
 }
 
-/// An address that only the default route leads to, if there is one: nobody has it.
-const NOBODY: Ipv6Addr = Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 1);
+/// An address that no host has, so that only a default route matches it.
+const UNASSIGNED_ADDRESS: Ipv6Addr = Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 1);
 
-/// Appends the question which route the kernel has for the destination of an IPv6 route; the answer
-/// is that route ([`Standing`]), or an error.
+/// Appends the request for the kernel's route to the destination of an IPv6 route. The answer is that
+/// route ([`BlockingRoute`]) or an error.
 ///
 /// # Errors
 /// [`Unencodable`], which does not happen: the request has a fixed length.
@@ -312,7 +313,7 @@ pub fn encode_find(
     route: &Route,
 ) -> Result<(), Unencodable> {
     let Prefix { address, len } = route.destination;
-    let probe = if len == 0 { IpAddr::V6(NOBODY) } else { address };
+    let probe = if len == 0 { IpAddr::V6(UNASSIGNED_ADDRESS) } else { address };
     let attribute = codec::attribute(Rta::Dst, &address_value(probe))?;
     let body = RtmsgBuilder::default()
         .rtm_family(codec::family(Family::V6))
@@ -330,8 +331,8 @@ pub fn encode_find(
     codec::encode(octets, Rtm::Getroute, NlmF::REQUEST, sequence, body)
 }
 
-/// Appends the request for our routes in one table; the kernel filters unless it is old
-/// (`netlink:N-3`). That there is no such table is an error (ENOENT).
+/// Appends the request for our routes in one table. Old kernels do not filter (`netlink:N-3`). A missing
+/// table is an error (ENOENT).
 ///
 /// # Errors
 /// [`Unencodable`], which does not happen: the request has a fixed length.
@@ -357,7 +358,7 @@ pub fn encode_dump(
     codec::encode(octets, Rtm::Getroute, NlmF::REQUEST | NlmF::DUMP, sequence, body)
 }
 
-/// One way out of a route of the kernel.
+/// One next hop of a route of the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Way {
     gateway: Option<IpAddr>,
@@ -365,8 +366,8 @@ struct Way {
 }
 
 impl Way {
-    /// Takes an attribute, if it is about a way out.
-    fn take(&mut self, kind: u16, value: &[u8]) -> Result<(), Malformed> {
+    /// Reads an attribute, if it belongs to a next hop.
+    fn read_attribute(&mut self, kind: u16, value: &[u8]) -> Result<(), Malformed> {
         match kind {
             consts::RTA_OIF => self.link = Some(LinkIndex(u32_at(value, 0)?)),
             consts::RTA_GATEWAY => self.gateway = Some(frame::address(value)?),
@@ -378,19 +379,19 @@ impl Way {
         Ok(())
     }
 
-    /// Whether it is the configured one. What is not configured may be anything.
+    /// Whether it matches the configured next hop. Values that are not configured match anything.
     fn is(&self, hop: &NextHop, cache: &Cache) -> bool {
         let link = |name: &str| self.link == cache.link_named(name).map(|link| link.index);
         self.gateway == hop.via && hop.interface.as_deref().is_none_or(link)
     }
 }
 
-/// A route as the kernel tells of it. Nothing is copied, since a router may have a million.
+/// A route of the kernel. Its octets are not copied, since a router may have a million routes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen<'a> {
-    /// Where it stands.
+pub struct KernelRoute<'a> {
+    /// Its place.
     pub place: Place,
-    /// Whether we made it: it has our protocol number.
+    /// Whether it is ours, by its protocol number.
     pub is_own: bool,
     protocol: u8,
     kind: u8,
@@ -399,9 +400,9 @@ pub struct Seen<'a> {
     multipath: Option<&'a [u8]>,
 }
 
-impl<'a> Seen<'a> {
-    /// From the payload of NEWROUTE or DELROUTE; `None` when it is neither IPv4 nor IPv6, only an
-    /// exception of another route, or somebody else's, unless `all` are of interest.
+impl<'a> KernelRoute<'a> {
+    /// Decodes the payload of NEWROUTE or DELROUTE; `None` when it is neither IPv4 nor IPv6, or a cached
+    /// exception of another route. Routes of other programs are decoded only with `all`.
     ///
     /// # Errors
     /// [`Malformed`] when lengths are wrong.
@@ -431,13 +432,13 @@ impl<'a> Seen<'a> {
                 (consts::RTA_TABLE, value) => seen.place.table = TableId(u32_at(value, 0)?),
                 (consts::RTA_PREFSRC, value) => seen.source = Some(frame::address(value)?),
                 (consts::RTA_MULTIPATH, value) => seen.multipath = Some(value),
-                (kind, value) => seen.way.take(kind, value)?,
+                (kind, value) => seen.way.read_attribute(kind, value)?,
             }
         }
         Ok(Some(seen))
     }
 
-    /// Whether it is a configured one: ours, with its place, kind, source and ways out.
+    /// Whether it is a configured route: ours, with the same place, kind, source and next hops.
     ///
     /// # Errors
     /// [`Malformed`] when lengths are wrong.
@@ -445,7 +446,7 @@ impl<'a> Seen<'a> {
         Ok(self.is_own && self.is_like(route, cache)?)
     }
 
-    /// Whether it does what a configured one does, whoever made it.
+    /// Whether it has the effect of a configured route, no matter which program added it.
     ///
     /// # Errors
     /// [`Malformed`] when lengths are wrong.
@@ -457,7 +458,7 @@ impl<'a> Seen<'a> {
             return Ok(false);
         }
         match (route.next_hops.as_slice(), self.multipath) {
-            // IPv6 names the loopback interface.
+            // For such a route, IPv6 reports the loopback interface.
             ([], None) => Ok(true),
             ([hop], None) => Ok(self.way.is(hop, cache)),
             (hops @ [_, _, ..], Some(octets)) => are_ways(octets, hops, cache),
@@ -466,34 +467,34 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// The route that stands in the place of one that could not be added.
+/// A route because of which another one could not be added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct BlockingRoute {
     place: Place,
     protocol: u8,
     kind: u8,
     way: Way,
-    /// It has more ways out than this one.
+    /// It has more next hops than this one.
     several: bool,
 }
 
-impl Standing {
-    /// From the answer to [`encode_find`]; `None` when it is something else.
+impl BlockingRoute {
+    /// Decodes the answer to [`encode_find`]; `None` when it is not a route.
     ///
     /// # Errors
     /// [`Malformed`] when lengths are wrong.
     pub fn decode(payload: &[u8]) -> Result<Option<Self>, Malformed> {
-        let Some(seen) = Seen::decode(payload, true)? else { return Ok(None) };
-        let Seen { place, protocol, kind, way, multipath, .. } = seen;
+        let Some(seen) = KernelRoute::decode(payload, true)? else { return Ok(None) };
+        let KernelRoute { place, protocol, kind, way, multipath, .. } = seen;
         Ok(Some(Self { place, protocol, kind, way, several: multipath.is_some() }))
     }
 
-    /// Whether it is where a configured one is to be.
+    /// Whether it is in the place of a configured route.
     pub fn is_in_place_of(&self, route: &Route) -> bool {
         self.place == Place::of(route)
     }
 
-    /// Whether it does what a configured one would do.
+    /// Whether it has the effect of a configured route.
     pub fn does_the_same(&self, route: &Route, cache: &Cache) -> bool {
         let same_way = match route.next_hops.as_slice() {
             [] => true,
@@ -506,8 +507,8 @@ impl Standing {
             && same_way
     }
 
-    /// As `ip -6 route` shows it.
-    pub fn words(&self, cache: &Cache) -> String {
+    /// Describes it as `ip -6 route` does.
+    pub fn describe(&self, cache: &Cache) -> String {
         let Place { destination, len, metric, .. } = self.place;
         let mut words =
             if len == 0 { "default".to_owned() } else { format!("{destination}/{len}") };
@@ -534,7 +535,7 @@ impl Standing {
     }
 }
 
-/// Whether several ways out are the configured ones. IPv6 does not keep their order.
+/// Whether the next hops in MULTIPATH are the configured ones. IPv6 does not keep their order.
 fn are_ways(octets: &[u8], hops: &[NextHop], cache: &Cache) -> Result<bool, Malformed> {
     let mut left: Vec<&NextHop> = hops.iter().collect();
     let mut octets = octets;
@@ -546,7 +547,7 @@ fn are_ways(octets: &[u8], hops: &[NextHop], cache: &Cache) -> Result<bool, Malf
         let mut way = Way { gateway: None, link: Some(LinkIndex(u32::from_ne_bytes(link))) };
         for attribute in attributes(rest) {
             let (kind, value) = attribute?;
-            way.take(kind, value)?;
+            way.read_attribute(kind, value)?;
         }
         let weight = u16::from(weight) + 1;
         let is = |hop: &&NextHop| way.is(hop, cache) && hop.weight.max(1) == weight;

@@ -1,4 +1,4 @@
-//! Policy rules: the requests to list, add and delete them, and what the kernel says about them
+//! Policy rules: the requests to list, add and delete rules, and decoding the kernel's messages
 //! (`netlink` rules, section 5).
 
 use neli::consts::nl::NlmF;
@@ -17,8 +17,8 @@ use crate::units::Family;
 /// action, flags.
 const FIXED_LEN: usize = 12;
 
-/// The whole rule: the kernel compares every selector that a request to delete has
-/// (`netlink:N-60`).
+/// The body of a request. It always has the whole rule, since the kernel compares every selector in a
+/// request to delete (`netlink:N-60`).
 fn body(rule: &Rule) -> Result<Fibmsg, Unencodable> {
     let mut attributes: RtBuffer<Frattr, Buffer> = RtBuffer::new();
     let mut add = |kind: Frattr, value: &[u8]| {
@@ -88,8 +88,8 @@ fn body(rule: &Rule) -> Result<Fibmsg, Unencodable> {
         .map_err(|_| Unencodable)
 }
 
-/// Appends the request to add a rule. That it is there already is an error (EEXIST): without EXCL
-/// it would be there twice (`netlink:N-60`).
+/// Appends the request to add a rule. An existing identical rule is an error (EEXIST); without EXCL
+/// the kernel would add it twice (`netlink:N-60`).
 ///
 /// # Errors
 /// [`Unencodable`] when the name of an interface is too long for an attribute.
@@ -135,8 +135,9 @@ pub fn encode_dump(
     codec::encode(octets, Rtm::Getrule, NlmF::REQUEST | NlmF::DUMP, sequence, body)
 }
 
-/// A rule from the payload of NEWRULE or DELRULE; `None` when it is somebody else's, or has
-/// selectors that none of ours has. Before Linux 4.17 nobody is named: then it may be ours.
+/// Decodes the payload of NEWRULE or DELRULE; `None` when the rule belongs to another program, or has
+/// selectors that our rules cannot have. Before Linux 4.17 rules have no protocol number; there every
+/// rule may be ours.
 ///
 /// # Errors
 /// [`Malformed`] when lengths are wrong.
@@ -226,9 +227,9 @@ pub fn decode(payload: &[u8]) -> Result<Option<Rule>, Malformed> {
     Ok(Some(rule))
 }
 
-/// Whether the kernel has no other rule for a configured one than this.
+/// Whether a rule of the kernel is a configured one.
 pub fn is(seen: &Rule, rule: &Rule) -> bool {
-    // What selects nothing, the kernel does not tell of; whoever does means the same.
+    // The kernel does not report selectors that match everything.
     let some = |prefix: Option<Prefix>| prefix.filter(|prefix| prefix.len > 0);
     let mark = |rule: &Rule| rule.fwmark.filter(|mark| *mark != (0, 0));
     let plain = |rule: &Rule| Rule {

@@ -17,23 +17,25 @@ use crate::system::options::{
     if_supported,
 };
 
-/// Octets that fit any datagram of the kernel (`netlink:N-9`).
-const BUFFER_LEN: usize = 32 * 1024;
+/// Octets of the largest datagram of the kernel (`netlink:N-9`).
+const MAX_DATAGRAM_OCTETS: usize = 32 * 1024;
+/// Datagrams that one call of a `read` takes, at most: other work gets its turn between the calls.
+pub(super) const MAX_DATAGRAMS_PER_READ: usize = 64;
 
-/// What a receive found.
+/// The result of a receive call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Received {
     /// A datagram of the kernel with this length.
     Datagram(usize),
-    /// A datagram of somebody else, which is not to be read (`netlink:N-7`).
+    /// A datagram of another process, which must be ignored (`netlink:N-7`).
     Foreign,
-    /// Something was lost.
+    /// Datagrams were lost.
     Overrun,
-    /// There is nothing.
+    /// No datagram waits.
     Drained,
 }
 
-/// A netlink socket, with the buffer that it receives into.
+/// A netlink socket with its receive buffer.
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
@@ -42,12 +44,12 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket to a part of the kernel that is in multicast groups, given as bits
-    /// (`netlink:N-2`, `netlink:N-3`). `room` is the size of the kernel's receive buffer in octets.
+    /// Opens a socket for a netlink protocol and joins multicast groups, given as bits
+    /// (`netlink:N-2`, `netlink:N-3`). `buffer_octets` is the size of the kernel's receive buffer.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn open(to: SockProtocol, groups: u32, room: usize) -> io::Result<Self> {
+    /// The error of the system call.
+    pub fn open(to: SockProtocol, groups: u32, buffer_octets: usize) -> io::Result<Self> {
         let fd = socket(
             AddressFamily::Netlink,
             SockType::Raw,
@@ -58,22 +60,23 @@ impl Socket {
         if_supported(setsockopt(&fd, ExtendedAcknowledgement, &true))?;
         if_supported(setsockopt(&fd, CappedAcknowledgement, &true))?;
         if_supported(setsockopt(&fd, StrictChecking, &true))?;
-        // Without the right to exceed the system's limit, take what that gives.
-        setsockopt(&fd, RcvBufForce, &room).or_else(|_| setsockopt(&fd, RcvBuf, &room))?;
+        // Without CAP_NET_ADMIN the system's limit applies.
+        setsockopt(&fd, RcvBufForce, &buffer_octets)
+            .or_else(|_| setsockopt(&fd, RcvBuf, &buffer_octets))?;
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         let port = PortId(getsockname::<NetlinkAddr>(fd.as_raw_fd())?.pid());
-        Ok(Self { fd, port, buffer: vec![0; BUFFER_LEN].into() })
+        Ok(Self { fd, port, buffer: vec![0; MAX_DATAGRAM_OCTETS].into() })
     }
 
-    /// The address of the socket.
+    /// The port id of the socket.
     pub const fn port(&self) -> PortId {
         self.port
     }
 
-    /// Goes into multicast groups, given by their numbers, or out of them.
+    /// Joins multicast groups, given by their numbers, or leaves them (`into` is `false`).
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn join(&self, groups: &[u32], into: bool) -> io::Result<()> {
         for group in groups {
             if into {
@@ -85,10 +88,10 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends to the kernel; `false` when there is no room at the moment.
+    /// Sends to the kernel; `false` when the kernel has no buffer at the moment.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn send(&self, octets: &[u8]) -> io::Result<bool> {
         loop {
             return match send(self.fd.as_raw_fd(), octets, MsgFlags::empty()) {
@@ -103,7 +106,7 @@ impl Socket {
     /// Receives one datagram, for [`Socket::datagram`].
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn receive(&mut self) -> io::Result<Received> {
         loop {
             let mut slices = [IoSliceMut::new(&mut self.buffer)];
@@ -123,7 +126,7 @@ impl Socket {
         }
     }
 
-    /// The first `len` octets that were received last.
+    /// The first `len` octets of the last datagram.
     pub fn datagram(&self, len: usize) -> &[u8] {
         self.buffer.get(..len).unwrap_or(&self.buffer)
     }

@@ -1,37 +1,37 @@
-//! Which of the configured routes and rules the kernel has.
+//! The configured routes and rules, and which of them the kernel has.
 //!
-//! Only what is configured is remembered, since a router may have a million routes of others.
-//! Which these are is told from the protocol number that ours carry and from their place. An IPv6
-//! route that cannot be added, since somebody else's stands in its place and does the same, is lent:
-//! it counts as there until that one goes.
+//! Other routes are not stored, since a router may have a million of them. Ours are recognised by their
+//! protocol number and their place. When an IPv6 route cannot be added, since another program's route
+//! with the same effect is in its place, the other route is its substitute: the configured route counts
+//! as present until the substitute is removed.
 
 use super::cache::{Cache, Change, Origin, What};
 use super::codec::Unencodable;
 use super::consts;
 use super::frame::{Malformed, Message, Sequence};
-use super::route::{self, Place, Seen};
+use super::route::{self, KernelRoute, Place};
 use super::rule;
 use crate::net::{Route, Rule, TableId};
 use crate::sorted::{Map, Set};
 use crate::units::Family;
 
-/// Something that is watched.
+/// A watched route or rule.
 #[derive(Debug)]
 struct Watched<T> {
     what: T,
     /// The kernel has it.
     present: bool,
-    /// Somebody else's route does the same in its place.
-    lent: bool,
-    /// The running dump has it.
+    /// Another program's route has the same effect in its place.
+    substituted: bool,
+    /// The running dump has shown it.
     fresh: bool,
-    /// When it went last, the kernel took it by itself.
+    /// It was last removed by the kernel itself, together with an address or a link.
     went_along: bool,
-    /// Somebody did something in its place since it was there.
+    /// Another program changed a route in its place since it was present.
     replaced: bool,
 }
 
-/// What can be dumped on its own.
+/// A table that a separate dump lists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Table {
     /// Our routes in one table.
@@ -41,7 +41,7 @@ pub enum Table {
 }
 
 impl Table {
-    /// The request for it.
+    /// Appends the request for its dump.
     ///
     /// # Errors
     /// [`Unencodable`], which does not happen: the requests have a fixed length.
@@ -53,39 +53,40 @@ impl Table {
     }
 }
 
-/// Who says something about a route or rule.
+/// The source of information about a route or rule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
     /// A part of a dump.
     Dump,
     /// An event with this origin.
     Event(Origin),
-    /// Nobody's request: an event of the kernel's own, or it is missing in a dump without any event
-    /// about its place. Both mean that the kernel took it with an address or a link (`netlink:N-58`).
+    /// No request of a program: an event of the kernel itself, or a route that is missing in a dump
+    /// without an event about its place. In both cases the kernel removed the route together with an
+    /// address or a link (`netlink:N-58`).
     Kernel,
 }
 
 /// The configured routes and rules.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct WatchList {
     routes: Vec<Watched<Route>>,
     places: Map<Place, Vec<usize>>,
     rules: Vec<Watched<Rule>>,
     tables: Vec<Table>,
 }
 
-/// Puts new things in the place of the old; what stays is still there, or not.
+/// Replaces the watched objects. Objects that stay keep their state.
 fn renew<T: Clone + PartialEq>(watched: &mut Vec<Watched<T>>, new: &[T]) {
     let old = std::mem::take(watched);
     for what in new {
         if watched.iter().all(|known| known.what != *what) {
             let before = old.iter().find(|known| known.what == *what);
-            let (present, lent) =
-                before.map_or((false, false), |known| (known.present, known.lent));
+            let (present, substituted) =
+                before.map_or((false, false), |known| (known.present, known.substituted));
             watched.push(Watched {
                 what: what.clone(),
                 present,
-                lent,
+                substituted,
                 fresh: false,
                 went_along: false,
                 replaced: false,
@@ -94,13 +95,13 @@ fn renew<T: Clone + PartialEq>(watched: &mut Vec<Watched<T>>, new: &[T]) {
     }
 }
 
-impl Watch {
-    /// Watches nothing.
+impl WatchList {
+    /// An empty list.
     pub const fn new() -> Self {
         Self { routes: Vec::new(), places: Map::new(), rules: Vec::new(), tables: Vec::new() }
     }
 
-    /// Watches these. The new ones are unknown, and so absent, until the next dump.
+    /// Replaces the watched routes and rules. New ones count as absent until the next dump.
     pub fn set(&mut self, routes: &[Route], rules: &[Rule]) {
         renew(&mut self.routes, routes);
         renew(&mut self.rules, rules);
@@ -115,7 +116,7 @@ impl Watch {
         self.tables = tables.into_iter().collect();
     }
 
-    /// What has to be dumped.
+    /// The tables to dump.
     pub fn tables(&self) -> &[Table] {
         &self.tables
     }
@@ -125,39 +126,38 @@ impl Watch {
         !self.routes.is_empty()
     }
 
-    /// Whether the kernel has a route. `false` for one that is not watched.
+    /// Whether the kernel has a route or its substitute. `false` for a route that is not watched.
     pub fn has_route(&self, route: &Route) -> bool {
         let numbers = self.places.get(&Place::of(route)).into_iter().flatten();
         let mut found = numbers.filter_map(|number| self.routes.get(*number));
-        found.any(|known| (known.present || known.lent) && known.what == *route)
+        found.any(|known| (known.present || known.substituted) && known.what == *route)
     }
 
-    /// Whether it is somebody else's route that counts as this one.
-    pub fn is_lent(&self, route: &Route) -> bool {
-        self.routes.iter().any(|known| known.lent && known.what == *route)
+    /// Whether another program's route counts as this one.
+    pub fn is_substituted(&self, route: &Route) -> bool {
+        self.routes.iter().any(|known| known.substituted && known.what == *route)
     }
 
-    /// Says that somebody else's route does what this one would do, or that it does not matter any
-    /// more.
-    pub fn lend(&mut self, route: &Route, lent: bool) {
+    /// Sets whether another program's route counts as this one.
+    pub fn set_substituted(&mut self, route: &Route, substituted: bool) {
         for known in self.routes.iter_mut().filter(|known| known.what == *route) {
-            known.lent = lent;
+            known.substituted = substituted;
         }
     }
 
-    /// Whether the kernel took a route that is missing by itself, with an address or a link.
+    /// Whether a route is missing because the kernel removed it with an address or a link.
     pub fn went_along(&self, route: &Route) -> bool {
         let numbers = self.places.get(&Place::of(route)).into_iter().flatten();
         let mut found = numbers.filter_map(|number| self.routes.get(*number));
         found.any(|known| !known.present && known.went_along && known.what == *route)
     }
 
-    /// Whether the kernel has a rule. `false` for one that is not watched.
+    /// Whether the kernel has a rule. `false` for a rule that is not watched.
     pub fn has_rule(&self, rule: &Rule) -> bool {
         self.rules.iter().any(|known| known.present && known.what == *rule)
     }
 
-    /// A dump begins.
+    /// Begins a dump.
     pub fn begin(&mut self) {
         for route in &mut self.routes {
             route.fresh = false;
@@ -167,12 +167,12 @@ impl Watch {
         }
     }
 
-    /// Takes a message about a route or rule; appends what is different. `true`: something happened
-    /// at the place of a watched route, after which only a dump can tell whether it is there.
+    /// Handles a message about a route or rule and appends the changes. Returns `true` when another
+    /// route in the place of a watched one changed, so that only a dump shows whether ours is present.
     ///
     /// # Errors
-    /// [`Malformed`] when it cannot be read.
-    pub fn take(
+    /// [`Malformed`] when the message cannot be read.
+    pub fn handle(
         &mut self,
         message: &Message<'_>,
         source: Source,
@@ -181,7 +181,7 @@ impl Watch {
     ) -> Result<bool, Malformed> {
         match message.kind {
             consts::RTM_NEWROUTE | consts::RTM_DELROUTE if !self.routes.is_empty() => {
-                self.take_route(message, source, cache, changes)
+                self.handle_route(message, source, cache, changes)
             }
             consts::RTM_NEWRULE | consts::RTM_DELRULE if !self.rules.is_empty() => {
                 let Some(seen) = rule::decode(message.payload)? else { return Ok(false) };
@@ -195,24 +195,24 @@ impl Watch {
         }
     }
 
-    fn take_route(
+    fn handle_route(
         &mut self,
         message: &Message<'_>,
         source: Source,
         cache: &Cache,
         changes: &mut Vec<Change>,
     ) -> Result<bool, Malformed> {
-        // Somebody else's route may have taken the place of ours.
+        // Another program's route may have replaced ours.
         let replaces = message.flags.replaces();
         let present = message.kind == consts::RTM_NEWROUTE;
-        let all = replaces || !present && self.routes.iter().any(|route| route.lent);
-        let Some(seen) = Seen::decode(message.payload, all)? else { return Ok(false) };
+        let all = replaces || !present && self.routes.iter().any(|route| route.substituted);
+        let Some(seen) = KernelRoute::decode(message.payload, all)? else { return Ok(false) };
         let mut in_doubt = false;
         for number in self.places.get(&seen.place).into_iter().flatten() {
             let Some(route) = self.routes.get_mut(*number) else { continue };
             let same = seen.is_like(&route.what, cache)?;
-            if route.lent && !seen.is_own && same != present {
-                route.lent = false;
+            if route.substituted && !seen.is_own && same != present {
+                route.substituted = false;
                 changes.push(Change { origin: Origin::Other, what: route.what.report(false) });
             }
             if seen.is_own && same {
@@ -225,7 +225,7 @@ impl Watch {
         Ok(in_doubt)
     }
 
-    /// The dump has ended: what it did not show is not there.
+    /// Ends the dump: objects that it did not show are absent.
     pub fn settle(&mut self, changes: &mut Vec<Change>) {
         for route in &mut self.routes {
             let source = match std::mem::take(&mut route.replaced) {
@@ -240,7 +240,7 @@ impl Watch {
     }
 }
 
-/// What a change of it is.
+/// Builds the report of a change.
 trait Report {
     fn report(&self, present: bool) -> What;
 }

@@ -18,7 +18,9 @@ use super::exec_state::ExecProcess;
 use super::role::Role;
 use super::role_lock::RoleLock;
 use super::signals;
-use crate::child::start::{EVENTS, LINK, LOCK, LOCKS_MEMORY, MEMORY, MEMORY_CHECK};
+use crate::child::start::{
+    EVENTS_FD, LINK_FD, LOCK_FD, LOCKS_MEMORY_ARGUMENT, MEMORY_CHECK_ARGUMENT, MEMORY_FD,
+};
 use crate::system::inherited_fds::take;
 use crate::system::{heap, pidfd};
 
@@ -99,10 +101,10 @@ impl Child {
                 (nix::libc::STDIN_FILENO, high(&nothing)?),
                 (nix::libc::STDOUT_FILENO, high(&nothing)?),
                 (nix::libc::STDERR_FILENO, high(&stderr_there)?),
-                (LINK, high(&link_there)?),
-                (EVENTS, high(&events_there)?),
-                (MEMORY, high(memory)?),
-                (LOCK, high(&locked)?),
+                (LINK_FD, high(&link_there)?),
+                (EVENTS_FD, high(&events_there)?),
+                (MEMORY_FD, high(memory)?),
+                (LOCK_FD, high(&locked)?),
             ],
             inherited,
             role.command,
@@ -170,7 +172,7 @@ fn high(fd: &impl AsFd) -> io::Result<OwnedFd> {
     let mut low = Vec::new();
     loop {
         let copy = fd.as_fd().try_clone_to_owned()?;
-        if copy.as_raw_fd() > LOCK {
+        if copy.as_raw_fd() > LOCK_FD {
             return Ok(copy);
         }
         // Kept until then, so that the next copy is another number.
@@ -203,8 +205,8 @@ fn spawn(
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
             | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
     )?;
-    let locks = locks.then_some(LOCKS_MEMORY);
-    let records = heap::is_recording().then_some(MEMORY_CHECK);
+    let locks = locks.then_some(LOCKS_MEMORY_ARGUMENT);
+    let records = heap::is_recording().then_some(MEMORY_CHECK_ARGUMENT);
     let words = ["steadfast", command].into_iter().chain(locks).chain(records);
     let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
     let no_environment: [CString; 0] = [];

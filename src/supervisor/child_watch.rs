@@ -23,7 +23,7 @@ use super::supervised::Supervised;
 use crate::control::shared_memory::Shared;
 use crate::system::clock;
 use crate::system::shared_memory::Region;
-use crate::system::threads::STACK;
+use crate::system::threads::STACK_OCTETS;
 use crate::units::Instant;
 
 /// The thread sleeps for so long when no child is to be looked at.
@@ -70,7 +70,7 @@ impl Watcher {
         let theirs = Arc::clone(&board);
         let thread = thread::Builder::new()
             .name("steadfast: look".to_owned())
-            .stack_size(STACK)
+            .stack_size(STACK_OCTETS)
             .spawn(move || look_again_and_again(&theirs, &sender))?;
         Ok(Self { board, alert, thread: Some(thread) })
     }

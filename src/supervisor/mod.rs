@@ -71,7 +71,7 @@ use smol::channel::{Receiver, unbounded};
 use smol::future::or;
 
 use crate::control::event::{DaemonEvent, Level, What};
-use crate::system::scheduling::yield_when_too_long;
+use crate::system::scheduling::leave_real_time_on_sigxcpu;
 use crate::system::{memory, threads};
 use child_process::InheritedFds;
 use configuration::Accepted;
@@ -111,8 +111,8 @@ pub fn run(options: Options, accepted: Accepted, origin: Origin) -> Result<(), F
     startup::may_run()?;
     // Before there is a second thread, which would be interrupted instead.
     signals::block().map_err(Failure::system("cannot take signals"))?;
-    threads::keep_stacks_small();
-    yield_when_too_long().map_err(Failure::system("cannot take SIGXCPU"))?;
+    threads::set_stack_size();
+    leave_real_time_on_sigxcpu().map_err(Failure::system("cannot take SIGXCPU"))?;
     // The configuration has passwords.
     memory::keep_private().map_err(Failure::system("cannot keep memory out of core files"))?;
     let warnings = accepted.warnings.clone();

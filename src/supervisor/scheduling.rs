@@ -24,7 +24,7 @@ use crate::system::clock;
 use crate::system::privileges::{IPC_LOCK, SYS_NICE, has};
 use crate::system::scheduling::{
     Offspring, SELF, is_real_time, own_nice, set_nice, set_processors, set_real_time,
-    set_rest_limit, share_processors,
+    set_real_time_limit, share_processors,
 };
 use crate::units::Instant;
 
@@ -176,7 +176,7 @@ fn enter(
     offspring: Offspring,
 ) -> io::Result<()> {
     // Before, so that nothing runs without a bound; out of real time it does not count.
-    set_rest_limit(process, rest.filter(|_| priority.is_some()))?;
+    set_real_time_limit(process, rest.filter(|_| priority.is_some()))?;
     set_real_time(process, priority, offspring)
 }
 

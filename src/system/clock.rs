@@ -1,4 +1,4 @@
-//! What time it is.
+//! The clocks of the system.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,20 +6,20 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::units::Instant;
 
-/// The time since boot, with the time the machine was suspended (`CLOCK_BOOTTIME`, in Linux since
-/// 2.6.39): a router that slept was not a master meanwhile.
+/// The time since boot, including the time in suspend (`CLOCK_BOOTTIME`): a router that was suspended
+/// was not master during that time.
 pub fn now() -> Instant {
-    // The kernel refuses only a clock that it does not know, and there it would refuse the timer.
+    // The call fails only in kernels without this clock, where creating the timer fails before.
     clock_gettime(ClockId::CLOCK_BOOTTIME)
         .map_or(Instant::ORIGIN, |time| Instant::ORIGIN + Duration::from(time))
 }
 
-/// The time since boot without suspended time (`CLOCK_MONOTONIC`), for those who count so.
+/// The time since boot, excluding the time in suspend (`CLOCK_MONOTONIC`), as systemd expects it.
 pub fn monotonic() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
 }
 
-/// The time of day, for people: time since 1970 (UTC). It may jump either way.
+/// The time since 1970 (UTC), for people. It may jump forward and back.
 pub fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

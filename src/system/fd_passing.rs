@@ -1,4 +1,4 @@
-//! Descriptors that one process sends to another.
+//! Sending descriptors from one process to another.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -9,7 +9,7 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 /// Sends a descriptor through a Unix socket, with one octet.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn send(socket: &impl AsFd, fd: BorrowedFd<'_>) -> io::Result<()> {
     let fds = [fd.as_raw_fd()];
     let message = [ControlMessage::ScmRights(&fds)];
@@ -18,10 +18,11 @@ pub fn send(socket: &impl AsFd, fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the descriptor of a message; `None`: the other end has hung up, or sent something else.
+/// Receives a message with a descriptor. `None`: the other end closed the socket, or the message has no
+/// descriptor.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn receive(socket: &impl AsFd) -> io::Result<Option<OwnedFd>> {
     let mut octets = [0];
     let mut parts = [IoSliceMut::new(&mut octets)];
@@ -32,7 +33,7 @@ pub fn receive(socket: &impl AsFd) -> io::Result<Option<OwnedFd>> {
     let mut received = Vec::new();
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(fds) = control {
-            // SAFETY: the kernel has just opened them for this process, and nobody else has the
+            // SAFETY: the kernel has just opened them for this process, and no other code has their
             // numbers.
             received.extend(fds.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }

@@ -1,8 +1,8 @@
-//! Which packets the kernel should not even hand over: classic BPF programs.
+//! Classic BPF programs that let the kernel drop unwanted packets before a socket receives them.
 //!
-//! A filter is a list of tests; what fails one is dropped. Offsets count from where the socket's
-//! packets begin: the IP header for IPv4 raw sockets and for packet sockets without link-layer
-//! header, the message for IPv6 raw sockets.
+//! A filter is a list of tests; a packet that fails one of them is dropped. Offsets count from the
+//! beginning of what the socket receives: the IP header for IPv4 raw sockets and for packet sockets
+//! without link-layer header, the message for IPv6 raw sockets.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -11,13 +11,13 @@ use heapless::Vec;
 use nix::libc;
 use socket2::{SockFilter, SockRef};
 
-/// The most instructions of a program: more than any list of tests here has.
-const LONGEST: usize = 40;
+/// Instructions of a program, at most: more than any list of tests in this program needs.
+const MAX_INSTRUCTIONS: usize = 40;
 
-/// How much of what passes is handed over: all.
-const WHOLE: u32 = u32::MAX;
+/// Return value of a program: the socket receives all octets of the packet.
+const ALL_OCTETS: u32 = u32::MAX;
 
-/// Instructions, see linux/filter.h.
+/// Opcodes, see linux/filter.h.
 mod code {
     pub const LOAD_WORD: u16 = 0x20;
     pub const LOAD_HALF: u16 = 0x28;
@@ -29,7 +29,7 @@ mod code {
     pub const RETURN: u16 = 0x06;
 }
 
-/// What a packet has to fulfil.
+/// A condition that a packet has to fulfil.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Test {
     /// The octet at this offset has this value.
@@ -44,28 +44,29 @@ pub enum Test {
     Word(u32, u32),
     /// The 32 bits at the first offset are zero, or the same as those at the second.
     ZeroOrSameWord(u32, u32),
-    /// It was sent to this host or to a group, and was not merely seen.
+    /// The packet was sent to this host, to a group or as a broadcast, and not to another host.
     ForUs,
 }
 
-/// Hands over only what fulfils all tests. Replaces the filter that there was.
+/// Attaches a filter that passes packets that fulfil all tests. It replaces an earlier filter.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn attach(socket: &impl AsFd, tests: &[Test]) -> io::Result<()> {
-    SockRef::from(socket).attach_filter(&program(tests, WHOLE)?)
+    SockRef::from(socket).attach_filter(&program(tests, ALL_OCTETS)?)
 }
 
-/// Hands over nothing at all.
+/// Attaches a filter that drops all packets.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn drop_all(socket: &impl AsFd) -> io::Result<()> {
     SockRef::from(socket).attach_filter(&program(&[], 0)?)
 }
 
-/// The tests, then two ends: for what passed all of them, and for what failed one.
-fn program(tests: &[Test], pass: u32) -> io::Result<Vec<SockFilter, LONGEST>> {
+/// Builds a program: the tests, a return for packets that passed all of them, and a return for packets
+/// that failed one.
+fn program(tests: &[Test], pass: u32) -> io::Result<Vec<SockFilter, MAX_INSTRUCTIONS>> {
     let len: usize = tests.iter().map(|test| parts(*test).len()).sum();
     let too_long = |_| io::Error::from(io::ErrorKind::InvalidInput);
     let mut program = Vec::new();
@@ -86,13 +87,13 @@ fn program(tests: &[Test], pass: u32) -> io::Result<Vec<SockFilter, LONGEST>> {
     Ok(program)
 }
 
-/// What an instruction does with its result.
+/// The jump after an instruction.
 #[derive(Clone, Copy)]
 enum Jump {
     No,
     DropUnless,
     DropIf,
-    /// The test is passed, and so many instructions are left of it.
+    /// Jumps over the rest of the test, which has this many instructions, when it is passed.
     PassIf(u8),
 }
 

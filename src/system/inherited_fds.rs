@@ -1,17 +1,17 @@
-//! Descriptors that the parent process left open for us.
+//! Descriptors that this process inherits from its parent.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{F_GETFD, F_SETFD, FdFlag, fcntl};
 
-/// Takes over a descriptor by its number. No program that this one starts will have it.
+/// Takes over an inherited descriptor by its number and marks it close-on-exec.
 ///
-/// Works once for each number: what is inherited is not marked as close-on-exec, what was taken
-/// over or opened by ourselves is.
+/// It works once for each number: an inherited descriptor is not close-on-exec, while all that were
+/// taken over or opened by this process are.
 ///
 /// # Errors
-/// When nothing is open there, or it was not inherited; the words say which.
+/// `NotFound` when the descriptor is not open, `AlreadyExists` when it was not inherited.
 pub fn take(number: RawFd) -> io::Result<OwnedFd> {
     let not_open = || {
         io::Error::new(
@@ -25,8 +25,8 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
     if number < 0 {
         return Err(not_open());
     }
-    // SAFETY: the number is not -1. Whether it is open is what is asked here; nobody closes it
-    // meanwhile, since what is inherited has no owner yet.
+    // SAFETY: the number is not -1. The next call finds out whether it is open, and no other code
+    // closes it, since an inherited descriptor has no owner yet.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     let flags = fcntl(borrowed, F_GETFD).map_err(|_| not_open())?;
     if FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC) {
@@ -36,15 +36,15 @@ pub fn take(number: RawFd) -> io::Result<OwnedFd> {
         ));
     }
     fcntl(borrowed, F_SETFD(FdFlag::FD_CLOEXEC))?;
-    // SAFETY: it is open, and nobody else in this process owns it: everything that the library
-    // opens is close-on-exec from the start, and what was taken over is since.
+    // SAFETY: it is open, and no other code in this process owns it: the descriptors that this
+    // process opened or took over are close-on-exec, and this one was not.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Lets the next program have a descriptor.
+/// Lets the program that this process executes next inherit a descriptor.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn pass_on(fd: &OwnedFd) -> io::Result<RawFd> {
     fcntl(fd, F_SETFD(FdFlag::empty()))?;
     Ok(fd.as_raw_fd())

@@ -1,44 +1,44 @@
-//! What the system lets this process have.
+//! Resource limits of this process.
 
 use std::io;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
-/// Allows as many open descriptors as the administrator does: what is usual at the start suits
-/// programs that know no more than a thousand.
+/// Raises the soft limit of open descriptors to the hard limit. The usual soft limit of 1,024 is for
+/// programs that use select(2).
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn raise_descriptors() -> io::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
 }
 
-/// How many descriptors there may be at most.
+/// The hard limit of open descriptors.
 ///
 /// # Errors
-/// What the system says.
-pub fn most_descriptors() -> io::Result<rlim_t> {
+/// The error of the system call.
+pub fn max_descriptors() -> io::Result<rlim_t> {
     Ok(getrlimit(Resource::RLIMIT_NOFILE)?.1)
 }
 
-/// How many descriptors there may be at most, when that is less than `wanted`.
+/// The hard limit of open descriptors, if it is below `wanted`.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn descriptors_below(wanted: u16) -> io::Result<Option<rlim_t>> {
-    let most = most_descriptors()?;
+    let most = max_descriptors()?;
     Ok((most < rlim_t::from(wanted)).then_some(most))
 }
 
-/// Whether there are no more descriptors.
+/// Whether a call failed for lack of descriptors.
 pub fn is_exhausted(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
 }
 
-/// An error with what to do about it, where that is about limits.
+/// The text of an error; for an exceeded limit, with the remedy.
 pub fn explained(error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EMFILE) => {

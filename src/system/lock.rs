@@ -1,4 +1,4 @@
-//! A lock on a file that goes with the descriptor: whoever inherits the descriptor has the lock.
+//! A file lock that belongs to the open descriptor: a process that inherits the descriptor holds it.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::errno::Errno;
 use nix::libc;
 
-/// Takes the lock (flock(2)), if nobody has it. It is let go when the last copy of the descriptor
-/// is closed, in whichever process that is; nix's own lock would let go with its value.
+/// Tries to take the lock (flock(2)). It is released when the last copy of the descriptor is closed, in
+/// any process; nix's own lock would be released when its value is dropped.
 ///
 /// # Errors
-/// What the system says; that another one has it is none.
+/// The error of the system call. When another process holds the lock, the result is `false`.
 pub fn take(file: &impl AsFd) -> io::Result<bool> {
     let fd = file.as_fd().as_raw_fd();
     // SAFETY: the call takes two numbers and touches no memory of ours; the descriptor is open as

@@ -1,4 +1,4 @@
-//! What is kept in RAM, and what is kept out of files.
+//! Locking memory in RAM, and keeping it out of core files.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 use super::privileges::{IPC_LOCK, has};
 
-/// Keeps all memory of this process in RAM once it has been used, from now on.
+/// Locks all present and future memory of this process in RAM, each page from its first use on.
 ///
 /// # Errors
-/// `EPERM`: only a part of it may be, and then memory would run out at that bound.
+/// `EPERM` when RLIMIT_MEMLOCK allows only a part of it: allocations would fail at that limit.
 pub fn lock() -> io::Result<()> {
     let (bound, _) = getrlimit(Resource::RLIMIT_MEMLOCK)?;
     if bound != RLIM_INFINITY && !has(IPC_LOCK)? {
@@ -22,32 +22,34 @@ pub fn lock() -> io::Result<()> {
     let all = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE;
     let when_used = MlockAllFlags::from_bits_retain(libc::MCL_ONFAULT);
     match mlockall(all | when_used) {
-        // Linux before 4.4 can only fetch all of it now.
+        // Linux before 4.4 can only load and lock all pages at once.
         Err(Errno::EINVAL) => Ok(mlockall(all)?),
         other => Ok(other?),
     }
 }
 
-/// The opposite of [`lock`].
+/// Undoes [`lock`].
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn unlock() -> io::Result<()> {
     Ok(munlockall()?)
 }
 
-/// Lets this process lock as much as it likes, even when it has given up its rights.
+/// Removes the limit of locked memory of this process, also for the time after it has given up its
+/// capabilities.
 ///
 /// # Errors
-/// `EPERM`: without `CAP_SYS_RESOURCE`.
-pub fn lift_lock_bound() -> io::Result<()> {
+/// `EPERM` without `CAP_SYS_RESOURCE`.
+pub fn remove_lock_limit() -> io::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY)?)
 }
 
-/// No core file, and no look into the memory for others of the same user: it holds passwords.
+/// Turns core files off, and keeps other processes of the same user from reading this process's memory,
+/// which holds passwords.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn keep_private() -> io::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
     setrlimit(Resource::RLIMIT_CORE, 0, most)?;

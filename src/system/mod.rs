@@ -1,29 +1,29 @@
-//! The operating system: clock, timer, memory that processes share, raw and packet sockets. The
-//! only module with `unsafe`, each time with its reason.
+//! The interface to the operating system. It is the only module with `unsafe`, each time with a reason.
 //!
 //! | module | for |
 //! |---|---|
-//! | [`clock`] | what time it is |
-//! | [`timer`] | waking up at a moment |
+//! | [`clock`] | clocks |
+//! | [`timer`] | a timer as a descriptor |
 //! | [`shared_memory`] | memory that outlives a process |
-//! | [`inherited_fds`] | descriptors that the parent process left open for us |
-//! | [`fd_passing`] | descriptors that one process sends to another |
-//! | [`options`] | options of sockets that nix and socket2 do not have |
-//! | [`filter`] | which packets the kernel should not even hand over |
+//! | [`inherited_fds`] | descriptors that this process inherits from its parent |
+//! | [`fd_passing`] | sending descriptors from one process to another |
+//! | [`options`] | socket options that nix and socket2 lack |
+//! | [`filter`] | BPF programs that drop unwanted packets in the kernel |
 //! | [`poller`] | waiting for many descriptors |
-//! | [`lock`] | a lock that goes with a descriptor |
-//! | [`memory`] | what is kept in RAM, and what is kept out of files |
+//! | [`limits`] | resource limits |
+//! | [`lock`] | a file lock that belongs to a descriptor |
+//! | [`memory`] | locking memory in RAM, and keeping it out of core files |
 //! | [`pidfd`] | the end of a process, as a descriptor |
-//! | [`heap`] | what the allocator gave out |
-//! | [`privileges`] | what this process may do |
-//! | [`scheduling`] | when a process runs |
-//! | [`terminal`] | the size of the screen |
-//! | [`resident_memory`] | what the kernel holds in RAM for a process |
+//! | [`heap`] | counting allocations |
+//! | [`privileges`] | capabilities |
+//! | [`scheduling`] | real-time priority, niceness, processors |
+//! | [`terminal`] | the size of the terminal |
+//! | [`resident_memory`] | the memory that a process has in RAM |
 //! | [`threads`] | the stacks of threads |
-//! | [`watchdog`] | a device that restarts the machine when nobody feeds it |
-//! | [`raw`] | many messages in one call; a message with what the IP layer says about it |
+//! | [`watchdog`] | a hardware watchdog device |
+//! | [`raw`] | sending and receiving many packets with one system call |
 
-#![allow(unsafe_code, reason = "the system is called here, so that it need not be elsewhere")]
+#![allow(unsafe_code, reason = "system calls are wrapped here, so that other modules need none")]
 
 pub mod clock;
 pub mod fd_passing;

@@ -1,4 +1,4 @@
-//! Options of sockets that nix and socket2 do not have, in nix's form.
+//! Socket options that nix and socket2 lack, in the form of nix.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,12 +9,12 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::BindToDevice;
 use nix::{libc, setsockopt_impl, sockopt_impl};
 
-/// `SO_BINDTOIFINDEX`, which libc has for Android only; the same number wherever Linux runs but on
-/// SPARC and PA-RISC.
+/// `SO_BINDTOIFINDEX`, which libc has for Android only. The number is the same on all architectures
+/// except SPARC and PA-RISC.
 const SO_BINDTOIFINDEX: libc::c_int = 62;
 
 sockopt_impl!(
-    /// Netlink: errors come with words.
+    /// Netlink: errors come with a text.
     ExtendedAcknowledgement,
     SetOnly,
     libc::SOL_NETLINK,
@@ -30,7 +30,7 @@ sockopt_impl!(
     bool
 );
 sockopt_impl!(
-    /// Netlink: requests for lists are checked.
+    /// Netlink: the kernel checks requests for dumps strictly.
     StrictChecking,
     SetOnly,
     libc::SOL_NETLINK,
@@ -38,7 +38,7 @@ sockopt_impl!(
     bool
 );
 sockopt_impl!(
-    /// Netlink: into a multicast group, given by its number.
+    /// Netlink: join a multicast group, given by its number.
     JoinGroup,
     SetOnly,
     libc::SOL_NETLINK,
@@ -46,7 +46,7 @@ sockopt_impl!(
     u32
 );
 sockopt_impl!(
-    /// Netlink: out of a multicast group, given by its number.
+    /// Netlink: leave a multicast group, given by its number.
     LeaveGroup,
     SetOnly,
     libc::SOL_NETLINK,
@@ -54,7 +54,7 @@ sockopt_impl!(
     u32
 );
 sockopt_impl!(
-    /// IPv6 raw sockets: where the checksum is that the kernel writes and checks (`vrrp:C-3`).
+    /// IPv6 raw sockets: the offset of the checksum, which the kernel writes and checks (`vrrp:C-3`).
     ChecksumAt,
     SetOnly,
     libc::IPPROTO_IPV6,
@@ -62,7 +62,7 @@ sockopt_impl!(
     libc::c_int
 );
 sockopt_impl!(
-    /// Only packets of the interface with this index.
+    /// Bind to the interface with this index.
     BindToIndex,
     SetOnly,
     libc::SOL_SOCKET,
@@ -70,10 +70,10 @@ sockopt_impl!(
     libc::c_int
 );
 
-/// An option that older kernels do not know is done without.
+/// Ignores the error of an option that this kernel does not know.
 ///
 /// # Errors
-/// Every other one.
+/// All other errors.
 pub fn if_supported(result: nix::Result<()>) -> nix::Result<()> {
     match result {
         Err(Errno::ENOPROTOOPT) => Ok(()),
@@ -81,14 +81,14 @@ pub fn if_supported(result: nix::Result<()>) -> nix::Result<()> {
     }
 }
 
-/// Binds a socket to the interface with that index: it hears no other.
+/// Binds a socket to the interface with this index, so that it receives no packets of others.
 ///
 /// # Errors
-/// `ENODEV` or `ENXIO` when there is none with that index; `EPERM` without `CAP_NET_RAW`.
+/// `ENODEV` or `ENXIO` when no interface has that index; `EPERM` without `CAP_NET_RAW`.
 pub fn bind_to_interface(socket: &impl AsFd, index: u32) -> io::Result<()> {
     let number = libc::c_int::try_from(index).map_err(|_| Errno::ENODEV)?;
     match setsockopt(socket, BindToIndex, &number) {
-        // Linux before 5.1 takes a name only.
+        // Linux before 5.1 accepts only a name.
         Err(Errno::ENOPROTOOPT) => {
             let name = if_indextoname(index)?;
             let name = std::ffi::OsString::from(name.to_string_lossy().into_owned());

@@ -1,4 +1,4 @@
-//! Descriptors of processes: readable when the process has ended.
+//! Process descriptors, which become readable when the process ends.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -7,25 +7,25 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
-/// A descriptor of a process that exists, such as a child that was not waited for yet. It is closed
-/// on exec.
+/// Opens a descriptor of an existing process, such as a child that was not waited for yet. It is
+/// close-on-exec.
 ///
 /// # Errors
-/// What the system says; `ENOSYS` on a kernel before 5.3.
+/// The error of the system call; `ENOSYS` on a kernel before 5.3.
 pub fn open(pid: Pid) -> io::Result<OwnedFd> {
     let flags: libc::c_uint = 0;
     // SAFETY: the call takes two numbers and touches no memory of ours.
     let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), flags) };
     let fd = i32::try_from(Errno::result(result)?).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just given us this descriptor, nobody else knows it.
+    // SAFETY: the kernel has just opened this descriptor, no other code has its number.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Ends a process at once, also one that is not our child: the descriptor cannot mean another one
-/// that has its number by now.
+/// Kills a process, also one that is not our child. The descriptor cannot refer to another process that
+/// has the same process id by now.
 ///
 /// # Errors
-/// What the system says: that it has ended already, or that we may not.
+/// `ESRCH` when it has ended already, `EPERM` without the permission.
 pub fn kill(process: &impl AsFd) -> io::Result<()> {
     let no_info: *const libc::siginfo_t = std::ptr::null();
     let flags: libc::c_uint = 0;

@@ -1,9 +1,9 @@
-//! Waiting for many descriptors at once, by the thread that works on them.
+//! Waiting for many descriptors at once, in the thread that works on them.
 //!
-//! Not async-io's reactor, in the process that sends adverts: that one has a second thread, which
-//! takes turns with the first at waiting, so that a wake-up often goes through both of them, the
-//! second one not being real-time; and it takes seven system calls for each wake-up, for a timer
-//! and a notification of its own and since it asks for each event anew. Here it is one.
+//! The process that sends adverts does not use async-io's reactor. The reactor has a second thread,
+//! which is not real-time, and a wake-up often passes through both threads. It also needs seven
+//! system calls for each wake-up, for its own timer and notification and to rearm each event. This
+//! poller needs one.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,25 +11,25 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// The most descriptors that one wait tells of; the others are told of by the next.
-pub const MOST: usize = 64;
+/// Descriptors that one wait reports, at most; the next wait reports the others.
+pub const MAX_EVENTS_PER_WAIT: usize = 64;
 
-/// What is waited for.
+/// The event that is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Interest {
-    /// There is something to read, as often as it is asked while there is.
+    /// The descriptor is readable. Every wait reports it until it is read.
     Readable,
-    /// Something came, told once: for a timer, that is not read.
+    /// The descriptor became readable. It is reported once, for a timer that is not read.
     Fired,
-    /// There is room to write.
+    /// The descriptor is writable.
     Writable,
 }
 
-/// A set of descriptors that are waited for.
+/// A set of descriptors to wait for.
 #[derive(Debug)]
 pub struct Poller(Epoll);
 
-/// A member of the set, until it is dropped.
+/// A member of the set, until it is removed.
 #[derive(Debug)]
 pub struct Member {
     fd: OwnedFd,
@@ -39,16 +39,15 @@ impl Poller {
     /// An empty set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new() -> io::Result<Self> {
         Ok(Self(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))
     }
 
-    /// Waits for a descriptor as well, under this key. It takes a duplicate, so that the caller may
-    /// close its own.
+    /// Adds a descriptor under a key. The set keeps a duplicate, so that the caller may close its own.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn add(&self, fd: BorrowedFd<'_>, key: u64, interest: Interest) -> io::Result<Member> {
         let flags = match interest {
             Interest::Readable => EpollFlags::EPOLLIN,
@@ -60,19 +59,19 @@ impl Poller {
         Ok(Member { fd })
     }
 
-    /// Takes a member out.
+    /// Removes a member.
     pub fn remove(&self, member: Member) {
-        // It fails only for what is no member.
+        // It fails only for a descriptor that is no member.
         let _ = self.0.delete(member.fd);
     }
 
-    /// Waits until there is something, or only looks, and adds the keys of what there is. A signal
+    /// Reports the keys of the members with events. With `block` it waits for at least one; a signal
     /// ends the wait, too.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn wait(&self, block: bool, mut found: impl FnMut(u64)) -> io::Result<()> {
-        let mut events = [EpollEvent::empty(); MOST];
+        let mut events = [EpollEvent::empty(); MAX_EVENTS_PER_WAIT];
         let timeout = if block { EpollTimeout::NONE } else { EpollTimeout::ZERO };
         match self.0.wait(&mut events, timeout) {
             Ok(count) => {

@@ -1,4 +1,4 @@
-//! What this process may do.
+//! The capabilities of this process.
 
 use std::io;
 
@@ -6,43 +6,43 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int, c_ulong};
 use nix::sys::prctl::set_no_new_privs;
 
-/// A right that is needed.
+/// A capability that the program uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Capability {
     /// Its number.
     bit: u32,
-    /// As the kernel and systemd write it.
+    /// Its name, as in the kernel and systemd.
     pub name: &'static str,
-    /// What it is needed for.
+    /// The purpose, for messages.
     pub purpose: &'static str,
 }
 
-/// Everything that the program needs to do its work.
+/// The capabilities without which the program cannot work.
 pub const NEEDED: [Capability; 2] = [
     Capability { bit: 12, name: "CAP_NET_ADMIN", purpose: "add and remove virtual addresses" },
     Capability { bit: 13, name: "CAP_NET_RAW", purpose: "send and receive adverts" },
 ];
 
-/// Keeps more in RAM than the limit allows.
+/// The capability to lock more memory than the limit allows.
 pub const IPC_LOCK: Capability =
     Capability { bit: 14, name: "CAP_IPC_LOCK", purpose: "keep memory in RAM" };
-/// Changes when processes run.
+/// The capability to change the scheduling of processes.
 pub const SYS_NICE: Capability =
     Capability { bit: 23, name: "CAP_SYS_NICE", purpose: "run in real time" };
 
-/// What of [`NEEDED`] this process has not.
+/// The capabilities of [`NEEDED`] that this process does not have.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn missing() -> io::Result<Vec<Capability>> {
     let (effective, _) = own()?;
     Ok(NEEDED.into_iter().filter(|needed| effective & mask(needed) == 0).collect())
 }
 
-/// Whether this process has a right.
+/// Whether this process has a capability.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn has(right: Capability) -> io::Result<bool> {
     let (effective, _) = own()?;
     Ok(effective & mask(&right) != 0)
@@ -52,13 +52,13 @@ const fn mask(right: &Capability) -> u64 {
     1 << right.bit
 }
 
-/// The effective and the permitted set of this thread. Not from `/proc`, which takes a descriptor:
-/// rights have to go also where there is none.
+/// The effective and the permitted set of this thread. They are not read from `/proc`, since that needs a
+/// descriptor and the process may have none left.
 fn own() -> io::Result<(u64, u64)> {
     let mut sets = [Sets { effective: 0, permitted: 0, inheritable: 0 }; 2];
     let mut header = Header { version: VERSION, pid: 0 };
-    // SAFETY: the kernel takes a header, where it may write a version that it knows, and with this
-    // version writes two structures.
+    // SAFETY: the kernel reads the header, where it may write a version that it knows, and for this
+    // version it writes two structures.
     let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, &raw mut sets) };
     Errno::result(result)?;
     let [low, high] = sets;
@@ -85,23 +85,23 @@ struct Sets {
 /// `_LINUX_CAPABILITY_VERSION_3`: two of [`Sets`], the lower 32 capabilities first.
 const VERSION: u32 = 0x2008_0522;
 
-/// Gives up every right but these, for good: no program that this process could
-/// start gets one back. What it has not it does not get. To be called before there is a second
-/// thread, which would keep its rights.
+/// Gives up every capability except `kept`, permanently: programs that this process executes cannot
+/// regain one. A capability that the process does not have is not added. To be called while the process
+/// has one thread, since other threads would keep their capabilities.
 ///
 /// # Errors
-/// What the system says; nothing is sure then.
-pub fn give_up_all_but(kept: &[Capability]) -> io::Result<()> {
+/// The error of the system call. Some capabilities may be given up by then.
+pub fn keep_only(kept: &[Capability]) -> io::Result<()> {
     let keep = kept.iter().fold(0, |keep, right| keep | mask(right));
     set_no_new_privs()?;
-    // Before the right to do so is gone. Who does not have it has no more to lose: nothing gets
-    // back from there into the sets that count, once new privileges are out of the question.
+    // Dropping from the bounding set needs CAP_SETPCAP, so it comes first. Without that capability it
+    // is not needed: with no_new_privs, nothing returns from the bounding set to the other sets.
     for bit in (0..u64::BITS).filter(|bit| keep & (1 << bit) == 0) {
         if control(libc::PR_CAPBSET_DROP, c_ulong::from(bit)).is_err() {
             break;
         }
     }
-    // Linux before 4.3 has no such set.
+    // Linux before 4.3 has no ambient set.
     let _ = control(
         libc::PR_CAP_AMBIENT,
         c_ulong::try_from(libc::PR_CAP_AMBIENT_CLEAR_ALL).unwrap_or_default(),
@@ -112,7 +112,7 @@ pub fn give_up_all_but(kept: &[Capability]) -> io::Result<()> {
     let sets = [keep, keep >> 32].map(half);
     let sets = sets.map(|bits| Sets { effective: bits, permitted: bits, inheritable: 0 });
     let mut header = Header { version: VERSION, pid: 0 };
-    // SAFETY: as above, and the structures are read.
+    // SAFETY: the kernel reads a header and two structures.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, &raw const sets) };
     Ok(Errno::result(result).map(drop)?)
 }

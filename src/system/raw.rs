@@ -1,5 +1,5 @@
-//! Many messages in one call, and a message with what the IP layer says about it. Without
-//! allocation, unlike nix.
+//! Sending and receiving many packets with one system call, and the ancillary data of the IP layer.
+//! Unlike nix, it does not allocate.
 
 use std::io;
 use std::mem::{self, MaybeUninit};
@@ -10,47 +10,47 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
-/// The most messages of one [`send_many`].
-pub const BATCH: usize = 64;
+/// Messages that one [`send_many`] sends, at most.
+pub const MAX_MESSAGES_PER_CALL: usize = 64;
 
 /// A message to send.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
-    /// What the socket wants of it.
+    /// The octets, in the form that the kind of socket expects.
     pub octets: &'a [u8],
-    /// Where it goes.
+    /// The destination.
     pub to: Target,
 }
 
-/// Where a message goes.
+/// The destination of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
     /// For an IPv4 raw socket.
     V4 {
-        /// To whom.
+        /// Destination address.
         destination: Ipv4Addr,
-        /// The index of the interface that it leaves by.
+        /// Index of the outgoing interface.
         link: u32,
     },
     /// For an IPv6 raw socket.
     V6 {
-        /// To whom.
+        /// Destination address.
         destination: Ipv6Addr,
-        /// From whom: an address of this host.
+        /// Source address, one of this host's.
         source: Ipv6Addr,
-        /// The index of the interface that it leaves by.
+        /// Index of the outgoing interface.
         link: u32,
     },
     /// For a packet socket: the message is a whole frame.
     Frame {
-        /// The index of the interface that it leaves by.
+        /// Index of the outgoing interface.
         link: u32,
         /// Ethernet type.
         protocol: u16,
     },
 }
 
-/// What the kernel reads of one message.
+/// The memory that the header of one outgoing message points to.
 struct Place {
     name: Name,
     name_len: usize,
@@ -73,8 +73,8 @@ union Control {
     none: (),
 }
 
-/// A control message. The data has no greater alignment than the header, so that this is where the
-/// kernel looks for it.
+/// A control message. The alignment of the data is not greater than that of the header, so that the data
+/// is where the kernel expects it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Ancillary<T> {
@@ -85,7 +85,7 @@ struct Ancillary<T> {
 impl<T: Copy> Ancillary<T> {
     fn new(level: libc::c_int, kind: libc::c_int, data: T) -> Self {
         const { assert!(align_of::<T>() <= align_of::<libc::cmsghdr>()) };
-        // SAFETY: the header is integers only; some systems have hidden ones between them.
+        // SAFETY: all fields are integers; some systems have hidden padding fields.
         let mut header: libc::cmsghdr = unsafe { mem::zeroed() };
         header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<T>()) as _;
         header.cmsg_level = level;
@@ -148,10 +148,10 @@ impl Place {
         }
     }
 
-    /// Points into `self`, which has to stay where it is.
+    /// The header of the message. It points into `self`, which must not move.
     fn header(&mut self) -> libc::mmsghdr {
-        // SAFETY: integers and pointers only, for which zero is a value; some systems have hidden
-        // ones between them.
+        // SAFETY: all fields are integers and pointers, for which zero is a valid value; some systems
+        // have hidden padding fields.
         let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
         header.msg_hdr.msg_name = (&raw mut self.name).cast();
         header.msg_hdr.msg_namelen = length(self.name_len);
@@ -165,7 +165,7 @@ impl Place {
     }
 }
 
-/// The number of an address family, in the type that addresses have it in.
+/// The number of an address family in the type of socket addresses.
 const fn family(number: libc::c_int) -> libc::sa_family_t {
     let [low, high, ..] = number.to_le_bytes();
     libc::sa_family_t::from_le_bytes([low, high])
@@ -190,7 +190,7 @@ fn address_v6(address: Ipv6Addr, link: u32) -> libc::sockaddr_in6 {
     }
 }
 
-/// An address of a packet socket. `protocol` is an Ethernet type; `link` 0 is every interface.
+/// The address of a packet socket. `protocol` is an Ethernet type; `link` 0 means every interface.
 fn address_of_link(link: u32, protocol: u16) -> libc::sockaddr_ll {
     libc::sockaddr_ll {
         sll_family: family(libc::AF_PACKET),
@@ -203,22 +203,22 @@ fn address_of_link(link: u32, protocol: u16) -> libc::sockaddr_ll {
     }
 }
 
-/// Sends the first [`BATCH`] messages and says how many of them went. When that is less than
-/// there are, the reason is learned by sending the rest.
+/// Sends up to [`MAX_MESSAGES_PER_CALL`] messages and returns how many were sent. When some are left,
+/// sending these returns the reason.
 ///
 /// # Errors
-/// Why not even the first one went.
+/// The error of the first message.
 pub fn send_many(socket: BorrowedFd<'_>, messages: &[Outgoing<'_>]) -> nix::Result<usize> {
-    let mut places = [const { MaybeUninit::<Place>::uninit() }; BATCH];
-    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
+    let mut places = [const { MaybeUninit::<Place>::uninit() }; MAX_MESSAGES_PER_CALL];
+    let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; MAX_MESSAGES_PER_CALL];
     let mut count = 0;
     for ((message, place), header) in messages.iter().zip(&mut places).zip(&mut headers) {
         header.write(place.write(Place::new(message)).header());
         count += 1;
     }
     let flags: libc::c_int = 0;
-    // Not by musl's function, which makes a call for each message, as its headers may have
-    // something where the kernel's wider fields end. Ours are zero there.
+    // Not by musl's function, which makes one call for each message, since its headers may have other
+    // values in the upper half of the kernel's wider fields. Ours are zero there.
     // SAFETY: the first `count` headers are written. What they point to, in `places` and
     // `messages`, stays where it is until after the call; the kernel only reads the octets.
     let sent = unsafe {
@@ -233,42 +233,42 @@ pub fn send_many(socket: BorrowedFd<'_>, messages: &[Outgoing<'_>]) -> nix::Resu
     usize::try_from(Errno::result(sent)?).map_err(|_| Errno::EINVAL)
 }
 
-/// What the IP layer says about a message.
+/// The ancillary data of a received message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Arrival {
     /// Octets of the message, even if the buffer was shorter.
     pub len: usize,
-    /// The index of the interface that it came in by, if the socket was asked to tell
-    /// (`IP_PKTINFO`, `IPV6_RECVPKTINFO`).
+    /// Index of the incoming interface, if the socket option is set (`IP_PKTINFO`,
+    /// `IPV6_RECVPKTINFO`).
     pub link: Option<u32>,
-    /// IPv6: from whom.
+    /// IPv6: source address.
     pub source: Ipv6Addr,
-    /// IPv6: to whom, if the socket was asked to tell (`IPV6_RECVPKTINFO`).
+    /// IPv6: destination address, if the socket option is set (`IPV6_RECVPKTINFO`).
     pub destination: Option<Ipv6Addr>,
-    /// Hop limit, if the socket was asked to tell (`IPV6_RECVHOPLIMIT`).
+    /// Hop limit, if the socket option is set (`IPV6_RECVHOPLIMIT`).
     pub hop_limit: Option<u8>,
 }
 
-/// Octets for control messages: twice what the two that are asked for take.
+/// Memory for control messages: twice the size of the two that are requested.
 type ControlBuffer = [u64; 16];
 
-/// What the kernel writes about one message.
+/// The memory that the header of one received message points to.
 struct Slot {
-    /// Longer than the other family's, whose is not looked at.
+    /// The source address. An IPv4 one is shorter, and is not used.
     name: libc::sockaddr_in6,
     control: ControlBuffer,
     part: libc::iovec,
 }
 
-/// Memory that messages are received into, several with one call.
+/// Memory for receiving several messages with one call.
 pub struct Inbox {
     octets: Box<[u8]>,
     /// Octets for each message.
     room: usize,
-    /// What the headers point to: never moved.
+    /// The memory that the headers point to. It never moves.
     slots: Box<[Slot]>,
     headers: Box<[libc::mmsghdr]>,
-    /// How many came with the last call.
+    /// Messages that the last call received.
     count: usize,
 }
 
@@ -279,11 +279,10 @@ impl std::fmt::Debug for Inbox {
 }
 
 impl Inbox {
-    /// For so many messages with so many octets each, at least one of one octet.
+    /// An inbox for `messages` messages of `room` octets each, at least one of one octet.
     pub fn new(messages: usize, room: usize) -> Self {
         let (messages, room) = (messages.max(1), room.max(1));
-        // Zeros that the kernel hands out when they are used: a message that never comes takes no
-        // memory.
+        // Zeroed pages are allocated on first use, so that unused messages take no memory.
         let mut octets: Box<[u8]> = vec![0; messages * room].into();
         let parts = octets.chunks_exact_mut(room);
         let mut slots: Box<[Slot]> = parts
@@ -294,7 +293,7 @@ impl Inbox {
             })
             .collect();
         let header = |slot: &mut Slot| {
-            // SAFETY: integers and pointers only, for which zero is a value.
+            // SAFETY: all fields are integers and pointers, for which zero is a valid value.
             let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
             header.msg_hdr.msg_name = (&raw mut slot.name).cast();
             header.msg_hdr.msg_iov = &raw mut slot.part;
@@ -307,24 +306,23 @@ impl Inbox {
         Self { octets, room, slots, headers, count: 0 }
     }
 
-    /// The most messages of one [`Inbox::receive`].
+    /// Messages that one [`Inbox::receive`] receives, at most.
     pub fn messages(&self) -> usize {
         self.slots.len()
     }
 
-    /// Receives what waits at a raw socket, as many messages as there is room for, and says how
-    /// many. When that is less than there is room for, none is left. Never blocks, and allocates
-    /// nothing.
+    /// Receives the waiting messages of a raw socket, up to [`Inbox::messages`], and returns their
+    /// number. A smaller number means that none is left. It neither blocks nor allocates.
     ///
     /// # Errors
-    /// `EAGAIN` when there is none; else what the system says.
+    /// `EAGAIN` when no message waits; otherwise the error of the system call.
     pub fn receive(&mut self, socket: BorrowedFd<'_>) -> nix::Result<usize> {
         self.headers.iter_mut().take(self.count).for_each(make_ready);
         self.count = 0;
         let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
         let most = libc::c_uint::try_from(self.headers.len()).map_err(|_| Errno::EINVAL)?;
-        // SAFETY: there are as many headers. What they point to, in `slots` and `octets`, is
-        // writable for the lengths in them, never moves and is used by nobody else meanwhile.
+        // SAFETY: there are `most` headers. What they point to, in `slots` and `octets`, is writable
+        // for the lengths in them, never moves, and is borrowed mutably during the call.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -338,8 +336,8 @@ impl Inbox {
         Ok(self.count)
     }
 
-    /// The messages of the last [`Inbox::receive`], in order: what of each there was room for, and
-    /// what is said about it.
+    /// The messages of the last [`Inbox::receive`], in order: the octets that fitted, and the ancillary
+    /// data.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Arrival)> {
         let about = self.headers.iter().zip(&self.slots).take(self.count);
         self.octets.chunks_exact(self.room).zip(about).map(|(octets, (header, slot))| {
@@ -349,14 +347,14 @@ impl Inbox {
     }
 }
 
-/// Sets what the kernel has changed back to what there is room for.
+/// Resets the lengths that the kernel has changed to the sizes of the buffers.
 fn make_ready(header: &mut libc::mmsghdr) {
     header.msg_hdr.msg_namelen = length(size_of::<libc::sockaddr_in6>());
     header.msg_hdr.msg_controllen = size_of::<ControlBuffer>() as _;
     header.msg_hdr.msg_flags = 0;
 }
 
-/// What the kernel wrote about a message.
+/// Reads the ancillary data of a message.
 fn arrival(header: &libc::mmsghdr, slot: &Slot) -> Arrival {
     let mut arrival = Arrival {
         len: header.msg_len as usize,
@@ -369,7 +367,7 @@ fn arrival(header: &libc::mmsghdr, slot: &Slot) -> Arrival {
     // SAFETY: the kernel has filled the control messages in and set their length in `header`.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(header) };
     while !next.is_null() {
-        // SAFETY: it lies within the slot, which is aligned for it.
+        // SAFETY: it is inside the slot, which is aligned for it.
         let found = unsafe { *next };
         let len = found.cmsg_len as usize;
         // SAFETY: the data follows the header.
@@ -404,8 +402,8 @@ fn holds<T>(len: usize) -> bool {
     len >= size_of::<Ancillary<T>>().min(size_of::<libc::cmsghdr>() + size_of::<T>())
 }
 
-/// A packet socket, non-blocking, for whole frames or for what follows the link-layer header. It
-/// hears nothing until [`listen`].
+/// Opens a non-blocking packet socket, for whole frames or for packets without link-layer header. It
+/// receives nothing until [`listen`].
 ///
 /// # Errors
 /// `EPERM` without `CAP_NET_RAW`.
@@ -414,10 +412,10 @@ pub fn packet_socket(kind: SockType) -> io::Result<OwnedFd> {
     Ok(socket(AddressFamily::Packet, kind, flags, None)?)
 }
 
-/// A packet socket hears frames with this Ethernet type from now on, on all interfaces.
+/// Lets a packet socket receive frames of this Ethernet type from all interfaces.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn listen(socket: BorrowedFd<'_>, protocol: u16) -> io::Result<()> {
     let address = address_of_link(0, protocol);
     // SAFETY: the address is one of the socket's family, with its length.

@@ -1,23 +1,23 @@
-//! What the kernel holds in RAM for a process.
+//! The memory that a process has in RAM.
 
 use std::io;
 
-/// The numbers, in octets, as far as the kernel tells them.
+/// The numbers in octets, as far as the kernel reports them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Resident {
-    /// All of it (RSS).
+    /// All pages (RSS).
     pub resident: Option<u64>,
-    /// With what is shared divided among those who share it (PSS).
+    /// All pages, with shared ones divided by the number of processes that share them (PSS).
     pub proportional: Option<u64>,
-    /// What is in no file.
+    /// Pages that belong to no file.
     pub anonymous: Option<u64>,
-    /// Why some of these are not there.
+    /// Why some of the numbers are missing.
     pub unknown: Option<String>,
 }
 
 impl Resident {
-    /// Of a process. `smaps_rollup` (Linux 4.14) has all; kernels without
-    /// `CONFIG_PROC_PAGE_MONITOR`, as many routers have them, tell two of the three elsewhere.
+    /// Reads the numbers of a process. `smaps_rollup` (Linux 4.14) has all of them. Kernels without
+    /// `CONFIG_PROC_PAGE_MONITOR`, as on many routers, have two of the three in `status`.
     pub fn of(pid: u32) -> Self {
         Self::by(pid, |file| std::fs::read_to_string(file))
     }
@@ -54,7 +54,7 @@ impl Resident {
     }
 }
 
-/// The value behind a name: `Rss:   1234 kB`.
+/// The value after a name, as in `Rss:   1234 kB`.
 fn value(text: &str, name: &str) -> Option<u64> {
     let rest = |line: &str| line.strip_prefix(name)?.strip_prefix(':').map(str::to_owned);
     let rest = text.lines().find_map(rest)?;

@@ -1,9 +1,9 @@
-//! When a process runs: its real-time priority, its niceness, its processors.
+//! The scheduling of a process: real-time priority, niceness and processors.
 //!
-//! The kernel keeps all of that for each thread, and threads share locks: one that waits for its
-//! turn holds up those that wait for its lock. So here a process is always all of its threads.
+//! The kernel has these settings for each thread. The functions here change all threads of a process,
+//! since threads share locks: a thread that waits for a processor delays those that wait for its lock.
 //!
-//! These are plain system calls, since musl's functions of the same names only fail.
+//! They use plain system calls, since musl's functions of the same names always fail.
 
 use std::io;
 use std::time::Duration;
@@ -17,25 +17,25 @@ use nix::unistd::Pid;
 /// This process, or the calling thread.
 pub const SELF: Pid = Pid::from_raw(0);
 
-/// The kernel's `struct sched_param`. The one of musl is longer.
+/// The kernel's `struct sched_param`. The struct of musl is longer.
 #[repr(C)]
 struct Parameters {
     priority: c_int,
 }
 
-/// Who gets the class of a thread beside the thread.
+/// The scheduling class of the threads and processes that a thread starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Offspring {
-    /// What it starts from now on, thread or process.
+    /// The class of the thread.
     Same,
-    /// Nobody: what it starts is in the normal class.
+    /// The normal class.
     Normal,
 }
 
 /// Gives every thread of a process a real-time priority (round robin); `None`: the normal class.
 ///
 /// # Errors
-/// `EPERM`: without `CAP_SYS_NICE`, or in a control group that has no real-time bandwidth.
+/// `EPERM` without `CAP_SYS_NICE`, or in a control group without real-time bandwidth.
 pub fn set_real_time(process: Pid, priority: Option<u8>, offspring: Offspring) -> io::Result<()> {
     let flag = match offspring {
         Offspring::Same => 0,
@@ -44,7 +44,7 @@ pub fn set_real_time(process: Pid, priority: Option<u8>, offspring: Offspring) -
     for thread in threads(process)? {
         let result = match priority {
             Some(priority) => set_class(thread, libc::SCHED_RR | flag, priority),
-            // Only CAP_SYS_NICE takes that mark away, which does no harm in the normal class.
+            // Clearing the flag needs CAP_SYS_NICE. In the normal class it has no effect.
             None => set_class(thread, libc::SCHED_OTHER, 0)
                 .or_else(|_| set_class(thread, libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK, 0)),
         };
@@ -56,7 +56,7 @@ pub fn set_real_time(process: Pid, priority: Option<u8>, offspring: Offspring) -
 /// Whether the first thread of a process has a real-time priority.
 ///
 /// # Errors
-/// `ESRCH`: there is no such process.
+/// `ESRCH` when the process does not exist.
 pub fn is_real_time(process: Pid) -> io::Result<bool> {
     // SAFETY: takes a number, gives a number.
     let class =
@@ -82,7 +82,7 @@ fn set_class(thread: Pid, class: c_int, priority: u8) -> Result<(), Errno> {
 /// Gives every thread of a process a nice value, -20 (most) to 19.
 ///
 /// # Errors
-/// `EACCES` or `EPERM`: a lower value than now needs `CAP_SYS_NICE`.
+/// `EACCES` or `EPERM`: lowering the value needs `CAP_SYS_NICE`.
 pub fn set_nice(process: Pid, nice: i8) -> io::Result<()> {
     for thread in threads(process)? {
         let (thread, nice) = (c_long::from(thread.as_raw()), c_long::from(nice));
@@ -97,18 +97,18 @@ pub fn set_nice(process: Pid, nice: i8) -> io::Result<()> {
 pub fn own_nice() -> i8 {
     // SAFETY: takes numbers, gives a number.
     let turned = unsafe { libc::syscall(libc::SYS_getpriority, 0 as c_long, 0 as c_long) };
-    // 40 to 1 stands for -20 to 19.
+    // The kernel returns 40 to 1 for -20 to 19.
     i8::try_from(20 - turned).unwrap_or(0)
 }
 
-/// Lets every thread of a process run on these processors only; which of them it may really use.
+/// Lets every thread of a process run on these processors only. Returns those of them that it may use.
 ///
 /// # Errors
-/// `EINVAL`: on none of them.
+/// `EINVAL` when it may use none of them.
 pub fn set_processors(process: Pid, numbers: &[u16]) -> io::Result<Vec<u16>> {
     let mut set = CpuSet::new();
     for number in numbers {
-        // Beyond what this system can count there is none.
+        // A number above the system's maximum is no processor.
         let _ = set.set(usize::from(*number));
     }
     for thread in threads(process)? {
@@ -119,10 +119,10 @@ pub fn set_processors(process: Pid, numbers: &[u16]) -> io::Result<Vec<u16>> {
     Ok(numbers.iter().copied().filter(may).collect())
 }
 
-/// Lets every thread of a process run wherever this process may.
+/// Lets every thread of a process run on the processors of this process.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system call.
 pub fn share_processors(process: Pid) -> io::Result<()> {
     let own = sched_getaffinity(SELF)?;
     for thread in threads(process)? {
@@ -131,15 +131,15 @@ pub fn share_processors(process: Pid) -> io::Result<()> {
     Ok(())
 }
 
-/// How long a thread of a process may run in real time without rest before it gets `SIGXCPU`;
-/// `None`: for ever. The kernel never kills it for that, and gives it a second more after each
-/// signal, so this has to be set again.
+/// Limits the time that a thread of a process may run in real time without sleeping, before it receives
+/// `SIGXCPU` (`RLIMIT_RTTIME`). `None`: no limit. The hard limit does not change, so the kernel does not
+/// kill the process. It raises the limit by a second with each signal, after which it has to be set again.
 ///
 /// # Errors
-/// What the system says.
-pub fn set_rest_limit(process: Pid, limit: Option<Duration>) -> io::Result<()> {
+/// The error of the system call.
+pub fn set_real_time_limit(process: Pid, limit: Option<Duration>) -> io::Result<()> {
     let soft = limit.and_then(|limit| rlim_t::try_from(limit.as_micros()).ok());
-    // Above a lower hard limit only an administrator gets; it is what it was.
+    // Raising the hard limit needs a capability, so it stays as it is.
     let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes one structure there.
     let result = unsafe {
@@ -159,29 +159,29 @@ pub fn set_rest_limit(process: Pid, limit: Option<Duration>) -> io::Result<()> {
     Ok(Errno::result(result).map(drop)?)
 }
 
-/// A thread of this process that has run in real time for too long leaves that class, instead of
-/// ending the process: it may be at the start of thousands of instances, or in an endless loop that
-/// others have to see.
+/// Makes a thread of this process that exceeds its real-time limit leave the real-time class. Without
+/// this handler, the signal would end the process. The thread may just be starting thousands of
+/// instances; if it is in an endless loop, other processes have to run to notice it.
 ///
 /// # Errors
-/// What the system says.
-pub fn yield_when_too_long() -> io::Result<()> {
+/// The error of the system call.
+pub fn leave_real_time_on_sigxcpu() -> io::Result<()> {
     let handler = SigHandler::Handler(leave_real_time);
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: all that the handler does is one system call.
+    // SAFETY: the handler makes one system call and nothing else.
     unsafe { sigaction(Signal::SIGXCPU, &action) }?;
     Ok(())
 }
 
 extern "C" fn leave_real_time(_: c_int) {
     let before = Errno::last_raw();
-    // Everybody may leave, but only some may take the mark away. If it fails all the same, the
-    // kernel's own bound for real time is left.
+    // Leaving the class needs no capability as long as the flag stays set. If it fails, the kernel's
+    // general real-time limit still applies.
     let _ = set_class(SELF, libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK, 0);
     Errno::set_raw(before);
 }
 
-/// The threads of a process; 0 is this one.
+/// The threads of a process; 0 is this process.
 fn threads(process: Pid) -> io::Result<Vec<Pid>> {
     let path = match process.as_raw() {
         0 => "/proc/self/task".to_owned(),
@@ -192,7 +192,7 @@ fn threads(process: Pid) -> io::Result<Vec<Pid>> {
     Ok(numbers.collect())
 }
 
-/// A thread that has ended meanwhile needs nothing.
+/// Ignores the error for a thread that has ended.
 fn unless_gone(result: nix::Result<()>) -> nix::Result<()> {
     match result {
         Err(Errno::ESRCH) => Ok(()),
@@ -214,7 +214,7 @@ mod tests {
     fn what_is_allowed_already_may_be_asked_for() {
         set_nice(SELF, own_nice()).unwrap();
         share_processors(SELF).unwrap();
-        set_rest_limit(SELF, None).unwrap();
+        set_real_time_limit(SELF, None).unwrap();
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Memory that outlives a process: the supervisor makes it, its children map it.
+//! Memory that outlives a process: the supervisor creates it, its children map it.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -13,8 +13,8 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::stat::fstat;
 use nix::unistd::ftruncate;
 
-/// A piece of memory, as words of 32 bits: no CPU that we build for has smaller atomic ones only.
-/// It has a fixed length, and what was never written costs nothing.
+/// A memory region of 32-bit words, which every supported CPU can access atomically. Its length is
+/// fixed, and pages that were never written use no memory.
 #[derive(Debug)]
 pub struct Region {
     fd: OwnedFd,
@@ -22,14 +22,15 @@ pub struct Region {
     words: usize,
 }
 
-/// What the region has to be sealed against: an access behind a new end would kill us.
+/// The seals of a region. Without them another process could shrink it, and an access beyond the new end
+/// would kill this process.
 const SEALS: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW);
 
 impl Region {
-    /// Makes a region of so many words, all zero.
+    /// Creates a region with this number of words, all zero.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn create(words: usize) -> io::Result<Self> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let fd = memfd_create(c"steadfast", flags)?;
@@ -38,10 +39,10 @@ impl Region {
         Self::map(fd, words)
     }
 
-    /// Maps a region that another process made, which has to have that many words.
+    /// Maps a region that another process created, which must have this number of words.
     ///
     /// # Errors
-    /// When it has another length or can change it; else what the system says.
+    /// `InvalidData` when its length differs or is not sealed; otherwise the error of the system call.
     pub fn open(fd: OwnedFd, words: usize) -> io::Result<Self> {
         let wrong = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidData, what));
         if usize::try_from(fstat(&fd)?.st_size) != Ok(octets(words)?) {
@@ -63,16 +64,16 @@ impl Region {
     }
 }
 
-// SAFETY: what can be reached through a region are atomic words, and its descriptor.
+// SAFETY: a region gives access only to atomic words and to its descriptor.
 unsafe impl Send for Region {}
 // SAFETY: the same.
 unsafe impl Sync for Region {}
 
 impl AsRef<[AtomicU32]> for Region {
     fn as_ref(&self) -> &[AtomicU32] {
-        // SAFETY: the mapping has that length and lives as long as `self`; the file cannot become
-        // shorter; every word of it is a valid AtomicU32, aligned since the mapping is by page;
-        // and other processes, too, write to it by atomic stores.
+        // SAFETY: the mapping has that length and lives as long as `self`. The file is sealed against
+        // shrinking. Every word is a valid AtomicU32, aligned since the mapping is page-aligned. Other
+        // processes also access it atomically.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.words) }
     }
 }
@@ -86,8 +87,8 @@ impl AsFd for Region {
 impl Drop for Region {
     fn drop(&mut self) {
         let start: NonNull<c_void> = self.start.cast();
-        // SAFETY: nobody has a reference into it any more, since they borrow from `self`. It fails
-        // only for what is no mapping.
+        // SAFETY: no reference into the mapping is left, since they borrow from `self`. The call fails
+        // only for an address that is not mapped.
         let _ = unsafe { munmap(start, self.words * size_of::<AtomicU32>()) };
     }
 }

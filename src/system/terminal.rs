@@ -1,10 +1,10 @@
-//! The terminal that a person looks at.
+//! The size of a terminal.
 
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::libc;
 
-/// How much text a terminal shows at once.
+/// The size of a terminal in characters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Size {
     /// Lines.
@@ -13,7 +13,7 @@ pub struct Size {
     pub columns: u16,
 }
 
-/// How much it shows; `None` when it is no terminal or does not say.
+/// The size of a terminal; `None` when it is not a terminal or its size is unknown.
 pub fn size(terminal: &impl AsFd) -> Option<Size> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: the descriptor is open as long as it is borrowed, and the kernel writes one

@@ -1,14 +1,13 @@
-//! The threads of this process.
+//! The stack size of the threads of this process.
 
-/// Octets of the stack of a thread that says nothing else: those that we have do little, and
-/// locked memory counts what could be used as well.
-pub const STACK: usize = 128 * 1024;
+/// The stack size of threads. They need little, and with locked memory the whole stack counts.
+pub const STACK_OCTETS: usize = 128 * 1024;
 
-/// Where Rust's library looks for it.
-const STACK_VARIABLE: &str = "RUST_MIN_STACK";
+/// The environment variable with the stack size that Rust's standard library uses for threads.
+const MIN_STACK_VARIABLE: &str = "RUST_MIN_STACK";
 
-/// Gives the threads that libraries will start a small stack. To be called before there is one.
-pub fn keep_stacks_small() {
-    // SAFETY: nobody reads the environment meanwhile: this is the only thread.
-    unsafe { std::env::set_var(STACK_VARIABLE, STACK.to_string()) };
+/// Sets the stack size of threads that libraries start. To be called before the first thread is started.
+pub fn set_stack_size() {
+    // SAFETY: this is the only thread, so no other one reads the environment.
+    unsafe { std::env::set_var(MIN_STACK_VARIABLE, STACK_OCTETS.to_string()) };
 }

@@ -1,4 +1,4 @@
-//! Waking up at a moment.
+//! A timer that becomes readable at a moment.
 
 use std::cell::Cell;
 use std::io;
@@ -9,15 +9,15 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 
 use crate::units::Instant;
 
-/// Later than that is never: what fits into the seconds of a 32-bit system.
-const LATEST: Instant = Instant::from_nanos(i32::MAX as u64 * 1_000_000_000);
+/// The latest moment that a timer can be set to: the largest number of seconds on a 32-bit system.
+const LATEST_MOMENT: Instant = Instant::from_nanos(i32::MAX as u64 * 1_000_000_000);
 
 /// A descriptor that becomes readable at a moment of [`clock::now`](super::clock::now). It counts
 /// suspended time, so that it fires at once after a long sleep.
 #[derive(Debug)]
 pub struct Timer {
     fd: TimerFd,
-    /// What the kernel was told; it has not fired since as far as we know.
+    /// The moment that was set in the kernel, unless [`Timer::fired`] was called since.
     armed: Cell<Option<Instant>>,
 }
 
@@ -25,20 +25,20 @@ impl Timer {
     /// A timer that is not set.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         Ok(Self { fd: TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?, armed: Cell::new(None) })
     }
 
-    /// Fires at that moment, at once when it is in the past; `None`: never. An earlier moment that
-    /// was set before may stay: it fires then, and is to be set again.
+    /// Sets the moment at which the timer fires: at once when it is in the past, never with `None`. An
+    /// earlier moment that was set before may stay; then the timer fires early and has to be set again.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn set(&self, at: Option<Instant>, now: Instant) -> io::Result<()> {
-        // A moment that moves on with every packet costs no call for each. Halfway it is moved,
-        // so that it does not fire for nothing, which costs more.
+        // A moment that moves with every packet does not need a system call for each. When half of
+        // the time has passed it is set anew, since firing for nothing would cost more.
         if let (Some(armed), Some(at)) = (self.armed.get(), at)
             && armed <= at
             && (armed == at || armed.since(now) > at.since(now) / 2)
@@ -50,8 +50,8 @@ impl Timer {
         }
         match at {
             Some(moment) => {
-                // For the kernel, the origin means never.
-                let moment = moment.clamp(Instant::from_nanos(1), LATEST);
+                // For the kernel, zero disarms the timer.
+                let moment = moment.clamp(Instant::from_nanos(1), LATEST_MOMENT);
                 let since_boot = TimeSpec::from_duration(moment.since(Instant::ORIGIN));
                 let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME;
                 self.fd.set(Expiration::OneShot(since_boot), flags)?;
@@ -62,8 +62,8 @@ impl Timer {
         Ok(())
     }
 
-    /// It fired, as somebody says who waits for it and is told that once. It is not read, since
-    /// setting it makes it unreadable as well. Afterwards even the same moment can be set once more.
+    /// Notes that the timer has fired, as its poller reported. It is not read, since setting it also
+    /// makes it unreadable. Afterwards even the same moment can be set again.
     pub fn fired(&self) {
         self.armed.set(None);
     }

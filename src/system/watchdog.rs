@@ -1,4 +1,4 @@
-//! A device that restarts the machine when nobody feeds it (`linux/watchdog.h`).
+//! A watchdog device, which restarts the machine unless it is fed regularly (`linux/watchdog.h`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -11,30 +11,30 @@ use nix::errno::Errno;
 use nix::libc::{O_NONBLOCK, c_int};
 
 /// `WATCHDOG_IOCTL_BASE`.
-const KIND: u8 = b'W';
-/// What is written before an orderly close.
-const MAGIC: &[u8] = b"V";
+const IOCTL_BASE: u8 = b'W';
+/// The magic octet that disarms the device before it is closed.
+const DISARM: &[u8] = b"V";
 
 mod calls {
-    use super::{KIND, c_int};
+    use super::{IOCTL_BASE, c_int};
 
-    nix::ioctl_readwrite!(set_timeout, KIND, 6, c_int);
-    nix::ioctl_read!(get_timeout, KIND, 7, c_int);
+    nix::ioctl_readwrite!(set_timeout, IOCTL_BASE, 6, c_int);
+    nix::ioctl_read!(get_timeout, IOCTL_BASE, 7, c_int);
 }
 
-/// An open device: from now on the machine depends on [`Device::feed`]. Dropping it lets the
-/// machine go on without; a process that ends in any other way does not.
+/// An open device: the machine restarts unless [`Device::feed`] is called in time. Dropping the value
+/// disarms the device; the end of the process does not.
 #[derive(Debug)]
 pub struct Device(File);
 
 impl Device {
-    /// Opens it, which starts its clock.
+    /// Opens the device, which starts its timer.
     ///
     /// # Errors
-    /// What the system says: `EBUSY` when another process has it, `ENOTTY` when it is another kind
-    /// of file, which is not opened.
+    /// `EBUSY` when another process has it, `ENOTTY` when the file is not a watchdog; otherwise the error
+    /// of the system call.
     pub fn open(path: &Path) -> io::Result<Self> {
-        // What is not a device could keep us waiting, or be damaged by what we write.
+        // Opening another kind of file could block, and writing to it could damage it.
         if !std::fs::metadata(path)?.file_type().is_char_device() {
             return Err(Errno::ENOTTY.into());
         }
@@ -44,10 +44,10 @@ impl Device {
         Ok(device)
     }
 
-    /// After which time without food it restarts the machine.
+    /// The time after the last feeding at which the device restarts the machine.
     ///
     /// # Errors
-    /// What the system says; `ENOTTY` when it is no watchdog.
+    /// `ENOTTY` when it is not a watchdog; otherwise the error of the system call.
     pub fn timeout(&self) -> io::Result<Duration> {
         let mut seconds: c_int = 0;
         // SAFETY: the kernel writes one int to the place that it is given, which outlives the call.
@@ -55,11 +55,11 @@ impl Device {
         Ok(in_seconds(seconds))
     }
 
-    /// Sets that time, in whole seconds, rounded up. Gives the one that the device can do.
+    /// Sets that time, rounded up to whole seconds. Returns the time that the device uses.
     ///
     /// # Errors
-    /// What the system says: `EINVAL` when the device cannot do it, `EOPNOTSUPP` when its time is
-    /// fixed.
+    /// `EINVAL` when the device does not support the time, `EOPNOTSUPP` when its time is fixed; otherwise
+    /// the error of the system call.
     pub fn set_timeout(&self, timeout: Duration) -> io::Result<Duration> {
         let whole = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
         let mut seconds = c_int::try_from(whole).unwrap_or(c_int::MAX);
@@ -69,10 +69,10 @@ impl Device {
         Ok(in_seconds(seconds))
     }
 
-    /// Starts its time anew.
+    /// Restarts the time.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system call.
     pub fn feed(&self) -> io::Result<()> {
         // Any octet but the magic one feeds.
         (&self.0).write_all(b"\0")
@@ -81,8 +81,8 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // When it does not take that, the machine restarts, and nothing could be done about it.
-        let _ = (&self.0).write_all(MAGIC);
+        // If this fails, the machine restarts; there is no other way to disarm the device.
+        let _ = (&self.0).write_all(DISARM);
     }
 }
 

@@ -15,7 +15,7 @@ use super::advert_receiver::only_joined_groups_v6;
 use crate::netlink::link::LinkIndex;
 use crate::system::filter;
 use crate::system::options::ChecksumAt;
-use crate::system::raw::{BATCH, Outgoing, Target, send_many};
+use crate::system::raw::{MAX_MESSAGES_PER_CALL, Outgoing, Target, send_many};
 use crate::units::Family;
 use crate::wire::vrrp::{CHECKSUM_AT, HOP_LIMIT, PROTOCOL, TRAFFIC_CLASS, Template};
 
@@ -47,7 +47,7 @@ pub struct Transmitter {
 }
 
 /// The adverts of one family that leave together, each with its place among all.
-type Batch<'a> = Vec<(usize, Outgoing<'a>), BATCH>;
+type Batch<'a> = Vec<(usize, Outgoing<'a>), MAX_MESSAGES_PER_CALL>;
 
 impl Transmitter {
     /// Without sockets: each is opened when it is needed first.
@@ -114,7 +114,7 @@ impl Transmitter {
         }
         match self.socket(family) {
             Ok(socket) => {
-                let messages: Vec<Outgoing<'_>, BATCH> =
+                let messages: Vec<Outgoing<'_>, MAX_MESSAGES_PER_CALL> =
                     batch.iter().map(|(_, message)| *message).collect();
                 deliver(socket, &messages, |place, error| {
                     if let Some((place, _)) = batch.get(place) {

@@ -17,12 +17,14 @@ use super::ipv6_readiness::Ipv6Readiness;
 use crate::control::event;
 use crate::net::VirtualAddress;
 use crate::netlink::address::Address;
-use crate::netlink::batch::{Answer, BATCH, IN_FLIGHT, NotTaken, Request};
+use crate::netlink::batch::{
+    Answer, MAX_BATCH_REQUESTS, MAX_IN_FLIGHT_REQUESTS, NotTaken, Request,
+};
 use crate::netlink::cache::{Change, Origin, What};
 use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
-use crate::netlink::monitor::{Left, Monitor, ROOM};
-use crate::netlink::route::{Resolved, Standing};
+use crate::netlink::monitor::{Left, Monitor, RECEIVE_BUFFER_OCTETS};
+use crate::netlink::route::{BlockingRoute, Resolved};
 use crate::sorted::{Map, Set};
 use crate::system::clock;
 use crate::units::{Instant, Mac};
@@ -83,7 +85,7 @@ enum Doubt {
     /// It is there already, or something else is in its place.
     Exists,
     /// This route is in the place of one that was to be added, if it could be found.
-    InTheWay(Option<Standing>),
+    InTheWay(Option<BlockingRoute>),
 }
 
 /// Something that the kernel's side has to say.
@@ -167,7 +169,7 @@ impl Kernel {
     /// What the system says.
     pub fn open() -> io::Result<Self> {
         let commands = Commands::open()?;
-        let monitor = Monitor::open(Some(commands.port()), ROOM)?;
+        let monitor = Monitor::open(Some(commands.port()), RECEIVE_BUFFER_OCTETS)?;
         Ok(Self {
             monitor,
             commands,
@@ -333,9 +335,9 @@ impl Kernel {
                     Err(missing) => Err((Errno::ENODEV, Some(missing.to_string().into()))),
                 }
             }
-            (Some(Object::Route(route)), _) if self.monitor.watch().is_lent(route) => {
+            (Some(Object::Route(route)), _) if self.monitor.watch().is_substituted(route) => {
                 // It stays with whom it belongs to.
-                self.monitor.lend(route, false);
+                self.monitor.set_substituted(route, false);
                 return self.finish(asked, Ok(()), None);
             }
             (Some(Object::Route(route)), _) => {
@@ -425,7 +427,7 @@ impl Kernel {
 
     /// Whether the queue takes no more requests for now: one of the engine's may be several.
     pub fn is_full(&self) -> bool {
-        self.commands.in_flight() + BATCH >= IN_FLIGHT
+        self.commands.in_flight() + MAX_BATCH_REQUESTS >= MAX_IN_FLIGHT_REQUESTS
     }
 
     /// Whether there are requests that only [`Kernel::observe`] can answer.

@@ -94,7 +94,7 @@ impl Shell {
             self.engine.handle(Event::Interface { interface: id, state }, now);
         }
         if let Some(text) = trouble {
-            self.link.tell(What::ListenFailed(text.into()));
+            self.link.report(What::ListenFailed(text.into()));
         }
     }
 

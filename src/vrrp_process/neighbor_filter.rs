@@ -1,30 +1,30 @@
-//! NeighborFilter about addresses that a successor takes over: the packet filter, if the kernel has one.
+//! Blocks answers for addresses that a successor takes over, by the packet filter of the kernel if it has one.
 
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::netlink::neighbor_filter::Firewall;
+use crate::netlink::neighbor_filter::FilterSocket;
 use crate::vrrp::{Engine, InstanceId};
 
 /// The socket to the packet filter. Without it a hand-over works all the same, but a late answer
 /// of ours may bring a client back to us for a moment.
 #[derive(Debug)]
 pub struct NeighborFilter {
-    firewall: Option<Firewall>,
+    socket: Option<FilterSocket>,
 }
 
 impl NeighborFilter {
     /// Without a packet filter.
     pub const fn without() -> Self {
-        Self { firewall: None }
+        Self { socket: None }
     }
 
     /// Opens the socket. The kernel deletes the table when the process ends, however it ends. The
     /// second value is why there is no packet filter.
     pub fn open() -> (Self, Option<io::Error>) {
-        match Firewall::open(&format!("steadfast_{}", std::process::id())) {
-            Ok(firewall) => (Self { firewall: Some(firewall) }, None),
+        match FilterSocket::open(&format!("steadfast_{}", std::process::id())) {
+            Ok(socket) => (Self { socket: Some(socket) }, None),
             Err(error) => (Self::without(), Some(error)),
         }
     }
@@ -35,15 +35,15 @@ impl NeighborFilter {
     /// # Errors
     /// What the system says.
     pub fn set(&mut self, engine: &Engine, id: InstanceId, silent: bool) -> io::Result<()> {
-        let Some(firewall) = &mut self.firewall else { return Ok(()) };
+        let Some(socket) = &mut self.socket else { return Ok(()) };
         let addresses: Vec<IpAddr> =
             engine.objects(id).filter_map(|(_, object)| object.announced()).collect();
         if silent {
-            firewall.mute(&addresses);
+            socket.block(&addresses);
         } else {
-            firewall.unmute(&addresses);
+            socket.unblock(&addresses);
         }
-        firewall.send()
+        socket.send()
     }
 
     /// Reads answers; gives what does not work, once each.
@@ -52,15 +52,15 @@ impl NeighborFilter {
     /// What the system says.
     pub fn read(&mut self) -> io::Result<Vec<String>> {
         let mut failures = Vec::new();
-        if let Some(firewall) = &mut self.firewall {
-            while firewall.read(&mut failures)? == crate::netlink::monitor::Left::More {}
-            firewall.send()?;
+        if let Some(socket) = &mut self.socket {
+            while socket.read(&mut failures)? == crate::netlink::monitor::Left::More {}
+            socket.send()?;
         }
         Ok(failures.iter().map(ToString::to_string).collect())
     }
 
     /// What to wait for, if there is anything.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.firewall.as_ref().map(AsFd::as_fd)
+        self.socket.as_ref().map(AsFd::as_fd)
     }
 }

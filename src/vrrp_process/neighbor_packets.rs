@@ -13,7 +13,7 @@ use nix::sys::socket::{LinkAddr, SockType, recvfrom, setsockopt};
 use super::advert_sender::deliver;
 use crate::netlink::link::LinkIndex;
 use crate::system::filter::{self, Test};
-use crate::system::raw::{BATCH, Outgoing, Target, listen, packet_socket};
+use crate::system::raw::{MAX_MESSAGES_PER_CALL, Outgoing, Target, listen, packet_socket};
 use crate::units::{Family, Mac};
 use crate::wire::ethernet::EtherType;
 use crate::wire::ip::{Ipv6Packet, Ipv6Repr, PROTOCOL_ICMPV6};
@@ -42,7 +42,7 @@ pub struct Failures {
 #[derive(Debug)]
 pub struct Announcer {
     socket: OwnedFd,
-    queue: Vec<Frame, BATCH>,
+    queue: Vec<Frame, MAX_MESSAGES_PER_CALL>,
     failures: Option<Failures>,
 }
 
@@ -101,7 +101,7 @@ impl Announcer {
 
     /// Sends what waits. What cannot be sent is counted, and the others go on.
     pub fn flush(&mut self) {
-        let messages: Vec<Outgoing<'_>, BATCH> = self
+        let messages: Vec<Outgoing<'_>, MAX_MESSAGES_PER_CALL> = self
             .queue
             .iter()
             .map(|frame| Outgoing {

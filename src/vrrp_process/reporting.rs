@@ -49,7 +49,7 @@ impl Shell {
                 self.warnings.entry(id).or_default().take(&self.engine, id, &what, object, now);
                 self.tell_of(id, what, now);
             }
-            None => self.link.tell(what),
+            None => self.link.report(what),
         }
     }
 

@@ -106,7 +106,7 @@ impl Shell {
         };
         if let Some(error) = missing {
             saved.set_unfiltered();
-            link.tell(What::NoPacketFilter { error: error.to_string().into() });
+            link.report(What::NoPacketFilter { error: error.to_string().into() });
         }
         let (kernel, alarm) = (Kernel::open()?, Alarm::new()?);
         let mut watches = vec![
@@ -270,7 +270,7 @@ impl Shell {
     fn filter_neighbors(&mut self, instance: InstanceId, silent: bool) {
         if let Err(error) = self.filter.set(&self.engine, instance, silent) {
             let text = format!("cannot ask the packet filter for silence: {error}");
-            self.link.tell(What::PacketFilterFailed(text.into()));
+            self.link.report(What::PacketFilterFailed(text.into()));
         }
     }
 
@@ -281,7 +281,7 @@ impl Shell {
             Err(error) => vec![format!("cannot hear the packet filter: {error}")],
         };
         for text in failures {
-            self.link.tell(What::PacketFilterFailed(text.into()));
+            self.link.report(What::PacketFilterFailed(text.into()));
         }
     }
 
@@ -376,11 +376,11 @@ impl Child for Shell {
         self.more
     }
 
-    fn rest(&mut self) -> Option<Duration> {
+    fn pause(&mut self) -> Option<Duration> {
         self.input.rest(clock::now(), self.alarm.armed())
     }
 
-    fn over(&self) -> Option<End> {
-        self.link.over()
+    fn ended(&self) -> Option<End> {
+        self.link.ended()
     }
 }

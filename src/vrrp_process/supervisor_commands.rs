@@ -183,7 +183,7 @@ impl Shell {
         self.interfaces.configure(&self.engine);
         if self.engine.reloaded().members {
             for text in self.saved.configure(&self.engine) {
-                self.link.say(Level::Warning, Kind::Process, text);
+                self.link.log(Level::Warning, Kind::Process, text);
             }
         }
         for (id, name) in self.interfaces.all() {
@@ -344,7 +344,7 @@ impl Shell {
         }
         self.tell_failures();
         if let Some(failures) = self.announcements.failures() {
-            self.link.tell(What::AnnounceFailed(failures.into()));
+            self.link.report(What::AnnounceFailed(failures.into()));
         }
     }
 }

@@ -39,12 +39,12 @@ mod field {
     pub const TARGET_ADDRESS: Range<usize> = 24..28;
 }
 
-/// What the packet does.
+/// The operation of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Operation {
-    /// 1: asks who has the target address.
+    /// 1: asks which host has the target address.
     Request,
-    /// 2: answers.
+    /// 2: the answer.
     Reply,
     /// Anything else.
     Unknown(u16),
@@ -87,7 +87,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
         Ok(Self(octets))
     }
 
-    /// What the packet does.
+    /// The operation.
     pub fn operation(&self) -> Operation {
         u16::from_be_bytes(read(self.0.as_ref(), field::OPERATION)).into()
     }
@@ -102,12 +102,12 @@ impl<T: AsRef<[u8]>> Packet<T> {
         Ipv4Addr::from(read::<4>(self.0.as_ref(), field::SENDER_ADDRESS))
     }
 
-    /// Link-layer address of the target: without meaning in a request.
+    /// Link-layer address of the target. It has no meaning in a request.
     pub fn target_mac(&self) -> Mac {
         Mac(read(self.0.as_ref(), field::TARGET_MAC))
     }
 
-    /// The address that is asked for, or that is answered to.
+    /// The address that a request asks for, or that a reply is sent to.
     pub fn target_address(&self) -> Ipv4Addr {
         Ipv4Addr::from(read::<4>(self.0.as_ref(), field::TARGET_ADDRESS))
     }
@@ -116,7 +116,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
 /// An ARP packet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Repr {
-    /// What the packet does.
+    /// The operation.
     pub operation: Operation,
     /// Link-layer address that the sender claims for its address.
     pub sender_mac: Mac,
@@ -124,7 +124,7 @@ pub struct Repr {
     pub sender_address: Ipv4Addr,
     /// Link-layer address of the target.
     pub target_mac: Mac,
-    /// The address that is asked for, or that is answered to.
+    /// The address that a request asks for, or that a reply is sent to.
     pub target_address: Ipv4Addr,
 }
 
@@ -140,8 +140,8 @@ impl Repr {
         }
     }
 
-    /// The question who holds `address`, by one who does not claim it (RFC 5227 2.1.1). It changes
-    /// no neighbour table, and Linux answers it for its own addresses only, not as a proxy.
+    /// The probe for `address`, sent by a host that does not claim it (RFC 5227 2.1.1). It changes no
+    /// neighbour table. Linux answers it only for its own addresses, not as a proxy.
     pub const fn probe(mac: Mac, address: Ipv4Addr) -> Self {
         Self {
             operation: Operation::Request,
@@ -152,7 +152,7 @@ impl Repr {
         }
     }
 
-    /// Whether this is the answer of one who holds the address that a probe asked for.
+    /// Whether this is the answer to a probe, from a host that has the address.
     pub fn answers_probe(&self) -> bool {
         self.operation == Operation::Reply
             && self.target_address.is_unspecified()

@@ -29,7 +29,7 @@ impl Sum {
         Self(self.0 + word as u64)
     }
 
-    /// Adds octets. Only the last piece of a sum may have an odd length: it is padded with zero.
+    /// Adds octets. Only the last piece of a sum may have an odd length; it is padded with zero.
     #[must_use]
     pub fn octets(self, octets: &[u8]) -> Self {
         let mut sum = self.0;
@@ -45,7 +45,7 @@ impl Sum {
         Self(sum + u64::from(u32::from_be_bytes(tail)))
     }
 
-    /// The sum in 16 bits. Zero only when every word was zero.
+    /// The sum in 16 bits. It is zero only when every word was zero.
     const fn folded(self) -> u16 {
         let mut sum = self.0;
         while sum > 0xffff {
@@ -55,18 +55,18 @@ impl Sum {
         u16::from_be_bytes([high, low])
     }
 
-    /// The value for the checksum field, which was zero in the sum.
+    /// The value for the checksum field, which must have been zero in the sum.
     pub const fn checksum(self) -> u16 {
         !self.folded()
     }
 
-    /// Whether a sum that includes the checksum field comes out right.
+    /// Whether a sum that includes the checksum field is correct.
     pub const fn is_good(self) -> bool {
         self.checksum() == 0
     }
 }
 
-/// The checksum after one word of the packet changed (RFC 1624, equation 3). Equal to a full
+/// The checksum after one word of the packet changed (RFC 1624, equation 3). It equals a full
 /// recomputation for every packet that is not all zeros (`vrrp:C-6`).
 pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
     Sum::new().word(!checksum).word(!old).word(new).checksum()
@@ -92,7 +92,7 @@ pub enum PseudoHeader {
 }
 
 impl PseudoHeader {
-    /// `None` when the addresses are of different families.
+    /// A pseudo-header; `None` when the addresses are of different families.
     pub const fn new(source: IpAddr, destination: IpAddr) -> Option<Self> {
         match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => Some(Self::V4 { source, destination }),

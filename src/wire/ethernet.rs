@@ -23,7 +23,7 @@ mod field {
     pub const TYPE: Range<usize> = 12..14;
 }
 
-/// What is in the frame.
+/// The protocol of a frame's payload.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum EtherType {
     /// 0x0800.
@@ -58,8 +58,8 @@ impl From<EtherType> for u16 {
     }
 }
 
-/// The address that frames to a multicast group carry (RFC 1112 6.4, RFC 2464 7, `vrrp:V-5`).
-/// `None` when the address is no multicast group.
+/// The destination address of frames to a multicast group (RFC 1112 6.4, RFC 2464 7, `vrrp:V-5`).
+/// `None` when the address is not a multicast group.
 pub const fn multicast_mac(group: IpAddr) -> Option<Mac> {
     if !group.is_multicast() {
         return None;
@@ -90,22 +90,22 @@ impl<T: AsRef<[u8]>> Packet<T> {
         Ok(Self(octets))
     }
 
-    /// To whom.
+    /// Destination address.
     pub fn destination(&self) -> Mac {
         Mac(read(self.0.as_ref(), field::DESTINATION))
     }
 
-    /// From whom.
+    /// Source address.
     pub fn source(&self) -> Mac {
         Mac(read(self.0.as_ref(), field::SOURCE))
     }
 
-    /// What is in the frame.
+    /// The protocol of the payload.
     pub fn ether_type(&self) -> EtherType {
         u16::from_be_bytes(read(self.0.as_ref(), field::TYPE)).into()
     }
 
-    /// What follows the header, padding included.
+    /// The octets after the header, padding included.
     pub fn payload(&self) -> &[u8] {
         self.0.as_ref().get(HEADER_LEN..).unwrap_or_default()
     }
@@ -114,11 +114,11 @@ impl<T: AsRef<[u8]>> Packet<T> {
 /// An Ethernet header.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Repr {
-    /// To whom.
+    /// Destination address.
     pub destination: Mac,
-    /// From whom.
+    /// Source address.
     pub source: Mac,
-    /// What is in the frame.
+    /// The protocol of the payload.
     pub ether_type: EtherType,
 }
 

@@ -74,8 +74,8 @@ mod v6 {
 pub struct Ipv4Packet<T>(T);
 
 impl<T: AsRef<[u8]>> Ipv4Packet<T> {
-    /// Makes sure that the whole header with its options is there. The total length is not
-    /// compared: whoever receives has to tell a wrong one from a good one (`vrrp:V-36`).
+    /// Checks that the whole header with its options is there. The total length is not checked, since
+    /// the receiver has to report a wrong one (`vrrp:V-36`).
     ///
     /// # Errors
     /// [`Error::Truncated`], or [`Error::Malformed`] when the version is not 4 or the header
@@ -95,7 +95,7 @@ impl<T: AsRef<[u8]>> Ipv4Packet<T> {
         Ok(packet)
     }
 
-    /// 4.
+    /// Version number, 4.
     pub fn version(&self) -> u8 {
         octet(self.0.as_ref(), v4::VERSION_IHL) >> 4
     }
@@ -110,7 +110,7 @@ impl<T: AsRef<[u8]>> Ipv4Packet<T> {
         octet(self.0.as_ref(), v4::TOS)
     }
 
-    /// Octets of header and payload, as the sender says.
+    /// Octets of header and payload, as the sender claims.
     pub fn total_len(&self) -> usize {
         u16::from_be_bytes(read(self.0.as_ref(), v4::TOTAL_LEN)).into()
     }
@@ -135,46 +135,46 @@ impl<T: AsRef<[u8]>> Ipv4Packet<T> {
         octet(self.0.as_ref(), v4::PROTOCOL)
     }
 
-    /// Whether the header checksum is right.
+    /// Whether the header checksum is correct.
     pub fn checksum_is_good(&self) -> bool {
         Sum::new().octets(self.0.as_ref().get(..self.header_len()).unwrap_or_default()).is_good()
     }
 
-    /// From whom.
+    /// Source address.
     pub fn source(&self) -> Ipv4Addr {
         Ipv4Addr::from(read::<4>(self.0.as_ref(), v4::SOURCE))
     }
 
-    /// To whom.
+    /// Destination address.
     pub fn destination(&self) -> Ipv4Addr {
         Ipv4Addr::from(read::<4>(self.0.as_ref(), v4::DESTINATION))
     }
 
-    /// What follows the header, to the end of what was received.
+    /// The octets after the header, to the end of the received ones.
     pub fn payload(&self) -> &[u8] {
         self.0.as_ref().get(self.header_len()..).unwrap_or_default()
     }
 }
 
-/// Flag: routers must not cut the packet up.
+/// Flag: routers must not fragment the packet.
 const DONT_FRAGMENT: u16 = 0x4000;
 
-/// An IPv4 header without options, of a packet that is not a fragment.
+/// An IPv4 header without options, of an unfragmented packet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Ipv4Repr {
     /// Type of service.
     pub tos: u8,
-    /// Identification. The kernel chooses one for a packet that carries 0.
+    /// Identification. The kernel replaces 0 by a value of its own.
     pub identification: u16,
-    /// Routers must not cut the packet up. We send `false` (`vrrp:V-6`); FRR sets it.
+    /// Routers must not fragment the packet. We send `false` (`vrrp:V-6`); FRR sets it.
     pub dont_fragment: bool,
     /// Time to live.
     pub ttl: u8,
     /// Protocol number.
     pub protocol: u8,
-    /// From whom.
+    /// Source address.
     pub source: Ipv4Addr,
-    /// To whom.
+    /// Destination address.
     pub destination: Ipv4Addr,
     /// Octets that follow the header.
     pub payload_len: usize,
@@ -248,7 +248,7 @@ impl fmt::Display for Ipv4Repr {
 pub struct Ipv6Packet<T>(T);
 
 impl<T: AsRef<[u8]>> Ipv6Packet<T> {
-    /// Makes sure that the header is there.
+    /// Checks that the header is complete.
     ///
     /// # Errors
     /// [`Error::Truncated`], or [`Error::Malformed`] when the version is not 6.
@@ -278,12 +278,12 @@ impl<T: AsRef<[u8]>> Ipv6Packet<T> {
         self.first_word() & 0x000f_ffff
     }
 
-    /// Octets after the header, as the sender says.
+    /// Octets after the header, as the sender claims.
     pub fn payload_len(&self) -> usize {
         u16::from_be_bytes(read(self.0.as_ref(), v6::PAYLOAD_LEN)).into()
     }
 
-    /// Protocol number of what follows.
+    /// Protocol number of the payload.
     pub fn next_header(&self) -> u8 {
         octet(self.0.as_ref(), v6::NEXT_HEADER)
     }
@@ -293,17 +293,17 @@ impl<T: AsRef<[u8]>> Ipv6Packet<T> {
         octet(self.0.as_ref(), v6::HOP_LIMIT)
     }
 
-    /// From whom.
+    /// Source address.
     pub fn source(&self) -> Ipv6Addr {
         Ipv6Addr::from(read::<16>(self.0.as_ref(), v6::SOURCE))
     }
 
-    /// To whom.
+    /// Destination address.
     pub fn destination(&self) -> Ipv6Addr {
         Ipv6Addr::from(read::<16>(self.0.as_ref(), v6::DESTINATION))
     }
 
-    /// What follows the header, to the end of what was received.
+    /// The octets after the header, to the end of the received ones.
     pub fn payload(&self) -> &[u8] {
         self.0.as_ref().get(IPV6_HEADER_LEN..).unwrap_or_default()
     }
@@ -314,15 +314,15 @@ impl<T: AsRef<[u8]>> Ipv6Packet<T> {
 pub struct Ipv6Repr {
     /// Traffic class.
     pub traffic_class: u8,
-    /// Flow label, 20 bits; more are cut off when it is written.
+    /// Flow label, 20 bits; higher bits are not written.
     pub flow_label: u32,
-    /// Protocol number of what follows.
+    /// Protocol number of the payload.
     pub next_header: u8,
     /// Hop limit.
     pub hop_limit: u8,
-    /// From whom.
+    /// Source address.
     pub source: Ipv6Addr,
-    /// To whom.
+    /// Destination address.
     pub destination: Ipv6Addr,
     /// Octets that follow the header.
     pub payload_len: usize,

@@ -1,17 +1,16 @@
 //! Packet formats, one file each. No I/O, no clock, no allocation.
 //!
-//! Every file has the same order: the drawing of the header with the RFC it is from, constants,
-//! `mod field` with the place of each field, the view, the value, their `Display`.
+//! Every file has the same order: the drawing of the header with its RFC, constants, `mod field` with
+//! the offset of each field, the view, the value, and their `Display`.
 //!
-//! - A **`Packet`** is a view: it wraps octets and reads one field at a time. `new_checked` is
-//!   its only constructor and makes sure that the fixed part is there. Accessors never panic,
-//!   whatever the octets are; they report numbers as they stand, also those that make no sense.
-//! - A **`Repr`** is a value: small, plain and always something that may be sent. `parse` makes
-//!   one from a view and refuses what the format does not allow. `emit` writes it to the front
-//!   of a buffer of the caller's and returns the length; a buffer that is too short is
-//!   [`Error::NoRoom`], never a panic.
+//! - A **`Packet`** is a view: it wraps octets and reads one field at a time. `new_checked` is its only
+//!   constructor and checks that the fixed part is complete. Accessors never panic; they return the
+//!   numbers in the packet, also invalid ones.
+//! - A **`Repr`** is a value that may be sent. `parse` makes one from a view and refuses values that
+//!   the format does not allow. `emit` writes it to the front of the caller's buffer and returns the
+//!   length; a buffer that is too short is [`Error::NoRoom`], never a panic.
 //!
-//! Reasons that people and counters need to know apart are not here but in
+//! The detailed reasons for discarding an advert, for messages and counters, are in
 //! [`vrrp::validation`](crate::vrrp::validation), which reads the views.
 
 pub mod arp;
@@ -24,7 +23,7 @@ pub mod vrrp;
 use std::fmt;
 use std::ops::Range;
 
-/// Why octets are not a packet, or a packet does not become octets.
+/// Why octets cannot be parsed as a packet, or a packet cannot be written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Error {
     /// Fewer octets than the fixed header, or than its length fields announce.
@@ -35,7 +34,7 @@ pub enum Error {
     Checksum,
     /// The buffer to write to is smaller than the packet.
     NoRoom,
-    /// More addresses or octets than the format's fields can express.
+    /// The packet has more addresses or octets than the format's fields can express.
     TooLong,
 }
 
@@ -53,12 +52,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// One octet; zero when there is none.
+/// The octet at an offset; zero beyond the end.
 fn octet(octets: &[u8], at: usize) -> u8 {
     octets.get(at).copied().unwrap_or(0)
 }
 
-/// A field of `N` octets; zeros when it is not all there.
+/// A field of `N` octets; zeros when it is incomplete.
 fn read<const N: usize>(octets: &[u8], at: Range<usize>) -> [u8; N] {
     octets.get(at).and_then(|field| field.try_into().ok()).unwrap_or([0; N])
 }

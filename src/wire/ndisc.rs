@@ -1,6 +1,6 @@
-//! Neighbour advertisement of IPv6 (RFC 4861 section 4.4) and the unsolicited one that announces
-//! a virtual address (`vrrp:G-3`); the neighbour solicitation (section 4.3) that asks who else holds
-//! one.
+//! IPv6 neighbour advertisements (RFC 4861 section 4.4), such as the unsolicited one that announces a
+//! virtual address (`vrrp:G-3`), and the neighbour solicitation (section 4.3) that probes for another
+//! holder of an address.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -30,7 +30,7 @@ use crate::units::Mac;
 pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
 /// ICMPv6 type of a neighbour solicitation.
 pub const NEIGHBOR_SOLICITATION: u8 = 135;
-/// The group of all nodes on a link.
+/// The multicast group of all nodes on a link.
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// Octets without options.
 pub const HEADER_LEN: usize = 24;
@@ -39,7 +39,7 @@ pub const LEN: usize = 32;
 /// Octets of the frame of an unsolicited advertisement.
 pub const FRAME_LEN: usize = ethernet::HEADER_LEN + IPV6_HEADER_LEN + LEN;
 
-/// Hop limit that proves that no router forwarded the packet (RFC 4861 7.1.2).
+/// The hop limit of packets that no router has forwarded (RFC 4861 7.1.2).
 const HOP_LIMIT: u8 = 255;
 /// Option: target link-layer address.
 const OPTION_TARGET: u8 = 2;
@@ -59,13 +59,13 @@ mod field {
     pub const OPTION_MAC: Range<usize> = 26..32;
 }
 
-/// View of a neighbour advertisement, from the ICMPv6 type on and without anything behind it.
+/// View of a neighbour advertisement, from the ICMPv6 type to the end of the message.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<T>(T);
 
 impl<T: AsRef<[u8]>> Packet<T> {
     /// # Errors
-    /// [`Error::Truncated`], or [`Error::Malformed`] when type or code are others.
+    /// [`Error::Truncated`], or [`Error::Malformed`] when type or code differ.
     pub fn new_checked(octets: T) -> Result<Self, Error> {
         let packet = octets.as_ref();
         if packet.len() < HEADER_LEN {
@@ -91,12 +91,12 @@ impl<T: AsRef<[u8]>> Packet<T> {
         self.flags() & SOLICITED != 0
     }
 
-    /// O: replaces what the receiver knows.
+    /// O: the receiver replaces the address in its cache.
     pub fn overrides(&self) -> bool {
         self.flags() & OVERRIDE != 0
     }
 
-    /// The address that is announced.
+    /// The announced address.
     pub fn target(&self) -> Ipv6Addr {
         Ipv6Addr::from(read::<16>(self.0.as_ref(), field::TARGET))
     }
@@ -123,7 +123,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
         Ok(found)
     }
 
-    /// Whether the checksum is right.
+    /// Whether the checksum is correct.
     pub fn checksum_is_good(&self, pseudo_header: PseudoHeader) -> bool {
         pseudo_header.sum(PROTOCOL_ICMPV6, self.0.as_ref()).is_good()
     }
@@ -136,9 +136,9 @@ pub struct Repr {
     pub router: bool,
     /// S: the answer to a solicitation.
     pub solicited: bool,
-    /// O: replaces what the receiver knows.
+    /// O: the receiver replaces the address in its cache.
     pub overrides: bool,
-    /// The address that is announced.
+    /// The announced address.
     pub target: Ipv6Addr,
     /// Its link-layer address.
     pub mac: Mac,
@@ -150,18 +150,18 @@ impl Repr {
         Self { router, solicited: false, overrides: true, target: address, mac }
     }
 
-    /// Whether a receiver takes the address over without having asked.
+    /// Whether a receiver updates its cache without a solicitation.
     pub const fn is_announcement(&self) -> bool {
         !self.solicited && self.overrides
     }
 
-    /// Reads the advertisement out of the packet with this IPv6 header, checked as RFC 4861 7.1.2
-    /// asks.
+    /// Reads the advertisement in a packet with this IPv6 header, and checks it as RFC 4861 7.1.2
+    /// requires.
     ///
     /// # Errors
-    /// [`Error::Checksum`]; [`Error::Malformed`] for another protocol or hop limit than 255, a
-    /// multicast target, a solicited answer to a group, and a missing link-layer address;
-    /// [`Error::Truncated`] for cut options.
+    /// [`Error::Checksum`]; [`Error::Malformed`] for another protocol, a hop limit other than 255, a
+    /// multicast target, a solicited answer to a group, or a missing link-layer address;
+    /// [`Error::Truncated`] for incomplete options.
     pub fn parse<T: AsRef<[u8]>>(packet: &Packet<T>, ip: &Ipv6Repr) -> Result<Self, Error> {
         let pseudo_header = PseudoHeader::V6 { source: ip.source, destination: ip.destination };
         if !packet.checksum_is_good(pseudo_header) {
@@ -245,9 +245,8 @@ fn emit_headers(
     Ok((len, PseudoHeader::V6 { source, destination }))
 }
 
-/// Writes the whole frame that asks who holds an address, without claiming it, and returns its length
-/// (RFC 4862 5.4.2): a neighbour solicitation from the unspecified address to the solicited-node
-/// group.
+/// Writes the frame that probes for the holder of an address without claiming it (RFC 4862 5.4.2): a
+/// neighbour solicitation from the unspecified address to the solicited-node group. Returns its length.
 ///
 /// # Errors
 /// [`Error::NoRoom`].

@@ -35,7 +35,7 @@ pub const PROTOCOL: u8 = 112;
 pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// IPv6 multicast group (`vrrp:V-1`).
 pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
-/// TTL and hop limit that are sent, and expected from the group (`vrrp:V-1`).
+/// TTL and hop limit of adverts (`vrrp:V-1`).
 pub const HOP_LIMIT: u8 = 255;
 /// IPv4 TOS and IPv6 traffic class: internetwork control (`vrrp:V-6`).
 pub const TRAFFIC_CLASS: u8 = 0xc0;
@@ -43,10 +43,10 @@ pub const TRAFFIC_CLASS: u8 = 0xc0;
 pub const ADVERTISEMENT: u8 = 1;
 /// Octets before the addresses, in both versions.
 pub const HEADER_LEN: usize = 8;
-/// Where the checksum is in a message, in both versions; as the socket option wants it
+/// The offset of the checksum in a message of either version, in the type of the socket option
 /// (`vrrp:C-3`).
 pub const CHECKSUM_AT: i32 = 6;
-/// Octets of authentication data that end a message of version 2 (`vrrp:V2-1`).
+/// Octets of the authentication data at the end of a message of version 2 (`vrrp:V2-1`).
 pub const AUTH_DATA_LEN: usize = 8;
 
 mod field {
@@ -78,19 +78,19 @@ const fn address_len(family: Family) -> usize {
     }
 }
 
-/// Octets of a whole message with this version number and count (`vrrp:V2-1`, `V3-1`). Every
-/// number but 2 is taken for version 3, so that a receiver can go on to test the version.
+/// Octets of a message with this version number and count (`vrrp:V2-1`, `V3-1`). Every number except 2
+/// is treated as version 3, so that a receiver can check the length before the version.
 pub const fn message_len(version: u8, family: Family, count: u8) -> usize {
     let auth_data = if version == 2 { AUTH_DATA_LEN } else { 0 };
     HEADER_LEN + count as usize * address_len(family) + auth_data
 }
 
-/// Seconds of version 2 for an interval: rounded up, 1 to 255 (`vrrp:V-7`).
+/// An interval in the seconds of version 2: rounded up, 1 to 255 (`vrrp:V-7`).
 fn seconds(interval: Centiseconds) -> u8 {
     u8::try_from(interval.0.div_ceil(100).max(1)).unwrap_or(u8::MAX)
 }
 
-/// Hundredths of version 3 for an interval: 1 to 4095 (`vrrp:V-7`).
+/// An interval in the centiseconds of version 3: 1 to 4095 (`vrrp:V-7`).
 fn centiseconds(interval: Centiseconds) -> [u8; 2] {
     interval.0.clamp(1, Centiseconds::MAX_V3.0).to_be_bytes()
 }
@@ -130,17 +130,17 @@ impl From<AuthType> for u8 {
     }
 }
 
-/// Addresses in packet order, either still in a packet or in a list of the caller's.
+/// Addresses in packet order, either in a packet or in a list of the caller.
 #[derive(Clone, Copy)]
 pub struct Addresses<'a> {
     family: Family,
-    /// Octets of a packet; empty when there is a list.
+    /// Octets of a packet; empty when `list` is used.
     octets: &'a [u8],
     list: &'a [IpAddr],
 }
 
 impl<'a> Addresses<'a> {
-    /// Those addresses of the list that are of this family.
+    /// The addresses of this family in a list.
     pub const fn of_family(family: Family, list: &'a [IpAddr]) -> Self {
         Self { family, octets: &[], list }
     }
@@ -150,7 +150,7 @@ impl<'a> Addresses<'a> {
         self.family
     }
 
-    /// One after the other.
+    /// The addresses in packet order.
     pub fn iter(&self) -> impl Iterator<Item = IpAddr> + Clone + use<'a> {
         let family = self.family;
         let parsed =
@@ -181,7 +181,7 @@ impl fmt::Debug for Addresses<'_> {
 pub struct Packet<T>(T);
 
 impl<T: AsRef<[u8]>> Packet<T> {
-    /// Makes sure that the header is there; the rest may be missing (`vrrp:V-21`).
+    /// Checks that the header is complete; the rest may be missing (`vrrp:V-21`).
     ///
     /// # Errors
     /// [`Error::Truncated`] when there are fewer than [`HEADER_LEN`] octets.
@@ -202,7 +202,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
         octet(self.0.as_ref(), field::VERSION_TYPE) & 0x0f
     }
 
-    /// Virtual router identifier; 0 is none.
+    /// Virtual router identifier; 0 is invalid.
     pub fn vrid(&self) -> u8 {
         octet(self.0.as_ref(), field::VRID)
     }
@@ -212,7 +212,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
         Priority(octet(self.0.as_ref(), field::PRIORITY))
     }
 
-    /// How many addresses the sender says there are.
+    /// The number of addresses, as the sender claims.
     pub fn count(&self) -> u8 {
         octet(self.0.as_ref(), field::COUNT)
     }
@@ -238,19 +238,18 @@ impl<T: AsRef<[u8]>> Packet<T> {
         u16::from_be_bytes(read(self.0.as_ref(), field::CHECKSUM))
     }
 
-    /// Whether the checksum over all octets of the view is right. Version 2 never has a
-    /// pseudo-header (`vrrp:C-2`); version 3 over IPv4 has none when the sender follows RFC 9568
-    /// (`vrrp:C-4`).
+    /// Whether the checksum over all octets of the view is correct. Version 2 never has a pseudo-header
+    /// (`vrrp:C-2`). Version 3 over IPv4 has none when the sender follows RFC 9568 (`vrrp:C-4`).
     pub fn checksum_is_good(&self, pseudo_header: Option<PseudoHeader>) -> bool {
         sum(self.version(), pseudo_header, self.0.as_ref()).is_good()
     }
 
-    /// Octets that the message has by its version and count (`vrrp:V-27`).
+    /// Octets of the message according to its version and count (`vrrp:V-27`).
     pub fn message_len(&self, family: Family) -> usize {
         message_len(self.version(), family, self.count())
     }
 
-    /// The addresses, as many of `count` as there are octets for.
+    /// The addresses: [`Packet::count`] of them, or fewer if the packet is too short.
     pub fn addresses(&self, family: Family) -> Addresses<'_> {
         let octets = self.0.as_ref().get(HEADER_LEN..).unwrap_or_default();
         let wanted = usize::from(self.count()) * address_len(family);
@@ -264,7 +263,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
     }
 }
 
-/// The sum that gives or proves the checksum (`vrrp:C-1` to `C-4`).
+/// The sum for computing or checking the checksum (`vrrp:C-1` to `C-4`).
 fn sum(version: u8, pseudo_header: Option<PseudoHeader>, message: &[u8]) -> Sum {
     match pseudo_header {
         Some(addresses) if version != 2 => addresses.sum(PROTOCOL, message),
@@ -291,11 +290,11 @@ impl<T: AsRef<[u8]>> fmt::Display for Packet<T> {
 /// Authentication of a message of version 2.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Authentication {
-    /// Type 0; the data are zeros.
+    /// Type 0; the authentication data are zeros.
     None,
-    /// Type 1: the password, NUL padded (`vrrp:A-1`).
+    /// Type 1: the password, padded with NUL (`vrrp:A-1`).
     Password([u8; AUTH_DATA_LEN]),
-    /// Type 2: the proof is in the IP authentication header; the data are zeros.
+    /// Type 2: the IP authentication header has the digest; the authentication data are zeros.
     Header,
 }
 
@@ -317,13 +316,13 @@ impl Authentication {
 }
 
 impl fmt::Debug for Authentication {
-    /// Without the password.
+    /// Formats the type only, without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.auth_type().fmt(f)
     }
 }
 
-/// What the versions have different.
+/// The version of a message, with the fields that only this version has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Format {
     /// Version 2, with its authentication.
@@ -345,27 +344,27 @@ impl Format {
 /// An advertisement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Repr<'a> {
-    /// Version, and what only that version has.
+    /// The version, with its own fields.
     pub format: Format,
     /// Virtual router.
     pub vrid: Vrid,
-    /// Priority, 0 to give up.
+    /// Priority; 0 when the master gives up.
     pub priority: Priority,
-    /// The announced interval. Version 2 can express 1 to 255 whole seconds and version 3 1 to
-    /// 4095 hundredths: what is between or beyond is sent as the next higher or the outermost.
+    /// The announced interval. Version 2 has 1 to 255 whole seconds, version 3 has 1 to 4095
+    /// centiseconds. Other values are rounded up to whole units and clamped to that range.
     pub interval: Centiseconds,
     /// The addresses, in configuration order (`vrrp:V-8`).
     pub addresses: Addresses<'a>,
 }
 
 impl<'a> Repr<'a> {
-    /// Reads a message that fills its view exactly. `pseudo_header` as in
+    /// Reads a message that fills its view exactly. For `pseudo_header` see
     /// [`Packet::checksum_is_good`].
     ///
     /// # Errors
     /// [`Error::Truncated`]; [`Error::TooLong`] when octets follow; [`Error::Checksum`];
-    /// [`Error::Malformed`] for another version, type or authentication type, and for VRID or
-    /// interval 0.
+    /// [`Error::Malformed`] for another version, type or authentication type, and for a VRID or an
+    /// interval of 0.
     pub fn parse<T: AsRef<[u8]>>(
         packet: &'a Packet<T>,
         family: Family,
@@ -411,8 +410,8 @@ impl<'a> Repr<'a> {
         message_len(self.format.version().number(), self.addresses.family, 0) + addresses
     }
 
-    /// Writes the message with its checksum to the front of `buffer` and returns its length.
-    /// `pseudo_header` as in [`Packet::checksum_is_good`].
+    /// Writes the message with its checksum to the front of `buffer` and returns its length. For
+    /// `pseudo_header` see [`Packet::checksum_is_good`].
     ///
     /// # Errors
     /// [`Error::NoRoom`]; [`Error::TooLong`] for more than 255 addresses.

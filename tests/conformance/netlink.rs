@@ -4,11 +4,11 @@
 
 use steadfast::net::{Broadcast, Scope, VirtualAddress};
 use steadfast::netlink::address::{self, Address, AddressFlags, ScopeNumber};
-use steadfast::netlink::error::Verdict;
+use steadfast::netlink::error::Reply;
 use steadfast::netlink::event::Event;
 use steadfast::netlink::frame::{Flags, Malformed, Message, Sequence, attributes, messages};
 use steadfast::netlink::link::{self, Link, LinkIndex};
-use steadfast::netlink::route::Seen;
+use steadfast::netlink::route::KernelRoute;
 use steadfast::netlink::rule;
 
 use crate::routes::{links, multipath};
@@ -266,7 +266,7 @@ fn read(datagram: &[u8], good: &mut usize) -> Result<(), Malformed> {
     for message in messages(datagram) {
         let message = message?;
         let is_event = match message.kind {
-            24 | 25 => match Seen::decode(message.payload, true)? {
+            24 | 25 => match KernelRoute::decode(message.payload, true)? {
                 Some(seen) => seen.is(&multipath(), &links()).map(|_| true)?,
                 None => false,
             },
@@ -274,8 +274,8 @@ fn read(datagram: &[u8], good: &mut usize) -> Result<(), Malformed> {
             _ => Event::decode(&message)?.is_some(),
         };
         *good += usize::from(is_event);
-        Verdict::of_answer(&message)?;
-        Verdict::of_end(message.payload)?;
+        Reply::of_answer(&message)?;
+        Reply::of_end(message.payload)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use steadfast::net::{NextHop, Prefix, Route, RouteKind, Rule, RuleAction, TableI
 use steadfast::netlink::cache::{Cache, Origin};
 use steadfast::netlink::event::Event;
 use steadfast::netlink::link::{Link, LinkFlags, LinkIndex};
-use steadfast::netlink::route::{self, Resolved, Seen};
+use steadfast::netlink::route::{self, KernelRoute, Resolved};
 use steadfast::netlink::rule;
 use steadfast::units::Family;
 
@@ -402,7 +402,7 @@ fn n_56_a_route_is_known_again() {
         let mut octets = Vec::new();
         let resolved = Resolved::new(told, &links).unwrap();
         route::encode_add(&mut octets, FIRST, &resolved).unwrap();
-        let seen = Seen::decode(only(&octets).payload, false).unwrap().unwrap();
+        let seen = KernelRoute::decode(only(&octets).payload, false).unwrap().unwrap();
         seen.is(route, &links).unwrap()
     };
     let no_source = Route { source: None, ..first() };
@@ -484,8 +484,11 @@ fn n_60_a_rule_is_known_again() {
 fn n_60_what_others_made_is_theirs() {
     for name in &ROUTES_AND_RULES[1..3] {
         let theirs = load(name);
-        assert_eq!(Seen::decode(only(&theirs).payload, false), Ok(None), "{name}");
-        assert!(!Seen::decode(only(&theirs).payload, true).unwrap().unwrap().is_own, "{name}");
+        assert_eq!(KernelRoute::decode(only(&theirs).payload, false), Ok(None), "{name}");
+        assert!(
+            !KernelRoute::decode(only(&theirs).payload, true).unwrap().unwrap().is_own,
+            "{name}"
+        );
     }
     let mut octets = Vec::new();
     rule::encode_add(&mut octets, FIRST, &first_rule()).unwrap();

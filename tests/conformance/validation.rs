@@ -1,5 +1,5 @@
-//! Rules about received packets: section 4. The vectors are used where there is one, and are
-//! changed where a rule needs what nobody sends.
+//! Rules about received packets: section 4. They use the captured vectors, which are changed where a rule
+//! needs a packet that no implementation sends.
 
 use std::net::IpAddr;
 

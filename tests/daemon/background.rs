@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getsid};
 use steadfast::control::status::State;
 
-use crate::harness::{PATIENCE, until};
+use crate::harness::{AWAIT_TIMEOUT, until};
 use crate::scene::{Alone, said};
 
 /// Nobody else ends it when a test fails.
@@ -27,7 +27,7 @@ fn it_works_when_the_command_is_done() {
     let state = alone.router.state();
     let devices = devices(&alone);
     let log = UnixDatagram::bind(devices.join("log")).unwrap();
-    log.set_read_timeout(Some(PATIENCE)).unwrap();
+    log.set_read_timeout(Some(AWAIT_TIMEOUT)).unwrap();
     let ran = run_among(&alone, &devices, &["--daemon"]);
     assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
     let text = fs::read_to_string(state.join("steadfast.pid")).unwrap();

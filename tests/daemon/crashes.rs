@@ -1,4 +1,4 @@
-//! Ends that nobody asked for: of the child, of the supervisor, of both (architecture.md, processes).
+//! Crashes of the child, of the supervisor, and of both (architecture.md, processes).
 
 use std::fs;
 

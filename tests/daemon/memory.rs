@@ -35,8 +35,8 @@ fn the_status_has_the_memory_of_both_processes() {
     }
 }
 
-/// Each process says so itself: a block that nobody gives back, or that hangs in a circle, is
-/// listed with the function that asked for it.
+/// Each process lists its own leaks: a block that is not freed, or that is part of a reference cycle,
+/// appears with its call site.
 #[test]
 fn nothing_is_left_in_memory_at_the_end() {
     let mut pair = Pair::new();

@@ -92,7 +92,7 @@ fn the_processes_have_what_they_need_and_no_more() {
     let own = ["null", "pipe", "memfd", "timerfd", "eventpoll", "eventfd", "signalfd", "pidfd"];
     let own = own.into_iter().chain(["unix", "listening unix"]);
     let files = ["steadfast.pid", "steadfast-gw.log"];
-    // The connection of whoever asked for the status ends a moment after the answer.
+    // The connection of a client ends a moment after the answer.
     let wanted = own.chain(files).map(seen_as).collect();
     until(&format!("the supervisor has {wanted:?}"), || {
         (descriptors(supervisor) == wanted).then_some(())

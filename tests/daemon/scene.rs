@@ -16,7 +16,7 @@ use crate::harness::config::Instance;
 use crate::harness::process::Process;
 use crate::harness::router::{Router, program};
 use crate::harness::scratch::Scratch;
-use crate::harness::{PATIENCE, until};
+use crate::harness::{AWAIT_TIMEOUT, until};
 
 /// The virtual address.
 pub const VIRTUAL: &str = "192.0.2.1/24";
@@ -157,8 +157,8 @@ impl Client {
     #[track_caller]
     pub fn connect(path: &Path) -> Self {
         let stream = UnixStream::connect(path).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a time limit");
+        stream.set_read_timeout(Some(AWAIT_TIMEOUT)).expect("a time limit");
+        stream.set_write_timeout(Some(AWAIT_TIMEOUT)).expect("a time limit");
         Self(BufReader::new(stream))
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::harness::config::Instance;
 use crate::harness::process::Process;
 use crate::harness::router::find;
-use crate::harness::{PATIENCE, until};
+use crate::harness::{AWAIT_TIMEOUT, until};
 use crate::scene::{Alone, VIRTUAL, pid, until_said};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -24,7 +24,7 @@ impl Manager {
     }
 
     fn with(socket: UnixDatagram, name: String) -> Self {
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(AWAIT_TIMEOUT)).unwrap();
         Self(socket, name)
     }
 
@@ -51,9 +51,9 @@ impl Manager {
     /// All messages up to one with this line.
     #[track_caller]
     fn until(&self, line: &str) -> Vec<String> {
-        let (mut seen, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+        let (mut seen, deadline) = (Vec::new(), Instant::now() + AWAIT_TIMEOUT);
         while Instant::now() < deadline {
-            let Some(message) = self.within(PATIENCE) else { break };
+            let Some(message) = self.within(AWAIT_TIMEOUT) else { break };
             seen.push(message);
             if has(seen.last().unwrap(), line) {
                 return seen;
@@ -116,7 +116,7 @@ fn life_is_told_in_order() {
 
 #[test]
 fn it_is_not_ready_before_the_vrrp_process_is() {
-    // Whoever is too late to stop that process tries again.
+    // If the process cannot be stopped in time, the test tries again.
     for _ in 0..50 {
         let alone = Alone::new();
         // It is not replaced meanwhile.

@@ -1,5 +1,5 @@
-//! Whoever comes after a process that dies has to know that it was master: that is in the shared
-//! memory before the packet leaves which tells the others (architecture.md, processes).
+//! The successor of a process that dies has to know that it was master: the shared memory says so before
+//! the first advert leaves (architecture.md, processes).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use crate::harness::config::Instance;
 use crate::harness::lan::{Host, Lan};
 use crate::harness::router::Router;
 use crate::harness::scratch::Scratch;
-use crate::harness::{PATIENCE, readable, until};
+use crate::harness::{AWAIT_TIMEOUT, readable, until};
 
 /// Virtual routers whose first adverts leave in one batch: what is stored after it is late for most.
 const ROUTERS: u8 = 250;
@@ -78,7 +78,7 @@ fn a_mastership_is_stored_before_its_first_advert_leaves() {
     let mut buffer = Buffer::new();
     let mut wrong = BTreeMap::new();
     let mut waiting: Vec<u8> = slots.keys().copied().collect();
-    let deadline = Wall::now() + PATIENCE;
+    let deadline = Wall::now() + AWAIT_TIMEOUT;
     // What comes in is to be seen while the next one is still being sent. Where that is not
     // permitted, less is seen.
     let _ = set_real_time(SELF, Some(1), Offspring::Normal);

@@ -182,7 +182,7 @@ fn a_program_that_does_not_understand_this_one_starts_after_a_hand_over() {
     alone.router.until_state("lan", State::Master);
 }
 
-/// The hand-over is the vrrp process's, and whoever asked hears of it.
+/// The vrrp process hands over, and the client of the upgrade is informed.
 #[test]
 fn a_program_that_dies_when_it_is_to_go_on_is_said() {
     let (mut alone, next) = master_and_next();
@@ -218,7 +218,7 @@ fn a_hold_stays() {
     alone.router.until_state("lan", State::Master);
 }
 
-/// Whoever may use the control socket may not run programs as root.
+/// A user who may use the control socket still may not run programs as root.
 #[test]
 fn only_root_chooses_the_program() {
     let (alone, next) = master_and_next();
@@ -251,8 +251,8 @@ fn vrrp_processes(alone: &mut Alone) -> Vec<Pid> {
     all
 }
 
-/// Whoever is killed, somebody is there to hand the addresses over: the process that has them leaves
-/// only when its successor has its configuration.
+/// When either process is killed, the other one hands the addresses over: the process that has them ends
+/// only after its successor has its configuration.
 #[test]
 fn a_supervisor_that_is_killed_in_between_leaves_nothing() {
     let (mut alone, next) = master_and_next_every("200ms");

@@ -34,8 +34,8 @@ use targets::{TARGETS, Target};
 
 /// Mutated inputs for each target.
 const RUNS: u64 = 20_000;
-/// An input that takes longer has no end.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// An input that takes longer counts as an endless loop.
+const INPUT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Inputs begun so far, and the present one.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
@@ -125,12 +125,12 @@ fn run(name: &'static str, target: Target, input: &[u8]) -> bool {
 fn watch() {
     let mut last = 0;
     loop {
-        std::thread::sleep(PATIENCE);
+        std::thread::sleep(INPUT_TIMEOUT);
         let begun = BEGUN.load(Ordering::Relaxed);
         if begun == last && begun > 0 {
             if let Ok(present) = PRESENT.lock() {
                 let file = keep(present.0, &present.1);
-                println!("{}: no end after {PATIENCE:?} with {}", present.0, file.display());
+                println!("{}: no end after {INPUT_TIMEOUT:?} with {}", present.0, file.display());
             }
             std::process::exit(1);
         }

@@ -1,7 +1,7 @@
 //! Small changes of known inputs, drawn from a seed.
 
 /// The longest input that is made.
-const LONGEST: usize = 4_096;
+const MAX_INPUT_OCTETS: usize = 4_096;
 
 /// xorshift64*.
 pub struct Rng(u64);
@@ -30,7 +30,7 @@ impl Rng {
         for _ in 0..=self.below(8) {
             self.change(corpus, input);
         }
-        input.truncate(LONGEST);
+        input.truncate(MAX_INPUT_OCTETS);
     }
 
     fn change(&mut self, corpus: &[Vec<u8>], input: &mut Vec<u8>) {

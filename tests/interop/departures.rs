@@ -13,7 +13,7 @@ use steadfast::netlink::monitor::{self, Left, Monitor};
 
 use crate::harness::guard;
 use crate::harness::namespace::Namespace;
-use crate::harness::{PATIENCE, readable, wall_clock};
+use crate::harness::{AWAIT_TIMEOUT, readable, wall_clock};
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_micros(100);
@@ -41,9 +41,10 @@ impl Departures {
     /// permitted; elsewhere the times are less exact.
     #[track_caller]
     pub fn start(net: &Namespace) -> Self {
-        let mut monitor = net.run(|| Monitor::open(None, monitor::ROOM).expect("netlink"));
+        let mut monitor =
+            net.run(|| Monitor::open(None, monitor::RECEIVE_BUFFER_OCTETS).expect("netlink"));
         let mut changes = Vec::new();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + AWAIT_TIMEOUT;
         while !monitor.is_current() {
             assert!(readable(&monitor, deadline), "the kernel lists its addresses");
             while monitor.read(&mut changes).expect("netlink") == Left::More {}

@@ -83,8 +83,8 @@ fn an_owner_of_another_pair_is_no_exception() {
     }
 }
 
-/// The master has one address more than its backup, as after a reload of one router: whoever
-/// discards such adverts becomes master beside it.
+/// The master has one address more than its backup, as after a reload of one router. A router that
+/// discards such adverts becomes a second master.
 #[track_caller]
 fn one_address_more(profile: Profile, backup: Maker) {
     let mut more = Instance::new(profile, HIGH);

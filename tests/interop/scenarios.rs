@@ -1,4 +1,4 @@
-//! What happens between two routers, whoever made them.
+//! Scenarios with two routers of any implementation.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::speaker::{Maker, Role};
 /// Adverts of a master in which somebody else would have shown up.
 const WHILE: usize = 4;
 
-/// Two clocks disagree by so much when one of them is set right: captures have the wall clock,
-/// daemons one that nobody sets.
+/// The error when two clocks are compared: captures use the wall clock, which may be adjusted, daemons a
+/// clock that is not.
 const CLOCKS: Duration = Duration::from_millis(2);
 
 /// Priorities of a master and its backup.

@@ -1,4 +1,4 @@
-//! A router that speaks VRRP, whoever made it.
+//! A VRRP router of any implementation.
 
 use std::fmt::Debug;
 use std::net::IpAddr;

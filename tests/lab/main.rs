@@ -16,7 +16,7 @@
 mod daemon;
 mod harness;
 mod harness_itself;
-mod mute;
+mod neighbor_filter;
 mod netlink;
 mod routes;
 mod sockets;

@@ -17,7 +17,7 @@ use steadfast::netlink::monitor::{self, Left, Monitor};
 use crate::harness::namespace::Namespace;
 
 /// Milliseconds to wait for what the kernel should say; only a failure takes that long.
-const PATIENCE_MS: u16 = 20_000;
+const AWAIT_TIMEOUT_MS: u16 = 20_000;
 
 /// A namespace with the interface `eth0`, up, one end of a veth pair with `peer0`; and the two
 /// sockets.
@@ -30,7 +30,7 @@ pub struct Lab {
 
 impl Lab {
     pub fn new() -> Self {
-        Self::with_room(monitor::ROOM)
+        Self::with_room(monitor::RECEIVE_BUFFER_OCTETS)
     }
 
     pub fn with_room(room: usize) -> Self {
@@ -121,7 +121,7 @@ fn sorted(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 fn wait(socket: &impl AsFd, what: &str) {
     let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     assert_ne!(
-        poll(&mut sockets, PollTimeout::from(PATIENCE_MS)).unwrap(),
+        poll(&mut sockets, PollTimeout::from(AWAIT_TIMEOUT_MS)).unwrap(),
         0,
         "the kernel said nothing more: {what}"
     );
@@ -158,7 +158,8 @@ fn what_there_is_at_the_start_is_known() {
 
     // A new monitor has to hear it from its dump, the old one by events: both know the same.
     let mut changes = Vec::new();
-    let mut late = lab.namespace.run(|| Monitor::open(None, monitor::ROOM).unwrap());
+    let mut late =
+        lab.namespace.run(|| Monitor::open(None, monitor::RECEIVE_BUFFER_OCTETS).unwrap());
     while !late.is_current() {
         wait(&late, "the dump");
         while late.read(&mut changes).unwrap() == Left::More {}
@@ -376,11 +377,11 @@ fn an_ipv6_address_opens_after_it_was_added() {
     let mut lab = Lab::new();
     let index = lab.index("eth0");
     let (here, elsewhere) = (address("2001:db8::1", 64), "2001:db8::2".parse().unwrap());
-    let ask = |address| Request::Ask(index, address);
+    let ask = |address| Request::CheckLocal(index, address);
     let own = "2001:db8::1".parse().unwrap();
     assert!(matches!(lab.one(ask(own)), Outcome::Refused(_)), "there is no route at all");
     assert!(matches!(lab.one(Request::Add(index, &here)), Outcome::Done(_)));
-    let deadline = Instant::now() + Duration::from_millis(PATIENCE_MS.into());
+    let deadline = Instant::now() + Duration::from_millis(AWAIT_TIMEOUT_MS.into());
     while lab.one(ask(own)) != Outcome::Done(None) {
         assert!(Instant::now() < deadline, "it never opens");
     }

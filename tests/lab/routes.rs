@@ -176,7 +176,7 @@ fn reported(lab: &Lab) -> Vec<(Origin, bool)> {
 /// event and by dump, and deletes them.
 #[test]
 fn routes_and_rules_come_and_go_and_are_known_again() {
-    let mut lab = lab(monitor::ROOM);
+    let mut lab = lab(monitor::RECEIVE_BUFFER_OCTETS);
     let (routes, rules) = (routes(), rules());
     let count = routes.len() + rules.len();
     lab.monitor.set_watch(&routes, &rules).unwrap();
@@ -201,11 +201,12 @@ fn routes_and_rules_come_and_go_and_are_known_again() {
     }
 
     // A new watch has to hear it from its dump.
-    let mut late = lab.namespace.run(|| monitor::Monitor::open(None, monitor::ROOM).unwrap());
+    let mut late =
+        lab.namespace.run(|| monitor::Monitor::open(None, monitor::RECEIVE_BUFFER_OCTETS).unwrap());
     late.set_watch(&routes, &rules).unwrap();
     let mut changes = Vec::new();
     while !late.is_current() {
-        assert!(readable(&late, Instant::now() + crate::harness::PATIENCE));
+        assert!(readable(&late, Instant::now() + crate::harness::AWAIT_TIMEOUT));
         late.read(&mut changes).unwrap();
     }
     for route in &routes {
@@ -233,7 +234,7 @@ fn routes_and_rules_come_and_go_and_are_known_again() {
 /// What somebody else removes, or puts in the place of ours, is gone.
 #[test]
 fn foreign_removal_of_routes_and_rules_is_heard() {
-    let mut lab = lab(monitor::ROOM);
+    let mut lab = lab(monitor::RECEIVE_BUFFER_OCTETS);
     let routes = [
         unicast("198.51.100.0/24", "192.0.2.2"),
         unicast("203.0.113.0/24", "192.0.2.2"),
@@ -272,7 +273,7 @@ fn foreign_removal_of_routes_and_rules_is_heard() {
 /// deleted: by its ways out, even among our own.
 #[test]
 fn an_ipv4_route_stands_beside_others() {
-    let mut lab = lab(monitor::ROOM);
+    let mut lab = lab(monitor::RECEIVE_BUFFER_OCTETS);
     let net = &lab.namespace;
     let first = |lab: &Lab, table: &str| {
         let shown = lab.namespace.try_ip(&format!("route show default table {table}")).unwrap();
@@ -319,7 +320,7 @@ fn an_ipv4_route_stands_beside_others() {
 /// netlink:N-56: what stands in the place of an IPv6 route is found.
 #[test]
 fn what_is_in_the_place_of_an_ipv6_route_is_found() {
-    let mut lab = lab(monitor::ROOM);
+    let mut lab = lab(monitor::RECEIVE_BUFFER_OCTETS);
     lab.namespace.ip("-6 route add default via 2001:db8::9 dev eth0 proto ra");
     lab.namespace.ip("-6 route add 2001:db8:1::/48 via 2001:db8::9 dev eth0 proto static");
     let cache = lab.monitor.cache().clone();
@@ -333,7 +334,7 @@ fn what_is_in_the_place_of_an_ipv6_route_is_found() {
     ] {
         let same = unicast(destination, "2001:db8::9");
         let found = find(&same);
-        assert_eq!(found.words(&cache), words);
+        assert_eq!(found.describe(&cache), words);
         assert!(found.does_the_same(&same, &cache));
         assert!(!found.does_the_same(&unicast(destination, "2001:db8::8"), &cache));
         let lower = Route { metric: Some(5), ..same };
@@ -346,7 +347,7 @@ fn what_is_in_the_place_of_an_ipv6_route_is_found() {
 /// netlink:N-58: the kernel does not say that routes went with their link or source address.
 #[test]
 fn routes_that_go_silently_are_missed() {
-    let mut lab = lab(monitor::ROOM);
+    let mut lab = lab(monitor::RECEIVE_BUFFER_OCTETS);
     lab.namespace.ip("address add 192.0.2.7/32 dev lo");
     let source =
         Route { source: Some([192, 0, 2, 7].into()), ..unicast("203.0.113.0/24", "192.0.2.2") };
@@ -392,7 +393,7 @@ fn after_an_overrun_watched_routes_are_right_again() {
 /// netlink:N-2: a router without configured routes hears nothing of those that it has.
 #[test]
 fn without_a_watch_routes_cost_nothing() {
-    let mut lab = lab(monitor::ROOM);
+    let mut lab = lab(monitor::RECEIVE_BUFFER_OCTETS);
     // News of a new link's state come up to a second later.
     while readable(&lab.monitor, Instant::now() + Duration::from_millis(1_200)) {
         lab.until_known("all is known", |_| true);

@@ -14,12 +14,12 @@ use crate::routers::Routers;
 const INSTANCES: u8 = 100;
 /// Adverts in a second.
 const RATE: u64 = INSTANCES as u64 * 2 * 100;
-/// How often it is looked at,
+/// The number of windows in which memory is measured.
 const WINDOWS: u64 = 5;
-/// but not more often than that: the process wakes up a hundred times in a second.
-const SHORTEST: Duration = Duration::from_secs(2);
-/// Windows that did not count, because the machine was too slow for the adverts.
-const PATIENCE: usize = 3;
+/// The shortest window: the process wakes up a hundred times in a second.
+const MIN_WINDOW: Duration = Duration::from_secs(2);
+/// Windows that may be repeated, because the machine was too slow for the adverts.
+const SLOW_WINDOWS_ALLOWED: usize = 3;
 /// When the second announcements are over: `garp_delay`, and some time for them.
 const SETTLED: Duration = Duration::from_secs(6);
 /// Allocations that a window may have: a look at 100 instances takes some thousand, and
@@ -69,7 +69,8 @@ pub fn run(adverts: u64) -> Vec<String> {
     println!("adverts: {INSTANCES} instances, both families, one each 10 ms");
     println!("router  adverts  lines  allocations  per advert  live octets  RSS KiB");
     let (mut faults, mut missed, mut sent) = (Vec::new(), 0, 0);
-    let length = Duration::from_micros(adverts.div_ceil(WINDOWS) * 1_000_000 / RATE).max(SHORTEST);
+    let length =
+        Duration::from_micros(adverts.div_ceil(WINDOWS) * 1_000_000 / RATE).max(MIN_WINDOW);
     while sent < adverts {
         let before = [&mut routers.a, &mut routers.b].map(look);
         sleep(length);
@@ -89,7 +90,7 @@ pub fn run(adverts: u64) -> Vec<String> {
             }
         }
         missed += usize::from(!complete);
-        if missed > PATIENCE {
+        if missed > SLOW_WINDOWS_ALLOWED {
             faults.push("the machine is too busy: instances changed their states".to_owned());
             break;
         }

@@ -10,8 +10,8 @@ use crate::routers::Routers;
 
 /// Instances that stay, and as many that come and go.
 const INSTANCES: u8 = 8;
-/// Times that memory is looked at.
-const LOOKS: u32 = 12;
+/// Readings of the memory.
+const READINGS: u32 = 12;
 /// The least of these looks is compared with the least of as many at the end: before, tables grow
 /// to their size.
 const EARLY: std::ops::Range<usize> = 4..8;
@@ -47,11 +47,11 @@ fn text(priority: u8, odd: bool) -> String {
 /// Runs it; what is wrong.
 pub fn run(reloads: u32) -> Vec<String> {
     let mut routers = Routers::running(|priority| text(priority, false));
-    let per_look = (reloads / LOOKS).max(2).next_multiple_of(2);
+    let per_look = (reloads / READINGS).max(2).next_multiple_of(2);
     println!("\nreloads: {INSTANCES} of {} instances come and go with their group", 2 * INSTANCES);
     println!("router  process     reloads  live octets  blocks  allocations  RSS KiB  anon KiB");
     let mut looks = Vec::new();
-    for look in 0..=LOOKS {
+    for look in 0..=READINGS {
         if look > 0 {
             for cycle in 1..=per_look {
                 let odd = cycle % 2 == 1;
@@ -134,7 +134,7 @@ fn settle(routers: &mut Routers) {
     }
 }
 
-/// A look while nobody is in the middle of something: the least of several.
+/// A reading while the daemon is idle: the lowest of several.
 fn quiet(router: &mut Router) -> Reading {
     let looks = (0..5).map(|_| Reading::of(router));
     looks.min_by_key(|look| heap(&look.supervisor).live + look.heap().live).expect("some")

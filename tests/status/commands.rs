@@ -207,10 +207,10 @@ fn a_daemon_of_another_version_is_named() {
     });
     let (code, out, err) = shown(&directory.run(&["status"]));
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(err.contains("in another way than this program knows"), "{err}");
+    assert!(err.contains("this program does not understand its answer"), "{err}");
     let (code, _, err) = shown(&directory.run(&["log-level"]));
     assert_eq!(code, 1);
-    assert!(err.contains("in another way than this program knows"), "{err}");
+    assert!(err.contains("this program does not understand its answer"), "{err}");
 }
 
 #[test]

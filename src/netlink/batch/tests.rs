@@ -1,6 +1,8 @@
 use nix::errno::Errno;
 
-use super::{Answer, BATCH, Batch, IN_FLIGHT, NotTaken, Outcome, Request};
+use super::{
+    Answer, Batch, MAX_BATCH_REQUESTS, MAX_IN_FLIGHT_REQUESTS, NotTaken, Outcome, Request,
+};
 use crate::net::VirtualAddress;
 use crate::netlink::cache::Cache;
 use crate::netlink::frame::{PortId, messages};
@@ -38,7 +40,7 @@ fn answer(batch: &mut Batch<usize>, sequence: u32, port: u32, errno: i32) -> Opt
     octets.extend(port.to_ne_bytes());
     octets.extend((-errno).to_ne_bytes());
     octets.extend([0; 16]);
-    batch.take(&messages(&octets).next().unwrap().unwrap()).unwrap()
+    batch.handle(&messages(&octets).next().unwrap().unwrap()).unwrap()
 }
 
 #[test]
@@ -63,17 +65,17 @@ fn answers_find_their_tokens_in_any_order() {
 #[test]
 fn requests_are_sent_by_batches_and_bounded() {
     let mut batch = batch();
-    for token in 0..IN_FLIGHT {
+    for token in 0..MAX_IN_FLIGHT_REQUESTS {
         add(&mut batch, token).unwrap();
     }
     assert_eq!(add(&mut batch, 0), Err(NotTaken::Full));
     let mut sent = Vec::new();
     while !batch.to_send().is_empty() {
         let turn = send(&mut batch);
-        assert!(turn.len() <= BATCH);
+        assert!(turn.len() <= MAX_BATCH_REQUESTS);
         sent.extend(turn);
     }
-    assert_eq!(sent.len(), IN_FLIGHT);
+    assert_eq!(sent.len(), MAX_IN_FLIGHT_REQUESTS);
     assert!(sent.is_sorted_by(|a, b| a < b));
     assert_eq!(add(&mut batch, 0), Err(NotTaken::Full));
     answer(&mut batch, sent[0], PORT, 0).unwrap();
@@ -124,13 +126,13 @@ fn the_state_that_was_asked_for_is_no_error() {
 #[test]
 fn lost_answers_are_told_and_what_is_not_sent_stays() {
     let mut batch = batch();
-    for token in 0..=BATCH {
+    for token in 0..=MAX_BATCH_REQUESTS {
         add(&mut batch, token).unwrap();
     }
     send(&mut batch);
     let lost: Vec<_> = batch.lost().collect();
-    assert_eq!(lost.len(), BATCH);
+    assert_eq!(lost.len(), MAX_BATCH_REQUESTS);
     assert!(lost.iter().all(|answer| answer.outcome == Outcome::Lost));
     let sent = send(&mut batch);
-    assert_eq!(answer(&mut batch, sent[0], PORT, 0).unwrap().token, BATCH);
+    assert_eq!(answer(&mut batch, sent[0], PORT, 0).unwrap().token, MAX_BATCH_REQUESTS);
 }

@@ -67,7 +67,7 @@ impl Lab {
         octets.extend(port.to_ne_bytes());
         octets.extend(payload);
         let message = messages(&octets).next().unwrap().unwrap();
-        self.mirror.take(&message, &mut self.changes)
+        self.mirror.handle(&message, &mut self.changes)
     }
 
     /// What the mirror asks: the message type and the sequence number.

@@ -13,7 +13,7 @@ use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 use super::line::Line;
 use crate::control::event::Level;
 use crate::control::humanize::plural;
-use crate::system::threads::STACK;
+use crate::system::threads::STACK_OCTETS;
 
 /// Lines that wait at most.
 const MAX_QUEUED_LINES: usize = 1_024;
@@ -80,7 +80,8 @@ impl Writer {
                 }
             }
         };
-        let thread = thread::Builder::new().name("steadfast: log".to_owned()).stack_size(STACK);
+        let thread =
+            thread::Builder::new().name("steadfast: log".to_owned()).stack_size(STACK_OCTETS);
         Ok(Self { queue, ended, thread: thread.spawn(work)?, lost })
     }
 

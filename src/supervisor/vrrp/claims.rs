@@ -18,7 +18,7 @@ use crate::config::model::Model;
 use crate::sorted::Map;
 use crate::supervisor::state_dir::process_in_words;
 use crate::system::inherited_fds::{pass_on, take};
-use crate::system::limits::most_descriptors;
+use crate::system::limits::max_descriptors;
 use crate::units::Vrid;
 
 /// Of all descriptors that there may be, this part at most is for claims.
@@ -60,7 +60,7 @@ impl Claims {
     /// Another daemon has some of it. Then nothing has changed.
     pub fn add(&mut self, model: &Model) -> Result<(), Taken> {
         let mut new = Map::new();
-        let most = most_descriptors().map_or(usize::MAX, |most| {
+        let most = max_descriptors().map_or(usize::MAX, |most| {
             // The type of a limit depends on the system.
             usize::try_from(most).unwrap_or(usize::MAX)
         });

@@ -15,7 +15,7 @@ use crate::netlink::address::Address;
 use crate::netlink::batch::{NotTaken, Outcome, Request};
 use crate::netlink::command::Commands;
 use crate::netlink::link::{Link, LinkIndex};
-use crate::netlink::monitor::{Left, Monitor, ROOM};
+use crate::netlink::monitor::{Left, Monitor, RECEIVE_BUFFER_OCTETS};
 use crate::netlink::route::Resolved;
 use crate::sorted::{Map, Set};
 use crate::supervisor::timeouts::within;
@@ -214,7 +214,7 @@ async fn ask(
 
 /// All links and addresses.
 async fn everything<T>(commands: &Commands<T>) -> io::Result<Monitor> {
-    let mut monitor = Monitor::open(Some(commands.port()), ROOM)?;
+    let mut monitor = Monitor::open(Some(commands.port()), RECEIVE_BUFFER_OCTETS)?;
     let readable = Async::new(monitor.as_fd().try_clone_to_owned()?)?;
     let mut changes = Vec::new();
     while !monitor.is_current() {

@@ -1,8 +1,8 @@
-//! Counts what the allocator gives out.
+//! Counts allocations.
 //!
-//! The program installs [`Counting`]; the library does not, so that a test takes the allocator
-//! that it likes. Where nobody counts, [`count`] says so. In builds with debug assertions each block
-//! can be recorded with the place that asked for it (`record`).
+//! The program installs [`Counting`]; the library does not, so that a test can choose its allocator.
+//! Without [`Counting`], [`count`] returns `None`. In builds with debug assertions each block can be
+//! recorded with its call site (`record`).
 
 #[cfg(debug_assertions)]
 pub mod record;
@@ -12,46 +12,45 @@ pub mod sites;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Octets that are in use.
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-/// The most that ever were. Never 0 where somebody counts.
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-/// Blocks that are in use.
-static BLOCKS: AtomicUsize = AtomicUsize::new(0);
-/// Requests for a block or for another size of one.
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
+/// Octets in use.
+static LIVE_OCTETS: AtomicUsize = AtomicUsize::new(0);
+/// The highest number of octets in use so far. It is 0 only when [`Counting`] is not installed.
+static PEAK_OCTETS: AtomicUsize = AtomicUsize::new(0);
+/// Blocks in use.
+static LIVE_BLOCKS: AtomicUsize = AtomicUsize::new(0);
+/// Allocations and reallocations.
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// The system's allocator, counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counting;
 
-/// What was counted in this process. The numbers are read one after the other, and are as wide as
-/// a pointer, since not every CPU has wider atomic ones: on 32 bits, `allocations` begins again
-/// after 4 thousand million.
+/// The memory use of this process. The numbers are read one after the other. They are as wide as a
+/// pointer, since not every CPU has wider atomic integers; on 32 bits, `allocations` wraps after 2^32.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Heap {
-    /// Octets in use, as they were asked for.
+    /// Octets in use, as requested.
     pub live: usize,
-    /// The most octets that ever were in use.
+    /// The highest number of octets in use so far.
     pub peak: usize,
     /// Blocks in use.
     pub blocks: usize,
-    /// Blocks that were ever asked for; another size of a block counts as one more.
+    /// Allocations since the start; a reallocation counts as one more.
     pub allocations: usize,
 }
 
-/// What was counted; `None` when [`Counting`] is not the allocator of this program.
+/// The memory use; `None` when [`Counting`] is not the allocator of this program.
 pub fn count() -> Option<Heap> {
-    let peak = PEAK.load(Ordering::Relaxed);
+    let peak = PEAK_OCTETS.load(Ordering::Relaxed);
     (peak > 0).then(|| Heap {
-        live: LIVE.load(Ordering::Relaxed),
+        live: LIVE_OCTETS.load(Ordering::Relaxed),
         peak,
-        blocks: BLOCKS.load(Ordering::Relaxed),
-        allocations: TAKEN.load(Ordering::Relaxed),
+        blocks: LIVE_BLOCKS.load(Ordering::Relaxed),
+        allocations: ALLOCATIONS.load(Ordering::Relaxed),
     })
 }
 
-/// Whether blocks are recorded, which `record::start` begins.
+/// Whether blocks are recorded (`record::start`).
 pub fn is_recording() -> bool {
     #[cfg(debug_assertions)]
     let recording = record::is_recording();
@@ -60,49 +59,49 @@ pub fn is_recording() -> bool {
     recording
 }
 
-/// The system gave a block.
-fn took(block: *mut u8, size: usize) {
+/// Counts an allocated block.
+fn allocated(block: *mut u8, size: usize) {
     if block.is_null() {
         return;
     }
     #[cfg(debug_assertions)]
-    if !record::took(block, size) {
+    if !record::allocated(block, size) {
         return;
     }
-    TAKEN.fetch_add(1, Ordering::Relaxed);
-    BLOCKS.fetch_add(1, Ordering::Relaxed);
+    ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    LIVE_BLOCKS.fetch_add(1, Ordering::Relaxed);
     change(0, size);
 }
 
-/// A block is about to go back.
-fn gives(#[cfg_attr(not(debug_assertions), expect(unused))] block: *mut u8, size: usize) {
+/// Counts a block that is about to be freed.
+fn freeing(#[cfg_attr(not(debug_assertions), expect(unused))] block: *mut u8, size: usize) {
     #[cfg(debug_assertions)]
-    if !record::gives(block) {
+    if !record::freeing(block) {
         return;
     }
-    BLOCKS.fetch_sub(1, Ordering::Relaxed);
-    LIVE.fetch_sub(size, Ordering::Relaxed);
+    LIVE_BLOCKS.fetch_sub(1, Ordering::Relaxed);
+    LIVE_OCTETS.fetch_sub(size, Ordering::Relaxed);
 }
 
-/// So many octets became so many.
+/// Counts a block that had `from` octets and has `to` octets now.
 fn change(from: usize, to: usize) {
     let by = to.wrapping_sub(from);
-    let now = LIVE.fetch_add(by, Ordering::Relaxed).wrapping_add(by);
-    // Most of the time it is not the most, and a look is cheaper than an exchange.
-    if now > PEAK.load(Ordering::Relaxed) {
-        PEAK.fetch_max(now, Ordering::Relaxed);
+    let now = LIVE_OCTETS.fetch_add(by, Ordering::Relaxed).wrapping_add(by);
+    // The peak seldom rises, and a load is cheaper than an atomic maximum.
+    if now > PEAK_OCTETS.load(Ordering::Relaxed) {
+        PEAK_OCTETS.fetch_max(now, Ordering::Relaxed);
     }
 }
 
-// Not inline: there are thousands of places that ask for memory.
-// SAFETY: every call goes to the system's allocator with the same arguments, and what is done
-// beside it neither panics nor touches the block.
+// Not inlined, since there are thousands of call sites.
+// SAFETY: every call goes to the system's allocator with the same arguments, and the counting
+// neither panics nor touches the block.
 unsafe impl GlobalAlloc for Counting {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise is passed on.
         let block = unsafe { System.alloc(layout) };
-        took(block, layout.size());
+        allocated(block, layout.size());
         block
     }
 
@@ -110,14 +109,14 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         let block = unsafe { System.alloc_zeroed(layout) };
-        took(block, layout.size());
+        allocated(block, layout.size());
         block
     }
 
     #[inline(never)]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // Before it goes: afterwards it may be somebody else's already.
-        gives(block, layout.size());
+        // Before the block is freed: afterwards another thread may have it already.
+        freeing(block, layout.size());
         // SAFETY: as above.
         unsafe { System.dealloc(block, layout) }
     }
@@ -125,7 +124,7 @@ unsafe impl GlobalAlloc for Counting {
     #[inline(never)]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         #[cfg(debug_assertions)]
-        let counted = record::gives(block);
+        let counted = record::freeing(block);
         // SAFETY: as above.
         let new = unsafe { System.realloc(block, layout, size) };
         #[cfg(debug_assertions)]
@@ -133,13 +132,13 @@ unsafe impl GlobalAlloc for Counting {
             return new;
         }
         if new.is_null() {
-            // The old one is still there.
+            // The old block still exists.
             #[cfg(debug_assertions)]
-            record::took(block, layout.size());
+            record::allocated(block, layout.size());
         } else {
             #[cfg(debug_assertions)]
-            record::took(new, size);
-            TAKEN.fetch_add(1, Ordering::Relaxed);
+            record::allocated(new, size);
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
             change(layout.size(), size);
         }
         new
@@ -150,13 +149,12 @@ unsafe impl GlobalAlloc for Counting {
 mod tests {
     use super::*;
 
-    /// The tests of the library have the system's own allocator, so that nobody else counts here.
+    /// The tests of the library use the system's allocator, so that only this test counts.
     #[test]
-    fn blocks_are_counted_and_where_nobody_counts_nothing_is_said() {
+    fn blocks_are_counted_and_without_the_counting_allocator_there_is_no_count() {
         assert_eq!(count(), None);
         let layout = Layout::from_size_align(100, 8).unwrap();
-        // SAFETY: each block is used as the allocator's rules say: with the layout that it was
-        // asked for with, and not after it went back.
+        // SAFETY: each block is used with the layout of its allocation, and not after it was freed.
         unsafe {
             let first = Counting.alloc(layout);
             let second = Counting.alloc_zeroed(layout);

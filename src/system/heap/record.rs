@@ -1,7 +1,7 @@
-//! Which blocks are in use, and who asked for each. For builds with debug assertions.
+//! Records the blocks in use, each with its call site. For builds with debug assertions.
 //!
-//! A backtrace is taken for every block, and only read at the end: the names of functions cost
-//! more than all that the program does.
+//! A backtrace is captured for every block and resolved only at the end, since looking up the names of
+//! functions is slow.
 
 use std::backtrace::Backtrace;
 use std::cell::Cell;
@@ -15,7 +15,7 @@ static RECORDING: AtomicBool = AtomicBool::new(false);
 static BLOCKS: Mutex<BTreeMap<usize, Block>> = Mutex::new(BTreeMap::new());
 
 thread_local! {
-    /// The recorder itself is at work: what it needs is none of the program's blocks.
+    /// The recorder is running: blocks that it allocates itself are not recorded.
     static BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -26,13 +26,13 @@ struct Block {
     taken: Backtrace,
 }
 
-/// While there is one, the recorder is at work.
+/// The recorder is running while a value exists.
 struct Busy;
 
 impl Busy {
-    /// `None`: it is already.
+    /// `None` when the recorder is running already.
     fn begin() -> Option<Self> {
-        // Not `then_some`: the one that is not wanted would end the other.
+        // Not `then_some`: dropping the unused value would end the other one.
         (!BUSY.replace(true)).then(|| Self)
     }
 }
@@ -43,7 +43,7 @@ impl Drop for Busy {
     }
 }
 
-/// From now on every block is recorded. What was taken before is of no interest.
+/// Begins to record blocks. Earlier blocks are ignored.
 pub fn start() {
     RECORDING.store(true, Ordering::Relaxed);
 }
@@ -57,8 +57,8 @@ fn blocks() -> MutexGuard<'static, BTreeMap<usize, Block>> {
     BLOCKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The system gave a block. `false`: it is the recorder's, and does not count.
-pub(super) fn took(block: *mut u8, size: usize) -> bool {
+/// Records an allocated block. `false`: it belongs to the recorder and is not counted.
+pub(super) fn allocated(block: *mut u8, size: usize) -> bool {
     let Some(_busy) = Busy::begin() else { return false };
     if is_recording() {
         let taken = Backtrace::force_capture();
@@ -67,8 +67,8 @@ pub(super) fn took(block: *mut u8, size: usize) -> bool {
     true
 }
 
-/// A block goes back. `false`: as with [`took`].
-pub(super) fn gives(block: *mut u8) -> bool {
+/// Forgets a block that is freed. `false`: as with [`allocated`].
+pub(super) fn freeing(block: *mut u8) -> bool {
     let Some(_busy) = Busy::begin() else { return false };
     if is_recording() {
         blocks().remove(&block.addr());
@@ -76,8 +76,9 @@ pub(super) fn gives(block: *mut u8) -> bool {
     true
 }
 
-/// Ends the recording: what is in use, said line by line. Reads this program's file for the names.
-pub fn finish(mut say: impl FnMut(&str)) {
+/// Ends the recording and reports the blocks in use, line by line. It reads the file of this program for
+/// the names of functions.
+pub fn finish(mut report: impl FnMut(&str)) {
     RECORDING.store(false, Ordering::Relaxed);
     let Some(_busy) = Busy::begin() else { return };
     let mut found = Found::default();
@@ -85,6 +86,6 @@ pub fn finish(mut say: impl FnMut(&str)) {
         found.add(block.size, &sites::frames(&block.taken.to_string()));
     }
     for line in found.lines() {
-        say(&line);
+        report(&line);
     }
 }

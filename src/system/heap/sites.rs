@@ -1,21 +1,21 @@
-//! What backtraces say about blocks in use, by the place that asked for them.
+//! Groups blocks in use by the call sites in their backtraces.
 
 use std::collections::BTreeMap;
 
-/// This crate, as names of functions begin.
-const OURS: &str = concat!(env!("CARGO_PKG_NAME"), "::");
-/// The same, as the places of functions begin, for a function that was inlined has a short name:
-/// seen from another directory, and from this one.
-const OUR_PLACES: [&str; 2] = [concat!(env!("CARGO_MANIFEST_DIR"), "/src/"), "./src/"];
-/// What the compiler puts before the allocator; what is further inside records.
-const ALLOCATOR: &str = "__rustc::";
-/// Where the standard library is and where other crates are, as far as that is the same everywhere.
-const STD: &str = "/library/";
-const REGISTRY: &str = "/registry/src/";
+/// Prefix of the names of functions of this crate.
+const OWN_PREFIX: &str = concat!(env!("CARGO_PKG_NAME"), "::");
+/// Prefixes of the source paths of this crate, seen from another directory and from this one. Inlined
+/// functions have short names, but full paths.
+const OWN_PATHS: [&str; 2] = [concat!(env!("CARGO_MANIFEST_DIR"), "/src/"), "./src/"];
+/// Prefix of the compiler's allocator functions. Frames inside of them belong to the recorder.
+const ALLOCATOR_PREFIX: &str = "__rustc::";
+/// Parts of the source paths of the standard library and of other crates.
+const STD_PATH: &str = "/library/";
+const REGISTRY_PATH: &str = "/registry/src/";
 
-/// What libraries keep for the whole life of a process by their design: parts of the names of the
-/// functions that ask for it, all of them before a function of ours is reached, and why it stays.
-const KEPT: &[(&[&str], &str)] = &[
+/// Blocks that libraries keep until the process ends, by design: parts of the names of the allocating
+/// functions, all of which are called before the innermost function of ours, and the reason.
+const KEPT_BY_LIBRARIES: &[(&[&str], &str)] = &[
     (&["async_io::reactor::Reactor::get::{{closure}}"], "async-io's reactor and its thread"),
     (&["insert_io", "slab::Slab"], "the reactor's table of descriptors: it only grows"),
     (&["process_timers"], "the reactor's table of timers: it is never empty"),
@@ -27,35 +27,35 @@ const KEPT: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// A function that was at work.
+/// A frame of a backtrace.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Frame {
-    /// Its name.
+    /// The name of the function.
     pub function: String,
-    /// File and line, as far as they are known.
+    /// File and line, if they are known.
     pub place: String,
 }
 
 impl Frame {
-    /// Whether it is one of this crate.
+    /// Whether it is a function of this crate.
     fn is_ours(&self) -> bool {
-        self.function.trim_start_matches(['<', '&']).starts_with(OURS)
-            || OUR_PLACES.iter().any(|place| self.place.starts_with(place))
+        self.function.trim_start_matches(['<', '&']).starts_with(OWN_PREFIX)
+            || OWN_PATHS.iter().any(|place| self.place.starts_with(place))
     }
 
-    /// Whether it says nothing that its caller does not say.
+    /// Whether it is a function of the standard library, which adds nothing to its caller's frame.
     fn is_of_std(&self) -> bool {
         let name = self.function.trim_start_matches('<');
         ["core::", "alloc::", "std::"].iter().any(|root| name.starts_with(root))
-            || self.place.contains(STD)
+            || self.place.contains(STD_PATH)
     }
 
     fn is_of_allocator(&self) -> bool {
-        self.function.starts_with(ALLOCATOR)
+        self.function.starts_with(ALLOCATOR_PREFIX)
     }
 }
 
-/// The functions of a backtrace in its text form, the innermost first, without those that record.
+/// The frames of a backtrace in its text form, the innermost first, without those of the recorder.
 pub fn frames(text: &str) -> Vec<Frame> {
     let mut frames: Vec<Frame> = Vec::new();
     for line in text.lines().map(str::trim_start) {
@@ -65,7 +65,7 @@ pub fn frames(text: &str) -> Vec<Frame> {
             }
             continue;
         }
-        // A function that was inlined has no number.
+        // Inlined functions have no number.
         let numbered = line.split_once(": ").filter(|(n, _)| n.bytes().all(|b| b.is_ascii_digit()));
         let function = numbered.map_or(line, |(_, function)| function);
         frames.push(Frame { function: function.to_owned(), place: String::new() });
@@ -74,7 +74,7 @@ pub fn frames(text: &str) -> Vec<Frame> {
     frames.split_off(inner)
 }
 
-/// Blocks of one place.
+/// The blocks of one call site.
 #[derive(Clone, Copy, Default, Debug)]
 struct Sum {
     blocks: usize,
@@ -88,7 +88,7 @@ impl Sum {
     }
 }
 
-/// Blocks in use, by what asked for them.
+/// Blocks in use by call site.
 #[derive(Default, Debug)]
 pub struct Found {
     live: BTreeMap<Vec<Frame>, Sum>,
@@ -96,12 +96,13 @@ pub struct Found {
 }
 
 impl Found {
-    /// One more block of so many octets.
+    /// Adds a block of this size.
     pub fn add(&mut self, octets: usize, frames: &[Frame]) {
         let ours = frames.iter().position(Frame::is_ours);
         let library = frames.get(..ours.unwrap_or(frames.len())).unwrap_or_default();
         let called = |name: &&str| library.iter().any(|frame| frame.function.contains(name));
-        if let Some((_, why)) = KEPT.iter().find(|(names, _)| names.iter().all(called)) {
+        if let Some((_, why)) = KEPT_BY_LIBRARIES.iter().find(|(names, _)| names.iter().all(called))
+        {
             self.kept.entry(why).or_default().add(octets);
             return;
         }
@@ -110,8 +111,8 @@ impl Found {
         self.live.entry(site).or_default().add(octets);
     }
 
-    /// What there is to say: what libraries keep, then what is in use, most octets first, each
-    /// with the function of ours that asked for it and the functions of libraries in between.
+    /// The report: blocks that libraries keep, then the blocks in use, most octets first, each with
+    /// the function of ours that allocated it and the library functions in between.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for (why, sum) in &self.kept {
@@ -123,7 +124,7 @@ impl Found {
             let mut inwards = site.iter().rev();
             let of = inwards.next().map_or("an unknown place".to_owned(), name);
             lines.push(format!("live: {}: {of}", said(sum)));
-            // Where none of ours asked, every function may tell who did.
+            // Without a function of ours, every frame may help to find the cause.
             let all = !site.last().is_some_and(Frame::is_ours);
             let told = inwards.filter(|frame| all || !frame.is_of_std());
             lines.extend(told.map(|frame| format!("    calls {}", name(frame))));
@@ -146,9 +147,9 @@ fn said(sum: Sum) -> String {
 }
 
 fn name(frame: &Frame) -> String {
-    let place = match (frame.place.rsplit_once(STD), frame.place.rsplit_once(REGISTRY)) {
+    let place = match (frame.place.rsplit_once(STD_PATH), frame.place.rsplit_once(REGISTRY_PATH)) {
         (Some((_, place)), _) => place,
-        // The registry has a name as well.
+        // The first component is the name of the registry.
         (None, Some((_, place))) => place.split_once('/').map_or(place, |(_, place)| place),
         (None, None) => &frame.place,
     };

@@ -3,16 +3,16 @@
 use nix::errno::Errno;
 
 use super::{Asked, Doubt, Kernel, Token};
-use crate::netlink::batch::{Answer, BATCH, Outcome, Request};
+use crate::netlink::batch::{Answer, MAX_BATCH_REQUESTS, Outcome, Request};
 use crate::units::Instant;
 use crate::vrrp::ObjectId;
 
 impl Kernel {
     pub(super) fn ask_whether_open(&mut self, now: Instant) {
         // Not all of thousands at once.
-        for _ in 0..BATCH {
+        for _ in 0..MAX_BATCH_REQUESTS {
             let Some((object, link, address)) = self.opening.take_due(now) else { return };
-            match self.commands.push(Request::Ask(link, address), Token::Open(object)) {
+            match self.commands.push(Request::CheckLocal(link, address), Token::Open(object)) {
                 Ok(()) => *self.in_flight.entry(object).or_default() += 1,
                 // Too much to do: later.
                 Err(_) => self.open_or_not(object, false, now),

@@ -11,15 +11,15 @@ use crate::netlink::address::Address;
 use crate::netlink::batch::Request;
 use crate::netlink::cache::Cache;
 use crate::netlink::link::LinkIndex;
-use crate::netlink::route::{Place, Standing};
+use crate::netlink::route::{BlockingRoute, Place};
 use crate::units::Family;
 use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, ObjectId, RouterId};
 
 /// Why a route cannot be added, and what to do.
-fn in_the_way(route: &Route, found: Option<Standing>, cache: &Cache) -> Box<str> {
+fn in_the_way(route: &Route, found: Option<BlockingRoute>, cache: &Cache) -> Box<str> {
     let there = match found.filter(|found| found.is_in_place_of(route)) {
-        Some(found) => format!("{} is in its place", found.words(cache)),
+        Some(found) => format!("{} is in its place", found.describe(cache)),
         None => "another route with this destination and metric is in its place".into(),
     };
     match Place::of(route).metric.saturating_sub(1) {
@@ -128,10 +128,10 @@ impl Kernel {
         self.is_in_the_way(asked, route, None);
     }
 
-    fn is_in_the_way(&mut self, asked: Asked, route: &Route, found: Option<Standing>) {
+    fn is_in_the_way(&mut self, asked: Asked, route: &Route, found: Option<BlockingRoute>) {
         let cache = self.monitor.cache();
         if found.is_some_and(|found| found.does_the_same(route, cache)) {
-            self.monitor.lend(route, true);
+            self.monitor.set_substituted(route, true);
             return self.finish(asked, Ok(()), None);
         }
         let words = in_the_way(route, found, cache);

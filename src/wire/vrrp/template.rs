@@ -10,27 +10,27 @@ use crate::units::{Centiseconds, Family, Priority, Version};
 
 /// The packet of one virtual router to one destination, ready to send.
 ///
-/// Between two adverts only the priority, the interval and with them the checksum change, which
-/// [`Template::set`] does in place (`vrrp:C-6`). Build a new one when anything else does.
-/// Unicast needs one for each peer, since the destination is in the checksum (`vrrp:C-5`).
+/// Between two adverts only priority, interval and checksum change; [`Template::set`] changes them in
+/// place (`vrrp:C-6`). When anything else changes, a new template has to be built. Unicast needs one for
+/// each peer, since the checksum covers the destination (`vrrp:C-5`).
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// What a raw socket wants, see [`Template::as_bytes`].
+    /// The octets for the raw socket, see [`Template::as_bytes`].
     octets: Box<[u8]>,
-    /// Where the message begins in it.
+    /// The offset of the VRRP message in them.
     message_at: usize,
     version: Version,
     destination: IpAddr,
 }
 
 impl Template {
-    /// Builds the packet. `hop_limit` is used for IPv4 only; with IPv6 it is an option of the
-    /// socket. `pseudo_header` is what the checksum covers besides the message, which is not
-    /// always the addresses of the packet (`vrrp:C-4`, `C-5`).
+    /// Builds the packet. `hop_limit` is used for IPv4 only; for IPv6 it is an option of the socket.
+    /// `pseudo_header` is covered by the checksum; its addresses may differ from those of the packet
+    /// (`vrrp:C-4`, `C-5`).
     ///
     /// # Errors
-    /// [`Error::TooLong`] for more than 255 addresses; [`Error::Malformed`] when source and
-    /// destination are not both of the family of the addresses in the packet.
+    /// [`Error::TooLong`] for more than 255 addresses; [`Error::Malformed`] when source or destination
+    /// is of another family than the addresses in the packet.
     pub fn new(
         repr: &Repr<'_>,
         source: IpAddr,
@@ -65,7 +65,7 @@ impl Template {
         Ok(Self { octets, message_at, version: repr.format.version(), destination })
     }
 
-    /// Changes what is announced. An interval that the version cannot express is treated as in
+    /// Changes priority and interval. An interval that the version cannot express is rounded as in
     /// [`Repr::interval`].
     pub fn set(&mut self, priority: Priority, interval: Centiseconds) {
         let Some([_, _, priority_octet, count, high, low, sum_high, sum_low]) = self
@@ -89,19 +89,19 @@ impl Template {
         [*sum_high, *sum_low] = sum.to_be_bytes();
     }
 
-    /// What is handed to the raw socket (`vrrp:X-1`). IPv4: the packet from the IP header on,
-    /// where the kernel fills in the identification and with it the header checksum. IPv6: the
-    /// message, whose checksum the kernel writes once more.
+    /// The octets for the raw socket (`vrrp:X-1`). IPv4: the packet from the IP header on, in which the
+    /// kernel sets the identification and the header checksum. IPv6: the message, whose checksum the
+    /// kernel computes again.
     pub fn as_bytes(&self) -> &[u8] {
         &self.octets
     }
 
-    /// From the VRRP header on.
+    /// The octets from the VRRP header on.
     pub fn message(&self) -> &[u8] {
         self.octets.get(self.message_at..).unwrap_or_default()
     }
 
-    /// Where to send it.
+    /// The destination address.
     pub const fn destination(&self) -> IpAddr {
         self.destination
     }

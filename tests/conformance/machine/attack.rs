@@ -122,8 +122,8 @@ fn a_successor_that_comes_and_goes_is_told_once() {
     assert_eq!(d.notices().iter().filter(taken).count(), 1);
 }
 
-/// vrrp:S-32: another owner whose interval is longer than our patience does not begin anew with each
-/// of its adverts.
+/// vrrp:S-32: the adverts of another owner with a long interval do not start the conflict again each
+/// time.
 #[test]
 fn s_32_a_slow_second_owner() {
     let mut d = Driver::one(InstanceSettings { priority: Priority::OWNER, ..instance("a") });

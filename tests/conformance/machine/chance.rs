@@ -1,6 +1,5 @@
-//! Random events: nothing panics, no deadline stays in the past, and from every state something
-//! leads out. When the disturbances end and nobody else is there, all become master; told to
-//! stop, all stop.
+//! Random events: nothing panics, no deadline stays in the past, and every state can be left. When the
+//! disturbances end and no other router is there, all instances become master; on a stop, all stop.
 
 use std::time::Duration;
 use steadfast::vrrp::{KernelRequest, Report};

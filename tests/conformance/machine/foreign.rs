@@ -154,8 +154,7 @@ fn v_40_it_is_no_successor() {
     }
 }
 
-/// Whoever skips the comparison of a master's list is told all the same when it has none of our
-/// addresses any more.
+/// With skip_check_adv_addr, a master whose list has none of our addresses any more is still reported.
 #[test]
 fn v_40_skipping_the_comparison_is_no_way_round_it() {
     let one = InstanceSettings { skip_check_adv_addr: true, ..instance("a") };

@@ -10,7 +10,7 @@ use steadfast::vrrp::{Action, Cause, Event, Notice, State};
 use super::driver::*;
 
 /// The longest that any backup waits at 1 s: Master_Down_Interval of priority 1.
-const LONGEST: Duration = us(3_996_093);
+const LONGEST_MASTER_DOWN_INTERVAL: Duration = us(3_996_093);
 
 fn switching(s: InstanceSettings) -> (Driver, Duration) {
     let mut d = Driver::master(s);
@@ -96,7 +96,7 @@ fn announcements_may_come_first() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// Hand-over: nobody announces what is no address, nor need an address be that was not there.
+/// Hand-over: objects that are no addresses, and addresses that were not there, need not be announced.
 #[test]
 fn only_addresses_that_were_there_have_to_be_announced() {
     let objects = vec![Object::Filter, address(100), address(101)];
@@ -146,7 +146,7 @@ fn lingering_ends_after_100_ms() {
 #[test]
 fn nobody_takes_over() {
     let (mut d, at) = switching(instance("a"));
-    d.run_for(ms(15) + LONGEST - us(1));
+    d.run_for(ms(15) + LONGEST_MASTER_DOWN_INTERVAL - us(1));
     assert!(d.engine.handing_over(d.a()));
     assert_eq!(d.adverts().len(), 4);
     d.clear();
@@ -156,7 +156,7 @@ fn nobody_takes_over() {
     assert!(!d.engine.handing_over(d.a()) && d.installed());
     assert_eq!(d.notices(), [Notice::HandOverFailed { instance, resumed: true }]);
     assert_eq!(d.deeds(), ["send a IPv4 100", "unmute", "announce 192.0.2.100"]);
-    assert_eq!(adverts_since(&d, at), [(ms(15) + LONGEST, 100, 100)]);
+    assert_eq!(adverts_since(&d, at), [(ms(15) + LONGEST_MASTER_DOWN_INTERVAL, 100, 100)]);
     assert_eq!(d.engine.held(d.a()), None, "no hold");
     d.run_for(ms(1_000));
     assert_eq!(d.adverts().len(), 2, "and goes on");
@@ -167,7 +167,7 @@ fn nobody_takes_over() {
 fn force_releases_anyway() {
     let mut d = Driver::master(instance("a"));
     d.switchover(None, true);
-    d.run_for(ms(15) + LONGEST);
+    d.run_for(ms(15) + LONGEST_MASTER_DOWN_INTERVAL);
     assert_eq!(d.state(), State::Backup);
     assert_eq!(d.cause(), Cause::Switchover { successor: None });
     let instance = d.a();
@@ -190,7 +190,7 @@ fn a_stop_releases() {
             d.hear(&peer(20, 90));
             d.hear_announcement(v4(100));
         } else {
-            d.run_for(LONGEST);
+            d.run_for(LONGEST_MASTER_DOWN_INTERVAL);
         }
         assert_eq!(d.state(), State::Initialize);
         assert_eq!(d.cause(), Cause::Stopped);
@@ -213,7 +213,7 @@ fn a_stop_that_nobody_has_taken_is_taken_back() {
         assert_eq!(sent, [(100, 100)], "at once, and as before");
         assert_eq!(d.state(), State::Master);
         assert!(!d.engine.handing_over(d.a()) && d.installed() && !d.engine.can_go_on());
-        d.run_for(LONGEST * 2);
+        d.run_for(LONGEST_MASTER_DOWN_INTERVAL * 2);
         assert_eq!(d.state(), State::Master);
         assert!(d.adverts().len() > 7 && d.installed());
     }
@@ -230,7 +230,7 @@ fn a_stop_that_somebody_has_taken_is_not_taken_back() {
     d.clear();
     d.event(Event::GoOn);
     assert_eq!(d.adverts().len(), 0);
-    d.run_for(LONGEST);
+    d.run_for(LONGEST_MASTER_DOWN_INTERVAL);
     assert_eq!((d.state(), d.state_of("b")), (State::Initialize, State::Initialize));
     let mut backup = Driver::one(instance("a"));
     backup.event(Event::Shutdown);
@@ -316,7 +316,7 @@ fn a_successor_that_gives_up_again() {
         d.hear(&peer(20, 0));
         d.run_for(ms(200));
         assert!(d.installed());
-        d.run_until(START + at + ms(priority_0) + LONGEST - us(1));
+        d.run_until(START + at + ms(priority_0) + LONGEST_MASTER_DOWN_INTERVAL - us(1));
         assert!(d.engine.handing_over(d.a()));
         d.run_for(us(1));
         assert_eq!(d.state(), State::Master);
@@ -370,7 +370,7 @@ fn a_group_ends_as_one() {
         if found {
             d.hear(&peer(20, 90));
         }
-        d.run_for(LONGEST);
+        d.run_for(LONGEST_MASTER_DOWN_INTERVAL);
         let state = if found { State::Backup } else { State::Master };
         assert_eq!((d.state(), d.state_of("b")), (state, state));
         assert!(!d.engine.handing_over(d.a()) && !d.engine.handing_over(d.id("b")));
@@ -464,7 +464,7 @@ fn a_stop_after_a_member_joined() {
     let mut d = joined();
     d.event(Event::Shutdown);
     assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Initialize));
-    d.run_for(LONGEST);
+    d.run_for(LONGEST_MASTER_DOWN_INTERVAL);
     assert!(matches!(d.log.last(), Some((_, Action::Report(Report::Stopped)))), "{:?}", d.log);
 }
 
@@ -472,7 +472,7 @@ fn a_stop_after_a_member_joined() {
 #[test]
 fn a_member_that_joins_a_failing_hand_over() {
     let mut d = joined();
-    d.run_for(LONGEST);
+    d.run_for(LONGEST_MASTER_DOWN_INTERVAL);
     assert_eq!((d.state(), d.state_of("b")), (State::Master, State::Master));
     assert_eq!(d.transitions_of("b").len(), 2);
 }

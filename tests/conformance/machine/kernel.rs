@@ -221,9 +221,8 @@ fn losses_as_cause(d: &Driver) -> bool {
     matches!(d.cause(), Cause::AddressesLost { .. })
 }
 
-/// Promises: whoever cannot keep its addresses does not hold on to them beside a router that can:
-/// it asks by a planned hand-over who takes over. It preempts again after a pause, of twice the
-/// length each time.
+/// Promises: a router that cannot keep its addresses gives way to one that can: it finds it by a
+/// planned hand-over. It preempts again after a pause, which is twice as long each time.
 #[test]
 fn a_master_that_loses_its_address_again_and_again_gives_way() {
     let mut d = Driver::master(instance("a"));
@@ -290,8 +289,8 @@ fn on_wan(track: bool) -> InstanceSettings {
     }
 }
 
-/// What goes with an interface that is down was not removed by anybody, and is put back when that is
-/// up; also what is not tracked, of which nothing is told.
+/// Objects that the kernel removes with an interface that goes down count as removed by no program. They
+/// are restored when it is up, untracked ones silently.
 #[test]
 fn what_goes_with_its_interface_comes_back_with_it() {
     for track in [true, false] {

@@ -430,8 +430,8 @@ fn an_unreported_interface_is_missing_at_the_start() {
     assert_eq!(engine.fault(a), Some(FaultReason::InterfaceMissing(eth0)));
 }
 
-/// An instance under a new name is another one; the old one's hand-over hears its successor all the
-/// same, and does not keep the addresses until the end of its patience.
+/// An instance under a new name is another one. The hand-over of the old one still recognises its
+/// successor, and does not keep the addresses until its timeout.
 #[test]
 fn a_renamed_instance_hears_its_successor() {
     let mut d = Driver::master(instance("a"));

@@ -31,8 +31,8 @@ fn unheard(pause: Duration) -> Cause {
 
 const TEN: Duration = Duration::from_secs(10);
 
-/// Rule 1: the advert of whoever took over ends it, since nothing left for a Master_Down_Interval;
-/// no priority 0, no other advert, and the addresses go.
+/// Rule 1: no advert left for a Master_Down_Interval, so the first advert of the router that took over
+/// ends the mastership: the addresses are removed, without priority 0 or another advert.
 #[test]
 fn a_master_that_nobody_hears_gives_way_to_the_first_lower_one() {
     let mut d = refused_master();
@@ -59,8 +59,8 @@ fn a_master_that_nobody_hears_gives_way_to_an_equal_one() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// Rule 1: one advert that left within the time is enough to stay, and so is one of which nobody
-/// said that it did not leave.
+/// Rule 1: one advert that left within the time is enough to stay master, and so is one without a
+/// reported error.
 #[test]
 fn an_advert_that_left_is_enough_to_stay() {
     let mut d = refused_master();
@@ -89,8 +89,8 @@ fn a_single_refusal_is_not_enough() {
     assert_eq!(d.state(), State::Master);
 }
 
-/// Rule 1: our own advert that the network gives back, priority 0, another pair of routers and
-/// packets that are not valid are nobody who serves.
+/// Rule 1: our own advert that the network returns, priority 0, another pair of routers and invalid
+/// packets do not count as another master.
 #[test]
 fn only_another_master_counts() {
     let mut d = refused_master();
@@ -152,8 +152,8 @@ fn when_adverts_leave_all_is_forgotten() {
     assert_eq!(d.cause(), unheard(TEN));
 }
 
-/// Rule 4: whoever is heard again announces, once: clients may have learned of another master that
-/// gives way now. One advert that did not leave is no reason.
+/// Rule 4: a master whose adverts leave again announces its addresses once, since clients may have
+/// learned those of another master that gives way now. One failed advert is no reason for that.
 #[test]
 fn who_is_heard_again_announces() {
     let announce = Announce { lower_prio_repeat: 1, ..instance("a").announce };
@@ -200,7 +200,7 @@ fn a_change_of_the_interface_a_reload_and_a_release_end_the_pause() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// Rule 3: whoever has the higher priority, or says nothing more, is dealt with as always.
+/// Rule 3: a master with a higher priority, and one that falls silent, are handled as usual.
 #[test]
 fn it_takes_over_from_a_master_that_falls_silent() {
     let mut d = gave_way();
@@ -215,7 +215,7 @@ fn it_takes_over_from_a_master_that_falls_silent() {
     assert_eq!(d.state(), State::Backup);
 }
 
-/// Rule 2: at the first try, too: a router that starts behind a firewall disturbs nobody.
+/// Rule 2: also at the first attempt: a router that starts behind a firewall does not disturb others.
 #[test]
 fn a_takeover_that_cannot_be_said_does_not_happen() {
     for preempt in [Preempt::On, Preempt::Immediate] {
@@ -230,8 +230,9 @@ fn a_takeover_that_cannot_be_said_does_not_happen() {
     }
 }
 
-/// Rule 2: what left in one family, or of one member, has ended the other's mastership: whoever gave
-/// way then would leave the addresses to nobody. When nothing left at all, all give way.
+/// Rule 2: an advert that left in one family, or for one member, has ended the other router's
+/// mastership. Giving way then would leave the addresses without a master. When no advert left, all give
+/// way.
 #[test]
 fn a_takeover_of_which_a_part_was_said_happens() {
     let hear = |d: &mut Driver| Family::ALL.into_iter().for_each(|f| d.hear(&peer_of(f, 20, 50)));

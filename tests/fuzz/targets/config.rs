@@ -14,7 +14,7 @@ use steadfast::vrrp::{Action, Announcement, Engine, Event, InterfaceState, Kerne
 use super::netlink;
 
 /// Turns of the engine with what was accepted.
-const TURNS: usize = 20;
+const ENGINE_TURNS: usize = 20;
 const ACTIONS: usize = 100_000;
 
 pub fn run(data: &[u8]) {
@@ -109,7 +109,7 @@ fn accepted(model: &Model) {
     }
     engine.handle(Event::Start, now);
     work(&mut engine, now);
-    for _ in 0..TURNS {
+    for _ in 0..ENGINE_TURNS {
         let Some(due) = engine.next_deadline() else { break };
         now = now.max(due);
         engine.handle(Event::Wake, now);

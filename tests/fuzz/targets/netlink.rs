@@ -5,11 +5,11 @@ mod queues;
 
 use steadfast::netlink::address::Address;
 use steadfast::netlink::cache::Cache;
-use steadfast::netlink::error::Verdict;
+use steadfast::netlink::error::Reply;
 use steadfast::netlink::event::Event;
 use steadfast::netlink::frame::{HEADER_LEN, Message, Sequence, attributes, messages};
 use steadfast::netlink::link::LinkIndex;
-use steadfast::netlink::route::{Resolved, Seen};
+use steadfast::netlink::route::{KernelRoute, Resolved};
 use steadfast::netlink::{address, lookup, route, rule};
 use steadfast::vrrp::settings::Object;
 
@@ -22,7 +22,7 @@ pub fn run(data: &[u8]) {
         1 => bodies(&mut input),
         2..=5 => mirror::run(&mut input),
         6 => queues::batch(&mut input),
-        _ => queues::mute(&mut input),
+        _ => queues::filter(&mut input),
     }
 }
 
@@ -42,13 +42,13 @@ fn decode(message: &Message<'_>) {
     if let Ok(Some(Event::Link(link) | Event::LinkGone(link))) = Event::decode(message) {
         assert!(!link.name.is_empty(), "a link has a name");
     }
-    if let Ok(Some(Verdict::Refused(error))) = Verdict::of_answer(message) {
+    if let Ok(Some(Reply::Refused(error))) = Reply::of_answer(message) {
         assert!(!error.to_string().is_empty());
     }
-    let _ = Verdict::of_end(message.payload);
+    let _ = Reply::of_end(message.payload);
     let _ = lookup::is_local(message.payload);
     for all in [false, true] {
-        if let Ok(Some(seen)) = Seen::decode(message.payload, all) {
+        if let Ok(Some(seen)) = KernelRoute::decode(message.payload, all) {
             assert!(all || seen.is_own);
         }
     }
@@ -126,7 +126,7 @@ pub fn objects(objects: &[Object]) {
                 let resolved = Resolved::new(configured, &cache).expect("the links are there");
                 let written = route::encode_add(&mut octets, Sequence(1), &resolved);
                 assert!(written.is_ok(), "{configured:?} cannot be added");
-                let seen = Seen::decode(only(&octets).payload, false).expect("it is whole");
+                let seen = KernelRoute::decode(only(&octets).payload, false).expect("it is whole");
                 let seen = seen.expect("it is ours");
                 assert_eq!(seen.is(configured, &cache), Ok(true), "{configured:?} {seen:?}");
                 octets.clear();

@@ -104,7 +104,7 @@ fn macvlan(host: &Host, instance: &Instance, link_local: &str) {
     }
     lines.push_str(&format!("link set {device} up\n"));
     host.net.ip_batch(&lines);
-    // The addresses are there all the time; whoever asks eth0 for them must not hear of it.
+    // The addresses exist all the time, but the kernel must not answer for them on eth0.
     host.net.sysctl("net/ipv4/conf/all/arp_ignore", "1");
 }
 

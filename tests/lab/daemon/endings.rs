@@ -1,4 +1,4 @@
-//! Ends that nobody planned: whatever it was, no address stays behind that nobody defends.
+//! Unplanned ends of processes: no address stays behind without a process that owns it.
 
 use std::time::Duration;
 
@@ -196,7 +196,7 @@ fn a_lone_master_whose_supervisor_is_killed_loses_nothing() {
         pair.a.start();
         let lan = pair.a.until_state("lan", State::Master);
         assert!(lan.cause.starts_with("resumed "), "{}", lan.cause);
-        // It has let go of the lock; whoever has inherited it may not have waited for it yet.
+        // It has released the lock; its new parent may not have waited for it yet.
         until("the orphan has ended", || (!is_alive(orphan)).then_some(()));
         for ping in &ping {
             assert_eq!(ping.lost_between(begin, std::time::Instant::now()), Vec::<Duration>::new());

@@ -147,7 +147,7 @@ fn late_at_the_start() {
             [&pair.a, &pair.b].map(|router| find(&router.status().unwrap(), "late").unwrap().state);
         (states == [State::Backup, State::Master]).then_some(())
     });
-    // The higher priority decides, whoever was first, and the other instance did not notice.
+    // The higher priority wins, even if it is second, and the other instance is not affected.
     pair.watch_b().until_address("eth9", "198.51.100.1", true);
     assert_eq!(find(&pair.a.status().unwrap(), "lan").unwrap().transitions, before);
     drop(lan);

@@ -50,7 +50,7 @@ impl Holders {
     #[track_caller]
     pub fn start(nets: [&Namespace; 2], interface: &'static str, address: &str) -> Self {
         let address: IpAddr = address.parse().expect("an address");
-        let room = 16 * monitor::ROOM;
+        let room = 16 * monitor::RECEIVE_BUFFER_OCTETS;
         let mut monitors = nets.map(|net| net.run(|| Monitor::open(None, room).expect("netlink")));
         let seen = Arc::new(Mutex::new(Seen::default()));
         let stop = Arc::new(AtomicBool::new(false));

@@ -24,7 +24,7 @@ use steadfast::wire::ethernet;
 use super::lan::{BRIDGE, Lan};
 use super::namespace::Namespace;
 use super::packet::{Packet, read};
-use super::{PATIENCE, readable};
+use super::{AWAIT_TIMEOUT, readable};
 
 /// Octets that the kernel keeps until somebody looks.
 const RECEIVE_BUFFER_OCTETS: usize = 64 * 1024 * 1024;
@@ -83,8 +83,8 @@ impl Capture {
     /// When none comes in time.
     #[track_caller]
     pub fn wait_for(&mut self, what: &str, is_it: impl Fn(&Packet) -> bool) -> Packet {
-        self.wait_within(PATIENCE, &is_it)
-            .unwrap_or_else(|| panic!("not seen within {} s: {what}", PATIENCE.as_secs()))
+        self.wait_within(AWAIT_TIMEOUT, &is_it)
+            .unwrap_or_else(|| panic!("not seen within {} s: {what}", AWAIT_TIMEOUT.as_secs()))
     }
 
     /// Waits for so many packets since the mark.
@@ -93,7 +93,7 @@ impl Capture {
     /// When they do not come in time.
     #[track_caller]
     pub fn wait_for_many(&mut self, count: usize, what: &str, is_it: impl Fn(&Packet) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + AWAIT_TIMEOUT;
         loop {
             let found = self.packets().iter().filter(|packet| is_it(packet)).count();
             if found >= count {

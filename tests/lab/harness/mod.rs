@@ -42,8 +42,8 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// How long to wait for what has to come; only a failure takes that long.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long tests wait for an expected state; only a failing test waits that long.
+pub const AWAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Pause between two looks at something that cannot be waited for.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -54,12 +54,12 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// When there is none in time; says what was missing.
 #[track_caller]
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + AWAIT_TIMEOUT;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited {} s in vain: {what}", PATIENCE.as_secs());
+        assert!(Instant::now() < deadline, "waited {} s in vain: {what}", AWAIT_TIMEOUT.as_secs());
         std::thread::sleep(POLL_INTERVAL);
     }
 }

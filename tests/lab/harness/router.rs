@@ -17,7 +17,7 @@ use steadfast::control::status::{Document, InstanceStatus, State};
 use super::lan::Host;
 use super::process::Process;
 use super::scratch::Scratch;
-use super::{PATIENCE, until};
+use super::{AWAIT_TIMEOUT, until};
 
 /// The longest time that the daemon may take for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -215,7 +215,7 @@ impl Router {
     /// When that does not come to be in time, or the daemon ends.
     #[track_caller]
     pub fn until(&mut self, what: &str, is_so: impl Fn(&Document) -> bool) -> Document {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + AWAIT_TIMEOUT;
         loop {
             let last = match self.status() {
                 Ok(document) if is_so(&document) => return document,
@@ -229,7 +229,7 @@ impl Router {
                 Instant::now() < deadline,
                 "{}: waited {} s in vain: {what}; the last status:\n{last}",
                 self.name(),
-                PATIENCE.as_secs()
+                AWAIT_TIMEOUT.as_secs()
             );
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -337,7 +337,7 @@ impl Events {
     /// When it does not come in time.
     #[track_caller]
     pub fn until(&mut self, what: &str, is_it: impl Fn(&Event) -> bool) -> Event {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + AWAIT_TIMEOUT;
         let mut seen = Vec::new();
         while Instant::now() < deadline {
             let Some(line) = self.0.line() else { break };

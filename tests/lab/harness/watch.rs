@@ -7,7 +7,7 @@ use steadfast::netlink::cache::{Cache, Change, What};
 use steadfast::netlink::monitor::{self, Left, Monitor};
 
 use super::namespace::Namespace;
-use super::{PATIENCE, readable};
+use super::{AWAIT_TIMEOUT, readable};
 
 /// Sees every change of links and addresses, in order.
 #[derive(Debug)]
@@ -20,7 +20,8 @@ impl Watch {
     /// Starts, and reads what there is.
     #[track_caller]
     pub fn start(net: &Namespace) -> Self {
-        let monitor = net.run(|| Monitor::open(None, 16 * monitor::ROOM).expect("netlink"));
+        let monitor =
+            net.run(|| Monitor::open(None, 16 * monitor::RECEIVE_BUFFER_OCTETS).expect("netlink"));
         let mut watch = Self { monitor, changes: Vec::new() };
         watch.until("the kernel lists everything", |_| true);
         watch.changes.clear();
@@ -33,7 +34,7 @@ impl Watch {
     /// When it does not come to be in time.
     #[track_caller]
     pub fn until(&mut self, what: &str, is_so: impl Fn(&Cache) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + AWAIT_TIMEOUT;
         loop {
             while self.monitor.read(&mut self.changes).expect("netlink") == Left::More {}
             if self.monitor.is_current() && is_so(self.monitor.cache()) {
@@ -42,7 +43,7 @@ impl Watch {
             assert!(
                 readable(&self.monitor, deadline),
                 "waited {} s in vain: {what}",
-                PATIENCE.as_secs()
+                AWAIT_TIMEOUT.as_secs()
             );
         }
     }

@@ -211,7 +211,7 @@ fn v_20_a_receiver_tells_what_the_ip_layer_says() {
         assert_eq!(send(&here, &mut transmitter, &[(here.links[0], &template)]), []);
         assert!(crate::harness::readable(
             &receiver,
-            std::time::Instant::now() + crate::harness::PATIENCE
+            std::time::Instant::now() + crate::harness::AWAIT_TIMEOUT
         ));
         let mut count = 0;
         let take = |datagram: &Datagram<'_>| {
@@ -487,7 +487,7 @@ fn a_packet_that_is_too_long_is_refused_for_its_length() {
         let mut buffer = Buffer::new();
         assert!(crate::harness::readable(
             &receiver,
-            std::time::Instant::now() + crate::harness::PATIENCE
+            std::time::Instant::now() + crate::harness::AWAIT_TIMEOUT
         ));
         let mut count = 0;
         let take = |datagram: &Datagram<'_>| {

@@ -17,7 +17,7 @@ use steadfast::system::raw::{listen, packet_socket};
 use steadfast::units::{Family, Mac};
 
 use crate::harness::namespace::Namespace;
-use crate::harness::{PATIENCE, readable, until};
+use crate::harness::{AWAIT_TIMEOUT, readable, until};
 
 /// The address of this side, on every cable.
 const OURS_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -142,7 +142,7 @@ fn frame(socket: &impl AsFd) -> io::Result<Option<(LinkIndex, Vec<u8>)>> {
 /// Waits for something to read.
 #[track_caller]
 fn await_one<T>(socket: &impl AsFd, mut read: impl FnMut() -> io::Result<Option<T>>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + AWAIT_TIMEOUT;
     loop {
         if let Some(found) = read().expect("a good socket") {
             return found;

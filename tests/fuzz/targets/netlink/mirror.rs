@@ -286,7 +286,7 @@ pub fn run(input: &mut Input<'_>) {
                 let datagram = datagram(kind, flags, sequence, port, &body);
                 for message in messages(&datagram).map_while(Result::ok) {
                     decode(&message);
-                    if let Err(fault) = mirror.take(&message, &mut changes) {
+                    if let Err(fault) = mirror.handle(&message, &mut changes) {
                         assert!(!fault.to_string().is_empty());
                     }
                 }
@@ -317,7 +317,7 @@ fn settle(mirror: &mut Mirror, picture: &mut Picture) {
                 pending = Some(request.sequence.0);
                 if request.kind == 18 {
                     let part = datagram(16, MULTI, request.sequence.0, PORT, &link);
-                    let _ = mirror.take(&only(&part), &mut changes);
+                    let _ = mirror.handle(&only(&part), &mut changes);
                 }
             }
             // One was under way already: it ends, with whatever number it has.
@@ -325,7 +325,7 @@ fn settle(mirror: &mut Mirror, picture: &mut Picture) {
         }
         if let Some(sequence) = pending {
             let end = datagram(DONE, MULTI, sequence, PORT, &[0; 4]);
-            let _ = mirror.take(&only(&end), &mut changes);
+            let _ = mirror.handle(&only(&end), &mut changes);
         }
     }
     assert!(mirror.is_current(), "it does not settle: {mirror:?}");

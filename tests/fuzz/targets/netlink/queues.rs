@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use steadfast::net::VirtualAddress;
-use steadfast::netlink::batch::{BATCH, Batch, IN_FLIGHT, NotTaken, Request};
+use steadfast::netlink::batch::{
+    Batch, MAX_BATCH_REQUESTS, MAX_IN_FLIGHT_REQUESTS, NotTaken, Request,
+};
 use steadfast::netlink::frame::{Message, PortId, attributes, messages};
 use steadfast::netlink::link::LinkIndex;
-use steadfast::netlink::neighbor_filter_state::Mute;
+use steadfast::netlink::neighbor_filter_state::FilterState;
 
 use super::super::input::Input;
 use super::datagram;
@@ -53,20 +55,20 @@ pub fn batch(input: &mut Input<'_>) {
                     1 => Request::Replace(LinkIndex(1), &address),
                     2 => Request::Delete(LinkIndex(1), &address),
                     _ => match address.address {
-                        IpAddr::V6(six) => Request::Ask(LinkIndex(1), six),
+                        IpAddr::V6(six) => Request::CheckLocal(LinkIndex(1), six),
                         IpAddr::V4(_) => Request::Add(LinkIndex(1), &address),
                     },
                 };
                 match batch.push(request, next) {
                     Ok(()) => assert!(open.insert(next)),
-                    Err(NotTaken::Full) => assert_eq!(open.len(), IN_FLIGHT),
+                    Err(NotTaken::Full) => assert_eq!(open.len(), MAX_IN_FLIGHT_REQUESTS),
                     Err(NotTaken::Unencodable) => panic!("an address fits"),
                 }
                 next += 1;
             }
             2 => {
                 let numbers = sequences(batch.to_send(), usize::MAX);
-                assert!(numbers.len() <= BATCH);
+                assert!(numbers.len() <= MAX_BATCH_REQUESTS);
                 sent.extend(numbers);
                 batch.sent();
             }
@@ -87,7 +89,7 @@ pub fn batch(input: &mut Input<'_>) {
                 body.extend(input.some());
                 let datagram = datagram(kind, flags, sequence, PORT, &body);
                 for message in messages(&datagram).map_while(Result::ok) {
-                    if let Ok(Some(answer)) = batch.take(&message) {
+                    if let Ok(Some(answer)) = batch.handle(&message) {
                         assert!(open.remove(&answer.token), "an answer to nothing");
                     }
                 }
@@ -104,26 +106,26 @@ pub fn batch(input: &mut Input<'_>) {
     assert!(open.is_empty(), "some are never answered");
 }
 
-pub fn mute(input: &mut Input<'_>) {
-    let mut mute = Mute::new(PortId(PORT), "steadfast-1");
+pub fn filter(input: &mut Input<'_>) {
+    let mut filter = FilterState::new(PortId(PORT), "steadfast-1");
     let mut sent: Vec<u32> = Vec::new();
     while !input.is_empty() {
         let step = input.u8();
         match step % 8 {
             0 | 1 => {
                 let list: Vec<IpAddr> = input.some().iter().map(|n| address(*n)).collect();
-                mute.want(&list, step & 0x80 == 0);
+                filter.set_blocked(&list, step & 0x80 == 0);
             }
             2 | 3 => {
-                if let Some(octets) = mute.to_send() {
+                if let Some(octets) = filter.to_send() {
                     // nfgenmsg has four octets.
                     sent = sequences(&octets, 4);
                     if step > 200 {
-                        mute.not_sent();
+                        filter.not_sent();
                     }
                 }
             }
-            4 if step > 128 => mute.lost(),
+            4 if step > 128 => filter.lost(),
             _ => {
                 let at = input.below(sent.len().max(1));
                 let sequence = match (step >> 6, sent.last()) {
@@ -139,7 +141,7 @@ pub fn mute(input: &mut Input<'_>) {
                 body.extend(input.array::<12>());
                 let datagram = datagram(kind, 0x100, sequence, PORT, &body);
                 for message in messages(&datagram).map_while(Result::ok) {
-                    if let Ok(Some(refused)) = mute.take(&message) {
+                    if let Ok(Some(refused)) = filter.handle(&message) {
                         assert!(!refused.to_string().is_empty());
                     }
                 }
@@ -147,17 +149,17 @@ pub fn mute(input: &mut Input<'_>) {
         }
     }
     // A kernel that does what it is told: then all is as it is wanted.
-    mute.lost();
+    filter.lost();
     for _ in 0..ROUNDS {
-        let Some(octets) = mute.to_send() else { break };
+        let Some(octets) = filter.to_send() else { break };
         let asks = |message: &Message<'_>| message.flags.0 & ACK != 0;
         let all = messages(&octets).map(|message| message.expect("it is whole"));
         let last = all.filter(asks).last().expect("one message asks for an answer").sequence.0;
         let datagram = datagram(2, 0x100, last, PORT, &[0; 20]);
         for message in messages(&datagram) {
-            let taken = mute.take(&message.expect("it is whole"));
+            let taken = filter.handle(&message.expect("it is whole"));
             assert_eq!(taken, Ok(None), "nothing is refused");
         }
     }
-    assert!(mute.is_settled(), "it does not settle: {mute:?}");
+    assert!(filter.is_settled(), "it does not settle: {filter:?}");
 }

@@ -1,4 +1,4 @@
-//! Does it, and undoes what nobody else would.
+//! Inflicts a fault, and undoes it if nothing else does.
 
 mod memory;
 mod network;

@@ -1,14 +1,14 @@
-//! The firewall against the kernel: a client asks who has an address.
+//! The neighbour filter against the kernel: a client asks who has an address.
 
 use std::net::IpAddr;
 use std::process::Command;
 use std::time::Instant;
 
-use steadfast::netlink::neighbor_filter::Firewall;
-use steadfast::netlink::neighbor_filter_state::CannotMute;
+use steadfast::netlink::neighbor_filter::FilterSocket;
+use steadfast::netlink::neighbor_filter_state::FilterFailure;
 
 use crate::harness::namespace::Namespace;
-use crate::harness::{PATIENCE, readable, until};
+use crate::harness::{AWAIT_TIMEOUT, readable, until};
 
 /// The addresses that the router has.
 const FOUR: &str = "192.0.2.1";
@@ -44,10 +44,10 @@ impl Lab {
         lab
     }
 
-    fn firewall(&self) -> Firewall {
-        let mut firewall = self.router.run(|| Firewall::open(NAME)).unwrap();
-        assert_eq!(settle(&mut firewall), []);
-        firewall
+    fn filter(&self) -> FilterSocket {
+        let mut filter = self.router.run(|| FilterSocket::open(NAME)).unwrap();
+        assert_eq!(settle(&mut filter), []);
+        filter
     }
 
     /// What `nft` says.
@@ -83,41 +83,41 @@ impl Lab {
 
 /// Sends what is wanted until the kernel has it; gives what does not work.
 #[track_caller]
-fn settle(firewall: &mut Firewall) -> Vec<CannotMute> {
+fn settle(filter: &mut FilterSocket) -> Vec<FilterFailure> {
     let mut failures = Vec::new();
-    firewall.send().unwrap();
-    while !firewall.is_settled() {
-        assert!(readable(firewall, Instant::now() + PATIENCE), "the kernel does not answer");
-        firewall.read(&mut failures).unwrap();
-        firewall.send().unwrap();
+    filter.send().unwrap();
+    while !filter.is_settled() {
+        assert!(readable(filter, Instant::now() + AWAIT_TIMEOUT), "the kernel does not answer");
+        filter.read(&mut failures).unwrap();
+        filter.send().unwrap();
     }
     failures
 }
 
 #[test]
-fn a_muted_address_is_not_answered_for() {
+fn a_blocked_address_is_not_answered_for() {
     let lab = Lab::new();
-    let mut firewall = lab.firewall();
+    let mut filter = lab.filter();
     assert_eq!(lab.nft("list tables"), "", "nothing before it is needed");
     assert_eq!(lab.answers(), [true, true]);
 
     let both = [FOUR, SIX].map(|address| address.parse().unwrap());
-    firewall.mute(&both);
-    assert_eq!(settle(&mut firewall), []);
+    filter.block(&both);
+    assert_eq!(settle(&mut filter), []);
     assert_eq!(lab.answers(), [false, false], "{}", lab.nft("list ruleset"));
 
     // Another one comes and goes.
-    firewall.mute(&["192.0.2.9".parse().unwrap()]);
-    assert_eq!(settle(&mut firewall), []);
+    filter.block(&["192.0.2.9".parse().unwrap()]);
+    assert_eq!(settle(&mut filter), []);
     assert!(lab.nft("list table arp steadfast_test").contains("192.0.2.9"));
-    firewall.unmute(&both[1..]);
-    assert_eq!(settle(&mut firewall), []);
+    filter.unblock(&both[1..]);
+    assert_eq!(settle(&mut filter), []);
     assert_eq!(lab.answers(), [false, true]);
     assert_eq!(lab.nft("list tables"), "table arp steadfast_test\n");
 
-    firewall.unmute(&both);
-    firewall.unmute(&["192.0.2.9".parse().unwrap()]);
-    assert_eq!(settle(&mut firewall), []);
+    filter.unblock(&both);
+    filter.unblock(&["192.0.2.9".parse().unwrap()]);
+    assert_eq!(settle(&mut filter), []);
     assert_eq!(lab.answers(), [true, true]);
     assert_eq!(lab.nft("list tables"), "");
 }
@@ -126,11 +126,11 @@ fn a_muted_address_is_not_answered_for() {
 #[test]
 fn no_table_is_left_behind() {
     let lab = Lab::new();
-    let mut firewall = lab.firewall();
-    firewall.mute(&[FOUR.parse().unwrap(), SIX.parse().unwrap()]);
-    assert_eq!(settle(&mut firewall), []);
+    let mut filter = lab.filter();
+    filter.block(&[FOUR.parse().unwrap(), SIX.parse().unwrap()]);
+    assert_eq!(settle(&mut filter), []);
     assert_eq!(lab.answers(), [false, false]);
-    drop(firewall);
+    drop(filter);
     // A process that another test starts has the socket too, until it runs its program.
     until("the tables are gone", || lab.nft("list tables").is_empty().then_some(()));
     assert_eq!(lab.answers(), [true, true]);
@@ -144,39 +144,39 @@ fn a_table_left_by_a_dead_process_is_removed_at_the_start() {
         lab.nft(&format!("add table {family} steadfast_test"));
         lab.nft(&format!("add chain {family} steadfast_test out"));
     }
-    drop(lab.firewall());
+    drop(lab.filter());
     assert_eq!(lab.nft("list tables"), "");
 }
 
-/// A firewall script may flush everything at any time: the silence goes on.
+/// A filter script may flush everything at any time: the silence goes on.
 #[test]
 fn a_flush_of_the_ruleset_ends_no_silence() {
     let lab = Lab::new();
-    let mut firewall = lab.firewall();
-    firewall.mute(&[FOUR.parse().unwrap()]);
-    assert_eq!(settle(&mut firewall), []);
+    let mut filter = lab.filter();
+    filter.block(&[FOUR.parse().unwrap()]);
+    assert_eq!(settle(&mut filter), []);
     lab.nft("flush ruleset");
     assert_eq!(lab.answers(), [false, true]);
 }
 
 /// Thousands of addresses take more than one batch.
 #[test]
-fn many_addresses_are_muted_and_unmuted() {
+fn many_addresses_are_blocked_and_unblocked() {
     let lab = Lab::new();
-    let mut firewall = lab.firewall();
+    let mut filter = lab.filter();
     let many: Vec<_> = (0..3_500_u16)
         .map(|n| {
             let [high, low] = n.to_be_bytes();
             IpAddr::from([10, 1, high, low])
         })
         .collect();
-    firewall.mute(&many);
-    assert_eq!(settle(&mut firewall), []);
-    let listed = lab.nft("list set arp steadfast_test muted");
+    filter.block(&many);
+    assert_eq!(settle(&mut filter), []);
+    let listed = lab.nft("list set arp steadfast_test blocked");
     assert_eq!(listed.matches("10.1.").count(), many.len());
     let (few, most) = many.split_at(5);
-    firewall.unmute(most);
-    assert_eq!(settle(&mut firewall), []);
-    let listed = lab.nft("list set arp steadfast_test muted");
+    filter.unblock(most);
+    assert_eq!(settle(&mut filter), []);
+    let listed = lab.nft("list set arp steadfast_test blocked");
     assert_eq!(listed.matches("10.1.").count(), few.len());
 }
