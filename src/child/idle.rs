@@ -12,7 +12,7 @@ use super::start::{self, Inherited};
 use super::supervisor_link::{Input, LinkSources, SupervisorLink};
 use crate::control::child_messages::{FromChild, ToChild};
 use crate::control::shared_memory::Shared;
-use crate::control::status::VrrpProcess;
+use crate::control::status::ProcessReport;
 use crate::system::shared_memory::Region;
 use crate::system::{clock, heap, memory};
 
@@ -35,6 +35,8 @@ struct Idle {
     claim: RoleClaim,
     /// The generation of a configuration that waits for the lock of the role.
     waiting: Option<u32>,
+    /// How many configurations it was given.
+    configurations: u32,
 }
 
 /// Runs until the supervisor stops it or is gone.
@@ -57,6 +59,7 @@ pub fn run(words: &[OsString]) -> io::Result<ExitCode> {
         shared,
         claim: RoleClaim::new(lock),
         waiting: None,
+        configurations: 0,
     };
     Ok(match sources.run(&mut idle)? {
         End::Stopped => ExitCode::SUCCESS,
@@ -68,11 +71,18 @@ impl Idle {
     fn handle(&mut self, message: ToChild) {
         match message {
             ToChild::Hello { number } => self.link.send(&FromChild::Hello { number }),
-            ToChild::Configuration { generation, .. } => self.waiting = Some(generation),
+            ToChild::Configuration { generation, .. } => {
+                self.waiting = Some(generation);
+                self.configurations = self.configurations.wrapping_add(1);
+            }
             ToChild::Status { ticket } => {
-                let status = VrrpProcess { pid: std::process::id(), ..VrrpProcess::default() };
+                let report = ProcessReport {
+                    records_limited: self.link.events.limited,
+                    records_lost: self.link.events.lost,
+                    counters: [("configurations".to_owned(), self.configurations)].into(),
+                };
                 let heap = heap::count().map(Into::into);
-                self.link.send(&FromChild::Process { ticket, status, heap });
+                self.link.send(&FromChild::Process { ticket, report, heap });
             }
             ToChild::LogLevel(level) => self.link.events.set_level(level),
             ToChild::Stop | ToChild::StopNow => {

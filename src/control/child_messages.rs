@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Level;
 use super::shared_memory::MAGIC;
-use super::status::{Heap, InstanceStatus, VrrpProcess};
+use super::status::{Heap, InstanceStatus, ProcessReport};
 
 /// Of the messages here: another number whenever one of them means something else, so that a program
 /// does not take over the child of one that it does not understand.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The abstract name of the socket at which a vrrp process without a supervisor waits for the next
 /// one, of the same layout of the shared memory: it sends that memory, and leaves everything as it
@@ -112,8 +112,8 @@ pub enum FromChild {
     Process {
         /// Of the question.
         ticket: Ticket,
-        /// The process.
-        status: VrrpProcess,
+        /// What it says about itself.
+        report: ProcessReport,
         /// What it counted of its memory.
         heap: Option<Heap>,
     },

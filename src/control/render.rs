@@ -10,8 +10,8 @@ use super::event::Level;
 use super::event::json::Event;
 use super::humanize::{length, plural, utc};
 use super::status::{
-    Crash, Document, InstanceStatus, ProcessMemory, State, VerdictLevel, VrrpProcess, Warning,
-    WarningKind,
+    Crash, Daemon, Document, InstanceStatus, Memory, ProcessStatus, State, VRRP, VerdictLevel,
+    Warning, WarningKind,
 };
 use super::verdict::counts;
 
@@ -44,7 +44,7 @@ pub fn document(document: &Document, colour: bool) -> String {
     }
     transitions(&document.transitions, document.time, &mut page);
     daemon(document, &mut page);
-    memory(document.daemon.memory.as_deref().unwrap_or_default(), &mut page);
+    memory(&document.daemon, &mut page);
     page.into_text()
 }
 
@@ -198,9 +198,8 @@ fn daemon(document: &Document, page: &mut Page) {
             daemon.log_level.name()
         ),
     );
-    match &daemon.vrrp {
-        None => item("vrrp", "does not answer"),
-        Some(process) => item("vrrp", &vrrp(process, daemon.vrrp_restarts)),
+    for running in &daemon.processes {
+        item(&running.name, &process(running));
     }
     let configuration = &daemon.configuration;
     item(
@@ -213,7 +212,7 @@ fn daemon(document: &Document, page: &mut Page) {
         ),
     );
     item("state", &daemon.state_dir);
-    if let Some(last) = &daemon.vrrp_crash {
+    for last in daemon.processes.iter().filter_map(|process| process.crash.as_ref()) {
         crash(last, page);
     }
     if let Some(refused) = &configuration.refused {
@@ -230,7 +229,11 @@ fn daemon(document: &Document, page: &mut Page) {
 }
 
 /// What each process has, as far as it is known.
-fn memory(processes: &[ProcessMemory], page: &mut Page) {
+fn memory(daemon: &Daemon, page: &mut Page) {
+    let children = daemon.processes.iter();
+    let children = children.filter_map(|child| Some((child.name.as_str(), child.memory.as_ref()?)));
+    let own = daemon.memory.iter().map(|memory| ("supervisor", memory));
+    let processes: Vec<(&str, &Memory)> = own.chain(children).collect();
     if processes.is_empty() {
         return;
     }
@@ -238,14 +241,14 @@ fn memory(processes: &[ProcessMemory], page: &mut Page) {
     let heading = ["  PROCESS", "RSS", "PSS", "ANONYMOUS", "HEAP", "PEAK", "BLOCKS", "ALLOCATIONS"];
     let mut rows = vec![heading.map(|word| (Paint::Strong, word.to_owned())).to_vec()];
     let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
-    for process in processes {
+    for (name, memory) in &processes {
         let kibi = |octets: Option<u64>| number(octets.map(|octets| octets.div_ceil(1024)));
-        let heap = process.heap.as_ref();
+        let heap = memory.heap.as_ref();
         let row = [
-            format!("  {}", process.process),
-            kibi(process.resident),
-            kibi(process.proportional),
-            kibi(process.anonymous),
+            format!("  {name}"),
+            kibi(memory.resident),
+            kibi(memory.proportional),
+            kibi(memory.anonymous),
             kibi(heap.map(|heap| heap.live)),
             kibi(heap.map(|heap| heap.peak)),
             number(heap.map(|heap| heap.blocks)),
@@ -254,9 +257,9 @@ fn memory(processes: &[ProcessMemory], page: &mut Page) {
         rows.push(row.map(|cell| (Paint::Plain, cell)).to_vec());
     }
     page.table(&rows);
-    for process in processes {
-        if let Some(unknown) = &process.unknown {
-            page.item(Paint::Plain, "", 2, &format!("{}: {unknown}", process.process));
+    for (name, memory) in &processes {
+        if let Some(unknown) = &memory.unknown {
+            page.item(Paint::Plain, "", 2, &format!("{name}: {unknown}"));
         }
     }
 }
@@ -264,11 +267,12 @@ fn memory(processes: &[ProcessMemory], page: &mut Page) {
 /// Since when is counted, if that is not since the daemon was started.
 fn counted(document: &Document, page: &mut Page) {
     let daemon = &document.daemon;
-    let Some(process) = daemon.vrrp.as_ref() else { return };
-    if daemon.vrrp_restarts > 0 || daemon.upgraded.is_some() {
+    let Some(process) = daemon.process(VRRP) else { return };
+    let Some(uptime) = process.uptime else { return };
+    if process.restarts > 0 || daemon.upgraded.is_some() {
         let text = format!(
-            "Adverts and changes are counted since the vrrp process was started, {} ago.",
-            length(process.uptime)
+            "Adverts and changes are counted since the {VRRP} process was started, {} ago.",
+            length(uptime)
         );
         page.item(Paint::Plain, "", 0, &text);
     }
@@ -294,20 +298,29 @@ fn crash(crash: &Crash, page: &mut Page) {
     }
 }
 
-fn vrrp(process: &VrrpProcess, restarts: u32) -> String {
-    let mut text = format!("process {}, up {}", process.pid, length(process.uptime));
-    if restarts > 0 {
-        text += &format!(", started again {}", plural(restarts as usize, "time"));
+/// "process 813, up 7.4 s, started again 3 times, netlink overruns: 1".
+fn process(process: &ProcessStatus) -> String {
+    let mut parts = Vec::new();
+    parts.extend(process.pid.map(|pid| format!("process {pid}")));
+    parts.extend(process.uptime.map(|uptime| format!("up {}", length(uptime))));
+    if process.restarts > 0 {
+        parts.push(format!("started again {}", plural(process.restarts as usize, "time")));
     }
-    for (count, noun, what) in [
-        (u64::from(process.too_short), "packet", " too short"),
-        (u64::from(process.netlink_overruns), "netlink overrun", ""),
-        (process.records_limited, "record", " left out by limits"),
-        (process.records_lost, "record", " lost"),
-    ] {
-        if count > 0 {
-            text += &format!(", {}{what}", plural(count, noun));
+    match (&process.report, process.starts_in) {
+        (None, Some(time)) => parts.push(format!("ended, and starts in {}", length(time))),
+        (None, None) => parts.push("does not answer".to_owned()),
+        (Some(report), _) => {
+            for (name, count) in report.counters.iter().filter(|(_, count)| **count > 0) {
+                parts.push(format!("{}: {count}", name.replace('_', " ")));
+            }
+            for (count, what) in
+                [(report.records_limited, "left out by limits"), (report.records_lost, "lost")]
+            {
+                if count > 0 {
+                    parts.push(format!("{} {what}", plural(count, "record")));
+                }
+            }
         }
     }
-    text
+    parts.join(", ")
 }

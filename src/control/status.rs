@@ -12,7 +12,10 @@ use crate::system::heap;
 pub use crate::units::State;
 
 /// The version of the document.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+
+/// The role whose process runs the virtual routers.
+pub const VRRP: &str = "vrrp";
 
 /// Seconds.
 pub type Seconds = f64;
@@ -82,27 +85,62 @@ pub struct Daemon {
     pub log_level: Level,
     /// Records that were lost because the log was too slow.
     pub records_lost: u64,
-    /// The process that runs the virtual routers; `null` when it does not answer.
-    pub vrrp: Option<VrrpProcess>,
-    /// How often that process had to be started again.
-    pub vrrp_restarts: u32,
-    /// How it ended the last time that nobody had asked it to; `null`: it never did.
+    /// The memory of the supervisor, where it was asked for.
+    pub memory: Option<Memory>,
+    /// The processes that do the work, one for each role that the configuration needs.
+    pub processes: Vec<ProcessStatus>,
+}
+
+impl Daemon {
+    /// The process of a role.
+    pub fn process(&self, role: &str) -> Option<&ProcessStatus> {
+        self.processes.iter().find(|process| process.name == role)
+    }
+}
+
+/// The process of a role.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct ProcessStatus {
+    /// The role: `vrrp` runs the virtual routers.
+    pub name: String,
+    /// Its process id; `null`: it does not run.
+    pub pid: Option<u32>,
+    /// Since it started.
+    pub uptime: Option<Seconds>,
+    /// How late its timer was at worst.
     #[serde(default)]
-    pub vrrp_crash: Option<Crash>,
+    pub loop_late_max: Option<Seconds>,
+    /// How often a process of the role had to be started again.
+    pub restarts: u32,
+    /// How one ended the last time that nobody had asked it to; `null`: none ever did.
+    #[serde(default)]
+    pub crash: Option<Crash>,
     /// It has ended, and is started again after so long; `null`: it runs, or is just being started.
     #[serde(default)]
-    pub vrrp_starts_in: Option<Seconds>,
-    /// The memory of each process, where it was asked for.
-    pub memory: Option<Vec<ProcessMemory>>,
+    pub starts_in: Option<Seconds>,
+    /// What it says about itself; `null` when it does not answer.
+    pub report: Option<ProcessReport>,
+    /// Its memory, where that was asked for.
+    #[serde(default)]
+    pub memory: Option<Memory>,
+}
+
+/// What a process says about itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ProcessReport {
+    /// Records that were left out by rate limits.
+    pub records_limited: u64,
+    /// Records that were lost because the supervisor did not take them.
+    pub records_lost: u64,
+    /// What its role counts, since the process was started. `vrrp`: `packets_too_short` to name a
+    /// virtual router, and `netlink_overruns`, which are times that the kernel lost events because
+    /// they came too fast; all was read again.
+    pub counters: BTreeMap<String, u32>,
 }
 
 /// The memory of a process, in octets.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ProcessMemory {
-    /// `supervisor` or `vrrp`.
-    pub process: String,
-    /// Its process id.
-    pub pid: u32,
+pub struct Memory {
     /// What it has asked its allocator for; `null` when it does not answer or does not count.
     pub heap: Option<Heap>,
     /// What the kernel holds in RAM for it (RSS).
@@ -195,26 +233,6 @@ pub struct Refused {
     pub age: Seconds,
     /// Why: what `steadfast check` says about it.
     pub reason: String,
-}
-
-/// The process that runs the virtual routers.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct VrrpProcess {
-    /// Its process id.
-    pub pid: u32,
-    /// Since it started.
-    pub uptime: Seconds,
-    /// How late its timer was at worst.
-    #[serde(default)]
-    pub loop_late_max: Seconds,
-    /// Packets that were too short to name a virtual router.
-    pub too_short: u32,
-    /// Times that the kernel lost events because they came too fast; all was read again.
-    pub netlink_overruns: u32,
-    /// Records that were left out by rate limits.
-    pub records_limited: u64,
-    /// Records that were lost because the supervisor did not take them.
-    pub records_lost: u64,
 }
 
 /// One instance.
@@ -433,6 +451,9 @@ pub struct Warning {
     pub kind: WarningKind,
     /// The instance, if it is about one.
     pub instance: Option<String>,
+    /// The role of the process, if it is about one.
+    #[serde(default)]
+    pub process: Option<String>,
     /// In words, with the remedy when there is one.
     pub text: String,
     /// Who caused it.

@@ -3,9 +3,9 @@
 use super::event::json::Event;
 use super::event::{Kind, Level};
 use super::status::{
-    Configuration, Crash, Daemon, Document, Heap, Hold, InstanceStatus, MasterStatus, ObjectStatus,
-    ProcessMemory, Refused, RouterStatus, State, TimerStatus, TrackerStatus, Upgraded, Verdict,
-    VerdictLevel, VrrpProcess, Warning, WarningKind,
+    Configuration, Crash, Daemon, Document, Heap, Hold, InstanceStatus, MasterStatus, Memory,
+    ObjectStatus, ProcessReport, ProcessStatus, Refused, RouterStatus, State, TimerStatus,
+    TrackerStatus, Upgraded, Verdict, VerdictLevel, Warning, WarningKind,
 };
 use super::value::{ToValue, Value};
 
@@ -30,10 +30,16 @@ object_of! {
         level, text
     }
     Daemon {
-        version, router_id, pid, uptime, upgraded, state_dir, configuration, log_level, records_lost, vrrp, vrrp_restarts, vrrp_crash, vrrp_starts_in, memory
+        version, router_id, pid, uptime, upgraded, state_dir, configuration, log_level, records_lost, memory, processes
     }
-    ProcessMemory {
-        process, pid, heap, resident, proportional, anonymous, unknown
+    ProcessStatus {
+        name, pid, uptime, loop_late_max, restarts, crash, starts_in, report, memory
+    }
+    ProcessReport {
+        records_limited, records_lost, counters
+    }
+    Memory {
+        heap, resident, proportional, anonymous, unknown
     }
     Heap {
         live, peak, blocks, allocations
@@ -49,9 +55,6 @@ object_of! {
     }
     Refused {
         age, reason
-    }
-    VrrpProcess {
-        pid, uptime, loop_late_max, too_short, netlink_overruns, records_limited, records_lost
     }
     InstanceStatus {
         name, interface, virtual_router_id, version, state, state_age, cause, fault, group, base_priority, effective_priority, advertisement_interval, preempt, handing_over, hold, transitions, routers, objects, trackers, timers, warnings
@@ -75,7 +78,7 @@ object_of! {
         name, due_in
     }
     Warning {
-        kind, instance, text, from, count, last_age, ended_age
+        kind, instance, process, text, from, count, last_age, ended_age
     }
     Event {
         time, level, kind, event, instance, from, to, cause, text, left_out, peer, details

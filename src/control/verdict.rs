@@ -14,7 +14,7 @@
 
 use super::humanize::{length, plural, some};
 use super::status::{
-    Document, InstanceStatus, MasterStatus, Seconds, State, Verdict, VerdictLevel, Warning,
+    Document, InstanceStatus, MasterStatus, Seconds, State, VRRP, Verdict, VerdictLevel, Warning,
     WarningKind,
 };
 use super::warnings::{
@@ -84,24 +84,26 @@ fn from_warnings(document: &Document, warnings: &[Warning]) -> Verdict {
 }
 
 fn dead(document: &Document) -> String {
-    let daemon = &document.daemon;
-    let looping = daemon.vrrp_crash.as_ref().filter(|crash| crash.handed_over);
-    let mut text = match (daemon.vrrp_starts_in, looping) {
+    let process = document.daemon.process(VRRP);
+    let looping = process.and_then(|process| process.crash.as_ref());
+    let looping = looping.filter(|crash| crash.handed_over);
+    let mut text = match (process.and_then(|process| process.starts_in), looping) {
         // Its end is among the warnings.
         (Some(time), Some(crash)) => {
             let (times, time) = (crash.in_a_minute, length(time));
             return format!(
-                "the vrrp process crashed {times} times within a minute, and is started again in \
+                "the {VRRP} process crashed {times} times within a minute, and is started again in \
                  {time}"
             );
         }
         (Some(time), None) => {
-            format!("the vrrp process has ended, and is started again in {}", length(time))
+            format!("the {VRRP} process has ended, and is started again in {}", length(time))
         }
-        (None, _) => "the vrrp process does not answer".to_owned(),
+        (None, _) => format!("the {VRRP} process does not answer"),
     };
-    if daemon.vrrp_restarts > 0 {
-        let times = plural(daemon.vrrp_restarts as usize, "time");
+    let restarts = process.map_or(0, |process| process.restarts);
+    if restarts > 0 {
+        let times = plural(restarts as usize, "time");
         text.push_str(&format!("; it was started again {times} before"));
     }
     text

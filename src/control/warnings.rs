@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::humanize::{length, plural, some};
 use super::status::{
-    Document, InstanceStatus, MasterStatus, ObjectStatus, Refused, RouterStatus, Seconds, State,
-    TrackerStatus, Warning, WarningKind,
+    Document, InstanceStatus, MasterStatus, ObjectStatus, ProcessStatus, Refused, RouterStatus,
+    Seconds, State, TrackerStatus, Warning, WarningKind,
 };
 
 /// What has ended is listed for so long.
@@ -32,7 +32,7 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     }
     all.extend(derived(document).into_iter().filter(|warning| !known.contains(&key(warning))));
     // Beside whatever else is said about the processes.
-    let crashed = crashed(document);
+    let crashed = document.daemon.processes.iter().filter_map(crashed);
     all.extend(crashed.filter(|crash| !texts.contains(&(key(crash), crash.text.clone()))));
     all.retain(|warning| warning.ended_age.is_none_or(|age| age < PAST));
     all.sort_by_key(|warning| (warning.ended_age.is_some(), warning.kind));
@@ -41,7 +41,8 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
 
 /// What tells one warning from another: what has ended may begin again.
 fn key(warning: &Warning) -> (WarningKind, Option<String>, Option<IpAddr>, bool) {
-    (warning.kind, warning.instance.clone(), warning.from, warning.ended_age.is_some())
+    let about = warning.instance.as_ref().or(warning.process.as_ref()).cloned();
+    (warning.kind, about, warning.from, warning.ended_age.is_some())
 }
 
 /// The text names the instance.
@@ -63,24 +64,26 @@ fn derived(document: &Document) -> Vec<Warning> {
 
 fn standing(kind: WarningKind, instance: Option<&InstanceStatus>, text: String) -> Warning {
     let instance = instance.map(|instance| instance.name.clone());
-    Warning { kind, instance, text, from: None, count: 1, last_age: 0.0, ended_age: None }
+    let (process, from, ended_age) = (None, None, None);
+    Warning { kind, instance, process, text, from, count: 1, last_age: 0.0, ended_age }
+}
+
+fn of_a_process(process: &ProcessStatus, text: String) -> Warning {
+    let process = Some(process.name.clone());
+    Warning { process, ..standing(WarningKind::Process, None, text) }
 }
 
 fn of_the_daemon(document: &Document) -> Vec<Warning> {
     let mut found = Vec::new();
     let daemon = &document.daemon;
-    match &document.instances {
-        None => found.push(standing(
-            WarningKind::Process,
-            None,
-            "the vrrp process does not answer: see the log".to_owned(),
-        )),
-        Some(instances) if instances.is_empty() => found.push(standing(
-            WarningKind::Empty,
-            None,
-            format!("{} has no instance: no address is kept alive", daemon.configuration.file),
-        )),
-        Some(_) => {}
+    for process in daemon.processes.iter().filter(|process| process.report.is_none()) {
+        let text = format!("the {} process does not answer: see the log", process.name);
+        found.push(of_a_process(process, text));
+    }
+    if document.instances.as_ref().is_some_and(Vec::is_empty) {
+        let file = &daemon.configuration.file;
+        let text = format!("{file} has no instance: no address is kept alive");
+        found.push(standing(WarningKind::Empty, None, text));
     }
     if let Some(refused) = &daemon.configuration.refused {
         let text = format!(
@@ -90,7 +93,8 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
         );
         found.push(standing(WarningKind::ReloadRefused, None, text));
     }
-    let lost = daemon.records_lost + daemon.vrrp.as_ref().map_or(0, |vrrp| vrrp.records_lost);
+    let reports = daemon.processes.iter().filter_map(|process| process.report.as_ref());
+    let lost = daemon.records_lost + reports.map(|report| report.records_lost).sum::<u64>();
     if lost > 0 {
         let text = format!("{} missing in the log: it was too slow", plural(lost, "record"));
         // When is not known: some time since the start.
@@ -101,11 +105,10 @@ fn of_the_daemon(document: &Document) -> Vec<Warning> {
     found
 }
 
-/// How the vrrp process ended, when nobody had asked it to.
-fn crashed(document: &Document) -> Option<Warning> {
-    let daemon = &document.daemon;
-    let crash = daemon.vrrp_crash.as_ref()?;
-    let state = match (crash.handed_over, daemon.vrrp_starts_in) {
+/// How a process ended, when nobody had asked it to.
+fn crashed(process: &ProcessStatus) -> Option<Warning> {
+    let crash = process.crash.as_ref()?;
+    let state = match (crash.handed_over, process.starts_in) {
         (false, None) => "started again",
         (false, Some(_)) => "not running",
         (true, None) => "it hands over and stays backup: see the log",
@@ -114,14 +117,13 @@ fn crashed(document: &Document) -> Option<Warning> {
     let text = match crash.in_a_minute {
         0 | 1 => format!("{}; {state}", crash.end),
         times => format!(
-            "the vrrp process crashed {times} times within a minute, at last {}; {state}",
-            crash.end
+            "the {} process crashed {times} times within a minute, at last {}; {state}",
+            process.name, crash.end
         ),
     };
-    let (count, last_age) = (u64::from(daemon.vrrp_restarts).max(1), crash.age);
-    let ended_age =
-        Some(last_age).filter(|age| *age >= PROBATION && daemon.vrrp_starts_in.is_none());
-    Some(Warning { count, last_age, ended_age, ..standing(WarningKind::Process, None, text) })
+    let (count, last_age) = (u64::from(process.restarts).max(1), crash.age);
+    let ended_age = Some(last_age).filter(|age| *age >= PROBATION && process.starts_in.is_none());
+    Some(Warning { count, last_age, ended_age, ..of_a_process(process, text) })
 }
 
 /// The first line of the diagnostics.

@@ -219,7 +219,7 @@ async fn run(
     context.log.tell(What::Daemon(started));
     scheduling::begin(child, pid);
     let link = Rc::new(Link::new());
-    child.set_running(&link, &process);
+    child.set_running(&link, &process, began);
     let (over, ended) = bounded::<()>(1);
     let live = async {
         let end = match introduce(child, &link, stand_back) {

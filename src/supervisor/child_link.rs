@@ -16,7 +16,7 @@ use super::ready;
 use super::timeouts::within;
 use crate::control::child_messages::{FromChild, Ticket, ToChild};
 use crate::control::frame::{self, Decoder};
-use crate::control::status::{Heap, InstanceStatus, VrrpProcess};
+use crate::control::status::{Heap, InstanceStatus, ProcessReport};
 use crate::sorted::Map;
 use crate::system::clock;
 use crate::units::Instant;
@@ -36,7 +36,7 @@ pub struct Report {
     /// Each instance.
     pub instances: Vec<InstanceStatus>,
     /// The process.
-    pub process: VrrpProcess,
+    pub process: ProcessReport,
     /// What it counted of its memory.
     pub heap: Option<Heap>,
 }
@@ -326,9 +326,9 @@ impl Link {
                     instances.push(*status);
                 }
             }
-            FromChild::Process { ticket, status, heap } => {
+            FromChild::Process { ticket, report, heap } => {
                 if let Some(Question::Status { instances, to }) = questions.remove(&ticket) {
-                    let _ = to.try_send(Report { instances, process: status, heap });
+                    let _ = to.try_send(Report { instances, process: report, heap });
                 }
             }
             FromChild::Answer { ticket, result } => {
@@ -381,16 +381,13 @@ mod tests {
         let link = Link::new();
         let answer = link.ask_status().unwrap();
         let Ok(ToChild::Status { ticket }) = link.outgoing.try_recv() else { panic!() };
-        let status = VrrpProcess { pid: 7, ..VrrpProcess::default() };
+        let said = ProcessReport { records_lost: 7, ..ProcessReport::default() };
         let heap = Heap { live: 1, peak: 2, blocks: 3, allocations: 4 };
         for (ticket, heap) in [(Ticket(99), None), (ticket, Some(heap))] {
-            link.take(FromChild::Process { ticket, status: status.clone(), heap });
+            link.take(FromChild::Process { ticket, report: said.clone(), heap });
         }
         let report = async_io::block_on(answer.wait()).unwrap();
-        assert_eq!(
-            report,
-            Report { instances: Vec::new(), process: status.clone(), heap: Some(heap) }
-        );
+        assert_eq!(report, Report { instances: Vec::new(), process: said, heap: Some(heap) });
         drop(answer);
         drop(link.ask_status().unwrap());
         assert!(link.questions.borrow().is_empty());

@@ -131,7 +131,7 @@ async fn command(
     instance: String,
     message: impl FnOnce(Ticket, String) -> ToChild,
 ) -> Result<String, Refusal> {
-    let child = daemon.children.first().ok_or_else(|| "no process takes commands".to_owned())?;
+    let child = daemon.of_instances().ok_or_else(|| "no process has instances".to_owned())?;
     let limit = {
         let model = daemon.configuration.model();
         let names = || model.instances.iter().map(|instance| &*instance.settings.name);

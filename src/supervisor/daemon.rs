@@ -10,7 +10,6 @@ use super::notify::Notify;
 use super::role::Claims;
 use super::sd_notify::SdNotify;
 use super::state_dir::StateDir;
-use super::status_broker::StatusBroker;
 use super::supervised::{Common, Supervised};
 use super::upgrade_plan::Plan;
 use super::watchdog_device::WatchdogDevice;
@@ -38,8 +37,6 @@ pub struct Daemon {
     pub listener: Option<OwnedFd>,
     /// Why the group of the control socket could not be set.
     pub group_refused: RefCell<Option<String>>,
-    /// Those who want to know the status.
-    pub broker: StatusBroker,
     /// The program that is to take the place of this one.
     pub upgrade: RefCell<Option<Plan>>,
     /// Notified when there is one.
@@ -65,6 +62,11 @@ impl Daemon {
     /// The role with this name.
     pub fn child(&self, name: &str) -> Option<&Rc<Supervised>> {
         self.children.iter().find(|child| child.role.name == name)
+    }
+
+    /// The role whose process has the instances, when the configuration in effect needs it.
+    pub fn of_instances(&self) -> Option<&Rc<Supervised>> {
+        self.needed().find(|child| child.role.has_instances)
     }
 
     /// The roles that the configuration in effect needs.

@@ -182,12 +182,11 @@ async fn work(
         }
     });
     let signals = Signals::open().map_err(Failure::system("cannot take signals"))?;
-    let asked = Rc::clone(daemon);
-    let ask = start(executor, async move {
-        if let Some(child) = asked.children.first() {
-            asked.broker.serve(child).await;
-        }
-    });
+    let mut tasks = vec![collect];
+    for child in &daemon.children {
+        let child = Rc::clone(child);
+        tasks.push(start(executor, async move { child.broker.serve(|| child.link()).await }));
+    }
     let listener = daemon.listener.as_ref().map(OwnedFd::try_clone).transpose();
     let listener = listener.map_err(Failure::system("cannot use the control socket"))?;
     let serve = listener.map(|listener| {
@@ -245,7 +244,8 @@ async fn work(
         serve.cancel().await;
     }
     guard.cancel().await;
-    for task in [ask, collect, tell, watch] {
+    tasks.extend([tell, watch]);
+    for task in tasks {
         task.cancel().await;
     }
     begun.map(|()| plan)

@@ -18,7 +18,6 @@ use super::role::{Claims, ROLES, Taken};
 use super::role_context::RoleContext;
 use super::sd_notify::SdNotify;
 use super::state_dir::StateDir;
-use super::status_broker::StatusBroker;
 use super::supervised::{Common, Stopping, Supervised};
 use super::watchdog_device::WatchdogDevice;
 use crate::control::event::{Kind, Level};
@@ -117,7 +116,6 @@ impl Base {
             claims: claims.into(),
             listener,
             group_refused: None.into(),
-            broker: StatusBroker::new(),
             upgrade: None.into(),
             upgrade_asked: Notify::new(),
             stop_asked: Notify::new(),

@@ -1,15 +1,16 @@
-//! The status document: the daemon's part, and what the vrrp process says.
+//! The status document: the daemon's part, and what its processes say.
 
 use std::rc::Rc;
 
 use super::child_link::Report;
 use super::daemon::Daemon;
+use super::supervised::Supervised;
 use super::{log, memory_usage};
 use crate::control::event::{Kind, Level};
 use crate::control::humanize::plural;
 use crate::control::status::{
-    Configuration, Daemon as DaemonStatus, Document, Refused, SCHEMA, Seconds, Upgraded, Verdict,
-    VerdictLevel, Warning, WarningKind,
+    Configuration, Daemon as DaemonStatus, Document, ProcessStatus, Refused, SCHEMA, Seconds,
+    Upgraded, Verdict, VerdictLevel, Warning, WarningKind,
 };
 use crate::control::value::ToValue;
 use crate::system::clock;
@@ -17,17 +18,35 @@ use crate::units::Instant;
 
 /// The document as of now, with or without the memory of the processes.
 pub async fn document(daemon: &Daemon, memory: bool) -> Document {
-    let report = daemon.broker.report().await;
+    let asked: Vec<_> = daemon.needed().map(|child| (Rc::clone(child), child.broker.ask())).collect();
+    let mut children = Vec::new();
+    for (child, report) in asked {
+        children.push((child, report.wait().await));
+    }
     let now = clock::now();
+    let processes = children.iter().map(|(child, report)| {
+        let mut status = process(child, report.as_deref(), now);
+        let pid = status.pid.filter(|_| memory);
+        let heap = report.as_ref().and_then(|report| report.heap);
+        status.memory = pid.map(|pid| memory_usage::of(pid, heap));
+        status
+    });
+    let processes = processes.collect();
+    // Where no process has instances, it is known that there are none.
+    let instances = match children.into_iter().find(|(child, _)| child.role.has_instances) {
+        Some((_, report)) => report.map(|report| report.instances.clone()),
+        None => Some(Vec::new()),
+    };
     let mut document = Document {
         schema: SCHEMA,
         time: clock::wall().as_secs_f64(),
         verdict: Verdict { level: VerdictLevel::Ok, text: String::new() },
         daemon: DaemonStatus {
-            memory: memory.then(|| memory_usage::of_processes(&daemon.children, report.as_deref())),
-            ..daemon_status(daemon, report.as_deref(), now)
+            memory: memory.then(memory_usage::own),
+            processes,
+            ..daemon_status(daemon, now)
         },
-        instances: report.map(|report| report.instances.clone()),
+        instances,
         transitions: daemon.log.transitions().iter().map(|event| log::shown(event)).collect(),
         warnings: warnings(daemon, now),
     };
@@ -39,9 +58,24 @@ fn age(since: Instant, now: Instant) -> Seconds {
     now.since(since).as_secs_f64()
 }
 
-fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> DaemonStatus {
+/// What is known of a process without its memory, and what it says.
+fn process(child: &Supervised, report: Option<&Report>, now: Instant) -> ProcessStatus {
+    let shared = child.began().and_then(|_| child.shared());
+    child.history(|history| ProcessStatus {
+        name: child.role.name.to_owned(),
+        pid: child.pid().map(|pid| pid.as_raw().cast_unsigned()),
+        uptime: child.began().map(|began| age(began, now)),
+        loop_late_max: shared.map(|shared| shared.worst_late().as_secs_f64()),
+        restarts: history.restarts,
+        crash: history.crash.as_ref().map(|crash| crash.status(now)),
+        starts_in: child.starts_at().map(|at| at.since(now).as_secs_f64()),
+        report: report.map(|report| report.process.clone()),
+        memory: None,
+    })
+}
+
+fn daemon_status(daemon: &Daemon, now: Instant) -> DaemonStatus {
     let current = daemon.configuration.current();
-    let leader = daemon.children.first();
     let router_id = match &current.model.global.router_id {
         Some(id) => id.to_string(),
         None => host_name(),
@@ -67,15 +101,8 @@ fn daemon_status(daemon: &Daemon, report: Option<&Report>, now: Instant) -> Daem
         },
         log_level: daemon.log.level(),
         records_lost: daemon.log.lost(),
-        vrrp: report.map(|report| report.process.clone()),
-        vrrp_restarts: leader.map_or(0, |child| child.history(|history| history.restarts)),
-        vrrp_crash: leader.and_then(|child| {
-            child.history(|history| history.crash.as_ref().map(|crash| crash.status(now)))
-        }),
-        vrrp_starts_in: leader
-            .and_then(|child| child.starts_at())
-            .map(|at| at.since(now).as_secs_f64()),
         memory: None,
+        processes: Vec::new(),
     }
 }
 
@@ -88,6 +115,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
     let warning = |kind, text: String, last_age| Warning {
         kind,
         instance: None,
+        process: None,
         text,
         from: None,
         count: 1,
@@ -107,8 +135,10 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         .map(|loss| warning(WarningKind::Storage, loss.clone(), uptime))
         .collect();
     for child in &daemon.children {
+        let process = Some(child.role.name.to_owned());
         let troubles = child.scheduling.borrow().troubles(now);
         warnings.extend(troubles.into_iter().map(|trouble| Warning {
+            process: process.clone(),
             count: u64::from(trouble.count),
             ended_age: (!trouble.lasts).then(|| age(trouble.at, now)),
             ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
@@ -116,7 +146,7 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
         if let Some(silent) = child.link().and_then(|link| link.silent()) {
             let (name, silent) = (child.role.name, silent.as_secs_f64());
             let text = format!("the {name} process has not answered for {silent:.1} s");
-            warnings.push(warning(WarningKind::Process, text, 0.0));
+            warnings.push(Warning { process, ..warning(WarningKind::Process, text, 0.0) });
         }
     }
     warnings
@@ -139,7 +169,8 @@ pub async fn dump(daemon: Rc<Daemon>) {
 
 /// Logs a line for each instance.
 pub async fn statistics(daemon: Rc<Daemon>) {
-    let Some(report) = daemon.broker.report().await else {
+    let Some(child) = daemon.of_instances() else { return };
+    let Some(report) = child.broker.ask().wait().await else {
         daemon.note(Level::Error, "no statistics: the process does not answer");
         return;
     };

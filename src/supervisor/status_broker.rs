@@ -4,17 +4,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use smol::channel::{Sender, bounded};
+use smol::channel::{Receiver, Sender, bounded};
 
-use super::child_link::Report;
+use super::child_link::{Link, Report};
 use super::notify::Notify;
-use super::supervised::Supervised;
 use super::timeouts::within;
+use crate::system::clock;
+use crate::units::Instant;
 
 /// How long a status waits for a child.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The questions that wait for the next report.
+/// The questions that wait for the next report of one child.
 #[derive(Debug)]
 pub struct StatusBroker {
     waiting: RefCell<Vec<Sender<Rc<Report>>>>,
@@ -27,14 +28,14 @@ impl StatusBroker {
         Self { waiting: RefCell::default(), asked: Notify::new() }
     }
 
-    /// Asks a child whenever somebody wants to know, for ever: whoever comes while a question is on
+    /// Asks the child whenever somebody wants to know, for ever: whoever comes while a question is on
     /// its way gets the answer to the next one, never an older one.
-    pub async fn serve(&self, child: &Supervised) {
+    pub async fn serve(&self, link: impl Fn() -> Option<Rc<Link>>) {
         loop {
             self.asked.notified().await;
             let waiting = self.waiting.take();
             let report = within(REPORT_TIMEOUT, async {
-                let link = child.link()?;
+                let link = link()?;
                 link.ask_status().ok()?.wait().await
             });
             if let Some(report) = report.await.flatten().map(Rc::new) {
@@ -46,11 +47,25 @@ impl StatusBroker {
         }
     }
 
-    /// What the child says now; `None` when it does not answer in time.
-    pub async fn report(&self) -> Option<Rc<Report>> {
+    /// Asks what the child says now. Children that are asked together are waited for together.
+    pub fn ask(&self) -> PendingReport {
         let (to, answer) = bounded(1);
         self.waiting.borrow_mut().push(to);
         self.asked.notify();
-        within(REPORT_TIMEOUT, answer.recv()).await?.ok()
+        PendingReport { answer, until: clock::now() + REPORT_TIMEOUT }
+    }
+}
+
+/// A report that will come.
+#[derive(Debug)]
+pub struct PendingReport {
+    answer: Receiver<Rc<Report>>,
+    until: Instant,
+}
+
+impl PendingReport {
+    /// Waits for it; `None` when the child does not answer in time.
+    pub async fn wait(self) -> Option<Rc<Report>> {
+        within(self.until.since(clock::now()), self.answer.recv()).await?.ok()
     }
 }

@@ -13,6 +13,7 @@ use super::notify::{Notify, Once};
 use super::role::{Holdings, Role};
 use super::role_context::RoleContext;
 use super::scheduling::Scheduling;
+use super::status_broker::StatusBroker;
 use crate::control::child_messages::ToChild;
 use crate::control::shared_memory::Shared;
 use crate::units::Instant;
@@ -48,6 +49,8 @@ pub struct Supervised {
     pub common: Common,
     /// What its process leaves in the kernel.
     pub holdings: Holdings,
+    /// Those who want to know its status.
+    pub broker: StatusBroker,
     /// How its process is scheduled.
     pub scheduling: RefCell<Scheduling>,
     /// The process of the program before this one.
@@ -70,6 +73,8 @@ struct Running {
     link: Option<Rc<Link>>,
     /// The process itself.
     child: Option<Rc<Child>>,
+    /// When the process was started.
+    began: Option<Instant>,
     /// When it is to be started again.
     starts_at: Option<Instant>,
 }
@@ -93,6 +98,7 @@ impl Supervised {
             holdings: (role.holdings)(context.clone()),
             context,
             common,
+            broker: StatusBroker::new(),
             scheduling: RefCell::default(),
             former: RefCell::default(),
             leaves: Once::new(),
@@ -147,18 +153,24 @@ impl Supervised {
         self.running.borrow_mut().starts_at = at;
     }
 
+    /// When its process was started, while that runs.
+    pub fn began(&self) -> Option<Instant> {
+        self.running.borrow().began
+    }
+
     /// A process runs.
-    pub fn set_running(&self, link: &Rc<Link>, child: &Rc<Child>) {
+    pub fn set_running(&self, link: &Rc<Link>, child: &Rc<Child>, began: Instant) {
         let mut running = self.running.borrow_mut();
         running.link = Some(Rc::clone(link));
         running.child = Some(Rc::clone(child));
+        running.began = Some(began);
         self.common.look.notify();
     }
 
     /// Its process has ended; the connection that there was.
     pub fn forget_process(&self) -> Option<Rc<Link>> {
         let mut running = self.running.borrow_mut();
-        running.child = None;
+        (running.child, running.began) = (None, None);
         let link = running.link.take()?;
         link.end();
         Some(link)

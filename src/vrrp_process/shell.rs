@@ -70,7 +70,6 @@ pub struct Shell {
     /// Statuses that are being told, and how far.
     pub(super) reporting: VecDeque<(Ticket, usize)>,
     pub(super) waiting: Vec<Waiting>,
-    pub(super) started_at: Instant,
     /// When troubles that last were looked at.
     kept_house: Instant,
     /// The last turn that worked left something to do.
@@ -134,7 +133,6 @@ impl Shell {
             saved,
             reporting: VecDeque::new(),
             waiting: Vec::new(),
-            started_at: now,
             kept_house: now,
             more: true,
             orphan: Orphan::new(sources),

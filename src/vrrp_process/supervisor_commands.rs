@@ -3,7 +3,7 @@
 use crate::control::child_messages::{FromChild, Ticket, ToChild};
 use crate::control::event::{Kind, Level, What};
 use crate::control::humanize::length;
-use crate::control::status::VrrpProcess;
+use crate::control::status::ProcessReport;
 use crate::system::{clock, heap, memory};
 use crate::units::Instant;
 use crate::vrrp::change::Change;
@@ -314,17 +314,17 @@ impl Shell {
             self.reporting.push_front((ticket, told));
             return true;
         }
-        let status = VrrpProcess {
-            pid: std::process::id(),
-            uptime: now.since(self.started_at).as_secs_f64(),
-            loop_late_max: self.saved.shared().worst_late().as_secs_f64(),
-            too_short: self.engine.too_short(),
-            netlink_overruns: self.kernel.monitor.overruns(),
+        let counters = [
+            ("packets_too_short", self.engine.too_short()),
+            ("netlink_overruns", self.kernel.monitor.overruns()),
+        ];
+        let report = ProcessReport {
             records_limited: self.link.events.limited,
             records_lost: self.link.events.lost,
+            counters: counters.map(|(name, count)| (name.to_owned(), count)).into(),
         };
         let heap = heap::count().map(Into::into);
-        self.link.send(&FromChild::Process { ticket, status, heap });
+        self.link.send(&FromChild::Process { ticket, report, heap });
         !self.reporting.is_empty()
     }
 

@@ -11,6 +11,7 @@ use super::role_context::RoleContext;
 pub use super::vrrp::claims::{Claims, FormerClaim, Taken};
 pub use super::vrrp::installed::Held;
 use crate::config::model::{Model, ProcessOptions};
+use crate::control::status::VRRP;
 use crate::vrrp::change::Change;
 pub use holdings::Holdings;
 
@@ -29,6 +30,8 @@ pub struct Role {
     pub lock: &'static str,
     /// Whether the configuration needs such a process.
     pub is_needed: fn(&Model) -> bool,
+    /// Its process has the instances: it tells their status, and takes commands about them.
+    pub has_instances: bool,
     /// What part of the configuration the process gets.
     pub part: Part,
     /// When the process runs, and on which processors.
@@ -52,10 +55,11 @@ pub struct Role {
 /// All roles.
 pub static ROLES: &[Role] = &[
     Role {
-        name: "vrrp",
+        name: VRRP,
         command: crate::vrrp_process::COMMAND,
         lock: "vrrp.lock",
         is_needed: |_| true,
+        has_instances: true,
         part: |base, model| postcard::to_allocvec(&Change::between_models(base, model)),
         options: |model| &model.global.vrrp_process,
         options_prefix: "vrrp_",
@@ -81,6 +85,7 @@ const IDLE: Role = Role {
         let interval = model.global.hello_interval.map(|interval| interval.as_millis().to_string());
         wanted.is_some() && interval == wanted
     },
+    has_instances: false,
     part: |_, model| postcard::to_allocvec(&model.global.hello_interval),
     options: |model| &model.global.vrrp_process,
     options_prefix: "checker_",
