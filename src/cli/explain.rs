@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use lexopt::{Arg, Parser};
 
 use super::output::Output;
-use super::{Exit, Wrong};
+use super::{Exit, UsageError};
 use crate::config::keys::{Key, Kind, Table};
 use crate::config::model::TABLES;
 use crate::config::suggest::nearest;
@@ -34,7 +34,7 @@ Exit codes:
 ";
 
 /// Runs the command.
-pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
+pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError> {
     let mut wanted = None;
     while let Some(arg) = parser.next()? {
         match arg {
@@ -46,7 +46,7 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, Wrong> {
                 wanted = Some(word.to_string_lossy().into_owned());
             }
             Arg::Short(_) | Arg::Long(_) | Arg::Value(_) => {
-                return Err(Wrong::unexpected("explain", &arg, &["help"]));
+                return Err(UsageError::unexpected("explain", &arg, &["help"]));
             }
         }
     }

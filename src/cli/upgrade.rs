@@ -10,6 +10,7 @@ use super::client::{ClientError, DaemonClient};
 use super::output::Output;
 use super::{Exit, UsageError};
 use crate::control::request::Request;
+use crate::control::status::VRRP;
 use crate::control::value::Value;
 use crate::supervisor::configuration;
 use crate::supervisor::upgrade_plan::About;
@@ -90,9 +91,17 @@ pub fn run(parser: &mut Parser, output: &mut Output) -> Result<Exit, UsageError>
     Ok(wait(&daemon, &before, output))
 }
 
+/// The id of the vrrp process, if that answers.
+fn vrrp_pid(document: &Value) -> Option<i64> {
+    let Some(Value::List(processes)) = document.at(&["daemon", "processes"]) else { return None };
+    let is_vrrp = |process: &&Value| process.get("name").and_then(Value::as_text) == Some(VRRP);
+    let process = processes.iter().find(is_vrrp)?;
+    process.at(&["report"])?;
+    process.get("pid")?.as_integer()
+}
+
 /// Waits until the new program answers, with a vrrp process of its own.
 fn wait(daemon: &DaemonClient, before: &Value, output: &mut Output) -> Exit {
-    let pid = |document: &Value| document.at(&["daemon", "vrrp", "pid"]).cloned();
     let text = |document: &Value, keys: &[&str]| {
         document.at(keys).and_then(Value::as_text).unwrap_or("?").to_owned()
     };
@@ -111,15 +120,15 @@ fn wait(daemon: &DaemonClient, before: &Value, output: &mut Output) -> Exit {
                 (false, true) => Some("starts in the place of"),
                 (false, false) => None,
             };
-            if let (Some(how), Some(child)) = (how, pid(document))
-                && Some(&child) != pid(before).as_ref()
+            if let (Some(how), Some(child)) = (how, vrrp_pid(document))
+                && Some(child) != vrrp_pid(before)
             {
                 let version = &["daemon", "version"];
                 output.out(&format!(
                     "steadfast {} {how} {}, with vrrp process {}: {}\n",
                     text(document, version),
                     text(before, version),
-                    child.to_json(),
+                    child,
                     text(document, &["verdict", "text"])
                 ));
                 return Exit::Success;

@@ -1,7 +1,9 @@
 //! Ages, times and counts as a person reads them.
 
-use super::status::Seconds;
 pub use crate::config::report::plural;
+
+/// Seconds.
+pub type Seconds = f64;
 
 /// A length of time in its two largest units: `0.4 s`, `34 s`, `3 min 20 s`, `2 h 13 min`,
 /// `4 d 3 h`.

@@ -307,7 +307,9 @@ fn process(process: &ProcessStatus) -> String {
         parts.push(format!("started again {}", plural(process.restarts as usize, "time")));
     }
     match (&process.report, process.starts_in) {
-        (None, Some(time)) => parts.push(format!("ended, and starts in {}", length(time))),
+        (None, Some(time)) => {
+            parts.push(format!("has ended, and is started again in {}", length(time)));
+        }
         (None, None) => parts.push("does not answer".to_owned()),
         (Some(report), _) => {
             for (name, count) in report.counters.iter().filter(|(_, count)| **count > 0) {

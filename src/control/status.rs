@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Level;
 use super::event::json::Event;
+pub use super::event::kind::WarningKind;
+pub use super::humanize::Seconds;
 use crate::system::heap;
 pub use crate::units::State;
 
@@ -16,9 +18,6 @@ pub const SCHEMA: u32 = 2;
 
 /// The role whose process runs the virtual routers.
 pub const VRRP: &str = "vrrp";
-
-/// Seconds.
-pub type Seconds = f64;
 
 /// Everything that is known.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -390,58 +389,6 @@ pub struct TimerStatus {
     pub name: String,
     /// When.
     pub due_in: Seconds,
-}
-
-/// What a warning is about, most severe first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WarningKind {
-    /// Another router is master of the same addresses now.
-    SplitBrain,
-    /// A process had to be started again, does not answer, or does not run as configured.
-    Process,
-    /// Adverts cannot be sent: others think that we are gone.
-    SendFailed,
-    /// A backup hears no master.
-    NoMaster,
-    /// An instance cannot take part.
-    Fault,
-    /// An address, route or rule that should be there is not.
-    AddressMissing,
-    /// An address, route or rule is there that should not be.
-    LeftBehind,
-    /// An instance changed its state again and again within a minute.
-    Flapping,
-    /// Two routers send from the same address.
-    SameSender,
-    /// Another router claims to own the addresses.
-    SecondOwner,
-    /// Another host holds one of our addresses as well.
-    AddressTaken,
-    /// A VRID on this link belongs to another pair.
-    VridConflict,
-    /// A master announces other addresses than ours.
-    AddressesDiffer,
-    /// The kernel refused what we asked for.
-    KernelRefused,
-    /// Somebody removed what we installed.
-    ForeignRemoval,
-    /// The last reload was refused.
-    ReloadRefused,
-    /// Nothing is configured.
-    Empty,
-    /// An operator holds an instance as backup.
-    Held,
-    /// Trackers lower the priority of an instance.
-    PriorityLowered,
-    /// Packets were dropped.
-    BadPackets,
-    /// A master announces another interval.
-    IntervalDiffers,
-    /// Something that the daemon wanted to keep is lost: no room, no permission.
-    Storage,
-    /// Records were lost.
-    RecordsLost,
 }
 
 /// Something that is wrong.

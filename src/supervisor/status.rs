@@ -18,7 +18,8 @@ use crate::units::Instant;
 
 /// The document as of now, with or without the memory of the processes.
 pub async fn document(daemon: &Daemon, memory: bool) -> Document {
-    let asked: Vec<_> = daemon.needed().map(|child| (Rc::clone(child), child.broker.ask())).collect();
+    let asked: Vec<_> =
+        daemon.needed().map(|child| (Rc::clone(child), child.broker.ask())).collect();
     let mut children = Vec::new();
     for (child, report) in asked {
         children.push((child, report.wait().await));

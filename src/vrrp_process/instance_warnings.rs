@@ -244,6 +244,7 @@ impl Warnings {
         self.entries.iter().map(move |entry| status::Warning {
             kind: entry.concern.kind,
             instance: Some(instance.to_owned()),
+            process: None,
             text: entry.text(engine),
             from: entry.concern.from,
             count: entry.count,

@@ -17,7 +17,6 @@ const PURE: &[&str] = &[
     "src/vrrp",
     "src/netlink",
     "src/bfd/session.rs",
-    "src/control/event.rs",
     "src/control/event",
     "src/control/verdict.rs",
     "src/control/warnings.rs",

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use steadfast::control::status::State;
 
 use crate::harness::config::Instance;
-use crate::harness::router::{find, program};
+use crate::harness::router::{find, program, vrrp};
 use crate::scene::{Alone, VIRTUAL, error, said, until_said};
 
 const BAD: &str = "[vrrp.instance.lan]\ninterface = \"eth0\"\nprioritty = 7\n";
@@ -87,7 +87,7 @@ fn a_good_file_is_in_effect_when_the_answer_comes() {
     alone.signal_child(Signal::SIGKILL);
     alone.router.until("the new child has it", |document| {
         find(document, "lan").is_some_and(|lan| lan.base_priority == 170)
-            && document.daemon.vrrp_restarts == 1
+            && vrrp(document).restarts == 1
     });
 }
 

@@ -8,6 +8,7 @@ use steadfast::supervisor::vrrp::installed;
 
 use crate::harness::config::Instance;
 use crate::harness::process::is_alive;
+use crate::harness::router::vrrp;
 use crate::harness::until;
 use crate::scene::{Alone, VIRTUAL, pid, until_said};
 
@@ -71,7 +72,7 @@ fn the_addresses_of_a_dead_child_are_withdrawn_before_it_is_started_again() {
     // This time there is a wait, and the deadline is 0.25 s after the last advert.
     alone.signal_child(Signal::SIGKILL);
     until_said(alone.router.daemon(), "it is started again in 8 s");
-    let document = alone.router.until("it says when", |d| d.daemon.vrrp_starts_in.is_some());
+    let document = alone.router.until("it says when", |d| vrrp(d).starts_in.is_some());
     assert!(document.verdict.text.contains("is started again in 7."), "{}", document.verdict.text);
     until_said(
         alone.router.daemon(),
@@ -176,13 +177,13 @@ fn a_stranger_s_address_is_not_removed() {
 #[track_caller]
 fn restarted(alone: &mut Alone, times: u32) -> Document {
     alone.router.until("another child answers", |document| {
-        document.daemon.vrrp_restarts >= times && document.instances.is_some()
+        vrrp(document).restarts >= times && document.instances.is_some()
     })
 }
 
 #[track_caller]
 fn crash(document: &Document) -> Crash {
-    document.daemon.vrrp_crash.clone().expect("a crash")
+    vrrp(document).crash.clone().expect("a crash")
 }
 
 fn shows(alone: &Alone, address: &str) -> bool {

@@ -1,11 +1,11 @@
 //! What the processes have in memory, while they run and when they end.
 
 use nix::sys::signal::Signal;
-use steadfast::control::status::{ProcessMemory, State};
+use steadfast::control::status::State;
 
 use crate::harness::config::Instance;
 use crate::harness::pair::{Pair, VIRTUAL};
-use crate::harness::router::Router;
+use crate::harness::router::{Router, vrrp};
 use crate::scene::Alone;
 
 #[test]
@@ -13,11 +13,9 @@ fn the_status_has_the_memory_of_both_processes() {
     let mut alone = Alone::master();
     let child = u32::try_from(alone.child().as_raw()).unwrap();
     let document = alone.router.control().status_with(true).unwrap();
-    let memory = document.daemon.memory.unwrap();
-    let of = |memory: &ProcessMemory| (memory.process.clone(), memory.pid);
-    let processes = [("supervisor".to_owned(), document.daemon.pid), ("vrrp".to_owned(), child)];
-    assert_eq!(memory.iter().map(of).collect::<Vec<_>>(), processes);
-    for process in &memory {
+    let process = vrrp(&document).clone();
+    assert_eq!(process.pid, Some(child));
+    for process in [document.daemon.memory.unwrap(), process.memory.unwrap()] {
         let heap = process.heap.as_ref().expect("the program counts");
         assert!(heap.live > 1_000 && heap.live <= heap.peak, "{process:?}");
         assert!(heap.blocks > 10 && heap.blocks <= heap.allocations, "{process:?}");
@@ -26,7 +24,9 @@ fn the_status_has_the_memory_of_both_processes() {
         assert!(process.proportional.is_some_and(|part| 0 < part && part <= resident));
         assert_eq!(process.unknown, None);
     }
-    assert_eq!(alone.router.status().unwrap().daemon.memory, None, "it was not asked for");
+    let document = alone.router.status().unwrap();
+    assert_eq!(document.daemon.memory, None, "it was not asked for");
+    assert_eq!(vrrp(&document).memory, None);
     let shown = alone.router.ask(&["status", "--memory"]);
     for process in ["  supervisor  ", "  vrrp  "] {
         let line = shown.lines().rfind(|line| line.starts_with(process)).expect("a line");

@@ -11,7 +11,7 @@ use steadfast::control::status::{State, WarningKind};
 use crate::harness::config::Instance;
 use crate::harness::guard;
 use crate::harness::process::Process;
-use crate::harness::router::{find, program};
+use crate::harness::router::{find, program, vrrp, vrrp_pid};
 use crate::harness::until;
 use crate::scene::{Alone, VIRTUAL, until_said};
 use crate::seen::{classes, descriptors, field, limit, read, status, threads};
@@ -179,9 +179,9 @@ fn scheduling_is_as_configured_and_follows_a_reload() {
 
     // The next one has it as well.
     kill(child, Signal::SIGKILL).unwrap();
-    alone.router.until("another child", |document| {
-        document.daemon.vrrp.as_ref().is_some_and(|vrrp| vrrp.pid != child.as_raw().cast_unsigned())
-    });
+    alone
+        .router
+        .until("another child", |document| vrrp_pid(document).is_some_and(|pid| pid != child));
     let next = alone.child();
     until_classes(next, &round_robin(1, &usual), supervisor, &round_robin(1, &usual));
     assert_rights(next, NET, NET);
@@ -228,7 +228,7 @@ fn a_process_that_runs_for_too_long_leaves_real_time_for_a_while() {
     configure(&alone, &options("300ms"), &lan);
     reload(&alone);
     assert_eq!(classes(child), set([real_time(9)]));
-    assert_eq!((alone.child(), alone.router.status().unwrap().daemon.vrrp_restarts), (child, 0));
+    assert_eq!((alone.child(), vrrp(&alone.router.status().unwrap()).restarts), (child, 0));
 }
 
 /// A user with the two rights that are needed, and none for the rest.

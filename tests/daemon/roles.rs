@@ -8,6 +8,7 @@ use steadfast::control::status::State;
 
 use crate::harness::config::Instance;
 use crate::harness::process::is_alive;
+use crate::harness::router::vrrp_pid;
 use crate::harness::until;
 use crate::scene::{Alone, VIRTUAL, until_said};
 
@@ -47,6 +48,47 @@ fn two_roles() -> (Alone, Pid, Pid) {
 }
 
 #[test]
+fn the_status_has_each_process() {
+    let (mut alone, vrrp, idle) = two_roles();
+    let document = alone.router.until("both answer", |document| {
+        document.daemon.processes.iter().all(|process| process.report.is_some())
+    });
+    let shown: Vec<_> =
+        document.daemon.processes.iter().map(|p| (p.name.as_str(), p.pid)).collect();
+    let pid = |pid: Pid| Some(pid.as_raw().cast_unsigned());
+    assert_eq!(shown, [("vrrp", pid(vrrp)), ("idle", pid(idle))]);
+    let report = document.daemon.process("idle").unwrap().report.as_ref().unwrap();
+    assert_eq!(report.counters["configurations"], 1, "what only this role counts");
+    let text = alone.router.ask(&["status", "--memory"]);
+    let line = text.lines().find(|line| line.trim_start().starts_with("idle")).unwrap();
+    assert!(line.contains(&format!("process {idle}, up ")), "{line}");
+    assert!(line.contains("configurations: 1"), "{line}");
+    assert!(
+        text.lines()
+            .rfind(|line| line.starts_with("  idle  "))
+            .unwrap()
+            .ends_with(char::is_numeric)
+    );
+
+    // One that does not answer is told by its name; the virtual routers are not affected.
+    kill(idle, Signal::SIGSTOP).unwrap();
+    let document = alone.router.until("the hung one", |document| {
+        let warnings = &document.warnings;
+        warnings.iter().any(|warning| warning.process.as_deref() == Some("idle"))
+    });
+    assert!(document.instances.is_some(), "{document:?}");
+    kill(idle, Signal::SIGKILL).unwrap();
+    let document = alone.router.until("another one", |document| {
+        let process = document.daemon.process("idle").unwrap();
+        process.restarts == 1 && process.report.is_some()
+    });
+    let crash = document.daemon.process("idle").unwrap().crash.as_ref().expect("how it ended");
+    assert_eq!(crash.end, format!("idle process {idle} was killed by SIGKILL"));
+    assert_eq!(document.daemon.process("vrrp").unwrap().restarts, 0);
+    alone.router.stop();
+}
+
+#[test]
 fn a_killed_and_a_hung_process_are_replaced_without_the_other_one() {
     let (mut alone, vrrp, idle) = two_roles();
     kill(idle, Signal::SIGKILL).unwrap();
@@ -59,7 +101,7 @@ fn a_killed_and_a_hung_process_are_replaced_without_the_other_one() {
     assert!(!is_alive(second));
     assert_eq!(process(&mut alone, "vrrp"), vrrp, "the other role was left alone");
     kill(vrrp, Signal::SIGKILL).unwrap();
-    alone.router.until("vrrp goes on", |d| d.daemon.vrrp.as_ref().is_some_and(|v| v.pid != 0));
+    alone.router.until("vrrp goes on", |d| vrrp_pid(d).is_some_and(|pid| pid != vrrp));
     let third = process(&mut alone, "idle");
     until("another vrrp process", || {
         processes(&mut alone, "vrrp").into_iter().find(|id| *id != vrrp)

@@ -14,7 +14,7 @@ use steadfast::control::status::{Document, State};
 
 use crate::harness::config::Instance;
 use crate::harness::process::Process;
-use crate::harness::router::{Router, program};
+use crate::harness::router::{Router, program, vrrp_pid};
 use crate::harness::scratch::Scratch;
 use crate::harness::{AWAIT_TIMEOUT, until};
 
@@ -113,7 +113,7 @@ impl Alone {
     /// The process that speaks VRRP.
     #[track_caller]
     pub fn child(&mut self) -> Pid {
-        let document = self.router.until("the vrrp process answers", |d| d.daemon.vrrp.is_some());
+        let document = self.router.until("the vrrp process answers", |d| vrrp_pid(d).is_some());
         pid(&document)
     }
 
@@ -134,8 +134,7 @@ impl Alone {
 
 /// The process that speaks VRRP, by a status that knows it.
 pub fn pid(document: &Document) -> Pid {
-    let process = document.daemon.vrrp.as_ref().expect("it answers");
-    Pid::from_raw(process.pid.cast_signed())
+    vrrp_pid(document).expect("it answers")
 }
 
 /// What a program said on standard error.

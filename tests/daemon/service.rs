@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::config::Instance;
 use crate::harness::process::Process;
-use crate::harness::router::find;
+use crate::harness::router::{find, vrrp};
 use crate::harness::{AWAIT_TIMEOUT, until};
 use crate::scene::{Alone, VIRTUAL, pid, until_said};
 use nix::sys::signal::{Signal, kill};
@@ -217,7 +217,7 @@ fn signals_for_all_do_not_end_the_vrrp_process() {
     alone.router.daemon().signal(Signal::SIGUSR2);
     until_said(alone.router.daemon(), "lan: MASTER for ");
     let document = alone.router.status().unwrap();
-    assert_eq!((pid(&document), document.daemon.vrrp_restarts), (child, 0));
+    assert_eq!((pid(&document), vrrp(&document).restarts), (child, 0));
     alone.router.stop();
     assert!(!alone.holds_address());
 }

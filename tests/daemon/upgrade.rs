@@ -11,7 +11,7 @@ use steadfast::control::status::{Document, State, WarningKind};
 
 use crate::harness::config::Instance;
 use crate::harness::process::is_alive;
-use crate::harness::router::{find, program};
+use crate::harness::router::{find, program, vrrp};
 use crate::harness::until;
 use crate::harness::watch::Watch;
 use crate::scene::{Alone, Client, VIRTUAL, error, pid, until_said};
@@ -62,7 +62,7 @@ fn the_next_program_goes_on_and_nobody_notices() {
     assert_eq!(kernel.removed(), Vec::<std::net::IpAddr>::new());
     let lan = find(&after, "lan").unwrap();
     assert!(lan.state == State::Master && lan.cause.contains("resumed"), "{}", lan.cause);
-    assert_eq!(after.daemon.vrrp_restarts, 0);
+    assert_eq!(vrrp(&after).restarts, 0);
     assert!(after.daemon.uptime > before.daemon.uptime);
     assert_eq!(after.daemon.upgraded.as_ref().unwrap().from, "0.1.0");
     let told = |document: &Document| -> Vec<String> {
@@ -77,7 +77,7 @@ fn the_next_program_goes_on_and_nobody_notices() {
     alone.router.daemon().signal(Signal::SIGHUP);
     until_said(alone.router.daemon(), "says the same as before");
     alone.signal_child(Signal::SIGKILL);
-    alone.router.until("another child", |d| d.daemon.vrrp_restarts == 1 && d.instances.is_some());
+    alone.router.until("another child", |d| vrrp(d).restarts == 1 && d.instances.is_some());
     alone.router.stop();
     assert!(!kernel.has("eth0", ADDRESS));
     let left: Vec<_> = fs::read_dir(alone.router.state()).unwrap().collect();
@@ -106,7 +106,7 @@ fn what_the_file_has_no_more_is_removed() {
 fn a_crash_before_it_stays_as_old_as_it_is() {
     let (mut alone, next) = master_and_next();
     alone.signal_child(Signal::SIGKILL);
-    let crashed = |document: &Document| document.daemon.vrrp_crash.is_some();
+    let crashed = |document: &Document| vrrp(document).crash.is_some();
     let answers = |document: &Document| crashed(document) && document.instances.is_some();
     let before = alone.router.until("another child answers", answers);
     let text = |document: &Document| {
@@ -115,10 +115,10 @@ fn a_crash_before_it_stays_as_old_as_it_is() {
     };
     alone.router.ask(&["upgrade", next.to_str().unwrap()]);
     let after = alone.router.until("the new one answers", |d| d.instances.is_some());
-    let (crash, old) = (after.daemon.vrrp_crash.clone(), before.daemon.vrrp_crash.clone().unwrap());
+    let (crash, old) = (vrrp(&after).crash.clone(), vrrp(&before).crash.clone().unwrap());
     let crash = crash.unwrap();
     assert_eq!((&crash.end, &crash.last_lines), (&old.end, &old.last_lines));
-    assert!(crash.age > after.daemon.vrrp.as_ref().unwrap().uptime, "{crash:?}");
+    assert!(crash.age > vrrp(&after).uptime.unwrap(), "{crash:?}");
     assert_eq!(text(&after), text(&before));
     let warning = after.warnings.iter().find(|w| w.kind == WarningKind::Process).unwrap();
     assert!(warning.last_age >= crash.age - 0.001, "{warning:?}");
@@ -212,7 +212,7 @@ fn a_hold_stays() {
     alone.router.ask(&["upgrade", next.to_str().unwrap()]);
     held(&mut alone);
     alone.signal_child(Signal::SIGKILL);
-    alone.router.until("another child", |d| d.daemon.vrrp_restarts == 1 && d.instances.is_some());
+    alone.router.until("another child", |d| vrrp(d).restarts == 1 && d.instances.is_some());
     held(&mut alone);
     alone.router.ask(&["release", "lan"]);
     alone.router.until_state("lan", State::Master);

@@ -1,8 +1,8 @@
 //! What a daemon says about its memory.
 
-use steadfast::control::status::{Document, Heap, ProcessMemory};
+use steadfast::control::status::{Document, Heap, Memory};
 
-use crate::harness::router::Router;
+use crate::harness::router::{Router, vrrp};
 
 /// One look at a daemon.
 #[derive(Clone, Debug)]
@@ -16,10 +16,12 @@ pub struct Reading {
     /// Lines that it logged, those that were left out counted: one says that something else
     /// happened than adverts, if only that the machine was late.
     pub lines: u64,
+    /// How often the vrrp process was started again.
+    pub restarts: u32,
     /// The supervisor.
-    pub supervisor: ProcessMemory,
+    pub supervisor: Memory,
     /// The process that speaks VRRP.
-    pub vrrp: ProcessMemory,
+    pub vrrp: Memory,
 }
 
 impl Reading {
@@ -28,10 +30,11 @@ impl Reading {
     pub fn of(router: &mut Router) -> Self {
         let document = router.control().status_with(true);
         let document: Document = document.unwrap_or_else(|error| panic!("{error}"));
-        let memory = document.daemon.memory.expect("it was asked for");
-        let [supervisor, vrrp] = memory.try_into().expect("two processes");
+        let process = vrrp(&document).clone();
+        let memory = document.daemon.memory.zip(process.memory);
+        let (supervisor, vrrp) = memory.expect("it was asked for");
         let instances = document.instances.expect("the vrrp process answers");
-        let limited = document.daemon.vrrp.expect("it answers").records_limited;
+        let limited = process.report.expect("it answers").records_limited;
         let lines = router.words().lines().count();
         let routers = || instances.iter().flat_map(|instance| &instance.routers);
         Self {
@@ -39,6 +42,7 @@ impl Reading {
             received: routers().map(|router| u64::from(router.adverts_received)).sum(),
             transitions: instances.iter().map(|instance| u64::from(instance.transitions)).sum(),
             lines: lines as u64 + limited,
+            restarts: process.restarts,
             supervisor,
             vrrp,
         }
@@ -51,6 +55,6 @@ impl Reading {
 }
 
 /// What a process counted.
-pub fn heap(process: &ProcessMemory) -> Heap {
+pub fn heap(process: &Memory) -> Heap {
     process.heap.expect("the program counts")
 }

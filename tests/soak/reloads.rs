@@ -1,7 +1,7 @@
 //! One configuration after the other, each with other instances and addresses.
 
 use steadfast::control::request::Request;
-use steadfast::control::status::{ProcessMemory, State};
+use steadfast::control::status::{Memory, State};
 
 use crate::harness::config::Instance;
 use crate::harness::router::{Answer, Router};
@@ -67,26 +67,24 @@ pub fn run(reloads: u32) -> Vec<String> {
         settle(&mut routers);
         let readings = [&mut routers.a, &mut routers.b].map(quiet);
         for (router, reading) in [&routers.a, &routers.b].into_iter().zip(&readings) {
-            for process in [&reading.supervisor, &reading.vrrp] {
-                show(router, process, look * per_look);
-            }
+            show(router, "supervisor", &reading.supervisor, look * per_look);
+            show(router, "vrrp", &reading.vrrp, look * per_look);
         }
         looks.push(readings);
     }
     let late = looks.len() - EARLY.len()..looks.len();
     let mut faults = Vec::new();
     for (router, name) in ["gw-a", "gw-b"].into_iter().enumerate() {
-        type Of = fn(&Reading) -> &ProcessMemory;
-        let processes: [Of; 2] = [|reading| &reading.supervisor, |reading| &reading.vrrp];
-        for of in processes {
+        if looks.iter().any(|look| look[router].restarts > 0) {
+            faults.push(format!("{name}: the vrrp process was started again"));
+        }
+        type Of = fn(&Reading) -> &Memory;
+        let processes: [(&str, Of); 2] =
+            [("supervisor", |reading| &reading.supervisor), ("vrrp", |reading| &reading.vrrp)];
+        for (process, of) in processes {
             let least = |looks: &[[Reading; 2]], number: Number| {
                 looks.iter().map(|look| number(of(&look[router]))).min().expect("a look")
             };
-            let process = &of(&looks[0][router]).process;
-            let pid = |look: &[Reading; 2]| of(&look[router]).pid;
-            if pid(&looks[0]) != pid(&looks[looks.len() - 1]) {
-                faults.push(format!("{name}: {process}: it was started again"));
-            }
             for (what, number, bound) in NUMBERS {
                 let before = least(&looks[EARLY], number);
                 let after = least(&looks[late.clone()], number);
@@ -102,7 +100,7 @@ pub fn run(reloads: u32) -> Vec<String> {
 }
 
 /// A number of a process.
-type Number = fn(&ProcessMemory) -> u64;
+type Number = fn(&Memory) -> u64;
 
 /// What may not grow, and by how much it may all the same.
 const NUMBERS: [(&str, Number, u64); 3] = [
@@ -140,17 +138,17 @@ fn quiet(router: &mut Router) -> Reading {
     looks.min_by_key(|look| heap(&look.supervisor).live + look.heap().live).expect("some")
 }
 
-fn show(router: &Router, process: &ProcessMemory, reloads: u32) {
-    let heap = heap(process);
+fn show(router: &Router, process: &str, memory: &Memory, reloads: u32) {
+    let heap = heap(memory);
     let kibi = |octets: Option<u64>| octets.unwrap() / 1024;
     println!(
         "{:<7} {:<11} {reloads:>7}  {:>11}  {:>6}  {:>11}  {:>7}  {:>8}",
         router.name(),
-        process.process,
+        process,
         heap.live,
         heap.blocks,
         heap.allocations,
-        kibi(process.resident),
-        kibi(process.anonymous),
+        kibi(memory.resident),
+        kibi(memory.anonymous),
     );
 }

@@ -18,7 +18,13 @@ fn path() -> PathBuf {
 /// The schema from the sources.
 fn made() -> Value {
     let mut types = Map::new();
+    // A state is a unit that the engine has too.
+    let units = include_str!("../../src/units.rs");
+    let (state, _) = units.split_once("impl State").unwrap();
+    let (_, state) = state.rsplit_once("\n\n/// The state").unwrap();
+    let state = format!("/// The state{state}");
     for source in [
+        &state,
         include_str!("../../src/control/status.rs"),
         include_str!("../../src/control/event/kind.rs"),
         include_str!("../../src/control/event/json.rs"),
@@ -81,16 +87,18 @@ fn structure<'a>(doc: &str, lines: &mut impl Iterator<Item = &'a str>) -> Value 
 
 fn enumeration<'a>(doc: &str, rename: &str, lines: &mut impl Iterator<Item = &'a str>) -> Value {
     let mut values = Vec::new();
-    let mut doc_of_value = String::new();
+    let (mut doc_of_value, mut own_name) = (String::new(), None);
     for line in lines.map(str::trim).take_while(|line| *line != "}") {
         if let Some(text) = line.strip_prefix("/// ") {
             doc_of_value = format!("{doc_of_value} {text}");
+        } else if let Some(name) = line.strip_prefix("#[serde(rename = \"") {
+            own_name = Some(name.trim_end_matches("\")]").to_owned());
         } else if let Some(name) = line.strip_suffix(',') {
-            let written = match rename {
+            let written = own_name.take().unwrap_or_else(|| match rename {
                 "UPPERCASE" => name.to_uppercase(),
                 "snake_case" => snake(name),
                 other => panic!("{name}: what is {other:?}?"),
-            };
+            });
             let doc = plain(&std::mem::take(&mut doc_of_value));
             values.push(json!({ "const": written, "description": doc }));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Name;
+use super::kind::Name;
 use crate::units::{Family, Priority};
 use crate::vrrp::KernelError;
 use crate::vrrp::settings::Object;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::kind::WarningKind;
 use super::what::What;
-use crate::control::status::WarningKind;
 use crate::units::Family;
 use crate::vrrp::validation::Reject;
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Name;
 use super::class::Class;
-use super::details::{Entries, name, seconds};
-use super::kind::{Kind, Level};
+use super::entries::{Entries, name, seconds};
+use super::kind::{Kind, Level, Name};
 use crate::control::humanize::plural;
 use crate::control::value::{ToValue, Value};
 

@@ -7,14 +7,12 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::cause::{Cause, Fault, InterfaceState, InterfaceTrouble, SourceTrouble};
+use super::entries::{Entries, name, seconds};
 use super::what::{Suspect, What};
-use super::{Event, Name, Subject, text};
+use super::{Event, Subject, text};
 use crate::control::value::{ToValue, Value};
 use crate::vrrp::KernelError;
 use crate::vrrp::settings::Object;
-
-/// Names with their values.
-pub(super) type Entries = Vec<(&'static str, Value)>;
 
 /// The data of an event, beside what all events have.
 pub fn details(event: &Event) -> Value {
@@ -248,14 +246,6 @@ fn of_prefix((address, prefix_len): (IpAddr, u8)) -> Value {
 
 fn of_error(error: KernelError) -> Value {
     Errno::from_raw(error.0).desc().to_value()
-}
-
-pub(super) fn name(name: &Name) -> Value {
-    Value::Text(name.to_string().into())
-}
-
-pub(super) fn seconds(length: Duration) -> Value {
-    Value::Number(length.as_secs_f64())
 }
 
 fn some_seconds(length: Option<Duration>) -> Value {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Cause, Fault, InterfaceTrouble};
+use super::class;
 use super::daemon::DaemonEvent;
-use super::kind::{Kind, Level};
-use super::{Name, class};
+use super::kind::{Kind, Level, Name};
 use crate::units::{Centiseconds, Family, Mac, Priority, State};
 use crate::vrrp::KernelError;
 use crate::vrrp::settings::Object;

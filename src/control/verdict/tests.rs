@@ -43,7 +43,7 @@ fn master(address: &str, age: f64) -> Option<MasterStatus> {
 fn warning(kind: WarningKind, last_age: f64) -> Warning {
     let text = "something".to_owned();
     let (instance, ended_age) = (Some("lan".to_owned()), None);
-    Warning { kind, instance, text, from: None, count: 1, last_age, ended_age }
+    Warning { kind, instance, process: None, text, from: None, count: 1, last_age, ended_age }
 }
 
 fn ended(kind: WarningKind, age: f64) -> Warning {
@@ -73,8 +73,8 @@ fn no_answer_is_dead_whatever_was_known() {
     document.instances = None;
     document.warnings = vec![warning(WarningKind::SplitBrain, 0.0)];
     concludes(document.clone(), "DEAD: the vrrp process does not answer");
-    document.daemon.vrrp_restarts = 3;
-    document.daemon.vrrp_starts_in = Some(3.2);
+    document.daemon.processes[0].restarts = 3;
+    document.daemon.processes[0].starts_in = Some(3.2);
     concludes(
         document,
         "DEAD: the vrrp process has ended, and is started again in 3.2 s; it was started again \
@@ -319,8 +319,8 @@ fn nothing_configured_and_a_process_started_again() {
         "DEGRADED: /etc/steadfast/steadfast.toml has no instance: no address is kept alive",
     );
     let mut document = base(State::Master);
-    document.daemon.vrrp_restarts = 1;
-    document.daemon.vrrp.as_mut().unwrap().uptime = 2.0;
+    document.daemon.processes[0].restarts = 1;
+    document.daemon.processes[0].uptime = Some(2.0);
     // The process is new for another reason: an upgrade.
     concludes(document.clone(), MASTER);
     let crash = |age, in_a_minute, handed_over| {
@@ -343,19 +343,19 @@ fn nothing_configured_and_a_process_started_again() {
     // The rest is among the warnings.
     let times =
         |times| degraded(&format!("the vrrp process crashed {times} times within a minute"));
-    document.daemon.vrrp_crash = crash(2.0, 1, false);
+    document.daemon.processes[0].crash = crash(2.0, 1, false);
     concludes(document.clone(), &degraded(&format!("{killed}; started again")));
     // Whatever else there is to say about the processes.
     document.warnings.push(ended(WarningKind::Process, 70.0));
-    document.daemon.vrrp_crash = crash(2.0, 3, false);
+    document.daemon.processes[0].crash = crash(2.0, 3, false);
     concludes(document.clone(), &times(3));
-    document.daemon.vrrp_crash = crash(2.0, 5, true);
+    document.daemon.processes[0].crash = crash(2.0, 5, true);
     concludes(document.clone(), &times(5));
-    document.daemon.vrrp_crash = crash(61.0, 5, true);
+    document.daemon.processes[0].crash = crash(61.0, 5, true);
     let past = "OK: MASTER of 2/2 (2 warnings ended, the last 1 min 1 s ago)";
     concludes(document.clone(), past);
     document.instances = None;
-    document.daemon.vrrp_starts_in = Some(7.9);
+    document.daemon.processes[0].starts_in = Some(7.9);
     concludes(
         document,
         "DEAD: the vrrp process crashed 5 times within a minute, and is started again in 7.9 s",

@@ -10,13 +10,13 @@ use crate::harness::config::Instance;
 use crate::harness::pair::{Pair, VIRTUAL, VIRTUAL_4, VIRTUAL_6};
 use crate::harness::ping::Pinger;
 use crate::harness::process::is_alive;
-use crate::harness::router::find;
+use crate::harness::router::{find, vrrp, vrrp_pid};
 use crate::harness::until;
 
 /// The vrrp process of the first router.
 fn child(pair: &mut Pair) -> Pid {
-    let document = pair.a.until("it has a vrrp process", |document| document.daemon.vrrp.is_some());
-    Pid::from_raw(document.daemon.vrrp.unwrap().pid.cast_signed())
+    let document = pair.a.until("it has a vrrp process", |document| vrrp_pid(document).is_some());
+    vrrp_pid(&document).unwrap()
 }
 
 /// `vrrp:S-11`
@@ -49,11 +49,7 @@ fn a_process_that_is_killed_is_master_again_at_once() {
     let crashed = child(&mut pair);
     kill(crashed, Signal::SIGKILL).unwrap();
     let document = pair.a.until("it is master again", |document| {
-        let another = document
-            .daemon
-            .vrrp
-            .as_ref()
-            .is_some_and(|vrrp| vrrp.pid != crashed.as_raw().cast_unsigned());
+        let another = vrrp_pid(document).is_some_and(|pid| pid != crashed);
         another && find(document, "lan").is_some_and(|lan| lan.state == State::Master)
     });
     let cause = &find(&document, "lan").unwrap().cause;
@@ -83,14 +79,14 @@ fn is_resumed_three_times(inflict: Signal) {
         kill(crashed, inflict).unwrap();
         pair.a.until("it is master again", |document| {
             let resumed = find(document, "lan").is_some_and(|lan| lan.state == State::Master);
-            document.daemon.vrrp_restarts == times && resumed
+            vrrp(document).restarts == times && resumed
         });
     }
     assert_eq!(other.changes(), [], "the other one has noticed nothing");
     assert_eq!(own.removed(), Vec::<std::net::IpAddr>::new());
     let document = pair.a.status().unwrap();
     assert!(begin.elapsed() < Duration::from_secs(60), "or it is not what is to be shown");
-    let crash = document.daemon.vrrp_crash.as_ref().unwrap();
+    let crash = vrrp(&document).crash.as_ref().unwrap();
     assert!(crash.in_a_minute == 3 && !crash.handed_over, "{crash:?}");
     let told = "the vrrp process crashed 3 times within a minute";
     let verdict = &document.verdict.text;
@@ -123,7 +119,7 @@ fn a_process_that_crashes_again_and_again_hands_over_and_stays_backup() {
         let crashed = child(&mut pair);
         kill(crashed, Signal::SIGKILL).unwrap();
         pair.a.until("another one answers", |document| {
-            document.daemon.vrrp_restarts == times && find(document, "lan").is_some()
+            vrrp(document).restarts == times && find(document, "lan").is_some()
         });
     }
     pair.b.until_state("lan", State::Master);
@@ -140,10 +136,10 @@ fn a_process_that_crashes_again_and_again_hands_over_and_stays_backup() {
     assert_eq!(ping.lost_between(begin, std::time::Instant::now()), Vec::<Duration>::new());
     // The sixth one waits, and is backup again.
     kill(child(&mut pair), Signal::SIGKILL).unwrap();
-    let document = pair.a.until("it says when", |d| d.daemon.vrrp_starts_in.is_some());
+    let document = pair.a.until("it says when", |d| vrrp(d).starts_in.is_some());
     let text = &document.verdict.text;
     assert!(text.starts_with("DEAD: ") && text.contains("crashed 6 times"), "{text}");
-    assert!(document.daemon.vrrp_starts_in.unwrap() > 4.0, "{text}");
+    assert!(vrrp(&document).starts_in.unwrap() > 4.0, "{text}");
     assert!(!pair.watch_a().has("eth0", VIRTUAL_4));
     pair.a.stop();
 }

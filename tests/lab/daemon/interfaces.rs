@@ -6,7 +6,7 @@ use steadfast::control::status::State;
 use crate::harness::config::Instance;
 use crate::harness::lan::Lan;
 use crate::harness::pair::{A, B, Pair, VIRTUAL, VIRTUAL_4, VIRTUAL_6};
-use crate::harness::router::find;
+use crate::harness::router::{find, vrrp, vrrp_pid};
 use crate::harness::until;
 
 /// The first router cannot take part, for this reason, and the second one is master.
@@ -32,7 +32,7 @@ fn is_back(pair: &mut Pair) {
     let document = pair.a.until("it shows its addresses", |document| {
         find(document, "lan").is_some_and(|lan| lan.objects.iter().all(|o| o.present))
     });
-    assert_eq!(document.daemon.vrrp_restarts, 0);
+    assert_eq!(vrrp(&document).restarts, 0);
     let lan = find(&document, "lan").unwrap();
     assert!(lan.fault.is_none() && lan.objects.iter().all(|o| o.wanted), "{lan:#?}");
     // The wire says so too: no other master speaks after its advert.
@@ -87,8 +87,7 @@ fn deleted_and_made_again_at_once() {
 #[test]
 fn renamed_away_and_back() {
     let mut pair = Pair::running(&VIRTUAL);
-    let child = pair.a.status().unwrap().daemon.vrrp.unwrap().pid;
-    let child = nix::unistd::Pid::from_raw(child.cast_signed());
+    let child = vrrp_pid(&pair.a.status().unwrap()).unwrap();
     for all_at_once in [false, true] {
         // Down and renamed in one go: who sees only the end of it must not look for the old name.
         if all_at_once {

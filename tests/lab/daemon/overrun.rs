@@ -7,7 +7,7 @@ use steadfast::control::status::State;
 
 use crate::harness::config::Instance;
 use crate::harness::pair::{Pair, VIRTUAL, VIRTUAL_4, VIRTUAL_6};
-use crate::harness::router::find;
+use crate::harness::router::{find, vrrp, vrrp_pid};
 
 /// Pairs, so 2,000 links.
 const PAIRS: u32 = 1_000;
@@ -20,8 +20,7 @@ fn what_was_lost_is_read_again() {
         format!("hello_interval = \"1h\"\n{}", Instance::lan(priority, &VIRTUAL))
     });
     let document = pair.a.status().unwrap();
-    let child = document.daemon.vrrp.expect("the process").pid;
-    let child = nix::unistd::Pid::from_raw(child.cast_signed());
+    let child = vrrp_pid(&document).expect("the process");
 
     // It stands still while far more happens than the kernel keeps for it.
     kill(child, Signal::SIGSTOP).unwrap();
@@ -45,7 +44,7 @@ fn what_was_lost_is_read_again() {
             lan.fault.as_ref().is_some_and(|f| f.starts_with("interface \"eth0\" does not exist"))
         })
     });
-    assert!(document.daemon.vrrp.as_ref().expect("the process").netlink_overruns > 0);
+    assert!(vrrp(&document).report.as_ref().expect("the process").counters["netlink_overruns"] > 0);
     let lan = find(&document, "lan").unwrap();
     assert_eq!(lan.state, State::Fault);
 

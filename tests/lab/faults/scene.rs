@@ -20,7 +20,7 @@ use crate::harness::lan::{Host, Lan};
 use crate::harness::packet::Packet;
 use crate::harness::pair::{VIRTUAL, VIRTUAL_4};
 use crate::harness::ping::Pinger;
-use crate::harness::router::{Router, find};
+use crate::harness::router::{Router, find, vrrp};
 use crate::harness::scratch::Scratch;
 use crate::harness::wall_clock;
 use crate::holders::Holders;
@@ -288,7 +288,7 @@ impl Scene {
     /// How often the vrrp process of a router was started again, and the supervisor's id.
     pub fn restarts(&mut self, side: usize) -> Option<(u32, u32)> {
         let document = self.sides[side].ours().status().ok()?;
-        Some((document.daemon.vrrp_restarts, document.daemon.pid))
+        Some((vrrp(&document).restarts, document.daemon.pid))
     }
 
     /// All that may explain what went wrong.

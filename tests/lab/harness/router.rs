@@ -10,9 +10,10 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use steadfast::control::event::json::Event;
 use steadfast::control::request::{Format, Request};
-use steadfast::control::status::{Document, InstanceStatus, State};
+use steadfast::control::status::{Document, InstanceStatus, ProcessStatus, State, VRRP};
 
 use super::lan::Host;
 use super::process::Process;
@@ -258,6 +259,19 @@ impl Router {
 /// An instance of a status.
 pub fn find<'a>(document: &'a Document, name: &str) -> Option<&'a InstanceStatus> {
     document.instances.as_ref()?.iter().find(|instance| instance.name == name)
+}
+
+/// The vrrp process in a status.
+#[track_caller]
+pub fn vrrp(document: &Document) -> &ProcessStatus {
+    document.daemon.process(VRRP).expect("the daemon always needs a vrrp process")
+}
+
+/// The id of the vrrp process, once it answers.
+pub fn vrrp_pid(document: &Document) -> Option<Pid> {
+    let process = vrrp(document);
+    process.report.as_ref()?;
+    process.pid.map(|pid| Pid::from_raw(pid.cast_signed()))
 }
 
 /// An answer of the daemon.

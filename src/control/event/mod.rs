@@ -6,7 +6,7 @@
 //!
 //! | module | for |
 //! |---|---|
-//! | [`kind`] | how much an event matters, and what it is about |
+//! | [`kind`] | the words of all of them: how much an event matters, what it is about |
 //! | [`what`] | everything that can happen, with its data |
 //! | [`daemon`] | the same of the daemon, its processes and its configuration |
 //! | [`cause`] | why the state of an instance changed, and why an instance is in fault |
@@ -20,6 +20,7 @@ pub mod class;
 pub mod concern;
 pub mod daemon;
 pub mod details;
+mod entries;
 pub mod json;
 pub mod kind;
 pub mod text;
@@ -31,15 +32,12 @@ use crate::units::{Instant, Vrid};
 pub use cause::{Cause, Fault};
 pub use concern::Concern;
 pub use daemon::DaemonEvent;
-pub use kind::{Kind, Level};
+pub use kind::{Kind, Level, Name};
 pub use what::What;
 
 /// The longest encoding of an event that a child sends. An address or route and the names that
 /// belong to it are a tenth of that.
 pub const MAX_EVENT_OCTETS: usize = 16 * 1024;
-
-/// The name of an instance, an interface or a tracked thing.
-pub type Name = Box<str>;
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
