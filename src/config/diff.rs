@@ -1,6 +1,6 @@
 //! What is different between two models, for a reload and for a person who looks at one.
 
-use std::collections::HashMap;
+use crate::sorted::Map;
 use std::fmt;
 
 use super::model::Model;
@@ -64,7 +64,7 @@ impl Changes {
         let in_place =
             old.len() == new.len() && old.iter().zip(new).all(|(a, b)| name(a) == name(b));
         let moved = if in_place { &[] } else { old };
-        let mut before: HashMap<&str, usize> =
+        let mut before: Map<&str, usize> =
             moved.iter().map(&name).enumerate().map(|(at, name)| (name, at)).collect();
         for (at, item) in new.iter().enumerate() {
             let was_at = if in_place { Some(at) } else { before.remove(name(item)) };

@@ -1,7 +1,7 @@
 //! What a machine has, for the cross checks that compare with it.
 
+use crate::sorted::Map;
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use nix::errno::Errno;
@@ -37,7 +37,7 @@ pub struct Machine {
     /// `None`: they could not be listed.
     addresses: OnceCell<Option<Vec<Held>>>,
     /// What the kernel said of each name, while the interfaces are not listed.
-    asked: RefCell<HashMap<Box<str>, bool>>,
+    asked: RefCell<Map<Box<str>, bool>>,
     character: Ask,
 }
 

@@ -5,6 +5,21 @@ pub use crate::config::report::plural;
 /// Seconds.
 pub type Seconds = f64;
 
+/// A number of seconds, or of anything else that is not negative, with so many decimals.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is not negative, and larger numbers become the largest one"
+)]
+pub fn decimals(number: f64, places: u32) -> String {
+    let (scale, width) = (10_u64.pow(places), places as usize);
+    let scaled = (number * scale as f64).round() as u64;
+    match places {
+        0 => scaled.to_string(),
+        _ => format!("{}.{:0width$}", scaled / scale, scaled % scale),
+    }
+}
+
 /// A length of time in its two largest units: `0.4 s`, `34 s`, `3 min 20 s`, `2 h 13 min`,
 /// `4 d 3 h`.
 pub fn length(seconds: Seconds) -> String {

@@ -8,7 +8,7 @@ use text::{Page, Paint};
 
 use super::event::Level;
 use super::event::json::Event;
-use super::humanize::{length, plural, utc};
+use super::humanize::{decimals, length, plural, utc};
 use super::status::{
     Crash, Daemon, Document, InstanceStatus, Memory, ProcessStatus, State, VRRP, VerdictLevel,
     Warning, WarningKind,
@@ -282,10 +282,10 @@ fn crash(crash: &Crash, page: &mut Page) {
     let mut text = format!("{} ago: {}", length(crash.age), crash.end);
     if let (Some(ran), Some(stood), Some(late)) = (crash.ran, crash.loop_stood, crash.loop_late_max)
     {
-        let late = late * 1000.0;
+        let (stood, late) = (decimals(stood, 3), decimals(late * 1000.0, 1));
         text += &format!(
-            " after {}; its loop had last turned {stood:.3} s before, and was late by {late:.1} \
-             ms at worst",
+            " after {}; its loop had last turned {stood} s before, and was late by {late} ms at \
+             worst",
             length(ran)
         );
     }

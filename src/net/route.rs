@@ -9,7 +9,7 @@ use super::address::Scope;
 use crate::units::Family;
 
 /// An address with a prefix length.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Prefix {
     /// The address; host bits are zero.
     pub address: IpAddr,

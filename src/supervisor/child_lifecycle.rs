@@ -23,6 +23,7 @@ use super::timeouts::{patience, within};
 use super::{ready, role_lock, scheduling};
 use crate::control::child_messages::ToChild;
 use crate::control::event::{DaemonEvent, Event, Kind, Level, MAX_EVENT_OCTETS, What};
+use crate::control::humanize::decimals;
 use crate::system::{clock, limits};
 
 /// How long a child may take to end after its connection has, beside what its protocol takes.
@@ -301,7 +302,9 @@ async fn attend(
     let why = RefCell::default();
     let end = or(process.ended(), async {
         *why.borrow_mut() = Some(match over.await {
-            Over::Hung(time) => format!("had not answered for {:.1} s", time.as_secs_f64()),
+            Over::Hung(time) => {
+                format!("had not answered for {} s", decimals(time.as_secs_f64(), 1))
+            }
             Over::Condemned => "had to end".to_owned(),
             Over::Hangup(why) => {
                 // It sees the end of its stream, hands over and ends by itself.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::control::event::{Event, Level, text};
+use crate::control::humanize::decimals;
 use crate::control::shared_memory::Shared;
 use crate::control::status;
 use crate::system::shared_memory::Region;
@@ -110,11 +111,10 @@ impl fmt::Display for Crash {
         let Some(Ran { ran, stood, late }) = self.ran else { return Ok(()) };
         write!(
             f,
-            " after {:.1} s; its loop had last turned {:.3} s before, and was late by {:.1} ms at \
-             worst",
-            ran.as_secs_f64(),
-            stood.as_secs_f64(),
-            late.as_secs_f64() * 1000.0
+            " after {} s; its loop had last turned {} s before, and was late by {} ms at worst",
+            decimals(ran.as_secs_f64(), 1),
+            decimals(stood.as_secs_f64(), 3),
+            decimals(late.as_secs_f64() * 1000.0, 1)
         )
     }
 }

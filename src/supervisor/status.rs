@@ -7,7 +7,7 @@ use super::daemon::Daemon;
 use super::supervised::Supervised;
 use super::{log, memory_usage};
 use crate::control::event::{Kind, Level};
-use crate::control::humanize::plural;
+use crate::control::humanize::{decimals, plural};
 use crate::control::status::{
     Configuration, Daemon as DaemonStatus, Document, ProcessStatus, Refused, SCHEMA, Seconds,
     Upgraded, Verdict, VerdictLevel, Warning, WarningKind,
@@ -145,8 +145,8 @@ fn warnings(daemon: &Daemon, now: Instant) -> Vec<Warning> {
             ..warning(WarningKind::Process, trouble.text, age(trouble.at, now))
         }));
         if let Some(silent) = child.link().and_then(|link| link.silent()) {
-            let (name, silent) = (child.role.name, silent.as_secs_f64());
-            let text = format!("the {name} process has not answered for {silent:.1} s");
+            let (name, silent) = (child.role.name, decimals(silent.as_secs_f64(), 1));
+            let text = format!("the {name} process has not answered for {silent} s");
             warnings.push(Warning { process, ..warning(WarningKind::Process, text, 0.0) });
         }
     }
@@ -177,10 +177,10 @@ pub async fn statistics(daemon: Rc<Daemon>) {
     };
     for instance in &report.instances {
         let mut text = format!(
-            "{}: {} for {:.0} s, priority {}, {}",
+            "{}: {} for {} s, priority {}, {}",
             instance.name,
             instance.state,
-            instance.state_age,
+            decimals(instance.state_age, 0),
             instance.effective_priority,
             plural(instance.transitions, "transition"),
         );

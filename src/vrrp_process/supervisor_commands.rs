@@ -2,7 +2,7 @@
 
 use crate::control::child_messages::{FromChild, Ticket, ToChild};
 use crate::control::event::{Kind, Level, What};
-use crate::control::humanize::length;
+use crate::control::humanize::{decimals, length};
 use crate::control::status::ProcessReport;
 use crate::system::{clock, heap, memory};
 use crate::units::Instant;
@@ -229,8 +229,8 @@ impl Shell {
         let held = |hold, before| self.hold_text(instance, &name, hold, before);
         let result = match *outcome {
             Outcome::Taken { by, after, hold, before } => {
-                let after = after.as_secs_f64() * 1000.0;
-                let text = format!("{name}: {by} took over after {after:.1} ms");
+                let after = decimals(after.as_secs_f64() * 1000.0, 1);
+                let text = format!("{name}: {by} took over after {after} ms");
                 Ok(text + &held(hold, before))
             }
             Outcome::GivenUp { hold, before } => {

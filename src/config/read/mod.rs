@@ -8,7 +8,7 @@ mod security;
 mod tokens;
 mod track;
 
-use std::collections::HashSet;
+use crate::sorted::Set;
 
 use super::keys::{self, Key, Kind, Place};
 use super::model::{self, Command, Defaults, GlobalTable, Model};
@@ -23,7 +23,7 @@ pub struct Reading {
     /// The model; where something was wrong, with a default in its place.
     pub model: Model,
     /// Names of instances of which `interface` or `virtual_router_id` is such a default.
-    pub incomplete: HashSet<Box<str>>,
+    pub incomplete: Set<Box<str>>,
 }
 
 /// Reads everything, and reports what is wrong to the context.
@@ -33,7 +33,7 @@ pub fn model<'a>(cx: &'a Context<'a>, tree: &'a tree::Table<'a>) -> Reading {
     let global = root.table("global", model::GLOBAL).map(|table| global::global(&table));
     let GlobalTable { global, defaults } = global.unwrap_or_default();
     let mut model = Model { global, ..Model::default() };
-    let mut incomplete = HashSet::new();
+    let mut incomplete = Set::new();
     if let Some(vrrp) = root.table("vrrp", model::VRRP) {
         vrrp.read(|_, _| ());
         let instances = named(vrrp.table("instance", keys::Table::NAMES));

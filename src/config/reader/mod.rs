@@ -8,8 +8,8 @@ mod from_item;
 mod path;
 mod table;
 
+use crate::sorted::Map;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct Context<'a> {
 
 /// For arrays (by where they start): the indices of elements that could not be read and so are
 /// missing in the model.
-pub type Holes = HashMap<usize, Vec<usize>>;
+pub type Holes = Map<usize, Vec<usize>>;
 
 impl<'a> Context<'a> {
     /// Nothing found yet.

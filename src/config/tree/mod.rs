@@ -3,8 +3,8 @@
 
 mod from_toml;
 
+use crate::sorted::Map;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 
 use super::diagnostic::Span;
@@ -130,7 +130,7 @@ impl Entry<'_> {
 pub struct Table<'a> {
     entries: Vec<Entry<'a>>,
     /// Where in `entries` each key is, once there are more than [`SEARCHED_KEYS`].
-    index: Option<HashMap<&'a str, usize>>,
+    index: Option<Map<&'a str, usize>>,
 }
 
 /// In a table of so many keys a key is found sooner by looking at each.

@@ -1,6 +1,6 @@
 //! Virtual addresses: number, order, and that each is held once.
 
-use std::collections::HashMap;
+use crate::sorted::Map;
 use std::net::IpAddr;
 
 use super::{Checker, name_of};
@@ -251,7 +251,7 @@ pub fn shared(checker: &mut Checker<'_>) {
     if all_different(&mut v4) && all_different(&mut v6) {
         return;
     }
-    let mut first: HashMap<Key<'_>, (&Instance, &str, usize)> = HashMap::new();
+    let mut first: Map<Key<'_>, (&Instance, &str, usize)> = Map::new();
     for instance in &model.instances {
         for (key, list) in lists(instance) {
             for (index, address) in list.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Sync groups.
 
-use std::collections::HashMap;
+use crate::sorted::Map;
 
 use super::{Checker, instance};
 use crate::config::diagnostic::Diagnostic;
@@ -15,10 +15,10 @@ pub fn check(checker: &mut Checker<'_>) {
     if model.groups.is_empty() {
         return;
     }
-    let known: HashMap<&str, &Instance> =
+    let known: Map<&str, &Instance> =
         model.instances.iter().map(|instance| (&*instance.settings.name, instance)).collect();
     // Where each instance was seen as a member first.
-    let mut seen: HashMap<&str, (&Group, usize)> = HashMap::new();
+    let mut seen: Map<&str, (&Group, usize)> = Map::new();
     for group in &model.groups {
         let path = [Step::Key("vrrp"), Step::Key("group"), Step::Key(&group.name)];
         let name = join("vrrp.group", &group.name);

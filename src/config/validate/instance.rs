@@ -1,6 +1,6 @@
 //! What the keys of one instance say together.
 
-use std::collections::HashSet;
+use crate::sorted::Set;
 
 use super::Checker;
 use crate::config::locate::Step;
@@ -204,7 +204,7 @@ pub fn tracking(
         ("track_bfd", "track.bfd", &track.bfd, Some(bfd)),
     ];
     for (key, table, list, known) in lists {
-        let mut seen = HashSet::new();
+        let mut seen = Set::new();
         for (index, reference) in list.iter().enumerate() {
             let what = &*reference.name;
             let place = || {

@@ -6,7 +6,7 @@ mod addresses;
 mod groups;
 mod instance;
 
-use std::collections::{HashMap, HashSet};
+use crate::sorted::{Map, Set};
 
 use super::diagnostic::{Diagnostic, Severity, Span};
 use super::locate::{Places, Step};
@@ -25,7 +25,7 @@ pub fn validate(
     found: &mut Vec<Diagnostic>,
 ) {
     let model = &reading.model;
-    let mut checker = Checker { model, places, machine, found, absent: HashSet::new() };
+    let mut checker = Checker { model, places, machine, found, absent: Set::new() };
     // After an error it would be a second message about the same thing.
     let failed = checker.found.iter().any(|found| found.severity == Severity::Error);
     if model.instances.is_empty() && !failed {
@@ -54,7 +54,7 @@ struct Checker<'a> {
     machine: Option<&'a Machine>,
     found: &'a mut Vec<Diagnostic>,
     /// Interfaces whose absence was reported.
-    absent: HashSet<&'a str>,
+    absent: Set<&'a str>,
 }
 
 impl<'a> Checker<'a> {
@@ -99,9 +99,8 @@ impl<'a> Checker<'a> {
     }
 
     /// One identifier twice on an interface and in an address family (`vrrp:V-3`).
-    fn identifiers(&mut self, incomplete: &HashSet<Box<str>>) {
-        let count = self.model.instances.len();
-        let mut first: HashMap<(&str, u8, Family), &Instance> = HashMap::with_capacity(count);
+    fn identifiers(&mut self, incomplete: &Set<Box<str>>) {
+        let mut first: Map<(&str, u8, Family), &Instance> = Map::new();
         for instance in &self.model.instances {
             if incomplete.contains(&instance.settings.name) {
                 continue;
@@ -135,7 +134,7 @@ impl<'a> Checker<'a> {
     /// Two routes in one place: which of them is used depends on which comes last, and IPv6 has but
     /// one of them (`netlink:N-56`).
     fn routes(&mut self) {
-        let mut first: HashMap<(TableId, Prefix, u8, u32), (&Instance, usize)> = HashMap::new();
+        let mut first: Map<(TableId, Prefix, u8, u32), (&Instance, usize)> = Map::new();
         for instance in &self.model.instances {
             for (index, route) in instance.routes.iter().enumerate() {
                 // netlink:N-57
@@ -173,7 +172,7 @@ impl<'a> Checker<'a> {
     /// Interfaces that no virtual router can be on, or not as it is meant.
     fn characters(&mut self) {
         let Some(machine) = self.machine else { return };
-        let mut seen = HashSet::new();
+        let mut seen = Set::new();
         for instance in &self.model.instances {
             let name = &*instance.settings.interface;
             if name.is_empty() || !seen.insert(name) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::entries::{Entries, name, seconds};
 use super::kind::{Kind, Level, Name};
-use crate::control::humanize::plural;
+use crate::control::humanize::{decimals, plural};
 use crate::control::value::{ToValue, Value};
 
 /// What happened.
@@ -142,9 +142,9 @@ impl DaemonEvent {
             }
             Self::Stopping { within } => format!(
                 "stopping: addresses are handed over, and stay until another router has them, \
-                 {:.1} s at most; a second signal or \"steadfast stop --now\" gives them up at \
+                 {} s at most; a second signal or \"steadfast stop --now\" gives them up at \
                  once",
-                within.as_secs_f64()
+                decimals(within.as_secs_f64(), 1)
             ),
             Self::Stopped => "stopped".to_owned(),
             Self::ProcessStarted { role, pid } => format!("{role} process {pid} started"),

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use super::cause::{Cause, Fault, InterfaceState, InterfaceTrouble, SourceTrouble};
 use super::what::{Suspect, What};
 use super::{Event, Name};
-use crate::control::humanize::{length, plural};
+use crate::control::humanize::{decimals, length, plural};
 use crate::units::{Centiseconds, Family};
 use crate::vrrp::KernelError;
 use crate::vrrp::settings::Object;
@@ -154,8 +154,8 @@ pub fn what(what: &What) -> String {
         }
         What::HandOverStarted => "planned hand-over begins".to_owned(),
         What::HandOverTaken { peer, after } => {
-            let after = after.as_secs_f64() * 1000.0;
-            format!("{peer} took over {after:.1} ms after priority 0")
+            let after = decimals(after.as_secs_f64() * 1000.0, 1);
+            format!("{peer} took over {after} ms after priority 0")
         }
         What::HandOverFailed { resumed: true } => {
             "nobody took over; it goes on as MASTER".to_owned()
@@ -384,9 +384,10 @@ fn object_or_gone(known: Option<&Object>) -> String {
 
 /// A length of time as in "no advert for 3.609 s".
 fn seconds(length: Duration) -> String {
-    format!("{:.3} s", length.as_secs_f64())
+    format!("{} s", decimals(length.as_secs_f64(), 3))
 }
 
 fn interval(interval: Centiseconds) -> String {
-    format!("{} s", f64::from(interval.0) / 100.0)
+    let text = decimals(f64::from(interval.0) / 100.0, 2);
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -15,8 +15,7 @@ pub fn write(value: &Value, to: &mut String, indent: Option<usize>) {
         Value::Null => to.write_str("null"),
         Value::Bool(value) => write!(to, "{value}"),
         Value::Integer(number) => write!(to, "{number}"),
-        Value::Number(number) if number.is_finite() => write!(to, "{number:?}"),
-        Value::Number(_) => to.write_str("null"),
+        Value::Number(number) => to.write_str(&decimal(*number)),
         Value::Text(value) => {
             text(value, to);
             Ok(())
@@ -32,6 +31,53 @@ pub fn write(value: &Value, to: &mut String, indent: Option<usize>) {
             Ok(())
         }
     };
+}
+
+/// With up to six decimals, at least one. Numbers here are seconds and shares: to read and write all
+/// of floating point exactly takes 20 KB of code and tables.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is not negative, and larger numbers become the largest one"
+)]
+fn decimal(number: f64) -> String {
+    if !number.is_finite() {
+        return "null".to_owned();
+    }
+    let millionths = (number.abs() * 1e6).round() as u128;
+    let sign = if number < 0.0 && millionths > 0 { "-" } else { "" };
+    let text = format!("{sign}{}.{:06}", millionths / 1_000_000, millionths % 1_000_000);
+    let short = text.trim_end_matches('0');
+    if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
+}
+
+/// The number that digits with decimals or an exponent mean, to about fifteen digits.
+#[expect(clippy::cast_precision_loss, reason = "about fifteen digits")]
+fn number(digits: &str) -> Option<f64> {
+    let (number, exponent) = match digits.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (sign, number) = number.strip_prefix('-').map_or((1.0, number), |number| (-1.0, number));
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    if !are_digits(whole) || !are_digits(decimals) {
+        return None;
+    }
+    // Digits that do not count any more are cut off.
+    let (mut value, mut power) = (0_u64, exponent);
+    for (place, digit) in whole.bytes().chain(decimals.bytes()).enumerate() {
+        let is_whole = place < whole.len();
+        if value < 1_000_000_000_000_000_000 {
+            value = value * 10 + u64::from(digit - b'0');
+            power = power.saturating_sub(i32::from(!is_whole));
+        } else {
+            power = power.saturating_add(i32::from(is_whole));
+        }
+    }
+    let scale = 10_f64.powi(power.unsigned_abs().try_into().ok()?);
+    let value = if power < 0 { value as f64 / scale } else { value as f64 * scale };
+    value.is_finite().then_some(sign * value)
 }
 
 fn several<'a>(
@@ -211,9 +257,7 @@ impl<'a> Reader<'a> {
         let has_zeros = whole.len() > 1
             && whole.starts_with('0')
             && whole.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-        let number = digits.parse().ok().filter(|number: &f64| number.is_finite());
-        let ends_well = digits.ends_with(|c: char| c.is_ascii_digit());
-        let (Some(number), false, true) = (number, has_zeros, ends_well) else {
+        let (Some(number), false) = (number(digits), has_zeros) else {
             return Err(self.wrong("a number was expected"));
         };
         self.at += end;
