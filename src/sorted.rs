@@ -199,20 +199,9 @@ impl<K: Ord, V> Map<K, V> {
 
 impl<K: Ord, V> Extend<(K, V)> for Map<K, V> {
     fn extend<T: IntoIterator<Item = (K, V)>>(&mut self, entries: T) {
-        let from = self.0.len();
-        self.0.extend(entries);
-        if self.0.len() == from {
-            return;
+        for (key, value) in entries {
+            self.insert(key, value);
         }
-        // The sort is stable, so that of two entries with the same key the later one comes second.
-        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
-        self.0.dedup_by(|later, earlier| {
-            let same = later.0 == earlier.0;
-            if same {
-                std::mem::swap(later, earlier);
-            }
-            same
-        });
     }
 }
 

@@ -50,6 +50,10 @@ pub enum Fate {
     },
 }
 
+/// What became of the table at the first place of the old model, which is at the second one of the
+/// new model.
+type Compare<'a> = dyn Fn(usize, usize) -> Option<Fate> + 'a;
+
 impl Changes {
     /// Whether nothing is different.
     pub fn is_empty(&self) -> bool {
@@ -59,29 +63,34 @@ impl Changes {
 
     /// Compares tables with the same name.
     pub fn between<T: Section>(old: &[T], new: &[T], name: impl Fn(&T) -> &str) -> Self {
+        let names = [old, new].map(|tables| tables.iter().map(&name).collect::<Vec<_>>());
+        Self::of_names(&names, &|was_at, at| {
+            let (was, is) = (old.get(was_at)?, new.get(at)?);
+            if was == is {
+                return Some(Fate::Same { was_at });
+            }
+            let mut keys = Vec::new();
+            was.changed(is, "", &mut keys);
+            Some(Fate::Changed(keys))
+        })
+    }
+
+    /// The same for the names of tables, of the old model and of the new one; `compare` gets the
+    /// places of two tables with the same name.
+    fn of_names([old, new]: &[Vec<&str>; 2], compare: &Compare<'_>) -> Self {
         let mut changes = Self::default();
         // Most often all are in their places, and need not be looked for.
-        let in_place =
-            old.len() == new.len() && old.iter().zip(new).all(|(a, b)| name(a) == name(b));
-        let moved = if in_place { &[] } else { old };
+        let in_place = old == new;
+        let moved: &[&str] = if in_place { &[] } else { old };
         let mut before: Map<&str, usize> =
-            moved.iter().map(&name).enumerate().map(|(at, name)| (name, at)).collect();
-        for (at, item) in new.iter().enumerate() {
-            let was_at = if in_place { Some(at) } else { before.remove(name(item)) };
-            let was = was_at.and_then(|at| Some((at, old.get(at)?)));
-            let fate = match was {
-                None => Fate::Added,
-                Some((was_at, was)) if was == item => Fate::Same { was_at },
-                Some((_, was)) => {
-                    let mut keys = Vec::new();
-                    was.changed(item, "", &mut keys);
-                    Fate::Changed(keys)
-                }
-            };
-            changes.new.push((name(item).into(), fate));
+            moved.iter().enumerate().map(|(at, name)| (*name, at)).collect();
+        for (at, name) in new.iter().enumerate() {
+            let was_at = if in_place { Some(at) } else { before.remove(name) };
+            let fate = was_at.and_then(|was_at| compare(was_at, at)).unwrap_or(Fate::Added);
+            changes.new.push(((*name).into(), fate));
         }
-        let gone = old.iter().map(&name).filter(|name| before.contains_key(name));
-        changes.removed = gone.map(Into::into).collect();
+        let gone = old.iter().filter(|name| before.contains_key(*name));
+        changes.removed = gone.map(|name| (*name).into()).collect();
         changes
     }
 }

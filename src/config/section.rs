@@ -44,6 +44,11 @@ impl<S: Section + Default> Section for Option<Box<S>> {
     }
 }
 
+/// Adds the name of a key.
+pub fn add(names: &mut Vec<String>, prefix: &str, name: &str) {
+    names.push([prefix, name].concat());
+}
+
 /// Declares a struct of the model together with the keys that its fields are read from.
 ///
 /// A field is one row: its help as doc comment, name and type, default, and where it comes from:
@@ -121,12 +126,12 @@ macro_rules! section {
             fn changed(&self, new: &Self, prefix: &str, names: &mut Vec<String>) {
                 $($(
                     if self.$field != new.$field {
-                        names.push(format!("{prefix}{}", const { $key.name }));
+                        $crate::config::section::add(names, prefix, const { $key.name });
                     }
                 )?)*
                 $($(
                     if self.$field != new.$field {
-                        names.push(format!("{prefix}{}", const { $own.name }));
+                        $crate::config::section::add(names, prefix, const { $own.name });
                     }
                 )?)*
                 $($(
