@@ -1,10 +1,10 @@
 //! The way out: standard error or syslog. Both block when their reader is slow, so a thread of its
 //! own writes, behind a queue with an end.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -34,11 +34,41 @@ pub enum Target {
     Syslog,
 }
 
+/// The lines between the two threads. A channel of the standard library would be three kinds of
+/// channels in one, 10 KB of code.
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct QueueState {
+    lines: VecDeque<Line>,
+    /// No more lines will come.
+    closed: bool,
+    /// All lines are written.
+    ended: bool,
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the next line; `None`: there will be none.
+    fn next(&self) -> Option<Line> {
+        let waits = |state: &mut QueueState| state.lines.is_empty() && !state.closed;
+        let state = self.changed.wait_while(self.state(), waits);
+        state.unwrap_or_else(PoisonError::into_inner).lines.pop_front()
+    }
+}
+
 /// The sending end.
 #[derive(Debug)]
 pub struct Writer {
-    queue: SyncSender<Line>,
-    ended: Receiver<()>,
+    queue: Arc<Queue>,
+    capacity: usize,
     thread: JoinHandle<()>,
     /// Lines that did not get out: there was no room for them, or they could not be written.
     lost: Arc<AtomicU32>,
@@ -62,15 +92,12 @@ impl Writer {
 
     /// `write` tells whether a line got out.
     fn with(capacity: usize, write: impl Fn(&Line) -> bool + Send + 'static) -> io::Result<Self> {
-        let (queue, lines) = sync_channel::<Line>(capacity);
-        let (ending, ended) = sync_channel::<()>(0);
+        let queue = Arc::new(Queue::default());
         let lost = Arc::new(AtomicU32::new(0));
-        let counter = Arc::clone(&lost);
+        let (lines, counter) = (Arc::clone(&queue), Arc::clone(&lost));
         let work = move || {
-            // Dropping it tells the other end.
-            let _ending = ending;
             let mut said = 0;
-            for line in lines {
+            while let Some(line) = lines.next() {
                 let total = counter.load(Ordering::Relaxed);
                 if total != said && write(&about_loss(total.wrapping_sub(said), line.time)) {
                     said = total;
@@ -79,19 +106,22 @@ impl Writer {
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
             }
+            lines.state().ended = true;
+            lines.changed.notify_all();
         };
         let thread =
             thread::Builder::new().name("steadfast: log".to_owned()).stack_size(STACK_OCTETS);
-        Ok(Self { queue, ended, thread: thread.spawn(work)?, lost })
+        Ok(Self { queue, capacity, thread: thread.spawn(work)?, lost })
     }
 
     /// Puts a line in the queue; without room it is lost.
     pub fn put(&self, line: Line) {
-        match self.queue.try_send(line) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
+        let mut state = self.queue.state();
+        if state.lines.len() < self.capacity {
+            state.lines.push_back(line);
+            self.queue.changed.notify_all();
+        } else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -102,8 +132,11 @@ impl Writer {
 
     /// Waits until all is written, but not for longer than `timeout`.
     pub fn finish(self, timeout: Duration) -> bool {
-        drop(self.queue);
-        let ended = matches!(self.ended.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected));
+        let mut state = self.queue.state();
+        state.closed = true;
+        self.queue.changed.notify_all();
+        let waited = self.queue.changed.wait_timeout_while(state, timeout, |state| !state.ended);
+        let ended = waited.unwrap_or_else(PoisonError::into_inner).0.ended;
         if ended {
             // It has nothing left to do; what it has is to be gone when we are done.
             let _ = self.thread.join();
