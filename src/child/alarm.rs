@@ -38,7 +38,7 @@ impl Alarm {
         }
     }
 
-    /// Sets the timer to the deadline, at most [`IDLE_PERIOD`] from now.
+    /// Sets the timer to the deadline, at most `IDLE_PERIOD` from now.
     ///
     /// # Errors
     /// The error of the system call.

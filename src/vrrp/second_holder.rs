@@ -7,7 +7,7 @@
 //! and only who has the address answers.
 //!
 //! 1. A master probes its addresses, and those that its adverts come from: the first time shortly
-//!    after it became master, then in each [`probe`](super::settings::AnnounceSettings::probe) a few
+//!    after it became master, then in each [`probe`](super::settings::Announce::probe) a few
 //!    of them in turn; of very many addresses so many that all had their turn after
 //!    `PROBES_PER_ROUND` times that. A probe goes along with an advert, so that an idle router is not
 //!    woken for it.
