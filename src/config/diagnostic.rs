@@ -106,11 +106,11 @@ pub struct Renderer<'a> {
 }
 
 /// Columns of the source line that are shown; longer lines are cut on both sides.
-const WIDTH: usize = 100;
+const MAX_LINE_COLUMNS: usize = 100;
 /// Of these, how many at the most stand before the caret when the line is cut.
-const BEFORE: usize = 40;
+const COLUMNS_BEFORE_SPAN: usize = 40;
 /// Characters of a message that are shown.
-const LONGEST: usize = 400;
+const MAX_MESSAGE_CHARS: usize = 400;
 
 impl<'a> Renderer<'a> {
     /// For the text of the file `name`.
@@ -191,7 +191,11 @@ impl<'a> Renderer<'a> {
         let (start, line) = self.line(number);
         let from = chars_before(line, span.start.saturating_sub(start));
         let to = chars_before(line, span.end.saturating_sub(start)).max(from + 1);
-        let skip = if line.chars().count() <= WIDTH { 0 } else { from.saturating_sub(BEFORE) };
+        let skip = if line.chars().count() <= MAX_LINE_COLUMNS {
+            0
+        } else {
+            from.saturating_sub(COLUMNS_BEFORE_SPAN)
+        };
         let mut shown = String::new();
         let (mut left, mut under) = (0, 0);
         if skip > 0 {
@@ -199,7 +203,7 @@ impl<'a> Renderer<'a> {
             left = 3;
         }
         for (index, char) in line.chars().enumerate().skip(skip) {
-            if index >= skip + WIDTH {
+            if index >= skip + MAX_LINE_COLUMNS {
                 shown.push_str("...");
                 break;
             }
@@ -228,8 +232,8 @@ fn chars_before(line: &str, octets: usize) -> usize {
 
 /// A message repeats what was written, which may be very long, and may move the cursor.
 fn clip(message: &str) -> String {
-    let mut clipped: String = message.chars().take(LONGEST).map(printable).collect();
-    if message.chars().nth(LONGEST).is_some() {
+    let mut clipped: String = message.chars().take(MAX_MESSAGE_CHARS).map(printable).collect();
+    if message.chars().nth(MAX_MESSAGE_CHARS).is_some() {
         clipped.push_str("...");
     }
     clipped

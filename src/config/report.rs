@@ -6,7 +6,7 @@ use super::diagnostic::{Diagnostic, Renderer, Severity};
 use super::source::SourceError;
 
 /// How many findings are shown at most.
-const SHOWN: usize = 200;
+const MAX_SHOWN_FINDINGS: usize = 200;
 
 /// All findings with their places, reasons and remedies. `colour` uses the escape sequences of a
 /// terminal.
@@ -16,11 +16,11 @@ pub fn findings(name: &str, text: &str, diagnostics: &[Diagnostic], colour: bool
         return shown;
     }
     let renderer = Renderer::new(name, text);
-    for diagnostic in diagnostics.iter().take(SHOWN) {
+    for diagnostic in diagnostics.iter().take(MAX_SHOWN_FINDINGS) {
         shown.push_str(&renderer.render(diagnostic, colour));
         shown.push('\n');
     }
-    if let Some(rest) = diagnostics.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
+    if let Some(rest) = diagnostics.len().checked_sub(MAX_SHOWN_FINDINGS).filter(|rest| *rest > 0) {
         shown.push_str(&format!("{rest} more are not shown\n\n"));
     }
     shown
@@ -39,7 +39,7 @@ pub fn lines(
         return Vec::new();
     }
     let renderer = Renderer::new(name, text);
-    wanted.take(SHOWN).map(|diagnostic| renderer.line_for_log(diagnostic)).collect()
+    wanted.take(MAX_SHOWN_FINDINGS).map(|diagnostic| renderer.line_for_log(diagnostic)).collect()
 }
 
 /// A file without text.

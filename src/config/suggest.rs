@@ -5,7 +5,7 @@ pub fn nearest<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
 ) -> Option<&'a str> {
-    let word: Vec<char> = word.chars().take(MAX).map(fold).collect();
+    let word: Vec<char> = word.chars().take(MAX_WORD_CHARS).map(fold).collect();
     // A third of the letters may be wrong: `prioritiy` is `priority`, `mtu` is not `tos`.
     let allowed = (word.len() / 3).max(1);
     let letters = word.len();
@@ -24,17 +24,17 @@ pub fn nearest<'a>(
 fn abbreviated<'a>(word: &[char], known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let begins = |candidate: &&str| {
         let mut letters = candidate.chars();
-        word.len() >= SHORTEST && word.iter().all(|letter| letters.next() == Some(*letter))
+        word.len() >= MIN_WORD_CHARS && word.iter().all(|letter| letters.next() == Some(*letter))
     };
     let mut found = known.filter(begins);
     found.next().filter(|_| found.next().is_none())
 }
 
 /// Fewer letters are no abbreviation.
-const SHORTEST: usize = 3;
+const MIN_WORD_CHARS: usize = 3;
 
 /// Longer words than all of ours are cut: the work stays bounded.
-const MAX: usize = 40;
+const MAX_WORD_CHARS: usize = 40;
 
 /// Letters and separators that people take for the same.
 fn fold(char: char) -> char {
@@ -43,7 +43,7 @@ fn fold(char: char) -> char {
 
 /// Insertions, deletions, replacements and swaps of neighbours that make one of the other.
 fn distance(a: &[char], b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(MAX).map(fold).collect();
+    let b: Vec<char> = b.chars().take(MAX_WORD_CHARS).map(fold).collect();
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     let mut previous_a = None;

@@ -16,11 +16,11 @@ pub struct Repaired {
 }
 
 /// How often a text is read again without the lines that were wrong.
-const ROUNDS: usize = 8;
+const MAX_REPAIR_ROUNDS: usize = 8;
 
 /// How many errors are explained. Finding the first of two keys looks through the text, so this
 /// bounds the time that a file of errors takes.
-const EXPLAINED: usize = 500;
+const MAX_EXPLAINED_CHARS: usize = 500;
 
 /// The words that begin a block of keepalived.conf.
 const KEEPALIVED: [&str; 8] = [
@@ -45,7 +45,7 @@ pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
     let mut patched = text.to_owned();
     // Keys under a header that is there twice are there twice as well.
     let mut under_twice: Map<usize, usize> = Map::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_REPAIR_ROUNDS {
         errors.sort_unstable_by_key(|error| error.span().map_or(0, |span| span.start));
         let mut open = false;
         let before = found.len();
@@ -58,7 +58,7 @@ pub fn repair(text: &str, errors: Vec<Error>) -> Repaired {
             if table.is_some_and(|(_, end)| start < *end) || found.contains_key(&start) {
                 continue;
             }
-            if found.len() == EXPLAINED {
+            if found.len() == MAX_EXPLAINED_CHARS {
                 let diagnostics = found.into_values().collect();
                 return Repaired { diagnostics, text: String::new() };
             }
@@ -171,7 +171,7 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
     let wrong = |message: &str, help: String| Diagnostic::error(span.clone(), message).help(help);
     match what {
         "duplicate key" => duplicate(text, span, start),
-        _ if CONFLICT.iter().any(|mark| line.starts_with(mark)) => wrong(
+        _ if CONFLICT_MARKERS.iter().any(|mark| line.starts_with(mark)) => wrong(
             "not TOML: a mark of a merge conflict",
             "resolve the conflict, and remove the lines with <<<<<<<, ======= and >>>>>>>".to_owned(),
         ),
@@ -255,7 +255,7 @@ fn explain(text: &str, span: Span, start: usize, message: &str) -> Diagnostic {
 }
 
 /// What version control leaves in a file.
-const CONFLICT: [&str; 3] = ["<<<<<<<", "=======", ">>>>>>>"];
+const CONFLICT_MARKERS: [&str; 3] = ["<<<<<<<", "=======", ">>>>>>>"];
 
 /// Whether a control character is what is wrong.
 fn control(text: &str, span: &Span) -> bool {

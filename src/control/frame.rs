@@ -5,15 +5,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The longest message, in octets: a configuration of some ten thousand instances.
-pub const MAX_LEN: usize = 64 * 1024 * 1024;
+pub const MAX_FRAME_OCTETS: usize = 64 * 1024 * 1024;
 
 /// Octets of the length.
-const LENGTH: usize = 4;
+const LENGTH_OCTETS: usize = 4;
 
 /// Why the stream is of no use any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Broken {
-    /// A length beyond [`MAX_LEN`].
+    /// A length beyond [`MAX_FRAME_OCTETS`].
     TooLong,
     /// Octets that are no message.
     Malformed,
@@ -33,20 +33,20 @@ impl std::error::Error for Broken {}
 /// Appends a message.
 ///
 /// # Errors
-/// [`Broken`] when it is longer than [`MAX_LEN`] or cannot be written.
+/// [`Broken`] when it is longer than [`MAX_FRAME_OCTETS`] or cannot be written.
 pub fn encode(message: &impl Serialize, stream: &mut Vec<u8>) -> Result<(), Broken> {
     let start = stream.len();
-    stream.extend([0; LENGTH]);
+    stream.extend([0; LENGTH_OCTETS]);
     let written = postcard::to_extend(message, Appender(stream)).map(|_| ());
-    let len = stream.len() - start - LENGTH;
+    let len = stream.len() - start - LENGTH_OCTETS;
     let checked = match written {
-        Ok(()) if len <= MAX_LEN => u32::try_from(len).map_err(|_| Broken::TooLong),
+        Ok(()) if len <= MAX_FRAME_OCTETS => u32::try_from(len).map_err(|_| Broken::TooLong),
         Ok(()) => Err(Broken::TooLong),
         Err(_) => Err(Broken::Malformed),
     };
     match checked {
         Ok(len) => {
-            if let Some(place) = stream.get_mut(start..start + LENGTH) {
+            if let Some(place) = stream.get_mut(start..start + LENGTH_OCTETS) {
                 place.copy_from_slice(&len.to_le_bytes());
             }
             Ok(())
@@ -96,14 +96,16 @@ impl Decoder {
     /// [`Broken`]: nothing behind it can be found any more.
     pub fn message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Broken> {
         let rest = self.octets.get(self.used..).unwrap_or_default();
-        let Some((length, rest)) = rest.split_first_chunk::<LENGTH>() else { return Ok(None) };
+        let Some((length, rest)) = rest.split_first_chunk::<LENGTH_OCTETS>() else {
+            return Ok(None);
+        };
         let len = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Broken::TooLong)?;
-        if len > MAX_LEN {
+        if len > MAX_FRAME_OCTETS {
             return Err(Broken::TooLong);
         }
         let Some(body) = rest.get(..len) else { return Ok(None) };
         let message = postcard::from_bytes(body).map_err(|_| Broken::Malformed)?;
-        self.used += LENGTH + len;
+        self.used += LENGTH_OCTETS + len;
         Ok(Some(message))
     }
 }

@@ -16,13 +16,13 @@ use super::status::{
 use super::verdict::counts;
 
 /// How many instances are shown with all details, unless one is asked for by its name.
-const DETAILED: usize = 4;
+const MAX_DETAILED_INSTANCES: usize = 4;
 /// How many changes of state are shown.
-const TRANSITIONS: usize = 10;
+const MAX_TRANSITIONS: usize = 10;
 /// How many warnings are shown.
-const WARNINGS: usize = 12;
+const MAX_WARNINGS: usize = 12;
 /// How many lines of a refused configuration's diagnostics are shown.
-const REASON_LINES: usize = 12;
+const MAX_REASON_LINES: usize = 12;
 
 /// The whole text; `colour` allows escape sequences.
 pub fn document(document: &Document, colour: bool) -> String {
@@ -32,7 +32,7 @@ pub fn document(document: &Document, colour: bool) -> String {
     if let Some(instances) = document.instances.as_deref().filter(|all| !all.is_empty()) {
         page.end();
         table(instances, &mut page);
-        if instances.len() <= DETAILED {
+        if instances.len() <= MAX_DETAILED_INSTANCES {
             for instance in instances {
                 details::instance(instance, &mut page);
             }
@@ -87,7 +87,7 @@ fn warnings(warnings: &[Warning], page: &mut Page) {
         return;
     }
     let mut before = None;
-    for warning in warnings.iter().take(WARNINGS) {
+    for warning in warnings.iter().take(MAX_WARNINGS) {
         let past = warning.ended_age.is_some();
         if before.replace(past) != Some(past) {
             page.heading(if past { "Past warnings" } else { "Warnings" });
@@ -96,7 +96,7 @@ fn warnings(warnings: &[Warning], page: &mut Page) {
         let text = format!("{}{}", warning.text, when(warning));
         page.item(paint, &format!("  {mark}"), 4, &text);
     }
-    if let Some(more) = warnings.len().checked_sub(WARNINGS).filter(|more| *more > 0) {
+    if let Some(more) = warnings.len().checked_sub(MAX_WARNINGS).filter(|more| *more > 0) {
         page.item(Paint::Plain, "", 4, &format!("and {more} more: steadfast status --json"));
     }
 }
@@ -171,7 +171,8 @@ const fn paint(state: State) -> Paint {
 }
 
 fn transitions(events: &[Event], now: f64, page: &mut Page) {
-    let Some(shown) = events.len().checked_sub(1).map(|last| (last + 1).min(TRANSITIONS)) else {
+    let Some(shown) = events.len().checked_sub(1).map(|last| (last + 1).min(MAX_TRANSITIONS))
+    else {
         return;
     };
     page.heading("Last changes of state");
@@ -217,11 +218,11 @@ fn daemon(document: &Document, page: &mut Page) {
     }
     if let Some(refused) = &configuration.refused {
         page.item(Paint::Bad, "  refused", 13, &format!("{} ago:", length(refused.age)));
-        for line in refused.reason.lines().take(REASON_LINES) {
+        for line in refused.reason.lines().take(MAX_REASON_LINES) {
             page.put(Paint::Plain, &format!("    {line}"));
             page.end();
         }
-        if refused.reason.lines().count() > REASON_LINES {
+        if refused.reason.lines().count() > MAX_REASON_LINES {
             let check = format!("all of it: steadfast check -c {}", configuration.file);
             page.item(Paint::Plain, "", 4, &check);
         }

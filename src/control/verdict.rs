@@ -22,9 +22,9 @@ use super::warnings::{
 };
 
 /// Characters of a verdict: what a person takes in at once, and a pager shows.
-const LINE: usize = 100;
+const MAX_VERDICT_CHARS: usize = 100;
 /// Characters that the first trouble has at least, whatever else is to be said.
-const LEAST: usize = 50;
+const MIN_PART_CHARS: usize = 50;
 
 impl VerdictLevel {
     const ALL: [Self; 4] = [Self::Ok, Self::Degraded, Self::Split, Self::Dead];
@@ -201,7 +201,9 @@ fn taken(instances: &[InstanceStatus], warnings: &[Warning]) -> Option<String> {
 
 /// Characters that are left of the line.
 fn room(level: VerdictLevel, rest: &str) -> usize {
-    LINE.saturating_sub(level.name().len() + 2 + rest.chars().count()).max(LEAST)
+    MAX_VERDICT_CHARS
+        .saturating_sub(level.name().len() + 2 + rest.chars().count())
+        .max(MIN_PART_CHARS)
 }
 
 /// The text, or as many of its first clauses as there is room for: the rest is among the warnings.
@@ -279,7 +281,7 @@ fn degraded(
     let long = rest(roles(instances));
     let fits =
         VerdictLevel::Degraded.name().len() + 2 + text.chars().count() + long.chars().count();
-    Some(text + if fits <= LINE { &long } else { &short })
+    Some(text + if fits <= MAX_VERDICT_CHARS { &long } else { &short })
 }
 
 /// "line 5: no such key" instead of "/etc/steadfast/steadfast.toml:5:1: error: no such key".
@@ -306,7 +308,8 @@ fn out(instances: &[InstanceStatus], room: usize) -> Option<String> {
         let also = some(names);
         let also = if also.is_empty() { also } else { format!("; also {also}") };
         let room = room.saturating_sub(count.len() + also.chars().count() + 3);
-        let why = fit(&format!("{}: {}", first.name, out_of_service(first)), room.max(LEAST));
+        let why =
+            fit(&format!("{}: {}", first.name, out_of_service(first)), room.max(MIN_PART_CHARS));
         Some(format!("{count} ({why}{also})"))
     });
     let states: Vec<String> = states.collect();

@@ -10,9 +10,9 @@ use super::status::{
 };
 
 /// What has ended is listed for so long.
-const PAST: Seconds = 300.0;
+const PAST_WARNING_TIME: Seconds = 300.0;
 /// A process that was started again is not trusted before it has run for so long.
-const PROBATION: Seconds = 60.0;
+const PROBATION_TIME: Seconds = 60.0;
 
 /// All warnings of a document: first what is true now, most severe first, then what was. The same
 /// when it holds them already.
@@ -22,7 +22,7 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     let mut all: Vec<Warning> = Vec::new();
     let mut texts = BTreeSet::new();
     let mut known = BTreeSet::new();
-    // What a process says of its own accord has a count and a time: it comes first.
+    // Warnings that a process reports have a count and a time, so they come first.
     for warning in reported.cloned().map(named) {
         let key = key(&warning);
         if texts.insert((key.clone(), warning.text.clone())) {
@@ -34,7 +34,7 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     // Beside whatever else is said about the processes.
     let crashed = document.daemon.processes.iter().filter_map(crashed);
     all.extend(crashed.filter(|crash| !texts.contains(&(key(crash), crash.text.clone()))));
-    all.retain(|warning| warning.ended_age.is_none_or(|age| age < PAST));
+    all.retain(|warning| warning.ended_age.is_none_or(|age| age < PAST_WARNING_TIME));
     all.sort_by_key(|warning| (warning.ended_age.is_some(), warning.kind));
     all
 }
@@ -122,7 +122,8 @@ fn crashed(process: &ProcessStatus) -> Option<Warning> {
         ),
     };
     let (count, last_age) = (u64::from(process.restarts).max(1), crash.age);
-    let ended_age = Some(last_age).filter(|age| *age >= PROBATION && process.starts_in.is_none());
+    let ended_age =
+        Some(last_age).filter(|age| *age >= PROBATION_TIME && process.starts_in.is_none());
     Some(Warning { count, last_age, ended_age, ..of_a_process(process, text) })
 }
 
@@ -270,7 +271,7 @@ fn down_time(master: &MasterStatus) -> Seconds {
 }
 
 /// How many intervals without an advert are too many for a backup: its own waiting time is less.
-const PATIENCE: Seconds = 4.0;
+const NO_MASTER_MARGIN: Seconds = 4.0;
 
 /// Whether a backup waits for a master longer than the protocol has it.
 pub(super) fn masterless(instance: &InstanceStatus, router: &RouterStatus) -> bool {
@@ -278,7 +279,7 @@ pub(super) fn masterless(instance: &InstanceStatus, router: &RouterStatus) -> bo
         Some(master) => (master.heard_age, master.advertisement_interval),
         None => (instance.state_age, instance.advertisement_interval),
     };
-    silence > PATIENCE * interval.max(instance.advertisement_interval)
+    silence > NO_MASTER_MARGIN * interval.max(instance.advertisement_interval)
 }
 
 fn silence(instance: &InstanceStatus, router: &RouterStatus) -> String {

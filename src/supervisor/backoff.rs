@@ -14,7 +14,7 @@ const SETTLED_TIME: Duration = Duration::from_secs(60);
 /// So many ends within [`SETTLED_TIME`] are a loop. A cause that comes back with each start, such as a
 /// packet that kills the process, shows within seconds; three faults in a minute that have nothing
 /// to do with each other cost no failover.
-const LOOP_ENDS: usize = 5;
+const CRASH_LOOP_COUNT: usize = 5;
 
 /// How it goes on after an end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,11 +47,11 @@ impl BackOff {
         }
         self.ends.push_back(now);
         let ends = self.ends.len();
-        let hand_over = ends >= LOOP_ENDS;
+        let hand_over = ends >= CRASH_LOOP_COUNT;
         let looped = std::mem::replace(&mut self.looping, hand_over);
         // The one that hands over has to be there in time as well.
         if resumable && !(hand_over && looped) {
-            // A wait that saves nothing grows with each end all the same.
+            // The wait grows with each end even when it does not help.
             if !hand_over {
                 self.grow();
             }

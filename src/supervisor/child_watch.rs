@@ -134,7 +134,7 @@ fn look_again_and_again(board: &Board, alert: &Sender<()>) {
     }
 }
 
-/// Looks at the children, for ever. `look`: there is a reason to look at once.
+/// Checks the children without end. `look` asks for a check at once.
 ///
 /// # Errors
 /// There is no thread.

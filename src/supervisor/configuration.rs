@@ -30,13 +30,15 @@ pub struct Refusal {
 }
 
 /// How many lines the log and the status have of a refusal.
-const BRIEF: usize = 3;
+const MAX_BRIEF_FINDINGS: usize = 3;
 
 impl Refusal {
     /// The first errors, one line each.
     pub fn brief(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.lines.iter().take(BRIEF).cloned().collect();
-        if let Some(rest) = self.lines.len().checked_sub(BRIEF).filter(|rest| *rest > 0) {
+        let mut lines: Vec<String> = self.lines.iter().take(MAX_BRIEF_FINDINGS).cloned().collect();
+        if let Some(rest) =
+            self.lines.len().checked_sub(MAX_BRIEF_FINDINGS).filter(|rest| *rest > 0)
+        {
             lines.push(format!("and {}", report::plural(rest, "more error")));
         }
         lines

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 
 /// Bits of a mode: others may write, the group may, and only who owns a file may remove it.
-const OTHERS: u32 = 0o002;
-const GROUP: u32 = 0o020;
+const OTHERS_MAY_WRITE: u32 = 0o002;
+const GROUP_MAY_WRITE: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 /// As many links as the kernel follows.
-const LINKS: u32 = 40;
+const MAX_LINKS: u32 = 40;
 
 /// A part of a path that others have in their hands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,7 +35,7 @@ pub fn look(directory: &Path) -> Result<(), Distrust> {
     let mut trusted = vec![0, geteuid().as_raw()];
     // In a user namespace root may be somebody else there: whoever has that has everything.
     trusted.extend(fs::metadata("/").map(|root| root.uid()));
-    walk(&path, &trusted, LINKS)
+    walk(&path, &trusted, MAX_LINKS)
 }
 
 /// Whether a file is ours, and not somebody's who may write to the directory as well.
@@ -69,7 +69,8 @@ fn walk(path: &Path, trusted: &[u32], links: u32) -> Result<(), Distrust> {
             // There can be nothing in it.
             return Ok(());
         }
-        let by_others = mode & OTHERS != 0 || mode & GROUP != 0 && about.gid() != 0;
+        let by_others =
+            mode & OTHERS_MAY_WRITE != 0 || mode & GROUP_MAY_WRITE != 0 && about.gid() != 0;
         if by_others && mode & STICKY == 0 {
             return Err(Distrust {
                 what: format!(

@@ -35,7 +35,7 @@ impl RoleLock {
         Ok(self.0.try_clone()?.into())
     }
 
-    /// Writes who has it from now on. Without that it has the lock all the same, but whoever waits
+    /// Writes who has it from now on. The lock works without that, but a process that waits
     /// for it does not know its number.
     pub fn give_to(mut self, pid: Pid) {
         let mut write = || {

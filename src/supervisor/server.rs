@@ -52,7 +52,7 @@ impl Drop for Place {
     }
 }
 
-/// Serves clients, for ever.
+/// Serves clients without end.
 pub async fn serve(daemon: Rc<Daemon>, executor: Rc<LocalExecutor<'_>>, listener: UnixListener) {
     let listener = match Async::new(listener) {
         Ok(listener) => listener,

@@ -29,11 +29,11 @@ pub const DUMP: &str = "status.json";
 const SOCKET_MASK: Mode = Mode::from_bits_truncate(0o117);
 
 /// Octets of the longest path of a socket, without the zero at its end (`sun_path` in unix(7)).
-const LONGEST_SOCKET: usize = 107;
+const MAX_SOCKET_PATH_OCTETS: usize = 107;
 /// Octets of the longest file of ours: what thousands of instances have in the kernel.
-const LONGEST_FILE: u64 = 16 * 1024 * 1024;
+const MAX_FILE_OCTETS: u64 = 16 * 1024 * 1024;
 /// What no free space, no other mount option and no patience changes.
-const NEVER: [Errno; 7] = [
+const PERMANENT_ERRORS: [Errno; 7] = [
     Errno::EEXIST,
     Errno::ENOTDIR,
     Errno::ENOENT,
@@ -43,8 +43,8 @@ const NEVER: [Errno; 7] = [
     Errno::EPERM,
 ];
 /// Where the kernel keeps its own files and takes no others.
-const OF_KERNEL: [&str; 2] = ["/proc", "/sys"];
-const CHOOSE: &str = "give --state-dir DIR with a directory that can be written to, such as \
+const KERNEL_FILE_SYSTEMS: [&str; 2] = ["/proc", "/sys"];
+const REMEDY: &str = "give --state-dir DIR with a directory that can be written to, such as \
                       /run/steadfast";
 
 /// The directory, as far as it could be had.
@@ -191,7 +191,7 @@ impl StateDir {
                 format!("the state directory {path}: {error} for user {user}, who is not root"),
                 format!(
                     "run it as root, make a directory that belongs to user {user} \
-                     (RuntimeDirectory=steadfast in its unit), or {CHOOSE}"
+                     (RuntimeDirectory=steadfast in its unit), or {REMEDY}"
                 ),
             ));
         }
@@ -201,10 +201,12 @@ impl StateDir {
             Some(there) if is_of_kernel(there) => {
                 format!("{error}; the kernel takes no files of others there")
             }
-            Some(_) | None if why.is_some_and(|why| NEVER.contains(&why)) => error.to_string(),
+            Some(_) | None if why.is_some_and(|why| PERMANENT_ERRORS.contains(&why)) => {
+                error.to_string()
+            }
             Some(_) | None => return Ok(()),
         };
-        Err(Failure::new(format!("{path} cannot be the state directory: {reason}"), CHOOSE))
+        Err(Failure::new(format!("{path} cannot be the state directory: {reason}"), REMEDY))
     }
 
     /// Binds the control socket. What a file system that is read-only or full refuses becomes a
@@ -330,11 +332,11 @@ impl StateDir {
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        if !path_trust::ours(&metadata) || metadata.len() > LONGEST_FILE {
+        if !path_trust::ours(&metadata) || metadata.len() > MAX_FILE_OCTETS {
             return Err(io::Error::other("it is none of ours"));
         }
         let mut octets = Vec::new();
-        file.take(LONGEST_FILE).read_to_end(&mut octets)?;
+        file.take(MAX_FILE_OCTETS).read_to_end(&mut octets)?;
         Ok(Some(octets))
     }
 
@@ -395,13 +397,13 @@ fn in_use(what: String) -> Failure {
 /// Whether the path of the control socket is short enough.
 fn fits(path: &Path) -> Result<(), Failure> {
     let octets = path.join(SOCKET).as_os_str().len();
-    if octets <= LONGEST_SOCKET {
+    if octets <= MAX_SOCKET_PATH_OCTETS {
         return Ok(());
     }
     Err(Failure::new(
         format!(
             "the state directory {} is too long: {SOCKET} in it has a path of {octets} bytes, and \
-             the system allows {LONGEST_SOCKET} for a socket",
+             the system allows {MAX_SOCKET_PATH_OCTETS} for a socket",
             path.display()
         ),
         "give --state-dir DIR with a shorter path, such as /run/steadfast",
@@ -411,7 +413,7 @@ fn fits(path: &Path) -> Result<(), Failure> {
 /// Whether a directory that exists belongs to the kernel, wherever its name is.
 fn is_of_kernel(path: &Path) -> bool {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    OF_KERNEL.iter().any(|place| path.starts_with(place))
+    KERNEL_FILE_SYSTEMS.iter().any(|place| path.starts_with(place))
 }
 
 /// The mode of the socket is right from its first moment.
@@ -504,7 +506,7 @@ mod tests {
         assert!(refused("/proc/version/x").ends_with("/proc/version is not a directory"));
         assert!(refused("/proc/steadfast").contains("the kernel takes no files of others there"));
         let scratch = Scratch::new("long");
-        let room = LONGEST_SOCKET - SOCKET.len() - "/".len();
+        let room = MAX_SOCKET_PATH_OCTETS - SOCKET.len() - "/".len();
         let of_length = |length: usize| {
             let start = scratch.0.join("");
             PathBuf::from(format!(
@@ -527,7 +529,7 @@ mod tests {
         nix::unistd::mkfifo(&scratch.0.join("fifo"), Mode::S_IRWXU).unwrap();
         std::os::unix::fs::symlink("/dev/zero", scratch.0.join("link")).unwrap();
         fs::create_dir(scratch.0.join("directory")).unwrap();
-        File::create(scratch.0.join("long")).unwrap().set_len(LONGEST_FILE + 1).unwrap();
+        File::create(scratch.0.join("long")).unwrap().set_len(MAX_FILE_OCTETS + 1).unwrap();
         for name in ["fifo", "link", "directory", "long"] {
             assert!(dir.read(name).is_err(), "{name}");
         }

@@ -28,8 +28,8 @@ impl StatusBroker {
         Self { waiting: RefCell::default(), asked: Notify::new() }
     }
 
-    /// Asks the child whenever somebody wants to know, for ever: whoever comes while a question is on
-    /// its way gets the answer to the next one, never an older one.
+    /// Asks the child whenever a client wants to know. A client that asks while a question is under way
+    /// gets the answer to the next one, never an older answer.
     pub async fn serve(&self, link: impl Fn() -> Option<Rc<Link>>) {
         loop {
             self.asked.notified().await;

@@ -49,7 +49,7 @@ pub struct Supervised {
     pub common: Common,
     /// What its process leaves in the kernel.
     pub holdings: Holdings,
-    /// Those who want to know its status.
+    /// Collects the requests for its status.
     pub broker: StatusBroker,
     /// How its process is scheduled.
     pub scheduling: RefCell<Scheduling>,

@@ -24,15 +24,15 @@ use crate::wire::vrrp::{CHECKSUM_AT, GROUP_V4, GROUP_V6, PROTOCOL};
 
 /// Octets of room for packets that wait: a thousand adverts that come at once, as the kernel
 /// counts them. Not memory that is taken.
-const ROOM: usize = 2 * 1024 * 1024;
+const RECEIVE_BUFFER_OCTETS: usize = 2 * 1024 * 1024;
 
 /// Octets of the longest packet that can be valid: 255 addresses of IPv6 with their header; an
 /// IPv4 header with all its options and 255 addresses take less.
-const LONGEST: usize = 8 + 255 * 16;
+const MAX_ADVERT_OCTETS: usize = 8 + 255 * 16;
 
 /// How long a packet may take from where the kernel looks for sockets to the socket's queue: a
 /// thousand times what is usual.
-const SETTLING: Duration = Duration::from_secs(1);
+const JOIN_SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Octets of the IPv4 header where filters look.
 mod field {
@@ -45,7 +45,7 @@ mod field {
 const FRAGMENT: u16 = 0x3fff;
 
 /// Packets that are read with one call.
-const BATCH: usize = 32;
+const MAX_PACKETS_PER_READ: usize = 32;
 
 /// Memory that packets are read into. A process needs one.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Buffer {
     /// A buffer that is long enough for every valid packet.
     pub fn new() -> Self {
         // Some more octets than are valid: what is cut is invalid in any case.
-        Self(raw::Inbox::new(BATCH, LONGEST + 16))
+        Self(raw::Inbox::new(MAX_PACKETS_PER_READ, MAX_ADVERT_OCTETS + 16))
     }
 }
 
@@ -147,7 +147,8 @@ impl Receiver {
         // in, then it is bound, then what had come in is thrown away, and only then is it opened.
         filter::drop_all(&socket)?;
         options::bind_to_interface(&socket, link.0)?;
-        setsockopt(&socket, RcvBufForce, &ROOM).or_else(|_| setsockopt(&socket, RcvBuf, &ROOM))?;
+        setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER_OCTETS)
+            .or_else(|_| setsockopt(&socket, RcvBuf, &RECEIVE_BUFFER_OCTETS))?;
         match family {
             Family::V4 => {
                 socket.set_multicast_all_v4(false)?;
@@ -165,7 +166,7 @@ impl Receiver {
                 socket.bind(&SockAddr::from(group))?;
             }
         }
-        let receiver = Self { socket, link, family, settled: clock::now() + SETTLING };
+        let receiver = Self { socket, link, family, settled: clock::now() + JOIN_SETTLE_TIME };
         receiver.drain()?;
         match family {
             Family::V4 => filter::attach(

@@ -21,11 +21,11 @@ use crate::wire::vrrp::{CHECKSUM_AT, HOP_LIMIT, PROTOCOL, TRAFFIC_CLASS, Templat
 
 /// Octets of room for adverts that an interface has not sent yet: some thousands, as the kernel
 /// counts them. Not memory that is taken.
-const ROOM: usize = 4 * 1024 * 1024;
+const SEND_BUFFER_OCTETS: usize = 4 * 1024 * 1024;
 
 /// `TC_PRIO_INTERACTIVE`, the best that needs no right: the first queue of an interface, and class
 /// 6 (internetwork control) on a VLAN that maps priorities.
-const PRIORITY: u32 = 6;
+const SOCKET_PRIORITY: u32 = 6;
 
 /// An advert to send.
 #[derive(Clone, Copy, Debug)]
@@ -171,7 +171,8 @@ fn open(family: Family) -> io::Result<Socket> {
     filter::drop_all(&socket)?;
     // The kernel makes it the least that there is.
     setsockopt(&socket, RcvBuf, &0)?;
-    setsockopt(&socket, SndBufForce, &ROOM).or_else(|_| setsockopt(&socket, SndBuf, &ROOM))?;
+    setsockopt(&socket, SndBufForce, &SEND_BUFFER_OCTETS)
+        .or_else(|_| setsockopt(&socket, SndBuf, &SEND_BUFFER_OCTETS))?;
     match family {
         Family::V4 => {
             socket.set_header_included_v4(true)?;
@@ -188,6 +189,6 @@ fn open(family: Family) -> io::Result<Socket> {
         }
     }
     // After the type of service, which changes it.
-    socket.set_priority(PRIORITY)?;
+    socket.set_priority(SOCKET_PRIORITY)?;
     Ok(socket)
 }

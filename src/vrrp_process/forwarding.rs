@@ -7,7 +7,7 @@ use crate::sorted::Map;
 use crate::units::Instant;
 
 /// How long an answer is good for.
-const GOOD: Duration = Duration::from_secs(5);
+const CACHE_TIME: Duration = Duration::from_secs(5);
 
 /// What was found, and when.
 #[derive(Debug, Default)]
@@ -19,13 +19,13 @@ impl Forwarding {
     /// Whether a link forwards IPv6. Reads the kernel's file at most every few seconds.
     pub fn on(&mut self, link: &Link, now: Instant) -> bool {
         if let Some((at, forwards)) = self.known.get(&link.index)
-            && now.since(*at) < GOOD
+            && now.since(*at) < CACHE_TIME
         {
             return *forwards;
         }
         let path = format!("/proc/sys/net/ipv6/conf/{}/forwarding", link.name);
         let forwards = std::fs::read(path).is_ok_and(|octets| !octets.starts_with(b"0"));
-        self.known.retain(|_, (at, _)| now.since(*at) < GOOD);
+        self.known.retain(|_, (at, _)| now.since(*at) < CACHE_TIME);
         self.known.insert(link.index, (now, forwards));
         forwards
     }

@@ -10,10 +10,10 @@ use crate::units::Instant;
 use crate::vrrp::ObjectId;
 
 /// Between two questions.
-const AGAIN: Duration = Duration::from_millis(1);
+const RETRY_PAUSE: Duration = Duration::from_millis(1);
 /// After so long an address counts as open, whatever the kernel says: it may have reasons of its
 /// own, such as rules that take packets elsewhere.
-const PATIENCE: Duration = Duration::from_millis(100);
+const READINESS_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// An address on its way.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +47,11 @@ impl Ipv6Readiness {
     pub fn answered(&mut self, object: ObjectId, open: bool, now: Instant) -> bool {
         let Some(waiting) = self.0.get_mut(&object) else { return false };
         let Some(since) = waiting.since else { return false };
-        if open || now.since(since) >= PATIENCE {
+        if open || now.since(since) >= READINESS_TIMEOUT {
             self.0.remove(&object);
             return true;
         }
-        waiting.ask_at = Some(now + AGAIN);
+        waiting.ask_at = Some(now + RETRY_PAUSE);
         false
     }
 

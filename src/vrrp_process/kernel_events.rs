@@ -10,7 +10,7 @@ use super::shell::Shell;
 
 /// Slices of news from the kernel that are read at once at the most: more than its queue has. What
 /// comes after is left to the task that waits for it.
-const MAX_READS: usize = 64;
+const MAX_READS_PER_TURN: usize = 64;
 
 impl Shell {
     /// Reads what the monitor has, unless there are requests to be sent that matter more: most of
@@ -54,7 +54,7 @@ impl Shell {
     /// Sees what the kernel has now. What it has told meanwhile is read first: only then the cache
     /// knows all that was answered.
     pub(super) fn look(&mut self) {
-        for _ in 0..MAX_READS {
+        for _ in 0..MAX_READS_PER_TURN {
             if !self.read_netlink() {
                 return;
             }

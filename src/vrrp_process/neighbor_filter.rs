@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::netlink::neighbor_filter::FilterSocket;
 use crate::vrrp::{Engine, InstanceId};
 
-/// The socket to the packet filter. Without it a hand-over works all the same, but a late answer
+/// The socket to the packet filter. A hand-over works without it, but a late answer
 /// of ours may bring a client back to us for a moment.
 #[derive(Debug)]
 pub struct NeighborFilter {

@@ -20,7 +20,7 @@ use crate::wire::ip::{Ipv6Packet, Ipv6Repr, PROTOCOL_ICMPV6};
 use crate::wire::{arp, ndisc};
 
 /// Octets of the longest announcement.
-const LONGEST: usize =
+const MAX_SENT_OCTETS: usize =
     if ndisc::FRAME_LEN > arp::FRAME_LEN { ndisc::FRAME_LEN } else { arp::FRAME_LEN };
 
 /// What was not sent.
@@ -50,7 +50,7 @@ pub struct Announcer {
 struct Frame {
     link: LinkIndex,
     address: IpAddr,
-    octets: Vec<u8, LONGEST>,
+    octets: Vec<u8, MAX_SENT_OCTETS>,
 }
 
 impl Announcer {
@@ -69,7 +69,7 @@ impl Announcer {
     /// Says on an interface that `address` is at `mac` (`vrrp:G-2`); leaves with
     /// [`Announcer::flush`], or at once when many wait. `router`: the interface forwards IPv6.
     pub fn push(&mut self, link: LinkIndex, mac: Mac, address: IpAddr, router: bool) {
-        let mut buffer = [0; LONGEST];
+        let mut buffer = [0; MAX_SENT_OCTETS];
         let written = match address {
             IpAddr::V4(address) => arp::Repr::gratuitous(mac, address).emit_frame(&mut buffer),
             IpAddr::V6(address) => {
@@ -82,7 +82,7 @@ impl Announcer {
     /// Asks on an interface, as the one that has `mac`, who else holds `address` (RFC 5227 2.1.1,
     /// RFC 4862 5.4.2). Leaves as [`Announcer::push`] does.
     pub fn probe(&mut self, link: LinkIndex, mac: Mac, address: IpAddr) {
-        let mut buffer = [0; LONGEST];
+        let mut buffer = [0; MAX_SENT_OCTETS];
         let written = match address {
             IpAddr::V4(address) => arp::Repr::probe(mac, address).emit_frame(&mut buffer),
             IpAddr::V6(address) => ndisc::emit_probe_frame(mac, address, &mut buffer),
@@ -149,10 +149,10 @@ pub struct Announcement {
 }
 
 /// Octets of the longest announcement that is looked at: one with more options than ours.
-const LONGEST_HEARD: usize = 512;
+const MAX_RECEIVED_OCTETS: usize = 512;
 
 /// How many frames that are no announcements after all are skipped in one read.
-const SKIPPED: usize = 64;
+const MAX_SKIPPED_OCTETS: usize = 64;
 
 /// Octets where filters look.
 mod field {
@@ -222,8 +222,8 @@ impl Listener {
     /// # Errors
     /// What the system says.
     pub fn read(&self) -> io::Result<Option<Announcement>> {
-        let mut buffer = [0; LONGEST_HEARD];
-        for _ in 0..SKIPPED {
+        let mut buffer = [0; MAX_RECEIVED_OCTETS];
+        for _ in 0..MAX_SKIPPED_OCTETS {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut buffer) {
                 Ok((len, Some(from))) => {
                     let octets = buffer.get(..len).unwrap_or(&buffer);

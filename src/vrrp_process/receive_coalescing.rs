@@ -14,7 +14,7 @@ use crate::units::Instant;
 const PERIOD: Duration = Duration::from_millis(4);
 
 /// So many periods may pass in advance: who is woken by a few packets does not rest at all.
-const IN_ADVANCE: u32 = 8;
+const EARLY_PERIODS: u32 = 8;
 
 /// When the process was woken by packets.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +29,7 @@ impl ReceiveCoalescing {
     /// earlier.
     pub fn woken(&mut self, now: Instant, deadline: Option<Instant>) -> Option<Duration> {
         self.paid = self.paid.max(now) + PERIOD;
-        let rest = self.paid.since(now + PERIOD * IN_ADVANCE).min(PERIOD);
+        let rest = self.paid.since(now + PERIOD * EARLY_PERIODS).min(PERIOD);
         let soon = deadline.is_some_and(|at| at < now + PERIOD * 2);
         (!soon && rest > Duration::ZERO).then_some(rest)
     }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::purity::scan::{Token, paths, tokens, use_tree};
 use super::purity::{File, files};
@@ -229,6 +230,18 @@ fn the_supervisor_does_not_know_its_roles() {
         }
     }
     assert!(named.is_empty(), "{named:#?}");
+}
+
+/// The map of the code names files and folders that exist.
+#[test]
+fn the_map_of_the_code_is_true() {
+    let map = include_str!("../../src/architecture.md");
+    let (_, table) = map.split_once("## Where a behaviour lives").unwrap();
+    let (table, _) = table.split_once("## What binds").unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let places = table.split('`').skip(1).step_by(2);
+    let missing: Vec<&str> = places.filter(|place| !source.join(place).exists()).collect();
+    assert!(missing.is_empty(), "not below src: {missing:?}");
 }
 
 #[cfg(test)]

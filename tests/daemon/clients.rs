@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
-use steadfast::control::status::State;
+use steadfast::control::status::{SCHEMA, State};
 
 use crate::harness::config::Instance;
 use crate::harness::router::find;
@@ -26,7 +26,7 @@ fn garbage_is_answered_with_what_there_is() {
     assert_eq!((&told["kind"], &told["help"]), (&"instance".into(), &"did you mean lan?".into()));
     let told = client.ask(r#"{"method":"switchover","instance":"lan","for":-1}"#);
     assert!(error(&told).starts_with("for: "), "{told}");
-    assert_eq!(client.ask(STATUS)["ok"]["schema"], 1, "the same client can go on");
+    assert_eq!(client.ask(STATUS)["ok"]["schema"], SCHEMA, "the same client can go on");
 
     let mut client = alone.client();
     client.send(&[b'x'; 10_000]);
@@ -40,7 +40,7 @@ fn a_request_without_an_end_is_answered_at_the_end() {
     let mut client = alone.client();
     assert!(client.send(STATUS.as_bytes()));
     client.half_close();
-    assert_eq!(client.answer()["ok"]["schema"], 1);
+    assert_eq!(client.answer()["ok"]["schema"], SCHEMA);
     assert_eq!(client.line(), "");
 }
 
@@ -116,7 +116,11 @@ fn listeners_leave_room_for_short_requests() {
     for number in refused {
         let text = error(&told[number]);
         assert!(text.contains("too many listeners: 56 clients listen to events already"), "{text}");
-        assert_eq!(clients[number].ask(STATUS)["ok"]["schema"], 1, "it can ask something else");
+        assert_eq!(
+            clients[number].ask(STATUS)["ok"]["schema"],
+            SCHEMA,
+            "it can ask something else"
+        );
     }
 }
 

@@ -181,7 +181,7 @@ fn a_daemon_that_hangs_up_is_dead() {
     all_say(&directory, 5, "hung up");
     let directory = StateDir::new();
     let _daemon = listen(&directory, |_, mut stream| {
-        let _ = stream.write_all(br#"{"ok":{"schema":1,"#);
+        let _ = stream.write_all(br#"{"ok":{"schema":2,"#);
     });
     all_say(&directory, 5, "hung up");
 }

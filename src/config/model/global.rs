@@ -120,7 +120,7 @@ section! {
 
 /// Below that a busy machine could be restarted.
 const MIN_WATCHDOG: Duration = Duration::from_secs(2);
-/// Above that nobody would wait for the restart.
+/// A longer time-out would restart a machine too late to be of use.
 const MAX_WATCHDOG: Duration = Duration::from_secs(3_600);
 
 section! {

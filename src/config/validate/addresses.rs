@@ -13,7 +13,7 @@ use crate::net::VirtualAddress;
 use crate::units::{Family, Version};
 
 /// The MTU that an interface is taken to have.
-const MTU: usize = 1500;
+const ETHERNET_MTU_OCTETS: usize = 1500;
 
 /// How many addresses a packet holds: what fits and can be counted in an octet (`vrrp:V-8a`).
 pub const fn packet_capacity(version: Version, family: Family) -> usize {
@@ -26,7 +26,7 @@ pub const fn packet_capacity(version: Version, family: Family) -> usize {
         Family::V6 => (40, 16),
     };
     // keepalived counts the Ethernet header into the MTU; both ends have to count the same.
-    let fit = (MTU - 14 - ip - header - authentication) / address;
+    let fit = (ETHERNET_MTU_OCTETS - 14 - ip - header - authentication) / address;
     if fit > 255 { 255 } else { fit }
 }
 

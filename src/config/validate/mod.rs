@@ -267,8 +267,13 @@ impl<'a> Checker<'a> {
         if name.is_empty() || machine.has_interface(name) || !self.absent.insert(name) {
             return;
         }
-        let have = machine.interfaces().iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>();
-        let more = if machine.interfaces().len() > SHOWN { ", ..." } else { "" };
+        let have = machine
+            .interfaces()
+            .iter()
+            .take(MAX_SHOWN_NAMES)
+            .map(|name| &**name)
+            .collect::<Vec<_>>();
+        let more = if machine.interfaces().len() > MAX_SHOWN_NAMES { ", ..." } else { "" };
         // The first step below the table is the key that a person looks for.
         let keys = path.iter().chain(below.first()).filter_map(|step| match step {
             Step::Key(key) => Some(*key),
@@ -289,7 +294,7 @@ impl<'a> Checker<'a> {
 }
 
 /// How many interfaces of the machine a message names.
-const SHOWN: usize = 12;
+const MAX_SHOWN_NAMES: usize = 12;
 
 /// The dotted name of a key of an instance.
 fn name_of(instance: &Instance, key: &str) -> String {

@@ -10,7 +10,7 @@ use super::{paint, priority};
 use crate::config::values::show_duration;
 
 /// Where the words behind a label begin.
-const COLUMN: usize = 13;
+const LABEL_COLUMNS: usize = 13;
 
 /// One instance.
 pub fn instance(instance: &InstanceStatus, page: &mut Page) {
@@ -55,7 +55,7 @@ pub fn instance(instance: &InstanceStatus, page: &mut Page) {
 }
 
 fn item(page: &mut Page, label: &str, text: &str) {
-    page.item(Paint::Plain, &format!("  {label}"), COLUMN, text);
+    page.item(Paint::Plain, &format!("  {label}"), LABEL_COLUMNS, text);
 }
 
 /// Addresses, routes and rules, each kind behind its label.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::config::values::hidden;
 
 /// Columns of a narrow terminal. Only tables and what came with its own line ends are wider.
-const WIDTH: usize = 80;
+const MAX_LINE_COLUMNS: usize = 80;
 
 /// What a colour says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,7 +76,9 @@ impl Page {
         let pad = column.saturating_sub(label.chars().count());
         self.put(paint, label);
         self.put(Paint::Plain, &" ".repeat(pad));
-        for (index, line) in broken(words, WIDTH.saturating_sub(column)).iter().enumerate() {
+        for (index, line) in
+            broken(words, MAX_LINE_COLUMNS.saturating_sub(column)).iter().enumerate()
+        {
             if index > 0 {
                 self.end();
                 self.put(Paint::Plain, &" ".repeat(column));

@@ -8,7 +8,7 @@ use smol::channel::Sender;
 use crate::control::event::{Event, Kind, Level, What};
 use crate::system::clock;
 
-/// Where the events go. Not a part of the logger, which the `log` crate keeps for ever.
+/// Where the events go. It is not a part of the logger, which is never freed.
 static DELIVER: Mutex<Option<Sender<Event>>> = Mutex::new(None);
 
 struct Logger;

@@ -15,12 +15,12 @@ use crate::control::event::Level;
 use crate::control::humanize::plural;
 use crate::system::threads::STACK_OCTETS;
 
-/// Lines that wait at most.
+/// The largest number of lines in the queue.
 const MAX_QUEUED_LINES: usize = 1_024;
-/// How often a log that is away is looked for.
+/// The time between two attempts to connect to a missing log.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
 
-/// What standard error gets when the system's log is away at the start: nobody would ever know.
+/// What standard error gets when the system's log is missing at the start.
 const NO_SYSTEM_LOG: &str = "steadfast: warning: there is no system log at /dev/log; it is tried again with \
                     every line, and lines are lost until then; to log to standard error, run it \
                     without --syslog and --daemon\n";
@@ -179,7 +179,7 @@ fn connect() -> Option<Logger<LoggerBackend, Format>> {
 /// The connection to the system's log, made when it is needed.
 struct SystemLog {
     logger: Option<Logger<LoggerBackend, Format>>,
-    /// When it was looked for in vain.
+    /// When the last connection failed.
     missed: Option<Instant>,
 }
 

@@ -22,7 +22,7 @@ use crate::system::limits::max_descriptors;
 use crate::units::Vrid;
 
 /// Of all descriptors that there may be, this part at most is for claims.
-const SHARE: usize = 2;
+const MAX_CLAIM_SHARE: usize = 2;
 
 /// A virtual router, in whichever family.
 type Router = (Box<str>, Vrid);
@@ -64,7 +64,7 @@ impl Claims {
             // The type of a limit depends on the system.
             usize::try_from(most).unwrap_or(usize::MAX)
         });
-        let most = most / SHARE;
+        let most = most / MAX_CLAIM_SHARE;
         for router in routers(model) {
             if self.0.contains_key(&router) || new.contains_key(&router) {
                 continue;

@@ -20,7 +20,7 @@ use crate::supervisor::timeouts::within;
 use crate::system::fd_passing;
 use crate::system::shared_memory::Region;
 
-/// How often it is called in vain: it may not have seen yet that its supervisor is gone.
+/// The number of attempts: the process may not have noticed yet that its supervisor is gone.
 const MAX_CALLS: u32 = 20;
 /// Between two calls.
 const CALL_PAUSE: Duration = Duration::from_millis(10);

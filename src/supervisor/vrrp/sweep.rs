@@ -194,7 +194,7 @@ async fn ask(
             readable.readable().await?;
         }
         for answer in answers.drain(..) {
-            // What is no removal has no words: without it they go on all the same.
+            // Anything but a removal has no text here; the sweep goes on without it.
             if answer.token.is_empty() {
                 continue;
             }

@@ -48,7 +48,7 @@ pub enum HandOverEnd {
     },
     /// Nobody was, and the instance goes on as master.
     Resumed,
-    /// Nobody was, and the instance gave up its addresses all the same.
+    /// No successor was heard, and the instance gave up its addresses.
     GivenUp,
 }
 

@@ -20,7 +20,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Whether there is an address to send from all the same.
+    /// Whether there is another address to send from.
     fn has_source(&self, interface: &str, family: Family) -> bool {
         let is_virtual = |address| {
             let mut objects = self.engine.instances().flat_map(|id| self.engine.objects(id));

@@ -32,14 +32,14 @@ use crate::vrrp::settings::Object;
 use crate::vrrp::{Engine, ObjectId};
 
 /// Within this time the setting is asked for once on a link.
-const PROMOTED_FOR: Duration = Duration::from_millis(100);
+const PROMOTION_TIME: Duration = Duration::from_millis(100);
 /// Whoever sets it back again and again is answered once in this time.
-const PROMOTE_AGAIN: Duration = Duration::from_secs(1);
+const PROMOTION_RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// In this time a link's addresses are put in order as many times as there are virtual ones on it,
 /// and a few times more: whatever undoes it, it does not keep the process busy.
-const WINDOW: Duration = Duration::from_secs(10);
+const RESTORE_WINDOW: Duration = Duration::from_secs(10);
 /// The few times more.
-const TIMES: usize = 8;
+const MAX_RESTORES: usize = 8;
 
 /// What is known of the setting of a link.
 #[derive(Clone, Copy, Debug)]
@@ -90,14 +90,14 @@ impl Subnets {
     /// Whether one more may be put in order.
     fn allows(&mut self, link: LinkIndex, virtuals: usize, now: Instant) -> bool {
         let (since, count) = self.ordered.entry(link).or_insert((now, 0));
-        if now.since(*since) >= WINDOW {
+        if now.since(*since) >= RESTORE_WINDOW {
             (*since, *count) = (now, 0);
         }
         *count += 1;
-        if *count <= virtuals + TIMES {
+        if *count <= virtuals + MAX_RESTORES {
             return true;
         }
-        let at = *since + WINDOW;
+        let at = *since + RESTORE_WINDOW;
         self.look_at = Some(self.look_at.map_or(at, |known| known.min(at)));
         self.changed.insert(link);
         false
@@ -119,7 +119,7 @@ impl Kernel {
         let is_off = self.monitor.cache().link(link).and_then(|l| l.promotes) == Some(false);
         let now = clock::now();
         let known = self.subnets.promotions.get(&link);
-        let is_recent = known.is_some_and(|known| now.since(known.asked_at) < PROMOTED_FOR);
+        let is_recent = known.is_some_and(|known| now.since(known.asked_at) < PROMOTION_TIME);
         if is_recent || present && !is_off {
             return;
         }
@@ -145,7 +145,7 @@ impl Kernel {
         // The event about something that was before our request comes after it.
         if link.promotes == Some(false)
             && self.places.values().any(|on| *on == link.index)
-            && now.since(known.asked_at) >= PROMOTE_AGAIN
+            && now.since(known.asked_at) >= PROMOTION_RETRY_PAUSE
         {
             self.ask_promotion(known.object, link.index, true, now);
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use steadfast::control::child_messages::{FromChild, ToChild};
 use steadfast::control::event::{Event, json};
-use steadfast::control::frame::{Broken, Decoder, MAX_LEN, encode};
+use steadfast::control::frame::{Broken, Decoder, MAX_FRAME_OCTETS, encode};
 use steadfast::control::request::{MAX_LINE, Request};
 use steadfast::control::status::Document;
 use steadfast::control::value::{ToValue, Value};
@@ -146,7 +146,7 @@ fn frames<T: Serialize + DeserializeOwned>(input: &mut Input<'_>) {
     let whole = messages::<T>(&stream, stream.len().max(1));
     assert_eq!(messages::<T>(&stream, cut), whole);
     if let Some((length, _)) = stream.split_first_chunk::<4>() {
-        let too_long = u32::from_le_bytes(*length) as usize > MAX_LEN;
+        let too_long = u32::from_le_bytes(*length) as usize > MAX_FRAME_OCTETS;
         assert_eq!(too_long, whole.0.is_empty() && whole.1 == Some(Broken::TooLong));
     }
     let (found, _) = whole;
