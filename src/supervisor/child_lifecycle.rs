@@ -19,7 +19,7 @@ use super::child_link::Link;
 use super::child_process::Child;
 use super::crash::Crash;
 use super::supervised::Supervised;
-use super::timeouts::{patience, within};
+use super::timeouts::{end_timeout, within};
 use super::{ready, role_lock, scheduling};
 use crate::control::child_messages::ToChild;
 use crate::control::event::{DaemonEvent, Event, Kind, Level, MAX_EVENT_OCTETS, What};
@@ -310,7 +310,7 @@ async fn attend(
                 // It sees the end of its stream, hands over and ends by itself.
                 let _ = process.link.get_ref().shutdown(Shutdown::Both);
                 let stop_time = (child.role.stop_time)(&child.context.configuration.model());
-                within(patience(stop_time + END_TIMEOUT), link.given_up()).await;
+                within(end_timeout(stop_time + END_TIMEOUT), link.given_up()).await;
                 format!("hung up{why} and did not end")
             }
         });

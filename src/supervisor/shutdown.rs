@@ -7,7 +7,7 @@ use smol::future::or;
 
 use super::daemon::Daemon;
 use super::signals::{Asked, Signals};
-use super::timeouts::{patience, within};
+use super::timeouts::{end_timeout, within};
 use super::upgrade_plan::Plan;
 use crate::control::child_messages::ToChild;
 use crate::control::event::{DaemonEvent, Level, What};
@@ -44,23 +44,23 @@ pub async fn make_room(daemon: &Daemon, plan: &Plan) -> bool {
 
 /// Lets the processes end that do not survive an upgrade; they leave everything as it is. The others
 /// are left to the next program.
-pub async fn leave(daemon: &Daemon, keepers: Vec<smol::Task<()>>) {
-    let all = daemon.children.iter().zip(keepers);
+pub async fn leave(daemon: &Daemon, tasks: Vec<smol::Task<()>>) {
+    let all = daemon.children.iter().zip(tasks);
     let (stay, leave): (Vec<_>, Vec<_>) = all.partition(|(child, _)| child.role.survives_upgrade);
-    for (child, keeper) in leave {
+    for (child, task) in leave {
         child.leaves.happen();
         child.say(ToChild::Leave);
-        let mut keeper = std::pin::pin!(keeper);
-        if within(KILL_TIMEOUT, keeper.as_mut()).await.is_none()
+        let mut task = std::pin::pin!(task);
+        if within(KILL_TIMEOUT, task.as_mut()).await.is_none()
             && let Some(link) = child.link()
         {
             link.condemn();
-            keeper.await;
+            task.await;
         }
     }
     // Last, since nobody watches them from here on.
-    for (_, keeper) in stay {
-        keeper.cancel().await;
+    for (_, task) in stay {
+        task.cancel().await;
     }
 }
 
@@ -68,7 +68,7 @@ pub async fn leave(daemon: &Daemon, keepers: Vec<smol::Task<()>>) {
 /// nobody has taken over yet. A child that takes longer than its protocol is killed.
 pub async fn stop(
     daemon: &Rc<Daemon>,
-    keepers: Vec<smol::Task<()>>,
+    tasks: Vec<smol::Task<()>>,
     signals: &Signals,
     goes_on: bool,
 ) {
@@ -79,14 +79,14 @@ pub async fn stop(
     };
     daemon.log.tell(What::Daemon(DaemonEvent::Stopping { within: stop_time }));
     daemon.common.stopping.begun.happen();
-    let limit = patience(stop_time + STOP_MARGIN);
+    let limit = end_timeout(stop_time + STOP_MARGIN);
     if !goes_on {
         daemon.sd_notify.stopping(&daemon.log, limit + KILL_TIMEOUT + STOP_MARGIN);
     }
     let told = say(daemon, &ToChild::Stop);
     let mut all = std::pin::pin!(async {
-        for keeper in keepers {
-            keeper.await;
+        for task in tasks {
+            task.await;
         }
     });
     let hurried = async {

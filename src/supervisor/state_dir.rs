@@ -32,7 +32,7 @@ const SOCKET_MASK: Mode = Mode::from_bits_truncate(0o117);
 const MAX_SOCKET_PATH_OCTETS: usize = 107;
 /// Octets of the longest file of ours: what thousands of instances have in the kernel.
 const MAX_FILE_OCTETS: u64 = 16 * 1024 * 1024;
-/// What no free space, no other mount option and no patience changes.
+/// Errors that retrying cannot fix.
 const PERMANENT_ERRORS: [Errno; 7] = [
     Errno::EEXIST,
     Errno::ENOTDIR,

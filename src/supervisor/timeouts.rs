@@ -23,6 +23,6 @@ pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Opti
 
 /// How long to wait for the end of a process: longer where memory is recorded, since the names of
 /// functions are looked up then.
-pub fn patience(limit: Duration) -> Duration {
+pub fn end_timeout(limit: Duration) -> Duration {
     if heap::is_recording() { limit * 10 } else { limit }
 }

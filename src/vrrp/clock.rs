@@ -54,7 +54,7 @@ impl Engine {
     }
 
     pub(super) fn wake(&mut self) {
-        self.reception.burst = self.reception.burst.wrapping_add(1);
+        self.router_index.burst = self.router_index.burst.wrapping_add(1);
         match self.timing.drain {
             Some(drain) if drain.until <= self.now => return self.drained(),
             Some(Drain { late: true, .. }) => return,
@@ -68,7 +68,7 @@ impl Engine {
         }
         if let Some((due, _)) = self.timing.schedule.first() {
             let late = self.now.since(due);
-            if late > self.patience() {
+            if late > self.max_lateness() {
                 // The process stood still. What others sent meanwhile comes first.
                 self.start_drain(true);
                 if self
@@ -86,7 +86,7 @@ impl Engine {
     }
 
     /// How late a wake-up may be, and how long the sockets may be read.
-    fn patience(&self) -> Duration {
+    fn max_lateness(&self) -> Duration {
         // Whoever learned the interval of a hand-over waits no longer than that says.
         let first = self.timing.schedule.first().and_then(|(_, id)| self.get(InstanceId(id)));
         let short = first.and_then(Instance::hand_over_interval);
@@ -94,7 +94,7 @@ impl Engine {
     }
 
     fn start_drain(&mut self, late: bool) {
-        let until = self.now + self.patience().min(MAX_DRAIN_TIME);
+        let until = self.now + self.max_lateness().min(MAX_DRAIN_TIME);
         self.timing.drain = Some(Drain { until, late });
         self.out.drain = true;
     }

@@ -72,7 +72,7 @@ impl Instance {
         let mine = self.effective_priority();
         let now = context.now;
         let (preempt, delay) = self.preempt();
-        let patience = self.master_down(family);
+        let max_silence = self.master_down(family);
         let unheard = self.pauses.any_lasts(now);
         if heard.priority.is_stop() {
             // `vrrp:S-13`. A member that waits for its group goes on waiting.
@@ -98,7 +98,7 @@ impl Instance {
                 Preempt::On => false,
                 // Not from beside a higher master: it would only take us back with its next
                 // advert.
-                Preempt::Immediate if listening.other_master(heard, mine, patience) => false,
+                Preempt::Immediate if listening.other_master(heard, mine, max_silence) => false,
                 Preempt::Immediate => {
                     listening.lower = Some(heard);
                     let cause = Cause::Preempted { master: heard.address, theirs: heard.priority };
@@ -213,7 +213,7 @@ impl Instance {
 
     /// How long another master may be silent before it counts as gone: it may send less often than
     /// we do.
-    fn patience(&self, family: Family, theirs: Centiseconds) -> Duration {
+    fn max_silence(&self, family: Family, theirs: Centiseconds) -> Duration {
         let settings = &self.settings;
         let adverts = settings.down_timer_adverts;
         self.master_down(family).max(master_down(
@@ -233,7 +233,7 @@ impl Instance {
         context: &mut Context<'_>,
     ) -> bool {
         let id = self.router_id(family);
-        let forget_after = self.patience(family, heard.interval);
+        let forget_after = self.max_silence(family, heard.interval);
         let Some(claim) = self.claim_mut(family) else { return false };
         let is_over = claim.rival.is_some_and(|last| context.now.since(last.at) > forget_after);
         if is_over {

@@ -8,7 +8,7 @@ use super::instance::{Context, Instance};
 use super::life::Life;
 use super::members::Members;
 use super::pacers::Pacers;
-use super::reception::Reception;
+use super::router_index::RouterIndex;
 use super::settings::Settings;
 use super::sources::Sources;
 use super::state::StateData;
@@ -27,7 +27,7 @@ pub struct Engine {
     pub(super) life: Life,
     pub(super) members: Members,
     pub(super) sources: Sources,
-    pub(super) reception: Reception,
+    pub(super) router_index: RouterIndex,
     pub(super) timing: Timing,
     pub(super) out: ActionQueue,
     pub(super) pacers: Pacers,
@@ -42,7 +42,7 @@ impl Engine {
             life: Life::default(),
             members: Members::default(),
             sources: Sources::default(),
-            reception: Reception::default(),
+            router_index: RouterIndex::default(),
             timing: Timing::default(),
             out: ActionQueue::default(),
             pacers: Pacers::default(),

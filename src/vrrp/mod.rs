@@ -83,7 +83,7 @@
 //! | `state` | what it knows in one state only |
 //! | `router` | what it knows of one family whatever its state is |
 //! | `objects` | wanted against seen kernel state |
-//! | `members`, `sources`, `reception`, `timing`, `life`, `pacers` | what all instances share |
+//! | `members`, `sources`, `router_index`, `timing`, `life`, `pacers` | what all instances share |
 //! | `engine` | all of that, and where events come in |
 //!
 //! Decisions about one instance:
@@ -146,10 +146,10 @@ mod pacers;
 mod pause;
 mod query;
 mod receive;
-mod reception;
 mod reload;
 mod repeated_removal;
 mod router;
+mod router_index;
 pub mod second_holder;
 pub mod settings;
 mod sources;

@@ -244,7 +244,7 @@ impl Engine {
 
     /// Packets that were too short to name a virtual router (`vrrp:V-21`).
     pub const fn too_short(&self) -> u32 {
-        self.reception.too_short
+        self.router_index.too_short
     }
 
     /// When a timer of an instance is due.

@@ -18,22 +18,22 @@ use crate::wire::vrrp::group;
 impl Engine {
     pub(super) fn received(&mut self, received: &Received<'_>) {
         let Ok(vrid) = peek_vrid(received) else {
-            self.reception.too_short = self.reception.too_short.wrapping_add(1);
+            self.router_index.too_short = self.router_index.too_short.wrapping_add(1);
             return;
         };
         let family = Family::of(received.source);
         let key = (received.interface, family, vrid);
-        let Some(id) = self.reception.find(key) else {
+        let Some(id) = self.router_index.find(key) else {
             // `vrrp:V-22`
             let from = received.source;
-            if self.reception.hears_stranger(key, from) {
+            if self.router_index.is_new_unknown_vrid(key, from) {
                 self.out.notice(Notice::UnknownVrid { interface: key.0, from, vrid });
             }
             return;
         };
         self.deliver(id, family, received);
         let mut place = 0;
-        while let Some(&(of, id)) = self.reception.replaced.get(place) {
+        while let Some(&(of, id)) = self.router_index.replaced.get(place) {
             if of == key {
                 self.deliver(id, family, received);
             }
@@ -43,7 +43,7 @@ impl Engine {
 
     fn deliver(&mut self, id: InstanceId, family: Family, received: &Received<'_>) {
         let tie_decided = self.tie_is_decided_elsewhere(id, family);
-        let burst = self.reception.burst;
+        let burst = self.router_index.burst;
         let wish = self.with(id, |instance, context| {
             instance.router_of(family).burst = Some(burst);
             let advert = accept(instance, family, received, context)?;
@@ -70,7 +70,7 @@ impl Engine {
         let key = (received.interface, family, vrid);
         let last = |id| self.get(id)?.router(family)?.burst;
         self.timing.drain.is_none()
-            && self.reception.find(key).and_then(last) == Some(self.reception.burst)
+            && self.router_index.find(key).and_then(last) == Some(self.router_index.burst)
     }
 }
 

@@ -13,7 +13,7 @@ use super::ids::{InstanceId, ObjectId};
 use super::instance::{Context, GroupRequest, Instance};
 use super::members::Reloaded;
 use super::notice::Cause;
-use super::reception::Key;
+use super::router_index::Key;
 use super::settings::{GroupSettings, InstanceSettings, Object, Settings, Track, Tracker};
 use super::state::{Claim, HandOver, Listening, StateData};
 use super::timers::Timer;
@@ -202,8 +202,8 @@ impl Engine {
         if ended && let Some(slot) = self.members.instances.get_mut(id.0 as usize) {
             *slot = None;
             self.timing.schedule.update(id.0, None);
-            self.reception.lookup.retain(|entry| entry.1 != id);
-            self.reception.replaced.retain(|entry| entry.1 != id);
+            self.router_index.lookup.retain(|entry| entry.1 != id);
+            self.router_index.replaced.retain(|entry| entry.1 != id);
         }
     }
 
@@ -322,8 +322,8 @@ impl Engine {
                 }
             }
         }
-        self.reception.lookup = lookup;
-        self.reception.replaced = replaced;
+        self.router_index.lookup = lookup;
+        self.router_index.replaced = replaced;
     }
 
     /// A reload may have put routers of different states into one group.

@@ -238,7 +238,8 @@ impl Engine {
 
     /// Who sends adverts on an interface with a VRID that is not ours, and that VRID.
     pub fn last_stranger(&self, interface: InterfaceId) -> Option<(IpAddr, u8)> {
-        let mut there = self.reception.strangers.iter().filter(|((on, _, _), _)| *on == interface);
+        let mut there =
+            self.router_index.unknown_vrids.iter().filter(|((on, _, _), _)| *on == interface);
         there.next_back().map(|((_, _, vrid), from)| (*from, *vrid))
     }
 

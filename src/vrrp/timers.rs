@@ -48,7 +48,7 @@ impl Timer {
         Self::Probe,
     ];
 
-    /// Whether it ends the patience with a master.
+    /// Whether its end means that the master is gone.
     pub const fn is_down(self) -> bool {
         matches!(self, Self::Down(_))
     }

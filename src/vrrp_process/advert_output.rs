@@ -39,7 +39,7 @@ impl AdvertOutput {
         &mut self,
         engine: &mut Engine,
         interfaces: &Interfaces,
-        saved: &SharedState,
+        shared_state: &SharedState,
         (router, priority, interval): (RouterId, Priority, Centiseconds),
         now: Instant,
     ) -> bool {
@@ -49,7 +49,7 @@ impl AdvertOutput {
             return false;
         }
         // Before it leaves: whoever comes after us has to know that we were master.
-        saved.advert(engine, router.instance, now);
+        shared_state.advert(engine, router.instance, now);
         if self.due.push(router).is_ok() {
             return false;
         }

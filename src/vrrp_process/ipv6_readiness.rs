@@ -92,43 +92,43 @@ mod tests {
     }
 
     fn added() -> Ipv6Readiness {
-        let mut opening = Ipv6Readiness::default();
-        opening.expect(OBJECT, LinkIndex(1), ADDRESS);
-        assert_eq!((opening.next(), opening.take_due(at(0))), (None, None), "not added yet");
-        assert!(opening.added(OBJECT, at(0)));
-        opening
+        let mut readiness = Ipv6Readiness::default();
+        readiness.expect(OBJECT, LinkIndex(1), ADDRESS);
+        assert_eq!((readiness.next(), readiness.take_due(at(0))), (None, None), "not added yet");
+        assert!(readiness.added(OBJECT, at(0)));
+        readiness
     }
 
     #[test]
     fn asks_until_it_is_open() {
-        let mut opening = added();
-        assert_eq!(opening.next(), Some(at(0)));
-        assert_eq!(opening.take_due(at(0)), Some((OBJECT, LinkIndex(1), ADDRESS)));
-        assert_eq!(opening.take_due(at(50)), None, "once until there is an answer");
-        assert!(!opening.answered(OBJECT, false, at(2)));
-        assert_eq!((opening.take_due(at(2)), opening.next()), (None, Some(at(3))));
-        assert!(opening.take_due(at(3)).is_some());
-        assert!(opening.contains(OBJECT));
-        assert!(opening.answered(OBJECT, true, at(4)));
-        assert!(!opening.contains(OBJECT));
-        assert!(!opening.answered(OBJECT, true, at(5)), "nobody waits");
+        let mut readiness = added();
+        assert_eq!(readiness.next(), Some(at(0)));
+        assert_eq!(readiness.take_due(at(0)), Some((OBJECT, LinkIndex(1), ADDRESS)));
+        assert_eq!(readiness.take_due(at(50)), None, "once until there is an answer");
+        assert!(!readiness.answered(OBJECT, false, at(2)));
+        assert_eq!((readiness.take_due(at(2)), readiness.next()), (None, Some(at(3))));
+        assert!(readiness.take_due(at(3)).is_some());
+        assert!(readiness.contains(OBJECT));
+        assert!(readiness.answered(OBJECT, true, at(4)));
+        assert!(!readiness.contains(OBJECT));
+        assert!(!readiness.answered(OBJECT, true, at(5)), "nobody waits");
     }
 
     #[test]
     fn waiting_has_an_end() {
-        let mut opening = added();
-        assert!(!opening.answered(OBJECT, false, at(99)));
-        assert!(opening.answered(OBJECT, false, at(100)));
+        let mut readiness = added();
+        assert!(!readiness.answered(OBJECT, false, at(99)));
+        assert!(readiness.answered(OBJECT, false, at(100)));
     }
 
     #[test]
     fn what_is_forgotten_was_added_or_not() {
         assert!(added().forget(OBJECT));
-        let mut opening = Ipv6Readiness::default();
-        assert!(!opening.added(OBJECT, at(0)), "IPv4: not expected");
-        opening.expect(OBJECT, LinkIndex(1), ADDRESS);
-        assert!(!opening.answered(OBJECT, true, at(0)), "an answer of before");
-        assert!(!opening.forget(OBJECT));
-        assert!(!opening.contains(OBJECT));
+        let mut readiness = Ipv6Readiness::default();
+        assert!(!readiness.added(OBJECT, at(0)), "IPv4: not expected");
+        readiness.expect(OBJECT, LinkIndex(1), ADDRESS);
+        assert!(!readiness.answered(OBJECT, true, at(0)), "an answer of before");
+        assert!(!readiness.forget(OBJECT));
+        assert!(!readiness.contains(OBJECT));
     }
 }

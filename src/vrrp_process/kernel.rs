@@ -115,7 +115,7 @@ pub struct Kernel {
     pub monitor: Monitor,
     commands: Commands<Token>,
     /// Which objects are about an address.
-    by_address: AddressIndex,
+    address_index: AddressIndex,
     /// Routes and rules.
     watched: Vec<ObjectId>,
     in_flight: Map<ObjectId, u32>,
@@ -123,7 +123,7 @@ pub struct Kernel {
     places: Map<ObjectId, LinkIndex>,
     /// The same of each next hop of a route.
     ways: Map<ObjectId, Vec<Option<LinkIndex>>>,
-    opening: Ipv6Readiness,
+    ipv6_readiness: Ipv6Readiness,
     /// To be compared with the cache when that is possible.
     dirty: Set<ObjectId>,
     /// IPv6 addresses that are to be added or were, and that no event has told of since.
@@ -173,12 +173,12 @@ impl Kernel {
         Ok(Self {
             monitor,
             commands,
-            by_address: AddressIndex::default(),
+            address_index: AddressIndex::default(),
             watched: Vec::new(),
             in_flight: Map::new(),
             places: Map::new(),
             ways: Map::new(),
-            opening: Ipv6Readiness::default(),
+            ipv6_readiness: Ipv6Readiness::default(),
             dirty: Set::new(),
             unheard: Set::new(),
             lost: Vec::new(),
@@ -215,13 +215,13 @@ impl Kernel {
         let as_before = |id: InstanceId| stays.get(id.index()) == Some(&true);
         // What the configuration before has taken from an instance is gone by now, and its address
         // may be a real one.
-        self.by_address.retain(|object| as_before(object.instance) && engine.has_object(object));
+        self.address_index.retain(|object| as_before(object.instance) && engine.has_object(object));
         for &id in &reloaded.changed {
             // The addresses of their owner are real ones of the interface.
             let moves = engine.settings(id).is_some_and(|s| !s.priority.is_owner());
             for (object, what) in engine.objects(id) {
                 if let Some(address) = what.announced() {
-                    self.by_address.add(address, object, moves);
+                    self.address_index.add(address, object, moves);
                 }
                 self.dirty.insert(object);
             }
@@ -246,7 +246,7 @@ impl Kernel {
 
     /// Whether an address is one that moves, so that no advert comes from it.
     pub fn moves(&self, address: IpAddr) -> bool {
-        self.by_address.moves(address)
+        self.address_index.moves(address)
     }
 
     /// The link of an interface.
@@ -290,7 +290,7 @@ impl Kernel {
 
     fn ask_for(&mut self, engine: &Engine, asked: Asked) {
         let Asked { object, present, .. } = asked;
-        if self.opening.forget(object) {
+        if self.ipv6_readiness.forget(object) {
             self.finish(Asked { present: true, ..asked }, Ok(()), None);
         }
         let link = if present {
@@ -375,7 +375,7 @@ impl Kernel {
                     self.places.insert(object, link);
                 }
                 if let Some((link, address)) = opens {
-                    self.opening.expect(object, link, address);
+                    self.ipv6_readiness.expect(object, link, address);
                 }
                 if present && !changes && self.comes_late(engine, object) {
                     self.unheard.insert(object);
@@ -419,7 +419,7 @@ impl Kernel {
             self.answered(answer, now);
         }
         self.answers = answers;
-        if self.opening.next().is_some_and(|at| at <= now) {
+        if self.ipv6_readiness.next().is_some_and(|at| at <= now) {
             left = Left::More;
         }
         Ok(left)
@@ -447,7 +447,7 @@ impl Kernel {
 
     /// When [`Kernel::send`] has to be called again, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.opening.next(), self.subnets.next()].into_iter().flatten().min()
+        [self.ipv6_readiness.next(), self.subnets.next()].into_iter().flatten().min()
     }
 
     /// Whether the monitor has to be read, as events about an address did not count while it was
@@ -527,7 +527,7 @@ impl Kernel {
                     self.address_changed(before.as_ref(), after.as_ref(), ours);
                     for address in [before, after].into_iter().flatten() {
                         // No advert comes from those that move: the interface is what it was.
-                        if !self.by_address.moves(address.address) {
+                        if !self.address_index.moves(address.address) {
                             let link = self.monitor.cache().link(address.link);
                             links.extend(link.map(|link| link.name.clone()));
                         }
@@ -541,23 +541,23 @@ impl Kernel {
     }
 
     fn address_changed(&mut self, before: Option<&Address>, after: Option<&Address>, ours: bool) {
-        for object in after.iter().flat_map(|a| self.by_address.of(a.address)) {
+        for object in after.iter().flat_map(|a| self.address_index.of(a.address)) {
             self.unheard.remove(&object);
             self.went_along.remove(&object);
         }
         for address in [before, after].into_iter().flatten() {
-            self.dirty.extend(self.by_address.of(address.address));
+            self.dirty.extend(self.address_index.of(address.address));
             self.subnets.look_at(address);
-            if !self.by_address.moves(address.address) {
+            if !self.address_index.moves(address.address) {
                 // Whether an address is the only one of its interface may be different now.
                 self.dirty.extend(&self.kept);
             }
         }
         let (Some(before), None) = (before, after) else { return };
-        if ours && self.by_address.of(before.address).next().is_none() {
+        if ours && self.address_index.of(before.address).next().is_none() {
             self.took_along(before);
         }
-        for object in self.by_address.of(before.address) {
+        for object in self.address_index.of(before.address) {
             if ours {
                 self.went_along.insert(object);
             } else {

@@ -109,11 +109,11 @@ impl Shell {
             if let Some(former) = touched.replace(object.instance)
                 && former != object.instance
             {
-                self.saved.state(&self.engine, former);
+                self.shared_state.state(&self.engine, former);
             }
         }
         if let Some(last) = touched {
-            self.saved.state(&self.engine, last);
+            self.shared_state.state(&self.engine, last);
         }
         // An owner that begins before everything was seen has asked for what it has.
         for object in self.kernel.take_there() {

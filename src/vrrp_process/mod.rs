@@ -99,7 +99,7 @@ pub fn run(words: &[OsString]) -> io::Result<ExitCode> {
     };
     let mut shell = Shell::new(Parts {
         link: SupervisorLink::new("vrrp", stream, events, &sources, of)?,
-        saved: SharedState::new(shared),
+        shared_state: SharedState::new(shared),
         claim: RoleClaim::new(lock),
         sources: sources.clone(),
     })?;

@@ -35,7 +35,7 @@ impl Shell {
     fn tell_notice(&mut self, notice: &Notice) {
         let now = clock::now();
         if let Notice::Transition { instance, .. } | Notice::Hold { instance, .. } = notice {
-            self.saved.state(&self.engine, *instance);
+            self.shared_state.state(&self.engine, *instance);
         }
         let (mut object, mut refusal) = (None, None);
         if let Notice::KernelRefused { object: of, .. } = notice {

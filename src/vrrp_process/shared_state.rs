@@ -202,20 +202,20 @@ mod tests {
         let id = engine.instance("lan").unwrap();
 
         let fd = memory.as_fd().try_clone_to_owned().unwrap();
-        let mut saved = SharedState::new(Shared::open(Region::open(fd, WORDS).unwrap()).unwrap());
-        assert_eq!(saved.masters(&engine), [(id, Instant::from_nanos(7))]);
+        let mut state = SharedState::new(Shared::open(Region::open(fd, WORDS).unwrap()).unwrap());
+        assert_eq!(state.masters(&engine), [(id, Instant::from_nanos(7))]);
         let b = engine.instance("b").unwrap();
         let at = |seconds| Instant::ORIGIN + Duration::from_secs(seconds);
-        assert_eq!(saved.holds(&engine, at(7)), [(b, Some(Duration::from_secs(2)))]);
-        assert_eq!(saved.holds(&engine, at(9)), []);
-        assert!(saved.configure(&engine).is_empty());
+        assert_eq!(state.holds(&engine, at(7)), [(b, Some(Duration::from_secs(2)))]);
+        assert_eq!(state.holds(&engine, at(9)), []);
+        assert!(state.configure(&engine).is_empty());
         assert_eq!(former.iter().count(), 3);
         // Whoever comes after one that dies here finds the same.
-        assert_eq!(saved.masters(&engine), [(id, Instant::from_nanos(7))]);
-        assert_eq!(saved.holds(&engine, at(7)).len(), 1);
-        saved.states(&engine);
-        assert_eq!((saved.masters(&engine).len(), saved.holds(&engine, at(7)).len()), (0, 0));
-        assert!(saved.configure(&Engine::new(&Settings::default())).is_empty());
+        assert_eq!(state.masters(&engine), [(id, Instant::from_nanos(7))]);
+        assert_eq!(state.holds(&engine, at(7)).len(), 1);
+        state.states(&engine);
+        assert_eq!((state.masters(&engine).len(), state.holds(&engine, at(7)).len()), (0, 0));
+        assert!(state.configure(&Engine::new(&Settings::default())).is_empty());
         assert_eq!(former.iter().count(), 0);
     }
 }

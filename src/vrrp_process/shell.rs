@@ -66,7 +66,7 @@ pub struct Shell {
     alarm: Alarm,
     pub(super) link: Link,
     pub(super) warnings: Map<InstanceId, Warnings>,
-    pub(super) saved: SharedState,
+    pub(super) shared_state: SharedState,
     /// Statuses that are being told, and how far.
     pub(super) reporting: VecDeque<(Ticket, usize)>,
     pub(super) waiting: Vec<Waiting>,
@@ -85,7 +85,7 @@ pub struct Parts {
     /// The way to the supervisor.
     pub link: Link,
     /// The memory that survives the process.
-    pub saved: SharedState,
+    pub shared_state: SharedState,
     /// The lock of the role.
     pub claim: RoleClaim,
     /// What is waited for.
@@ -98,13 +98,13 @@ impl Shell {
     /// # Errors
     /// What the system says.
     pub fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { mut link, saved, claim, sources } = parts;
-        let (filter, missing) = match saved.is_unfiltered() {
+        let Parts { mut link, shared_state, claim, sources } = parts;
+        let (filter, missing) = match shared_state.is_unfiltered() {
             true => (NeighborFilter::without(), None),
             false => NeighborFilter::open(),
         };
         if let Some(error) = missing {
-            saved.set_unfiltered();
+            shared_state.set_unfiltered();
             link.report(What::NoPacketFilter { error: error.to_string().into() });
         }
         let (kernel, alarm) = (Kernel::open()?, Alarm::new()?);
@@ -130,7 +130,7 @@ impl Shell {
             alarm,
             link,
             warnings: Map::new(),
-            saved,
+            shared_state,
             reporting: VecDeque::new(),
             waiting: Vec::new(),
             kept_house: now,
@@ -149,7 +149,7 @@ impl Shell {
         {
             return false;
         }
-        self.alarm.turn(self.saved.shared(), now);
+        self.alarm.turn(self.shared_state.shared(), now);
         self.arm(now, None);
         true
     }
@@ -167,7 +167,7 @@ impl Shell {
     /// turn.
     fn act(&mut self) -> bool {
         let now = clock::now();
-        self.alarm.turn(self.saved.shared(), now);
+        self.alarm.turn(self.shared_state.shared(), now);
         let retry = self.wait_for_role(now);
         self.engine.handle(Event::Wake, now);
         self.send_adverts(now);
@@ -201,7 +201,8 @@ impl Shell {
                     Urgent::SendAdvert { router, priority, interval } => {
                         let advert = (router, priority, interval);
                         let (engine, interfaces) = (&mut self.engine, &self.interfaces);
-                        refused |= self.adverts.push(engine, interfaces, &self.saved, advert, now);
+                        refused |=
+                            self.adverts.push(engine, interfaces, &self.shared_state, advert, now);
                     }
                 }
             }
@@ -230,7 +231,7 @@ impl Shell {
     fn arm(&mut self, now: Instant, retry: Option<Instant>) {
         let deadlines = [self.engine.next_deadline(), self.kernel.next_deadline(), retry];
         let next = deadlines.into_iter().flatten().min();
-        if let Err(error) = self.alarm.set(self.saved.shared(), next, now) {
+        if let Err(error) = self.alarm.set(self.shared_state.shared(), next, now) {
             self.link.fail(&format!("cannot set the timer: {error}"));
         }
     }
@@ -307,11 +308,11 @@ impl Shell {
     fn called(&mut self) {
         self.input.catch_up(&mut self.engine, &self.interfaces);
         let can_go_on = self.engine.can_go_on();
-        let answered = self.orphan.answer(can_go_on.then(|| self.saved.memory()));
+        let answered = self.orphan.answer(can_go_on.then(|| self.shared_state.memory()));
         if answered && can_go_on {
             // The next process sends at once as well; until then nobody is to take over.
             self.engine.handle(Event::GoOn, clock::now());
-            self.saved.states(&self.engine);
+            self.shared_state.states(&self.engine);
             self.link.finish();
         }
     }

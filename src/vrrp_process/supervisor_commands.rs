@@ -170,7 +170,7 @@ impl Shell {
         self.engine.handle(Event::Reload(&change), clock::now());
         self.forget();
         self.adopt();
-        self.saved.states(&self.engine);
+        self.shared_state.states(&self.engine);
         self.link.send(&FromChild::Applied { generation });
         true
     }
@@ -182,7 +182,7 @@ impl Shell {
         }
         self.interfaces.configure(&self.engine);
         if self.engine.reloaded().members {
-            for text in self.saved.configure(&self.engine) {
+            for text in self.shared_state.configure(&self.engine) {
                 self.link.log(Level::Warning, Kind::Process, text);
             }
         }
@@ -200,10 +200,10 @@ impl Shell {
             return;
         }
         let now = clock::now();
-        for (instance, last_advert) in self.saved.masters(&self.engine) {
+        for (instance, last_advert) in self.shared_state.masters(&self.engine) {
             self.engine.handle(Event::Resume { instance, last_advert }, now);
         }
-        let holds = self.saved.holds(&self.engine, now);
+        let holds = self.shared_state.holds(&self.engine, now);
         let Some(generation) = self.progress.started() else { return };
         self.adopt();
         self.engine.handle(Event::Start, clock::now());
@@ -215,7 +215,7 @@ impl Shell {
         self.begin_to_stand_back();
         // Until now it was what the process before has left: should this one die, the next one goes
         // on from there.
-        self.saved.states(&self.engine);
+        self.shared_state.states(&self.engine);
         self.link.send(&FromChild::Applied { generation });
         if self.progress.is_stopping() {
             self.engine.handle(Event::Shutdown, clock::now());

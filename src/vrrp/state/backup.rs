@@ -58,9 +58,9 @@ impl Listening {
     }
 
     /// Whether another router than this one is master as far as we know, with at least our priority.
-    /// `patience`: how long a master may be silent.
-    pub fn other_master(&self, heard: Heard, mine: Priority, patience: Duration) -> bool {
-        let alive = |m: Heard| m.priority >= mine && heard.at.since(m.at) < patience;
+    /// `max_silence`: how long a master may be silent.
+    pub fn other_master(&self, heard: Heard, mine: Priority, max_silence: Duration) -> bool {
+        let alive = |m: Heard| m.priority >= mine && heard.at.since(m.at) < max_silence;
         self.gave_up.is_none()
             && self.master.is_some_and(|m| m.address != heard.address && alive(m))
     }

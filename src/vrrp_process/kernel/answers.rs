@@ -11,7 +11,7 @@ impl Kernel {
     pub(super) fn ask_whether_open(&mut self, now: Instant) {
         // Not all of thousands at once.
         for _ in 0..MAX_BATCH_REQUESTS {
-            let Some((object, link, address)) = self.opening.take_due(now) else { return };
+            let Some((object, link, address)) = self.ipv6_readiness.take_due(now) else { return };
             match self.commands.push(Request::CheckLocal(link, address), Token::Open(object)) {
                 Ok(()) => *self.in_flight.entry(object).or_default() += 1,
                 // Too much to do: later.
@@ -21,7 +21,7 @@ impl Kernel {
     }
 
     fn open_or_not(&mut self, object: ObjectId, open: bool, now: Instant) {
-        if self.opening.answered(object, open, now) {
+        if self.ipv6_readiness.answered(object, open, now) {
             self.news.opened = true;
             let asked = Asked { object, present: true, unsure: false, again: false };
             self.finish(asked, Ok(()), None);
@@ -76,7 +76,7 @@ impl Kernel {
         }
         match outcome {
             Outcome::Unchanged if asked.unsure => {
-                self.opening.forget(object);
+                self.ipv6_readiness.forget(object);
                 self.lost.push((asked, Doubt::Exists));
             }
             Outcome::Done(_) | Outcome::Unchanged | Outcome::Found(_) => {
@@ -86,16 +86,16 @@ impl Kernel {
                 if !present {
                     self.places.remove(&object);
                 }
-                if !present || !self.opening.added(object, now) {
+                if !present || !self.ipv6_readiness.added(object, now) {
                     self.finish(asked, Ok(()), None);
                 }
             }
             Outcome::Refused(error) => {
-                self.opening.forget(object);
+                self.ipv6_readiness.forget(object);
                 self.finish(asked, Err(error.errno), error.text);
             }
             Outcome::Lost => {
-                self.opening.forget(object);
+                self.ipv6_readiness.forget(object);
                 self.lost.push((asked, Doubt::Unless(Errno::EAGAIN)));
             }
         }

@@ -56,7 +56,7 @@ impl Kernel {
             self.settle(engine, asked, doubt);
         }
         let ready = |object: &ObjectId| {
-            !self.in_flight.contains_key(object) && !self.opening.contains(*object)
+            !self.in_flight.contains_key(object) && !self.ipv6_readiness.contains(*object)
         };
         let ready: Vec<ObjectId> = self.dirty.iter().copied().filter(ready).collect();
         let mut seen = Vec::with_capacity(ready.len());

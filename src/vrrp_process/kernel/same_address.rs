@@ -38,7 +38,7 @@ impl Kernel {
             return None;
         }
         let (address, place) = (engine.object(object)?.announced()?, self.place(engine, object)?);
-        let mut others = self.by_address.of(address).filter(|other| *other != object);
+        let mut others = self.address_index.of(address).filter(|other| *other != object);
         others
             .find(|other| engine.object_listed(*other) && self.place(engine, *other) == Some(place))
     }
@@ -54,7 +54,7 @@ impl Kernel {
         }
         let Some(address) = engine.object(object).and_then(Object::announced) else { return false };
         let Some(place) = self.place(engine, object) else { return false };
-        self.by_address.of(address).any(|other| {
+        self.address_index.of(address).any(|other| {
             other != object
                 && engine.has_object(other)
                 && !engine.object_listed(other)

@@ -195,13 +195,13 @@ impl Kernel {
             let cache = self.monitor.cache();
             let all = || cache.addresses(link).filter(|a| a.address.is_ipv4());
             let own: Set<Subnet> = all()
-                .filter(|a| a.flags.secondary() && !self.by_address.moves(a.address))
+                .filter(|a| a.flags.secondary() && !self.address_index.moves(a.address))
                 .filter_map(subnet)
                 .collect();
             if own.is_empty() {
                 continue;
             }
-            let virtuals = || all().filter(|a| self.by_address.moves(a.address));
+            let virtuals = || all().filter(|a| self.address_index.moves(a.address));
             let first = virtuals().filter(|a| !a.flags.secondary());
             let first = first.filter(|a| subnet(a).is_some_and(|subnet| own.contains(&subnet)));
             let is_settled = |object: &ObjectId| {
@@ -215,7 +215,7 @@ impl Kernel {
             };
             let last: Vec<(ObjectId, Address)> = first
                 .filter_map(|a| {
-                    let mut objects = self.by_address.of(a.address);
+                    let mut objects = self.address_index.of(a.address);
                     let object = objects.find(|o| is_settled(o) && is_it(o, a))?;
                     Some((object, a.clone()))
                 })

@@ -72,9 +72,9 @@ fn what_is_missing_was_removed_unless_something_is_still_to_come() {
     kernel.unheard.insert(address);
     assert_eq!(look(&mut kernel), [], "the event about a new IPv6 address comes late");
     kernel.unheard.clear();
-    kernel.opening.expect(address, LinkIndex(1), Ipv6Addr::LOCALHOST);
+    kernel.ipv6_readiness.expect(address, LinkIndex(1), Ipv6Addr::LOCALHOST);
     assert_eq!(look(&mut kernel), [], "it is not open yet");
-    kernel.opening.forget(address);
+    kernel.ipv6_readiness.forget(address);
     assert_eq!(kernel.observe(&engine), [(address, Seen::Removed)], "it was not forgotten");
 }
 
@@ -150,7 +150,7 @@ fn an_address_that_was_a_virtual_one_is_a_real_one_at_the_next_reload() {
     let mut engine = Engine::new(&Settings::from_model(&before));
     let mut kernel = Kernel::open().unwrap();
     kernel.configure(&engine).unwrap();
-    let object = kernel.by_address.of(address).next().unwrap();
+    let object = kernel.address_index.of(address).next().unwrap();
     // It is there until the kernel says otherwise; the instance that had it does not change again.
     for (present, more, priority, moves) in
         [(true, ", \"192.0.2.253/32\"", 101, true), (true, "", 101, true), (false, "", 102, false)]
@@ -161,7 +161,7 @@ fn an_address_that_was_a_virtual_one_is_a_real_one_at_the_next_reload() {
         engine.handle(crate::vrrp::Event::Reload(&change), Instant::ORIGIN);
         kernel.configure(&engine).unwrap();
         assert_eq!(kernel.moves(address), moves, "{priority}");
-        assert_eq!(kernel.by_address.of(address).count(), usize::from(moves));
+        assert_eq!(kernel.address_index.of(address).count(), usize::from(moves));
         before = after;
     }
 }
