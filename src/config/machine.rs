@@ -26,8 +26,8 @@ pub struct Character {
 /// Tells the character of an interface; `None` when there is no such one.
 pub type Ask = fn(&str) -> Option<Character>;
 
-/// An address with the name of its interface.
-pub type Held = (Box<str>, IpAddr);
+/// The addresses of each interface, by its name.
+pub type Addresses = Map<Box<str>, Vec<IpAddr>>;
 
 /// The interfaces of a machine and their addresses. Nothing is listed before somebody asks for it:
 /// a router has thousands of addresses, and most configurations are not compared with them.
@@ -35,7 +35,7 @@ pub type Held = (Box<str>, IpAddr);
 pub struct Machine {
     interfaces: OnceCell<Vec<Box<str>>>,
     /// `None`: they could not be listed.
-    addresses: OnceCell<Option<Vec<Held>>>,
+    addresses: OnceCell<Option<Addresses>>,
     /// What the kernel said of each name, while the interfaces are not listed.
     asked: RefCell<Map<Box<str>, bool>>,
     character: Ask,
@@ -54,8 +54,8 @@ impl Machine {
     }
 
     /// One that has these interfaces and addresses.
-    pub fn of(interfaces: Vec<Box<str>>, addresses: Vec<Held>) -> Self {
-        let (interfaces, addresses) = (interfaces.into(), Some(addresses).into());
+    pub fn of(interfaces: Vec<Box<str>>, addresses: Vec<(Box<str>, IpAddr)>) -> Self {
+        let (interfaces, addresses) = (interfaces.into(), Some(by_interface(addresses)).into());
         Self { interfaces, addresses, asked: RefCell::default(), character: |_| None }
     }
 
@@ -93,14 +93,23 @@ impl Machine {
     }
 
     /// All addresses; `None` when they cannot be listed.
-    pub fn addresses(&self) -> Option<&[Held]> {
+    pub fn addresses(&self) -> Option<&Addresses> {
         let entry = |entry: nix::ifaddrs::InterfaceAddress| {
             let address = entry.address.as_ref().and_then(ip_address)?;
             Some((entry.interface_name.into(), address))
         };
-        let list = || Some(nix::ifaddrs::getifaddrs().ok()?.filter_map(entry).collect());
-        self.addresses.get_or_init(list).as_deref()
+        let list = || Some(by_interface(nix::ifaddrs::getifaddrs().ok()?.filter_map(entry)));
+        self.addresses.get_or_init(list).as_ref()
     }
+}
+
+/// A router has thousands of addresses, and each instance asks for those of its interface.
+fn by_interface(all: impl IntoIterator<Item = (Box<str>, IpAddr)>) -> Addresses {
+    let mut addresses = Addresses::new();
+    for (interface, address) in all {
+        addresses.entry(interface).or_default().push(address);
+    }
+    addresses
 }
 
 /// Whether an interface has this name, and not as another one beside its own.

@@ -166,8 +166,7 @@ fn owner(checker: &mut Checker<'_>, instance: &Instance) {
         return;
     };
     let held = |address: &&VirtualAddress| {
-        let own = own(address);
-        addresses.iter().any(|(interface, held)| *interface == own && *held == address.address)
+        addresses.get(&own(address)).is_some_and(|held| held.contains(&address.address))
     };
     let missing: Vec<String> = instance
         .addresses
@@ -192,14 +191,13 @@ fn own_address(checker: &mut Checker<'_>, instance: &Instance) {
     let there =
         checker.machine.filter(|machine| machine.has_interface(&instance.settings.interface));
     let Some(addresses) = there.and_then(Machine::addresses) else { return };
+    let Some(addresses) = addresses.get(&instance.settings.interface) else { return };
     for family in Family::ALL {
         let is_source = |address: IpAddr| match address {
             IpAddr::V4(_) => family == Family::V4,
             IpAddr::V6(own) => family == Family::V6 && own.is_unicast_link_local(),
         };
-        let here =
-            addresses.iter().filter(|(interface, _)| *interface == instance.settings.interface);
-        let mut here = here.map(|(_, address)| *address).filter(|address| is_source(*address));
+        let mut here = addresses.iter().copied().filter(|address| is_source(*address));
         let place = |own| instance.addresses.iter().position(|one| one.address == own);
         let Some((own, index)) = here.next().and_then(|own| Some((own, place(own)?))) else {
             continue;
