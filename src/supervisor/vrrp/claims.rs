@@ -15,7 +15,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, get
 use nix::unistd::{Pid, geteuid};
 
 use crate::config::model::Model;
-use crate::sorted::Map;
+use crate::sorted::{Map, Set};
 use crate::supervisor::state_dir::process_in_words;
 use crate::system::inherited_fds::{pass_on, take};
 use crate::system::limits::max_descriptors;
@@ -92,12 +92,8 @@ impl Claims {
 
     /// Gives back what the configuration has no more.
     pub fn give_back(&mut self, model: &Model) {
-        let mut before = std::mem::take(&mut self.0);
-        for router in routers(model) {
-            if let Some(claim) = before.remove(&router) {
-                self.0.insert(router, claim);
-            }
-        }
+        let wanted: Set<Router> = routers(model).collect();
+        self.0.retain(|router, _| wanted.contains(router));
     }
 
     /// Leaves them to the program that takes the place of this one.
