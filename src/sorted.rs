@@ -185,6 +185,15 @@ impl<K: Ord, V> Map<K, V> {
         Entry { map: self, place }
     }
 
+    /// A map of many entries in any order: one sort moves less than an insertion for each. Their keys
+    /// are to be different; of two equal ones either stays.
+    pub fn of_distinct(entries: impl IntoIterator<Item = (K, V)>) -> Self {
+        let mut entries: Vec<(K, V)> = entries.into_iter().collect();
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        entries.dedup_by(|(a, _), (b, _)| a == b);
+        Self(entries)
+    }
+
     /// The entries from a key on.
     pub fn range(&self, from: RangeFrom<K>) -> impl Iterator<Item = (&K, &V)> {
         let (Ok(place) | Err(place)) = self.search(&from.start);

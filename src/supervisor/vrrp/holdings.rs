@@ -90,12 +90,9 @@ impl Holdings {
 
     /// What the shared memory says, as far as it `counts`.
     pub(super) fn written(&self, counts: &dyn Fn(&Key, &Saved) -> bool) -> Map<Key, Saved> {
-        let mut all = Map::new();
-        if let Some(shared) = self.shared() {
-            let slots = shared.iter().filter_map(|(_, key, saved)| Some((key, saved?)));
-            all.extend(slots.filter(|(key, saved)| counts(key, saved)));
-        }
-        all
+        let Some(shared) = self.shared() else { return Map::new() };
+        let slots = shared.iter().filter_map(|(_, key, saved)| Some((key, saved?)));
+        Map::of_distinct(slots.filter(|(key, saved)| counts(key, saved)))
     }
 
     /// The same without what the supervisor has removed since it was written.

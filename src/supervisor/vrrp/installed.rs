@@ -83,8 +83,8 @@ pub fn look(
 ) -> Vec<Held> {
     let mut after = Vec::new();
     // By their keys, since there may be thousands.
-    let (mut old, mut known) = (Map::new(), Set::new());
-    old.extend(before.iter().map(|held| (held.key(), held)));
+    let old = Map::of_distinct(before.iter().map(|held| (held.key(), held)));
+    let mut known = Set::new();
     for instance in &settings.instances {
         let mut held = Held::new(instance);
         let key = held.key();
